@@ -1,0 +1,34 @@
+/* The only door to the heap: malloc and free stand nowhere else, so that tests can fail the Nth call and libraries
+ * that take allocators can be routed here. Any thread. */
+#ifndef BASE_ALLOC_H
+#define BASE_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* NULL on failure (also when the fault hook fires); size 0 gives a valid pointer. */
+void *base_alloc(size_t bytes);
+/* count * size zeroed bytes; NULL on overflow or failure. */
+void *base_calloc(size_t count, size_t bytes);
+/* As realloc; the old block stays valid on failure. */
+void *base_realloc(void *block, size_t bytes);
+/* NULL is allowed. */
+void base_free(void *block);
+/* Copy of text[0..len) with a NUL behind it; NULL on failure. */
+char *base_strndup(const char *text, size_t len);
+char *base_strdup(const char *text);
+
+/* Test hook, calling thread only: the nth allocation from now fails (1 = the next), once; 0 switches it off.
+ * With repeat all later ones fail too. */
+void base_alloc_fail_at(uint64_t nth, bool repeat);
+/* Did the hook fire since it was set? */
+bool base_alloc_fault_fired(void);
+/* Bytes and blocks now allocated by the whole process through this door (approximate under threads, never torn). */
+uint64_t base_alloc_live_blocks(void);
+
+/* *ret = a * b or a + b; false on overflow. */
+bool base_size_mul(size_t a, size_t b, size_t *ret);
+bool base_size_add(size_t a, size_t b, size_t *ret);
+
+#endif
