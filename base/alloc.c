@@ -5,8 +5,8 @@
 #include <string.h>
 #include "base/attr.h"
 
-/* Live blocks are counted in stripes, one cache line each, so that threads do not fight over one counter. A block may be
- * freed by another thread than the one that made it: only the sum over all stripes means anything. */
+/* Live blocks are counted in stripes, one cache line each, so that threads do not fight over one counter. A block may
+ * be freed by another thread than the one that made it: only the sum over all stripes means anything. */
 #define STRIPES 16
 struct stripe {
     _Atomic int64_t blocks;
@@ -16,9 +16,9 @@ static struct stripe live[STRIPES];
 static _Atomic uint32_t threads_seen;
 
 struct hook {
-    uint64_t left;  /* calls until the failure; 0: off */
-    bool repeat;    /* once fired, keep failing */
-    bool failing;   /* fired with repeat */
+    uint64_t left; /* calls until the failure; 0: off */
+    bool repeat;   /* once fired, keep failing */
+    bool failing;  /* fired with repeat */
     bool fired;
     uint32_t stripe; /* 1 + stripe of this thread; 0: none chosen yet */
 };

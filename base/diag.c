@@ -33,8 +33,9 @@ static size_t *counter(struct base_diags *diags, enum base_severity severity)
     return &diags->errors;
 }
 
-void base_diag_add(struct base_diags *diags, enum base_severity severity, const char *code, const struct base_source *source,
-                   size_t begin, size_t end, const char *hint, const char *format, ...)
+void base_diag_add(struct base_diags *diags, enum base_severity severity, const char *code,
+                   const struct base_source *source, size_t begin, size_t end, const char *hint, const char *format,
+                   ...)
 {
     /* Counted first: an error that cannot be kept must still be known to have happened. */
     size_t *count = counter(diags, severity);
@@ -211,8 +212,8 @@ void base_diags_render_json(const struct base_diags *diags, struct base_buf *out
             uint32_t line, column, end_line, end_column;
             base_source_place(diag->source, diag->begin, &line, &column);
             base_source_place(diag->source, diag->end, &end_line, &end_column);
-            base_buf_printf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u,", line, column, end_line,
-                            end_column);
+            base_buf_printf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u,", line, column,
+                            end_line, end_column);
         } else {
             base_buf_puts(out, ",\"line\":null,\"column\":null,\"end_line\":null,\"end_column\":null,");
         }

@@ -5,7 +5,8 @@ const char *base_error_text(int code)
     switch (code) {
     case BASE_OK: return "no error";
 #define X(name, number, http, text) \
-    case BASE_E_##name: return text;
+    case BASE_E_##name: \
+        return text;
 #include "base/error.def"
 #undef X
     }
@@ -17,7 +18,8 @@ const char *base_error_name(int code)
     switch (code) {
     case BASE_OK: return "OK";
 #define X(name, number, http, text) \
-    case BASE_E_##name: return #name;
+    case BASE_E_##name: \
+        return #name;
 #include "base/error.def"
 #undef X
     }
@@ -29,7 +31,8 @@ int base_error_http_status(int code)
     switch (code) {
     case BASE_OK: return 200;
 #define X(name, number, http, text) \
-    case BASE_E_##name: return http;
+    case BASE_E_##name: \
+        return http;
 #include "base/error.def"
 #undef X
     }

@@ -1,5 +1,5 @@
-/* XXH64 (Yann Collet's published algorithm), used for key groups, maps, fingerprints and checksums: its values are part of
- * stored formats and never change. Any thread. */
+/* XXH64 (Yann Collet's published algorithm), used for key groups, maps, fingerprints and checksums: its values are part
+ * of stored formats and never change. Any thread. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -10,10 +10,11 @@
 #include "base/str.h"
 #include "base/time.h"
 
-/* A record is built on the stack, so that "out of memory" can be logged too; longer ones are cut inside their last values. */
+/* A record is built on the stack, so that "out of memory" can be logged too; longer ones are cut inside their last
+ * values. */
 #define LINE_BYTES 8192
 #define VALUE_BYTES 2048
-#define TAIL_BYTES 8  /* always left for the quote, the brace and the line's end */
+#define TAIL_BYTES 8 /* always left for the quote, the brace and the line's end */
 #define ESCAPE_BYTES 6
 
 static _Atomic int log_level = BASE_LOG_INFO;
@@ -46,7 +47,8 @@ static void put(struct line *line, const char *bytes, size_t len)
     line->len += len;
 }
 
-/* Escapes as JSON does; the same escapes serve for quoted logfmt values. Cuts at VALUE_BYTES of input, between characters. */
+/* Escapes as JSON does; the same escapes serve for quoted logfmt values. Cuts at VALUE_BYTES of input, between
+ * characters. */
 static void put_escaped(struct line *line, const char *text)
 {
     size_t len = strnlen(text, VALUE_BYTES + 1);
@@ -80,7 +82,8 @@ static bool plain_word(const char *text)
     if (!*text)
         return false;
     for (; *text; text++)
-        if ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f || *text == '"' || *text == '=' || *text == '\\')
+        if ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f || *text == '"' || *text == '=' ||
+            *text == '\\')
             return false;
     return true;
 }
@@ -126,8 +129,8 @@ static bool begin(struct line *line, enum base_log_level level, const char *sour
     return true;
 }
 
-/* One write per record, so that records of several threads do not mix. What cannot be written is lost: a log that blocks or
- * fails its caller would do more harm. */
+/* One write per record, so that records of several threads do not mix. What cannot be written is lost: a log that
+ * blocks or fails its caller would do more harm. */
 static void end(struct line *line)
 {
     if (line->json)

@@ -1,4 +1,5 @@
-/* Structured log: one line per record on stderr, logfmt or JSON, level filtered. Only service/ logs above debug. Any thread. */
+/* Structured log: one line per record on stderr, logfmt or JSON, level filtered. Only service/ logs above debug. Any
+ * thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

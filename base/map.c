@@ -4,8 +4,8 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 
-/* Every entry in use, deleted or not, occupies exactly one slot of the index, and slots are given back only by a rebuild:
- * so `used` is the load of the index, and a probe always ends at an empty slot. */
+/* Every entry in use, deleted or not, occupies exactly one slot of the index, and slots are given back only by a
+ * rebuild: so `used` is the load of the index, and a probe always ends at an empty slot. */
 #define SLOT_EMPTY 0u
 #define SLOT_DELETED UINT32_MAX
 #define ENTRIES_MOST ((size_t)UINT32_MAX - 2)
@@ -22,7 +22,8 @@ void base_map_finish(struct base_map *map)
 
 static bool entry_is(const struct base_map_entry *entry, struct base_str key, uint64_t hash)
 {
-    return entry->hash == hash && entry->key_len == key.len && (key.len == 0 || memcmp(entry->key, key.ptr, key.len) == 0);
+    return entry->hash == hash && entry->key_len == key.len &&
+           (key.len == 0 || memcmp(entry->key, key.ptr, key.len) == 0);
 }
 
 /* Slot of the key, or of the empty slot where the search ended. The index exists. */

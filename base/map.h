@@ -1,5 +1,5 @@
-/* Hash table from byte strings to 64-bit values (an index, a number, a pointer cast through uintptr_t). Copies keys. Open addressing; iteration
- * order is insertion order (deletes leave holes that a rehash removes). Single-threaded. */
+/* Hash table from byte strings to 64-bit values (an index, a number, a pointer cast through uintptr_t). Copies keys.
+ * Open addressing; iteration order is insertion order (deletes leave holes that a rehash removes). Single-threaded. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 struct base_map_entry {
-    char *key;      /* owned, NUL behind it; NULL: deleted */
+    char *key; /* owned, NUL behind it; NULL: deleted */
     size_t key_len;
     uint64_t hash;
     uint64_t value;
@@ -18,9 +18,9 @@ struct base_map {
     struct base_map_entry *entries; /* insertion order */
     size_t used;                    /* entries in use, deleted ones included */
     size_t cap;
-    size_t count;                   /* live entries */
-    uint32_t *index;                /* 1 + entry, 0 empty, UINT32_MAX deleted */
-    size_t index_cap;               /* power of two */
+    size_t count;     /* live entries */
+    uint32_t *index;  /* 1 + entry, 0 empty, UINT32_MAX deleted */
+    size_t index_cap; /* power of two */
 };
 void base_map_finish(struct base_map *map);
 /* Pointer to the value or NULL; valid until the next insert. */

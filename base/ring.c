@@ -9,8 +9,8 @@
 #define CACHE_LINE 64
 #define CAPACITY_MOST ((size_t)1 << 31)
 
-/* head and tail run freely and are masked on use. Each side keeps a copy of the other's index and looks at the shared one
- * only when the copy says full or empty, so that in a steady flow the cache lines seldom move between the cores. */
+/* head and tail run freely and are masked on use. Each side keeps a copy of the other's index and looks at the shared
+ * one only when the copy says full or empty, so that in a steady flow the cache lines seldom move between the cores. */
 struct base_ring {
     size_t mask;
     char pad0[CACHE_LINE];
@@ -82,8 +82,8 @@ size_t base_ring_count(const struct base_ring *ring)
     return count > ring->mask + 1 ? ring->mask + 1 : count;
 }
 
-/* set is raised before the lock is taken, and a waiter looks at it under the lock before it sleeps: no signal is lost, and
- * signalling an event that is already set costs no lock. */
+/* set is raised before the lock is taken, and a waiter looks at it under the lock before it sleeps: no signal is lost,
+ * and signalling an event that is already set costs no lock. */
 struct base_event {
     _Atomic bool set;
     pthread_mutex_t lock;

@@ -10,7 +10,7 @@
 struct base_ring;
 /* capacity is rounded up to a power of two; NULL: no memory. */
 struct base_ring *base_ring_create(size_t capacity);
-void base_ring_destroy(struct base_ring *ring); /* does not free what is queued */
+void base_ring_destroy(struct base_ring *ring);          /* does not free what is queued */
 bool base_ring_push(struct base_ring *ring, void *item); /* false: full */
 void *base_ring_pop(struct base_ring *ring);             /* NULL: empty */
 size_t base_ring_count(const struct base_ring *ring);    /* any thread, approximate */

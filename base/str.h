@@ -25,10 +25,12 @@ struct base_str base_str_trim(struct base_str text); /* ASCII blanks off both en
 bool base_str_to_i64(struct base_str text, int64_t *ret);
 /* Locale-independent; whole slice. */
 bool base_str_to_double(struct base_str text, double *ret);
-/* Levenshtein distance of short names, ASCII folded; for "did you mean". Names over 64 bytes give their longer length. */
+/* Levenshtein distance of short names, ASCII folded; for "did you mean". Names over 64 bytes give their longer length.
+ */
 size_t base_str_distance(struct base_str a, struct base_str b);
 
-/* Offset of the first byte that is no valid UTF-8 (RFC 3629: no surrogates, no overlong forms), or len if all is valid. */
+/* Offset of the first byte that is no valid UTF-8 (RFC 3629: no surrogates, no overlong forms), or len if all is valid.
+ */
 size_t base_utf8_check(const char *text, size_t len);
 /* Number of code points of valid UTF-8. */
 size_t base_utf8_length(const char *text, size_t len);
@@ -65,7 +67,7 @@ void base_buf_put_u8(struct base_buf *buf, uint8_t value);
 void base_buf_put_u16(struct base_buf *buf, uint16_t value);
 void base_buf_put_u32(struct base_buf *buf, uint32_t value);
 void base_buf_put_u64(struct base_buf *buf, uint64_t value);
-void base_buf_put_varint(struct base_buf *buf, uint64_t value); /* LEB128 */
+void base_buf_put_varint(struct base_buf *buf, uint64_t value);               /* LEB128 */
 void base_buf_put_bytes(struct base_buf *buf, const void *bytes, size_t len); /* varint length, bytes */
 
 /* Reader over stored bytes; sticky failure, total: reads behind the end give 0 and set failed. */

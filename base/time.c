@@ -11,8 +11,8 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a % b < 0 ? quotient - 1 : quotient;
 }
 
-/* The year is counted from 1 March, so that the leap day is its last day, in eras of 400 years = 146,097 days; month m of
- * such a year (0 = March) starts at day (153 m + 2) / 5. */
+/* The year is counted from 1 March, so that the leap day is its last day, in eras of 400 years = 146,097 days; month m
+ * of such a year (0 = March) starts at day (153 m + 2) / 5. */
 int64_t base_days_from_civil(int32_t year, int month, int day)
 {
     int64_t y = (int64_t)year - (month <= 2);

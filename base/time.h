@@ -1,5 +1,6 @@
 /* Event time: int64 milliseconds since 1970-01-01T00:00:00Z, proleptic Gregorian calendar, no leap seconds. Parsing and
- * printing of dates, timestamps; the wall and monotonic clocks for those layers that may ask (never cep/, patterns/). Any thread. */
+ * printing of dates, timestamps; the wall and monotonic clocks for those layers that may ask (never cep/, patterns/).
+ * Any thread. */
 #ifndef BASE_TIME_H
 #define BASE_TIME_H
 
@@ -10,13 +11,17 @@
 #define BASE_TIME_MIN_MS INT64_MIN /* "no time yet": a watermark before any row */
 #define BASE_TIME_MAX_MS INT64_MAX /* end of input */
 
-struct base_civil { int32_t year; int8_t month, day, hour, minute, second; int16_t milli; };
+struct base_civil {
+    int32_t year;
+    int8_t month, day, hour, minute, second;
+    int16_t milli;
+};
 void base_time_to_civil(int64_t time_ms, struct base_civil *ret);
-int64_t base_time_from_civil(const struct base_civil *civil); /* fields in range */
+int64_t base_time_from_civil(const struct base_civil *civil);   /* fields in range */
 int64_t base_days_from_civil(int32_t year, int month, int day); /* days since 1970-01-01 */
 
-/* SQL or ISO-8601 text: "2026-01-01 00:00:00[.fraction][Z|+hh:mm]", "…T…"; a date alone is midnight. Text without zone is UTC. Fractions
- * beyond milliseconds are cut. *ret_zoned (may be NULL): had a zone. False if malformed. */
+/* SQL or ISO-8601 text: "2026-01-01 00:00:00[.fraction][Z|+hh:mm]", "…T…"; a date alone is midnight. Text without zone
+ * is UTC. Fractions beyond milliseconds are cut. *ret_zoned (may be NULL): had a zone. False if malformed. */
 bool base_time_parse(const char *text, size_t len, int64_t *ret_ms, bool *ret_zoned);
 bool base_date_parse(const char *text, size_t len, int32_t *ret_days);
 /* Epoch number by size: below 1e11 seconds, below 1e14 milliseconds, else microseconds (of the absolute value). */
