@@ -11,10 +11,21 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
+#include "cep/record.h"
 #include "clients/kafka.h"
-#include "connectors/record.h"
 
 #define CONNECTORS_KAFKA_NO_OFFSET (-1)
+
+/* What one poll gave, copied out of librdkafka, so it may be handed to another thread. Zero-initialise. Payloads stand one behind the other in one buffer, parted
+ * by line ends, with CEP_RECORD_SLACK readable bytes behind (CEP_RECORD_PADDED is set); keys stand in another. */
+struct connectors_kafka_batch {
+    struct cep_record *records; /* owned array; origin points into the source; partition is position_partition; error as cep/record.h */
+    uint32_t *partitions;       /* of each record: index in the source */
+    uint32_t count, cap;
+    char *bytes, *keys;         /* owned */
+    size_t bytes_cap, keys_cap;
+};
+void connectors_kafka_batch_finish(struct connectors_kafka_batch *batch);
 
 struct connectors_kafka_source_options {
     const char *name;     /* of the table, for logs and errors */
@@ -22,7 +33,7 @@ struct connectors_kafka_source_options {
     /* The table's WITH options, all of them: 'topic' = 'a' or 'a;b', 'properties.*', 'scan.startup.mode' = earliest-offset | latest-offset |
      * group-offsets (default) | timestamp | specific-offsets, 'scan.startup.timestamp-millis', 'scan.startup.specific-offsets' =
      * 'partition:0,offset:42;partition:1,offset:300', 'scan.bounded.mode' = unbounded | latest-offset | group-offsets | timestamp |
-     * specific-offsets (with the like options); others are ignored. 'properties.group.id' is where group-offsets are read from if it differs. */
+     * specific-offsets (with the like options), 'max-record-bytes' (a longer record comes with BASE_E_LIMIT and its beginning); others are ignored. 'properties.group.id' is where group-offsets are read from if it differs. */
     const struct clients_option *with;
     size_t with_count;
 };
@@ -76,12 +87,11 @@ int connectors_kafka_source_start(struct connectors_kafka_source *source, const 
 /* Stops reading all partitions and throws away what was fetched; start may follow at other offsets (the seek of an internal restart). */
 int connectors_kafka_source_stop(struct connectors_kafka_source *source) BASE_MUST_CHECK;
 
-/* Waits at most timeout_ms for records and appends up to max_records and about max_bytes of them to the batch (the caller cleared it). 0 also if
- * none came. BASE_E_BROKER / BASE_E_AUTH are not returned from here: a broker that is away gives no records, see health. BASE_E_RANGE: a
+/* Waits at most timeout_ms for the first record and gives up to max_records of them (the batch is emptied first). 0 also if none came. BASE_E_BROKER / BASE_E_AUTH are not returned from here: a broker that is away gives no records, see health. BASE_E_RANGE: a
  * position is not in the log (deleted by retention, or beyond its end): the reason is in reterr and nothing of that partition comes until it is
  * stopped and started elsewhere; BASE_E_NOMEM. Records handed out together with an error are good. */
-int connectors_kafka_source_poll(struct connectors_kafka_source *source, int timeout_ms, uint32_t max_records, size_t max_bytes,
-                                 struct connectors_batch *batch, struct base_buf *reterr) BASE_MUST_CHECK;
+int connectors_kafka_source_poll(struct connectors_kafka_source *source, int timeout_ms, uint32_t max_records,
+                                 struct connectors_kafka_batch *batch, struct base_buf *reterr) BASE_MUST_CHECK;
 /* All partitions of a bounded source are finished. */
 bool connectors_kafka_source_finished(const struct connectors_kafka_source *source);
 /* Watermark alignment: paused partitions hand out nothing, what was fetched of them is fetched again after resume. */
