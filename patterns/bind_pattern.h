@@ -16,10 +16,10 @@
 #include "patterns/bind_expr.h"
 #include "patterns/relation.h"
 
-struct patterns_recognize;  /* ast.h: the clause as parsed */
+struct patterns_match;  /* ast.h: the clause as parsed */
 
 /* What the rest of the compiler reads of a bound match. Read-only for callers. */
-struct patterns_match {
+struct patterns_bound_match {
     const struct patterns_relation *input;  /* as given to bind */
     struct patterns_relation output;        /* columns in the order of SELECT *; qualifiers empty (the caller sets the alias); rowtime: a measure that is
                                              * MATCH_ROWTIME(), or the input's rowtime column under ALL ROWS; else PATTERNS_NO_COLUMN */
@@ -35,14 +35,14 @@ struct patterns_match {
     const struct patterns_match_detail *detail; /* private */
 };
 
-/* Binds the clause over its input. `rule_text` NULL allowed. Warnings and notes (unbounded state, unused variables, never-true conditions, portability)
+/* Binds the clause over its input. Warnings and notes (unbounded state, unused variables, never-true conditions, portability)
  * go to binder->diags too. 0, BASE_E_SYNTAX (diagnostics added), BASE_E_NOMEM. */
-int patterns_bind_match(struct patterns_binder *binder, const struct patterns_relation *input, const struct patterns_recognize *clause,
-                        const struct patterns_match **ret) BASE_MUST_CHECK;
+int patterns_bind_match(struct patterns_binder *binder, const struct patterns_relation *input, const struct patterns_match *clause,
+                        const struct patterns_bound_match **ret) BASE_MUST_CHECK;
 
 /* Marks the input columns that the match reads: used[column] = true. outputs: which output columns are read behind it (NULL: all). A column that is
  * only passed through to an unread output is not marked. */
-void patterns_match_mark_columns(const struct patterns_match *match, const bool *outputs, bool *used);
+void patterns_match_mark_columns(const struct patterns_bound_match *match, const bool *outputs, bool *used);
 
 struct patterns_match_emit_env {
     struct cep_builder *builder;
@@ -55,7 +55,7 @@ struct patterns_match_emit_env {
     struct patterns_pred_pool *pool; /* of the compile run: see below; NULL: no sharing between matches */
 };
 /* Appends nfas, vars, preds, guards, regs, outs, orders, codes and one match; *ret_match is its index in CEP_SEC_MATCHES. 0, BASE_E_NOMEM, BASE_E_LIMIT. */
-int patterns_match_emit(const struct patterns_match *match, const struct patterns_match_emit_env *env, uint32_t *ret_match) BASE_MUST_CHECK;
+int patterns_match_emit(const struct patterns_bound_match *match, const struct patterns_match_emit_env *env, uint32_t *ret_match) BASE_MUST_CHECK;
 
 /* Numbers equal unary conditions over one input node, for cep_pred.shared. One per compile run, in its arena. */
 struct patterns_pred_pool *patterns_pred_pool_create(struct base_arena *arena); /* NULL: no memory */
