@@ -41,11 +41,11 @@ bool base_buf_reserve(struct base_buf *buf, size_t more)
         return refuse(buf);
     if (bytes <= buf->cap)
         return true;
-    size_t cap = buf->cap < BUF_LEAST / 2 ? BUF_LEAST : buf->cap;
-    if (cap > SIZE_MAX / 2 || cap * 2 < bytes)
+    size_t cap;
+    if (!base_size_mul(buf->cap, 2, &cap) || cap < bytes)
         cap = bytes;
-    else if (buf->cap)
-        cap *= 2;
+    if (cap < BUF_LEAST)
+        cap = BUF_LEAST;
     char *grown = base_realloc(buf->ptr, cap);
     if (!grown)
         return refuse(buf);

@@ -27,6 +27,36 @@ static void test_text(void)
     OK(buf.ptr == NULL && buf.len == 0, "finished");
 }
 
+/* A first append of every size, then another: the memory behind must fit (address sanitizer), growth must be by
+ * doubling. */
+static void test_growth(void)
+{
+    char bytes[700];
+    memset(bytes, 'b', sizeof bytes);
+    bool whole = true;
+    for (size_t first = 0; first < 300; first++) {
+        for (size_t second = 0; second < 400; second += 13) {
+            struct base_buf buf = { 0 };
+            base_buf_put(&buf, bytes, first);
+            whole = whole && buf.cap > first;
+            base_buf_put(&buf, bytes, second);
+            whole = whole && buf.len == first + second && buf.cap > buf.len && memcmp(buf.ptr, bytes, buf.len) == 0;
+            whole = whole && buf.ptr[buf.len] == 0;
+            base_buf_finish(&buf);
+        }
+    }
+    OK(whole, "appends of all sizes find their memory");
+    struct base_buf buf = { 0 };
+    size_t growths = 0, cap = 0;
+    for (int i = 0; i < 100000; i++) {
+        base_buf_putc(&buf, 'c');
+        growths += buf.cap != cap;
+        cap = buf.cap;
+    }
+    OK(growths < 20, "100,000 small appends cost few growths");
+    base_buf_finish(&buf);
+}
+
 static void test_json(void)
 {
     static const struct {
@@ -147,6 +177,7 @@ static void test_no_memory(void)
 int main(void)
 {
     test_text();
+    test_growth();
     test_json();
     test_limit();
     test_codec();
