@@ -104,6 +104,20 @@ static void put_code_point(struct base_buf *out, const char *at, size_t step, ui
         base_buf_put(out, at, step);
 }
 
+/* A message may quote the foreign text. */
+static void put_clean(struct base_buf *out, const char *text)
+{
+    for (size_t i = 0, len = strlen(text); i < len;) {
+        uint32_t code_point;
+        size_t step = base_utf8_next(text + i, len - i, &code_point);
+        if (code_point == '\n')
+            base_buf_putc(out, '\n');
+        else
+            put_code_point(out, text + i, step, code_point);
+        i += step;
+    }
+}
+
 /* The source line around the place, then the caret line: ^~~~ below the range as far as it goes on this line. */
 static void put_source_line(struct base_buf *out, const struct base_diag *diag)
 {
@@ -158,11 +172,16 @@ static void render_one(const struct base_diag *diag, struct base_buf *out)
         base_source_place(diag->source, diag->begin, &line, &column);
         base_buf_printf(out, "%s:%u:%u: ", diag->source->name, line, column);
     }
-    base_buf_printf(out, "%s: %s [%s]\n", severity_name(diag->severity), diag->message, diag->code);
+    base_buf_printf(out, "%s: ", severity_name(diag->severity));
+    put_clean(out, diag->message);
+    base_buf_printf(out, " [%s]\n", diag->code);
     if (diag->source)
         put_source_line(out, diag);
-    if (diag->hint)
-        base_buf_printf(out, "  hint: %s\n", diag->hint);
+    if (diag->hint) {
+        base_buf_puts(out, "  hint: ");
+        put_clean(out, diag->hint);
+        base_buf_putc(out, '\n');
+    }
 }
 
 static size_t kept(const struct base_diags *diags, enum base_severity severity)

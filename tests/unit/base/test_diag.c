@@ -81,7 +81,8 @@ static void test_hostile_source(void)
     base_diag_add(&diags, BASE_SEVERITY_ERROR, "long", &source, len / 2, len / 2 + 3, NULL, "in a line of a mebibyte");
     struct base_source control = source_of("a\x1b[31m\xff"
                                            "b\r\n");
-    base_diag_add(&diags, BASE_SEVERITY_ERROR, "control", &control, 7, 100, NULL, "behind an escape");
+    base_diag_add(&diags, BASE_SEVERITY_ERROR, "control", &control, 7, 100, NULL, "behind an escape, in \"%s\"",
+                  control.text);
     struct base_source empty = source_of("");
     base_diag_add(&diags, BASE_SEVERITY_ERROR, "empty", &empty, 5, 2, NULL, "in nothing");
     struct base_buf out = { 0 };
@@ -90,6 +91,7 @@ static void test_hostile_source(void)
     OK(strstr(out.ptr, "\xe2\x80\xa6xxx") && strstr(out.ptr, "^~~\n"), "and still shows the place");
     OK(!strchr(out.ptr, '\x1b') && base_utf8_check(out.ptr, out.len) == out.len,
        "no escape and no broken UTF-8 reaches the terminal");
+    OK(strstr(out.ptr, "behind an escape, in \"a?[31m?b?\n\"") != NULL, "not by way of a message either");
     OK(strstr(out.ptr, "  a?[31m?b\n         ^\n") != NULL,
        "the caret stands below the byte, and goes no further than its line");
     OK(strstr(out.ptr, "rules/a.sql:1:1: error: in nothing [empty]\n  \n  ^\n") != NULL, "a place in an empty text");
