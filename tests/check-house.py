@@ -74,7 +74,7 @@ WORDS = [re.compile(a + b, flags) for a, b, flags in (
 )]
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
-CODE = (".c", ".h", ".cpp", ".hpp")
+CODE = (".c", ".h", ".cc", ".cpp", ".hpp")
 SOURCE = CODE + (".def", ".py", ".sh", ".js", ".css", ".java", ".build")
 LICENCES = re.compile(r"(^|/)(LICEN[CS]E|NOTICE|COPYING)[^/]*$|(^|/)LICENSES/")
 
@@ -172,7 +172,7 @@ def rule_libraries(tree):
         for line, angled, name in includes(tree, path):
             if not angled or is_system(name):
                 continue
-            if path.endswith((".cpp", ".hpp")) and "/" not in name and "." not in name:
+            if path.endswith((".cc", ".cpp", ".hpp")) and "/" not in name and "." not in name:
                 continue  # the C++ library, in a shim
             if not any(name.startswith(allowed) for allowed in LIBRARIES[folder]):
                 yield path, line, f"{folder}/ must not use <{name}> (the table LIBRARIES of this check says who may)"
