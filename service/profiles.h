@@ -1,0 +1,59 @@
+/* The profile tables of a program: read whole from files or topics, kept in memory (enrichment/table.h), kept up to date, and asked by LOOKUP operators.
+ * Files are looked at for changes and read anew beside the table in use; topics are followed. What was read takes effect only in
+ * service_profiles_apply, which the host calls while no flow runs (semantics.md 21: at an epoch boundary). One loader thread calls load and poll;
+ * find is for any number of threads between two applies. */
+#ifndef SERVICE_PROFILES_H
+#define SERVICE_PROFILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/attr.h"
+#include "base/str.h"
+#include "cep/program.h"
+#include "cep/row.h"
+#include "formats/format.h"
+
+struct service_profiles;
+struct service_profiles_config {
+    const struct cep_program *program;  /* must outlive the profiles */
+    const char *application_id;
+    const char *base_dir;
+    int64_t poll_ms;                    /* how often files are looked at */
+    formats_problem_fn *on_problem;     /* bad records; may be NULL; loader thread */
+    void *ctx;
+};
+/* One change of a followed topic, for the epoch's batch. row NULL: the key was deleted. */
+struct service_profile_change { const char *identity; const struct cep_tuple *key; const struct cep_row *row; };
+typedef int service_profile_changed(void *ctx, const struct service_profile_change *change);
+
+/* Opens all profile tables of the program; reads nothing yet. Reason appended to reterr. */
+int service_profiles_create(const struct service_profiles_config *config, struct service_profiles **ret, struct base_buf *reterr) BASE_MUST_CHECK;
+void service_profiles_destroy(struct service_profiles *profiles); /* NULL allowed */
+uint32_t service_profiles_count(const struct service_profiles *profiles);
+
+/* Reads on for at most about timeout_ms; *ret_ready: every table has been read to its end once. Errors of bounded sources are returned at the first load only;
+ * later a file that cannot be read keeps the table in use, and service_profiles_trouble says so. */
+int service_profiles_poll(struct service_profiles *profiles, int timeout_ms, bool *ret_ready, struct base_buf *reterr) BASE_MUST_CHECK;
+/* poll until ready, then apply: for hosts with one thread. */
+int service_profiles_load(struct service_profiles *profiles, struct base_buf *reterr) BASE_MUST_CHECK;
+/* What was read takes effect. changed may be NULL; it is told of changes of followed topics only. *ret_any: something changed. */
+int service_profiles_apply(struct service_profiles *profiles, service_profile_changed *changed, void *ctx, bool *ret_any) BASE_MUST_CHECK;
+/* Row of program table `table` for a key, or NULL. */
+const struct cep_row *service_profiles_find(const struct service_profiles *profiles, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms);
+/* Drops versions that nobody can ask for any more. */
+void service_profiles_prune(struct service_profiles *profiles, int64_t before_ms);
+
+/* ---- followed topics in the store ---- */
+/* Name under which table i's rows are stored: differs when source or columns change. NULL: the table is a file and not stored. */
+const char *service_profiles_identity(const struct service_profiles *profiles, uint32_t i);
+/* A stored row back (before the first poll). BASE_E_CORRUPT: it does not fit the columns. */
+int service_profiles_restore_row(struct service_profiles *profiles, uint32_t i, const void *row, size_t len) BASE_MUST_CHECK;
+/* Positions as of the last apply, appended; and put back. */
+void service_profiles_save(const struct service_profiles *profiles, struct base_buf *out);
+int service_profiles_restore(struct service_profiles *profiles, struct base_reader *in, struct base_buf *reterr) BASE_MUST_CHECK;
+
+struct service_profile_stats { const char *name; uint64_t rows, bytes, applied; const char *trouble; };
+/* Any thread: table i of service_profiles_count. trouble is copied into the caller's buffer. */
+void service_profiles_stats(struct service_profiles *profiles, uint32_t i, struct service_profile_stats *ret, char *trouble, size_t trouble_bytes);
+
+#endif
