@@ -4,8 +4,8 @@
  * All nodes live in the arena given to the parser and die with it; texts are arena copies or slices of the source, so
  * the source must live as long as the tree. Every node starts with its kind and carries `source` and the byte range
  * [begin, end) in source->text. Arrays are pointer + count; a count of 0 may stand with a NULL pointer. Nodes are
- * never NULL unless the field's comment says so. Nesting is bounded by PATTERNS_MAX_DEPTH, so recursion over the tree is
- * safe (chains of AND, OR, || and other left-associative operators are flat or bounded, see BINARY). */
+ * never NULL unless the field's comment says so. No tree is deeper than PATTERNS_MAX_TREE_DEPTH, so recursion over it is
+ * safe; chains of AND, OR and || are one flat node. */
 #ifndef PATTERNS_AST_H
 #define PATTERNS_AST_H
 
@@ -19,6 +19,8 @@
 /* ---- limits; each is a diagnostic "limit" that names it ---- */
 #define PATTERNS_MAX_TEXT_BYTES (1u << 20)   /* one source */
 #define PATTERNS_MAX_DEPTH 200               /* nesting: expressions, patterns, queries, types together */
+#define PATTERNS_MAX_TREE_DEPTH 1000         /* height of an expression or pattern, chains like a + b + c included */
+#define PATTERNS_MAX_TABLES 200              /* tables joined in one FROM, mixed set operations in one query */
 #define PATTERNS_MAX_TOKENS 100000           /* tokens of one statement */
 #define PATTERNS_MAX_LIST 10000              /* elements of one list (columns, arguments, IN list, options) */
 #define PATTERNS_MAX_QUANTIFIER 10000        /* a bound in {n,m} */
@@ -123,7 +125,7 @@ enum patterns_expr_kind {
     PATTERNS_EXPR_INDEX,       /* args[0] [ args[1] ] */
     PATTERNS_EXPR_CALL,        /* call */
     PATTERNS_EXPR_UNARY,       /* op, args[0] */
-    PATTERNS_EXPR_BINARY,      /* op, args[0], args[1]; AND, OR, CONCAT: two or more args, flat: a AND b AND c is one node */
+    PATTERNS_EXPR_BINARY,      /* op, args[0], args[1]; AND, OR, CONCAT: two or more args, a AND b AND c is one node */
     PATTERNS_EXPR_BETWEEN,     /* args[0] [NOT] BETWEEN args[1] AND args[2]; negated, symmetric */
     PATTERNS_EXPR_IN,          /* args[0] [NOT] IN (args[1..]); negated */
     PATTERNS_EXPR_IN_QUERY,    /* args[0] [NOT] IN (query); negated, query */
@@ -236,15 +238,15 @@ enum patterns_call_syntax {
 enum patterns_trim { PATTERNS_TRIM_BOTH, PATTERNS_TRIM_LEADING, PATTERNS_TRIM_TRAILING };
 enum patterns_mode { PATTERNS_MODE_NONE, PATTERNS_MODE_RUNNING, PATTERNS_MODE_FINAL };
 enum patterns_call_nulls { PATTERNS_CALL_NULLS_NONE, PATTERNS_CALL_NULLS_IGNORE, PATTERNS_CALL_NULLS_RESPECT };
-/* Function call of any sort: scalar, aggregate, PREV/NEXT/FIRST/LAST, CLASSIFIER, MATCH_NUMBER, window functions. The name is
- * as written: compare case-insensitively; a quoted name never means one of the pattern functions. CEILING is
- * told as written too. COUNT(*) has one STAR argument. */
+/* Function call of any sort: scalar, aggregate, PREV/NEXT/FIRST/LAST, CLASSIFIER, MATCH_NUMBER, window functions. The
+ * name is as written: compare case-insensitively; a quoted name never means one of the pattern functions. COUNT(*) has
+ * one STAR argument. */
 struct patterns_call {
     enum patterns_call_syntax syntax;
     struct patterns_ident name;
     const struct patterns_expr *const *args;
     uint32_t arg_count;
-    const struct patterns_ident *const *arg_names; /* parallel to args, entries NULL if unnamed; NULL: no named argument */
+    const struct patterns_ident *const *arg_names; /* parallel to args, entries NULL if unnamed; NULL: none named */
     enum patterns_unit unit;                       /* EXTRACT, TO_UNIT, UNIT_ARG */
     enum patterns_trim trim;                       /* TRIM */
     enum patterns_mode mode;                       /* RUNNING f(x), FINAL f(x) */
@@ -269,6 +271,7 @@ struct patterns_expr {
     enum patterns_expr_kind kind;
     const struct base_source *source;
     uint32_t begin, end;
+    uint32_t depth;                   /* height of the subtree, 1 for a leaf */
     enum patterns_op op;              /* UNARY, BINARY */
     bool negated;                     /* BETWEEN, IN, IN_QUERY, LIKE, SIMILAR */
     bool symmetric;                   /* BETWEEN */
@@ -307,12 +310,13 @@ enum patterns_pattern_kind {
 enum patterns_greed { PATTERNS_GREEDY, PATTERNS_RELUCTANT, PATTERNS_POSSESSIVE };
 enum patterns_arrow { PATTERNS_ARROW_NONE, PATTERNS_ARROW_NEXT /* -> */, PATTERNS_ARROW_ANY /* ->> */ };
 #define PATTERNS_UNBOUNDED UINT32_MAX
-/* Parentheses leave no node: (A B) C is SEQUENCE(SEQUENCE(A, B), C). A NOT stands in a SEQUENCE (or alone, or inside a loop);
- * it speaks of the rows up to the next taken one. Whether it may stand where it stands is the binder's affair. */
+/* Parentheses leave no node: (A B) C is SEQUENCE(SEQUENCE(A, B), C). A NOT stands in a SEQUENCE (or alone, or inside a
+ * loop); it speaks of the rows up to the next taken one. Whether it may stand where it stands is the binder's affair. */
 struct patterns_pattern {
     enum patterns_pattern_kind kind;
     const struct base_source *source;
     uint32_t begin, end;
+    uint32_t depth;                   /* height of the subtree, 1 for a leaf */
     struct patterns_ident name;       /* VARIABLE */
     const struct patterns_pattern *const *items;
     uint32_t item_count;
