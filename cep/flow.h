@@ -1,0 +1,110 @@
+/* A running program on one thread: the operators of a dataflow with their keyed state. The host (service/, `query`, tests) feeds it rows and watermarks and
+ * receives rows for other shards, results, reports and state changes through struct cep_env. No clock, no I/O, no globals. One thread per flow.
+ *
+ * The same type serves both sides of an exchange: an ingest thread's flow runs what stands before the first EXCHANGE (cep_flow_source), a shard's flow what
+ * stands behind it (cep_flow_deliver). A single-threaded host routes straight back into the same flow. */
+#ifndef CEP_FLOW_H
+#define CEP_FLOW_H
+
+#include "base/attr.h"
+#include "cep/expr.h"
+#include "cep/program.h"
+#include "cep/row.h"
+
+/* 128 bits that name a derived row for good (semantics.md 18): hash of rule-independent facts (start row's position, kind, ...). */
+struct cep_ident { uint64_t hi, lo; };
+
+enum cep_kind_of_match { CEP_IS_ROW = 0, CEP_IS_MATCH = 1, CEP_IS_ABSENCE = 2, CEP_IS_TIMEOUT = 3 };
+
+/* One matched row, for alerts: which row, as which variable. */
+struct cep_evidence_item { const struct cep_row *row; uint32_t var; /* index into the program's vars section, CEP_NONE: none */ bool excluded; };
+struct cep_evidence {
+    uint32_t schema;                       /* of the rows */
+    const struct cep_evidence_item *items; /* in order of the match; borrowed for the call */
+    uint32_t count;
+    uint32_t total;                        /* > count: cut at the limit, deterministically (the first and the last ones are kept) */
+};
+
+/* A row on its way between operators, with what is known of it. All borrowed for the call. */
+struct cep_event {
+    const struct cep_row *row;      /* row->change says insert, update_before, update_after, delete */
+    const struct cep_tuple *key;    /* key of the last EXCHANGE or keyed operator; NULL before the first */
+    uint32_t key_node;              /* node whose key_columns describe key; CEP_NONE if key is NULL */
+    uint64_t key_hash;
+    struct cep_ident ident;         /* identity; of a source row: hash of its position */
+    uint8_t kind;                   /* enum cep_kind_of_match */
+    bool limited;                   /* a limit was hit on the way: the result may be incomplete */
+    int64_t first_time_ms, last_time_ms; /* of the match; of the row itself otherwise */
+    struct cep_position first_at;   /* position of the match's first row */
+    const struct cep_evidence *evidence; /* NULL if none */
+    uint32_t revision;              /* behind ALERT: counts from 1; 0 before */
+};
+
+enum cep_report {                   /* what happened without stopping anything; all are counted by the host */
+    CEP_REPORT_ERROR,               /* run-time error of a row for a node: code, place in the rule text */
+    CEP_REPORT_LATE,                /* a row that came behind its own partition's watermark (ingest) */
+    CEP_REPORT_LATE_AFTER_IDLE,     /* a row behind the merged watermark */
+    CEP_REPORT_LIMIT,               /* a limit was hit: rows, threads, evidence, output */
+    CEP_REPORT_TIMED_OUT,           /* a partial match ran out of time */
+    CEP_REPORT_SUPPRESSED,          /* an alert was held back by `suppress` */
+    CEP_REPORT_COUNT_
+};
+
+/* The host's side. Functions return 0 or BASE_E_*; an error ends the call that led to it and is handed up (the host then aborts the epoch). */
+struct cep_env {
+    void *ctx;
+    /* A row that must go to the owner of (exchange, key). hash is of the key tuple's bytes; key group = hash % CEP_KEY_GROUPS. Copy what must outlive the call. */
+    int (*route)(void *ctx, uint32_t exchange, const struct cep_event *event);
+    /* The watermark behind which `exchange` gets no more rows from this flow. */
+    int (*route_watermark)(void *ctx, uint32_t exchange, int64_t watermark_ms);
+    /* A row for a SINK node. */
+    int (*sink)(void *ctx, uint32_t node, const struct cep_event *event);
+    int (*sink_watermark)(void *ctx, uint32_t node, int64_t watermark_ms);
+    /* Current row of a profile table for a key tuple (types of its key fields), as of a time; *ret NULL if there is none. Row lives until the next call. */
+    int (*lookup)(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret);
+    void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
+    int64_t (*proc_time_ms)(void *ctx);
+    /* Reads a stored piece of a key's state (protocol.md 10): appended to ret. BASE_E_NOTFOUND if there is none. NULL: no store, all state is in memory. */
+    int (*load)(void *ctx, uint64_t node_fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret);
+};
+
+struct cep_limits {              /* 0 means the default in brackets; all deterministic, counted by CEP_REPORT_LIMIT */
+    uint64_t state_bytes;        /* memory for hot keys; colder ones are dropped from memory once stored (0: no bound) */
+    uint32_t rows_per_key;       /* [1,048,576] rows kept per key and pattern */
+    uint32_t threads_per_key;    /* [65,536] */
+    uint32_t tail_rows;          /* [4,096] unsettled rows per key before it runs as final until drained (semantics.md 15) */
+    uint32_t evidence_rows;      /* [1,000] */
+    uint32_t output_per_row;     /* [10,000] ALL MATCHES */
+};
+
+struct cep_flow;
+int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, const struct cep_limits *limits, struct cep_flow **ret) BASE_MUST_CHECK;
+void cep_flow_destroy(struct cep_flow *flow);
+
+/* A decoded row of SOURCE node `node`. Runs the stateless part; calls route / sink. */
+int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row) BASE_MUST_CHECK;
+/* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
+int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
+/* A routed row, at the owner; and the minimum over all senders of that exchange's watermarks. */
+int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
+int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange, int64_t watermark_ms) BASE_MUST_CHECK;
+
+/* ---- state ---- */
+/* Called for each piece that changed since the last checkpoint. bytes NULL: the piece is deleted. deadline_ms: earliest event time at which the key must be woken
+ * (BASE_TIME_MAX_MS: never), given with piece 0. */
+typedef int cep_flow_piece(void *ctx, uint64_t node_fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece,
+                           const void *bytes, size_t len, int64_t deadline_ms);
+int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx) BASE_MUST_CHECK;
+/* Puts a stored piece back (restore, rule reload, tests); BASE_E_CORRUPT if it does not decode, BASE_E_NOTFOUND if no node has that fingerprint. */
+int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len) BASE_MUST_CHECK;
+/* A stored key that must be woken at deadline_ms although its state is not in memory. */
+int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, int64_t deadline_ms) BASE_MUST_CHECK;
+/* Watermarks of exchanges and sources, to be stored with the epoch and put back before rows. */
+int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
+int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len) BASE_MUST_CHECK;
+
+struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches; };
+/* Per node (CEP_NONE: all). */
+void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret);
+
+#endif

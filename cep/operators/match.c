@@ -1,0 +1,261 @@
+/* The row pattern operator: what it is made of, and its face to the flow. */
+#include "cep/operators/match.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+
+static struct match_op *self(struct cep_operator *op) { return (struct match_op *)(void *)op; }
+static const struct match_op *self_const(const struct cep_operator *op) { return (const struct match_op *)(const void *)op; }
+
+static int on_row(struct cep_operator *op, struct cep_key *key, const struct cep_event *event) { return cep_match_key_row(self(op), key, event); }
+static int on_wake(struct cep_operator *op, struct cep_key *key) { return cep_match_key_wake(self(op), key); }
+static int64_t deadline(const struct cep_operator *op, const struct cep_key *key)
+{
+    return cep_match_key_deadline((struct match_op *)(uintptr_t)op, key); /* decodes registers into scratch; the state is not changed */
+}
+static bool idle(const struct cep_operator *op, const struct cep_key *key) { return cep_match_key_idle(self_const(op), key->state); }
+static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
+{
+    return cep_match_save(self(op), key, all, piece, ctx);
+}
+static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *bytes, size_t len)
+{
+    return cep_match_load(self(op), key, piece, bytes, len);
+}
+static void pieces(const struct cep_operator *op, const struct cep_key *key, uint32_t *ret_first, uint32_t *ret_end)
+{
+    (void)op;
+    cep_match_pieces(key->state, ret_first, ret_end);
+}
+static void free_state(struct cep_operator *op, struct cep_key *key)
+{
+    (void)op;
+    if (key->state)
+        cep_match_key_finish(key->state);
+    key->state = NULL;
+}
+static size_t bytes(const struct cep_operator *op, const struct cep_key *key)
+{
+    (void)op;
+    const struct match_key *state = key->state;
+    size_t sum = sizeof *state + state->rows.bytes + state->rows.cap * sizeof *state->rows.chunks + state->told.cap * sizeof *state->told.at;
+    const struct match_head *heads[2] = { &state->now, state->base };
+    for (int i = 0; i < 2 && heads[i]; i++)
+        sum += (size_t)heads[i]->class_cap * 4 + (size_t)heads[i]->parent_cap * 4 + heads[i]->blob_cap + heads[i]->cands.cap * sizeof *heads[i]->cands.at;
+    return sum;
+}
+
+/* Until a start is settled its match may still be inserted, changed or taken back; its rows reach back by WITHIN from what is not yet settled. */
+static int64_t output_watermark(const struct cep_operator *op, int64_t input_ms)
+{
+    const struct match_op *me = self_const(op);
+    if (input_ms == BASE_TIME_MAX_MS || input_ms == BASE_TIME_MIN_MS)
+        return input_ms;
+    if (me->within_ms == 0)
+        return BASE_TIME_MIN_MS;
+    return input_ms < BASE_TIME_MIN_MS + me->within_ms ? BASE_TIME_MIN_MS : input_ms - me->within_ms;
+}
+
+static void stats(const struct cep_operator *op, struct cep_flow_stats *add)
+{
+    const struct match_op *me = self_const(op);
+    add->keys += op->keyed.count;
+    add->state_bytes += op->keyed.bytes;
+    add->rows_in += me->rows_in;
+    add->matches += me->matches;
+    add->threads += me->threads_stepped;
+}
+
+static void destroy(struct cep_operator *op)
+{
+    struct match_op *me = self(op);
+    base_free(me->live_types);
+    base_free(me->outreg_types);
+    base_free(me->live_init);
+    base_free(me->outreg_init);
+    BASE_VEC_FINISH(&me->first_plain);
+    BASE_VEC_FINISH(&me->first_anchor);
+    base_arena_finish(&me->first_arena);
+    base_arena_finish(&me->arena);
+    base_arena_finish(&me->arena_prev);
+    base_arena_finish(&me->out_arena);
+    base_free(me->unary);
+    base_free(me->regs);
+    base_free(me->new_regs);
+    base_free(me->pack_values);
+    base_free(me->pack_types);
+    BASE_VEC_FINISH(&me->in);
+    BASE_VEC_FINISH(&me->out);
+    BASE_VEC_FINISH(&me->temp);
+    BASE_VEC_FINISH(&me->replay);
+    BASE_VEC_FINISH(&me->accept_list);
+    BASE_VEC_FINISH(&me->items);
+    base_free(me->pc_first);
+    base_free(me->pc_stamp);
+    base_free(me->next_same);
+    base_free(me->stack);
+    base_free(me->seen_stamp);
+    base_free(me->seen_key);
+    base_free(me->paths);
+    base_free(me->scratch);
+    base_free(me->class_table);
+    base_free(me->accepted_ids);
+    base_free(me->run_regs);
+    base_free(me->final_regs);
+    base_free(me->next_regs);
+    base_free(me->out_values);
+    base_free(me->evidence);
+    cep_match_all_finish(me);
+    base_free(me);
+}
+
+static const struct cep_operator_ops match_ops = {
+    .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .save = save, .load = load, .pieces = pieces, .free_state = free_state,
+    .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy,
+};
+
+static const struct cep_tuple *nav(void *ctx, int32_t distance)
+{
+    const struct match_op *op = ctx;
+    uint64_t seq = op->seq + (uint64_t)(int64_t)distance;
+    if (seq < op->key->rows.first_seq || seq >= op->key->rows.end_seq || (distance < 0 && seq > op->seq))
+        return NULL;
+    return &cep_match_rows_at(&op->key->rows, seq)->tuple;
+}
+
+static struct cep_value const_value(const struct cep_program *p, uint32_t index)
+{
+    const struct cep_const *c = cep_program_const(p, index);
+    if (c->null)
+        return cep_null();
+    struct cep_value v = { .null = false };
+    if (cep_kind_is_text(c->type.kind)) {
+        struct base_str text = cep_program_text(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
+        return cep_string(text.ptr, text.len);
+    }
+    if (c->type.kind == CEP_KIND_DECIMAL) {
+        v.dec.lo = c->lo;
+        v.dec.hi = c->hi;
+    } else {
+        v.i = (int64_t)c->lo;
+    }
+    return v;
+}
+
+static bool make_regs(struct match_op *op, struct cep_list regs, struct cep_type **ret_types, struct cep_value **ret_init)
+{
+    size_t n = regs.count ? regs.count : 1;
+    *ret_types = base_calloc(n, sizeof **ret_types);
+    *ret_init = base_calloc(n, sizeof **ret_init);
+    if (!*ret_types || !*ret_init)
+        return false;
+    for (uint32_t i = 0; i < regs.count; i++) {
+        const struct cep_reg *reg = cep_program_reg(op->program, regs.first + i);
+        (*ret_types)[i] = reg->type;
+        (*ret_init)[i] = reg->init == CEP_NONE ? cep_null() : const_value(op->program, reg->init);
+    }
+    return true;
+}
+
+static bool make_scratch(struct match_op *op)
+{
+    size_t live = op->live_count ? op->live_count : 1, out = op->out_count ? op->out_count : 1, pcs = op->m->nfas.count;
+    op->unary = base_calloc(op->m->preds.count ? op->m->preds.count : 1, 1);
+    op->regs = base_calloc(live, sizeof *op->regs);
+    op->new_regs = base_calloc(live, sizeof *op->new_regs);
+    op->pack_values = base_calloc(live, sizeof *op->pack_values);
+    op->pack_types = base_calloc(live, sizeof *op->pack_types);
+    op->pc_first = base_calloc(pcs, sizeof *op->pc_first);
+    op->pc_stamp = base_calloc(pcs, sizeof *op->pc_stamp);
+    op->seen_stamp = base_calloc(pcs, sizeof *op->seen_stamp);
+    op->seen_key = base_calloc(pcs, sizeof *op->seen_key);
+    op->run_regs = base_calloc(out, sizeof *op->run_regs);
+    op->final_regs = base_calloc(out, sizeof *op->final_regs);
+    op->next_regs = base_calloc(out, sizeof *op->next_regs);
+    op->out_values = base_calloc(op->m->outs.count ? op->m->outs.count : 1, sizeof *op->out_values);
+    return op->unary && op->regs && op->new_regs && op->pack_values && op->pack_types && op->pc_first && op->pc_stamp && op->seen_stamp &&
+           op->seen_key && op->run_regs && op->final_regs && op->next_regs && op->out_values;
+}
+
+/* What the pattern as a whole asks for. */
+static void look_over(struct match_op *op)
+{
+    const struct cep_match *m = op->m;
+    op->within_ms = m->hold_ms ? m->hold_ms : m->within_ms;
+    op->sequential = m->reads_number != 0;
+    for (uint32_t i = 0; i < m->guards.count; i++)
+        if (op->guards[i].kind == CEP_GUARD_NOT_NEXT)
+            op->guard_next_mask |= UINT32_C(1) << i;
+    for (uint32_t i = 0; i < m->nfas.count; i++) {
+        op->has_absence |= op->nfas[i].op == CEP_NFA_ABSENT && op->nfas[i].absent_ms == 0;
+        op->has_for_absence |= op->nfas[i].op == CEP_NFA_ABSENT && op->nfas[i].absent_ms != 0;
+        op->has_start_anchor |= op->nfas[i].op == CEP_NFA_START;
+    }
+    bool numbers = m->reads_number;
+    for (uint32_t i = 0; i < m->outs.count; i++) {
+        const struct cep_out *out = cep_program_out(op->program, m->outs.first + i);
+        numbers |= out->kind == CEP_OUT_MEASURE && (cep_program_code(op->program, out->code)->flags & CEP_CODE_NUMBER);
+    }
+    op->needs_history = numbers || op->has_start_anchor;
+    bool others = m->skip == CEP_SKIP_CURRENT_ROW || (m->skip == CEP_SKIP_NEXT_ROW && !m->all_matches);
+    op->independent = others && !numbers && !m->batch_sort && m->rows != CEP_ROWS_ALL_UNMATCHED;
+}
+
+int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret)
+{
+    const struct cep_program *p = cep_flow_program(flow);
+    const struct cep_node *n = cep_program_node(p, node);
+    struct match_op *op = base_calloc(1, sizeof *op);
+    if (!op)
+        return BASE_E_NOMEM;
+    op->op.ops = &match_ops;
+    op->op.flow = flow;
+    op->op.node = node;
+    op->op.watermark_ms = BASE_TIME_MIN_MS;
+    cep_keyed_init(&op->op.keyed);
+    op->program = p;
+    op->m = cep_program_match(p, n->detail);
+    op->nfas = cep_program_nfa(p, op->m->nfas.first);
+    op->vars = cep_program_var(p, op->m->vars.first);
+    op->preds = cep_program_pred(p, op->m->preds.first);
+    op->guards = cep_program_guard(p, op->m->guards.first);
+    op->u32s = cep_program_u32(p, 0);
+    op->types = cep_flow_types(flow, *cep_program_u32(p, n->inputs.first), &op->columns);
+    op->out_types = cep_flow_types(flow, node, &op->out_columns);
+    op->live_count = op->m->live_regs.count;
+    op->out_count = op->m->out_regs.count;
+    op->expr = cep_flow_expr(flow);
+    look_over(op);
+    int rc = 0;
+    if (!make_regs(op, op->m->live_regs, &op->live_types, &op->live_init) || !make_regs(op, op->m->out_regs, &op->outreg_types, &op->outreg_init) || !make_scratch(op))
+        rc = BASE_E_NOMEM;
+    op->frame = (struct cep_frame){ .row_types = op->types, .nav = nav, .ctx = op, .arena = &op->arena, .regs = op->regs, .new_regs = op->new_regs };
+    struct match_key none = { 0 };
+    op->key = &none;
+    if (!rc)
+        rc = cep_match_first(op, false, &op->first_plain, &op->empty_plain);
+    if (!rc && op->has_start_anchor)
+        rc = cep_match_first(op, true, &op->first_anchor, &op->empty_anchor);
+    op->key = NULL;
+    /* the start's threads outlive the step's arena: their registers move to one of their own */
+    for (int k = 0; k < 2 && !rc; k++) {
+        struct match_threads *list = k ? &op->first_anchor : &op->first_plain;
+        for (size_t i = 0; i < list->len && !rc; i++) {
+            if (!list->at[i].regs)
+                continue;
+            struct cep_tuple *copy = base_arena_alloc(&op->first_arena, list->at[i].regs->size_bytes);
+            if (!copy)
+                rc = BASE_E_NOMEM;
+            else
+                memcpy(copy, list->at[i].regs, list->at[i].regs->size_bytes);
+            list->at[i].regs = copy;
+        }
+    }
+    if (rc) {
+        destroy(&op->op);
+        return rc;
+    }
+    *ret = &op->op;
+    return 0;
+}

@@ -1,0 +1,230 @@
+/* The row pattern operator from inside: what its files share. See docs/engine.md for the argument why it is right.
+ *
+ * Find by classes, explain by replay. While rows come, the operator only has to know *which* start completes, and *when*: starts whose ordered threads agree
+ * in (state, guards, predicate-live registers) cannot differ in that, so they form one class that is stepped once, whatever their number. What a match looks
+ * like - its rows, labels, measures - is found when it is needed, by running the automaton once more over the kept rows from that one start, with paths.
+ * Rows are therefore kept from the earliest live start on; measures cost nothing until a match is there. */
+#ifndef CEP_OPERATORS_MATCH_H
+#define CEP_OPERATORS_MATCH_H
+
+#include "base/vec.h"
+#include "cep/operator.h"
+#include "cep/operators/match_rows.h"
+
+#define MATCH_NO_CLASS UINT32_MAX
+#define MATCH_NO_PATH UINT32_MAX
+
+/* A thread while it is stepped: regs is NULL where no register is live. */
+struct match_thread {
+    uint32_t pc, guards;
+    const struct cep_tuple *regs;
+    uint32_t path;  /* replay: last node of its path, MATCH_NO_PATH: none taken yet */
+};
+struct match_threads BASE_VEC(struct match_thread);
+
+/* A thread as stored in a class, followed by its register tuple of regs_bytes. */
+struct match_stored_thread { uint32_t pc, guards, regs_bytes, pad; };
+/* A class as stored in a head's blob, followed by its threads. */
+struct match_class {
+    uint64_t min_seq;   /* its earliest start */
+    uint64_t hash;      /* of the bytes behind this header */
+    uint32_t id;        /* index into parents */
+    uint32_t bytes;     /* with header and threads */
+    uint32_t threads;
+    uint32_t pad;
+};
+
+enum match_cand_kind { MATCH_FOUND = 1, MATCH_ABSENT = 2, MATCH_TIMEOUT = 3, MATCH_UNMATCHED = 4 };
+enum match_step { MATCH_STEP_ROW, MATCH_STEP_TIME, MATCH_STEP_END };
+/* A start's best match so far. Sorted by start (ALL MATCHES: and completing row). */
+struct match_cand {
+    uint64_t start, end;   /* end < start: empty */
+    uint64_t accept_seq;   /* row at which it was accepted: replay runs up to it */
+    int64_t not_before_ms; /* may be told once the watermark reaches this */
+    int64_t time_ms;       /* ABSENT, TIMEOUT: the deadline = time of the result; otherwise unused */
+    uint64_t number;       /* MATCH_NUMBER once resolved */
+    uint8_t kind;          /* enum match_cand_kind */
+    uint8_t step;          /* enum match_step by which it was accepted */
+    uint8_t resolved;      /* no earlier start is live and nothing more preferred: counts */
+    uint8_t fresh;         /* eager: not yet compared with what was emitted */
+};
+struct match_cands BASE_VEC(struct match_cand);
+
+/* What is known after rows [.., next_seq): one for the settled rows (base), one for all rows. Copied as a whole for a rewind. */
+struct match_head {
+    uint64_t next_seq;        /* next row to be processed */
+    uint64_t number;          /* matches resolved so far */
+    uint64_t covered;         /* last row that a resolved match covers */
+    uint64_t unmatched_next;  /* first row not yet decided as matched or not (WITH UNMATCHED ROWS) */
+    uint64_t trying;          /* one start at a time: the start under way, 0: none */
+    uint64_t first_start;     /* starts below are dead or resolved; class_of[class_skip] is its class */
+    uint32_t *class_of;       /* per row from first_start on: class id or MATCH_NO_CLASS */
+    uint32_t class_skip, class_len, class_cap; /* dead prefix; used (prefix included); room */
+    uint32_t *parents;        /* union-find over class ids; MATCH_NO_CLASS: the class is dead */
+    uint32_t parent_count, parent_cap;
+    char *blob;               /* classes back to back */
+    uint32_t blob_used, blob_cap, classes;
+    struct match_cands cands;
+};
+
+/* Eager: an output row that was told and is not settled. */
+struct match_told {
+    struct cep_ident ident;
+    uint64_t start;           /* of its candidate, in the numbering since the last rewind */
+    uint64_t accept_seq;
+    uint64_t content;         /* hash of row and evidence */
+    struct cep_row *row;      /* owned copy, for retraction */
+    int64_t first_time_ms, last_time_ms;
+    struct cep_position first_at;
+    uint8_t kind, cand_kind, standing, resolved;
+};
+struct match_tolds BASE_VEC(struct match_told);
+
+struct match_key {
+    struct match_rows rows;
+    struct match_head now;     /* over all rows of the log (but the lookahead and, if final, the waiting ones) */
+    struct match_head *base;   /* eager: over the settled rows only; NULL: all rows are settled */
+    uint64_t waiting_from;     /* final: rows of the log from here on wait for the watermark; eager: first unsettled row */
+    struct match_tolds told;
+    bool ended;                /* the end of input was processed */
+    bool limited;              /* a limit was hit */
+};
+
+struct match_path { uint32_t parent; uint16_t var; uint16_t excluded; uint64_t seq; };
+struct match_item { uint64_t seq; uint16_t var; uint16_t excluded; };
+struct match_items BASE_VEC(struct match_item);
+
+struct match_op {
+    struct cep_operator op;    /* first */
+    const struct cep_program *program;
+    const struct cep_match *m;
+    const struct cep_nfa *nfas;
+    const struct cep_var *vars;
+    const struct cep_pred *preds;
+    const struct cep_guard *guards;
+    const uint32_t *u32s;
+    const struct cep_type *types;   /* input columns */
+    uint32_t columns;
+    const struct cep_type *out_types; /* output columns */
+    uint32_t out_columns;
+    uint32_t live_count, out_count; /* registers */
+    struct cep_type *live_types, *outreg_types;
+    struct cep_value *live_init, *outreg_init; /* texts point into the program */
+    int64_t within_ms;         /* WITHIN or INTERVAL; 0: none */
+    uint32_t guard_next_mask;  /* guards of kind NOT_NEXT */
+    bool has_for_absence, has_absence, sequential, needs_history, has_start_anchor;
+    bool independent;          /* no match's skip concerns another start, and nobody asks for numbers: a match counts as soon as it is final itself */
+    struct match_threads first_plain, first_anchor; /* threads of a new start before its first row; anchor: before the partition's first row */
+    bool empty_plain, empty_anchor;                 /* that start can match empty */
+
+    /* one step's scratch */
+    struct cep_expr *expr;
+    struct cep_frame frame;
+    struct base_arena first_arena; /* registers of first_plain and first_anchor */
+    struct base_arena arena;   /* registers of threads in the making; reset per row */
+    struct match_key *key;     /* whose rows NAV reads */
+    uint64_t seq;              /* current row */
+    const struct cep_row *row; /* NULL in time and end steps */
+    enum match_step mode;
+    int64_t step_time_ms;      /* mode TIME: deadlines at or below hold */
+    bool quiet;                /* replays do not report errors a second time */
+    uint8_t *unary;            /* per pred: 0 not asked, 1 false, 2 true */
+    struct cep_value *regs, *new_regs;
+    const struct cep_tuple *unpacked; /* tuple whose values regs holds */
+    uint32_t unpacked_pc;
+    struct cep_value *pack_values; struct cep_type *pack_types;
+    struct match_threads in, out, temp;
+    uint32_t *pc_first;        /* per pc: 1 + first thread of out at it, valid if pc_stamp == stamp */
+    uint32_t *pc_stamp, stamp;
+    uint32_t *next_same;       /* per thread of out: 1 + next at the same pc */
+    uint32_t next_same_cap;
+    struct match_closure *stack; uint32_t stack_cap;
+    uint32_t *seen_stamp, seen_now;  /* closure: pcs visited with (guards, loops) of seen_key */
+    uint64_t *seen_key;
+    bool accepted;             /* the last step accepted */
+    uint32_t accept_path;
+    uint32_t accept_at;        /* out.len at the moment of acceptance: threads before it are preferred */
+    bool track;                /* replay: keep paths */
+    struct match_path *paths; uint32_t path_count, path_cap;
+    char *scratch; uint32_t scratch_cap, scratch_used; /* the new blob */
+    uint32_t scratch_classes;
+    uint32_t *class_table; uint32_t class_table_cap;   /* hash -> 1 + offset in scratch */
+    uint32_t *accepted_ids; uint32_t accepted_count, accepted_cap;
+    struct base_arena arena_prev, out_arena; /* replay: registers of the row before; output rows */
+    struct match_threads replay;
+    struct { uint32_t *at; size_t len, cap; } accept_list; /* ALL MATCHES: paths accepted by the last step */
+    struct match_items items;
+    struct cep_value *run_regs, *final_regs, *next_regs;
+    struct cep_value *out_values;
+    struct cep_evidence_item *evidence; uint32_t evidence_cap;
+    struct match_dag *dag;     /* ALL MATCHES */
+    uint64_t threads_stepped, rows_in, matches;
+};
+
+/* ---- match_nfa.c: threads ---- */
+/* Resting threads of a start before its first row; anchor: that row is the partition's first. */
+int cep_match_first(struct match_op *op, bool anchor, struct match_threads *ret, bool *ret_empty) BASE_MUST_CHECK;
+/* Prepares stepping over row `seq` of key. */
+void cep_match_begin_row(struct match_op *op, struct match_key *key, uint64_t seq);
+/* Steps ordered threads over the current row (or time, or end): op->out, op->accepted. Without ALL MATCHES what is less preferred than an acceptance is cut. */
+int cep_match_step(struct match_op *op, const struct match_thread *threads, uint32_t count) BASE_MUST_CHECK;
+/* Deadline of a thread that rests in `-> NOT b FOR INTERVAL`; BASE_TIME_MAX_MS otherwise. */
+int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread);
+void cep_match_reset_out(struct match_op *op);
+
+/* ---- match_head.c: classes, starts, candidates ---- */
+void cep_match_head_init(struct match_head *head);
+void cep_match_head_finish(struct match_head *head);
+int cep_match_head_copy(const struct match_head *from, struct match_head *to) BASE_MUST_CHECK; /* to is empty */
+/* Processes the row head->next_seq of the log. */
+int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_head *head) BASE_MUST_CHECK;
+/* Event time has reached time_ms for this key: starts run out, absences hold. */
+int cep_match_head_time(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms) BASE_MUST_CHECK;
+/* No further row will come. */
+int cep_match_head_end(struct match_op *op, struct match_key *key, struct match_head *head) BASE_MUST_CHECK;
+/* Marks candidates that count now as resolved and applies their SKIP. */
+int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct match_head *head) BASE_MUST_CHECK;
+/* Earliest time at which head_time has something to do; BASE_TIME_MAX_MS: none. */
+int64_t cep_match_head_deadline(struct match_op *op, const struct match_key *key, const struct match_head *head);
+/* First row that the head still needs. */
+uint64_t cep_match_head_keep_from(const struct match_op *op, const struct match_head *head);
+bool cep_match_head_live(const struct match_head *head); /* any live start or candidate */
+uint32_t cep_match_find(const struct match_head *head, uint32_t id);
+
+/* ---- match_replay.c ---- */
+/* Rows and labels of a candidate: op->items, in order. */
+int cep_match_replay(struct match_op *op, struct match_key *key, const struct match_cand *cand) BASE_MUST_CHECK;
+/* Called for each output row of a candidate. */
+struct match_output {
+    const struct cep_row *row;
+    struct cep_ident ident;
+    const struct match_cand *cand;
+    int64_t first_time_ms, last_time_ms;
+    struct cep_position first_at;
+    const struct cep_evidence *evidence; /* NULL: none */
+    uint64_t content;
+};
+typedef int match_output_fn(void *ctx, const struct match_output *output);
+int cep_match_outputs(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx) BASE_MUST_CHECK;
+
+/* ---- match_all.c: ALL MATCHES ---- */
+typedef int match_derivation_fn(void *ctx); /* op->items holds it */
+/* Unwinds a path into op->items. */
+int cep_match_unwind(struct match_op *op, uint32_t path) BASE_MUST_CHECK;
+int cep_match_derivations(struct match_op *op, struct match_key *key, const struct match_cand *cand, match_derivation_fn *fn, void *ctx) BASE_MUST_CHECK;
+void cep_match_all_finish(struct match_op *op);
+
+/* ---- match_key.c: order, eager and final ---- */
+int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep_event *event) BASE_MUST_CHECK;
+int cep_match_key_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key);
+bool cep_match_key_idle(const struct match_op *op, const struct match_key *key);
+void cep_match_key_finish(struct match_key *key);
+int cep_match_key_settle(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+
+/* ---- match_codec.c ---- */
+int cep_match_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;
+int cep_match_load(struct match_op *op, struct cep_key *key, uint32_t piece, const void *bytes, size_t len) BASE_MUST_CHECK;
+void cep_match_pieces(const struct match_key *key, uint32_t *ret_first, uint32_t *ret_end);
+
+#endif

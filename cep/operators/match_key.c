@@ -1,0 +1,617 @@
+/* One key in time: order, waiting (final), telling at once and taking back (eager). */
+#include "cep/operators/match.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+
+/* Order of rows within a key: event time, the ORDER BY columns behind it, then position. */
+static int order_rows(struct match_op *op, const struct cep_row *a, const struct cep_row *b, int *ret)
+{
+    *ret = 0;
+    if (!op->m->batch_sort && a->time_ms != b->time_ms) {
+        *ret = a->time_ms < b->time_ms ? -1 : 1;
+        return 0;
+    }
+    for (uint32_t i = 0; i < op->m->order.count; i++) {
+        const struct cep_order *order = cep_program_order(op->program, op->m->order.first + i);
+        struct cep_value v[2];
+        const struct cep_row *rows[2] = { a, b };
+        for (int k = 0; k < 2; k++) {
+            op->frame.row = &rows[k]->tuple;
+            op->frame.row_time_ms = rows[k]->time_ms;
+            int rc = cep_expr_run(op->expr, order->code, &op->frame, &v[k]);
+            if (rc == BASE_E_NOMEM)
+                return rc;
+            if (rc)
+                v[k] = cep_null();
+        }
+        if (v[0].null && v[1].null)
+            continue;
+        if (v[0].null || v[1].null) {
+            *ret = (v[0].null ? -1 : 1) * (order->nulls_first ? 1 : -1);
+            return 0;
+        }
+        int c = cep_value_compare(cep_program_code(op->program, order->code)->type, v[0], v[1]);
+        if (c) {
+            *ret = order->descending ? -c : c;
+            return 0;
+        }
+    }
+    *ret = cep_position_compare(&a->at, &b->at);
+    return 0;
+}
+
+void cep_match_key_finish(struct match_key *key)
+{
+    cep_match_rows_finish(&key->rows);
+    cep_match_head_finish(&key->now);
+    if (key->base) {
+        cep_match_head_finish(key->base);
+        base_free(key->base);
+    }
+    for (size_t i = 0; i < key->told.len; i++)
+        base_free(key->told.at[i].row);
+    BASE_VEC_FINISH(&key->told);
+    base_free(key);
+}
+
+static struct match_key *create_key(void)
+{
+    struct match_key *key = base_calloc(1, sizeof *key);
+    if (!key)
+        return NULL;
+    cep_match_rows_init(&key->rows);
+    cep_match_head_init(&key->now);
+    key->waiting_from = 1;
+    return key;
+}
+
+/* ---- telling ---- */
+
+static int send(struct match_op *op, struct cep_key *key, const struct match_output *output, struct cep_row *row, uint8_t change)
+{
+    uint8_t kept = row->change;
+    row->change = change;
+    struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = output->ident,
+                               .kind = CEP_IS_MATCH, .limited = ((struct match_key *)key->state)->limited, .first_time_ms = output->first_time_ms,
+                               .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence };
+    if (output->cand->kind == MATCH_ABSENT)
+        event.kind = CEP_IS_ABSENCE;
+    if (output->cand->kind == MATCH_TIMEOUT)
+        event.kind = CEP_IS_TIMEOUT;
+    int rc = cep_flow_emit(op->op.flow, op->op.node, &event);
+    row->change = kept;
+    return rc;
+}
+
+struct tell { struct match_op *op; struct cep_key *key; };
+
+static int tell_final(void *ctx, const struct match_output *output)
+{
+    struct tell *tell = ctx;
+    tell->op->matches++;
+    return send(tell->op, tell->key, output, (struct cep_row *)output->row, CEP_INSERT);
+}
+
+/* Final: resolved candidates are told and forgotten, in order. */
+static int tell_resolved(struct match_op *op, struct cep_key *key)
+{
+    struct match_key *state = key->state;
+    struct match_cands *cands = &state->now.cands;
+    struct tell tell = { op, key };
+    size_t kept = 0;
+    int rc = 0;
+    for (size_t i = 0; i < cands->len; i++) {
+        struct match_cand cand = cands->at[i];
+        if (cand.resolved && cand.not_before_ms <= op->op.watermark_ms && !rc)
+            rc = cep_match_outputs(op, state, &cand, cand.number, tell_final, &tell);
+        else
+            cands->at[kept++] = cand;
+    }
+    cands->len = kept;
+    return rc;
+}
+
+static int tell_eager(void *ctx, const struct match_output *output)
+{
+    struct tell *tell = ctx;
+    struct match_key *state = tell->key->state;
+    struct match_told *old = NULL;
+    for (size_t i = 0; i < state->told.len && !old; i++)
+        if (state->told.at[i].ident.hi == output->ident.hi && state->told.at[i].ident.lo == output->ident.lo)
+            old = &state->told.at[i];
+    bool same = old && old->content == output->content && old->row->tuple.size_bytes == output->row->tuple.size_bytes;
+    if (!old) {
+        struct match_told told = { .ident = output->ident };
+        if (!BASE_VEC_PUSH(&state->told, told))
+            return BASE_E_NOMEM;
+        old = &state->told.at[state->told.len - 1];
+    }
+    old->start = output->cand->start;
+    old->accept_seq = output->cand->accept_seq;
+    old->cand_kind = output->cand->kind;
+    old->standing = 1;
+    if (same)
+        return 0;
+    bool update = old->row != NULL;
+    struct cep_row *copy = base_alloc(cep_row_size(output->row));
+    if (!copy)
+        return BASE_E_NOMEM;
+    memcpy(copy, output->row, cep_row_size(output->row));
+    base_free(old->row);
+    old->row = copy;
+    old->content = output->content;
+    old->first_time_ms = output->first_time_ms;
+    old->last_time_ms = output->last_time_ms;
+    old->first_at = output->first_at;
+    if (!update)
+        tell->op->matches++;
+    return send(tell->op, tell->key, output, copy, update ? CEP_UPDATE_AFTER : CEP_INSERT);
+}
+
+static int withdraw(struct match_op *op, struct cep_key *key, struct match_told *told)
+{
+    struct match_cand cand = { .kind = told->cand_kind };
+    struct match_output output = { .row = told->row, .ident = told->ident, .cand = &cand, .first_time_ms = told->first_time_ms,
+                                   .last_time_ms = told->last_time_ms, .first_at = told->first_at };
+    return send(op, key, &output, told->row, CEP_DELETE);
+}
+
+/* Does the candidate stand, as far as is known? from: first start that no standing earlier match skips over. */
+static int stands(struct match_op *op, struct match_key *state, const struct match_cand *cand, uint64_t *from, bool *ret)
+{
+    *ret = cand->start >= *from && cand->not_before_ms <= op->op.watermark_ms;
+    if (cand->resolved || !*ret || cand->kind > MATCH_ABSENT || op->m->all_matches)
+        return 0;
+    if (op->m->skip == CEP_SKIP_FIRST || op->m->skip == CEP_SKIP_LAST) {
+        int rc = cep_match_replay(op, state, cand);
+        for (size_t i = 0; i < op->items.len && !rc; i++) {
+            for (uint32_t v = 0; v < op->m->skip_vars.count; v++)
+                if (op->items.at[i].var == op->u32s[op->m->skip_vars.first + v] && op->items.at[i].seq > *from)
+                    *from = op->m->skip == CEP_SKIP_LAST || *from <= cand->start ? op->items.at[i].seq : *from;
+        }
+        return rc;
+    }
+    return 0;
+}
+
+/* Eager: compares what stands with what was told. */
+static int tell_changes(struct match_op *op, struct cep_key *key)
+{
+    struct match_key *state = key->state;
+    struct match_cands *cands = &state->now.cands;
+    if (cands->len == 0 && state->told.len == 0)
+        return 0;
+    for (size_t i = 0; i < state->told.len; i++)
+        state->told.at[i].standing = 0;
+    uint64_t from = 0, number = state->now.number;
+    struct tell tell = { op, key };
+    int rc = 0;
+    /* withdrawals go out before what takes their place: first find what stands */
+    for (int pass = 0; pass < 2 && !rc; pass++) {
+        from = 0;
+        number = state->now.number;
+        for (size_t i = 0; i < cands->len && !rc; i++) {
+            struct match_cand *cand = &cands->at[i];
+            bool standing;
+            rc = stands(op, state, cand, &from, &standing);
+            if (rc || !standing)
+                continue;
+            uint64_t no = cand->resolved ? cand->number : ++number;
+            if (pass == 0) {
+                for (size_t k = 0; k < state->told.len; k++)
+                    if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind &&
+                        (!cand->fresh || !op->m->all_matches || state->told.at[k].accept_seq == cand->accept_seq))
+                        state->told.at[k].standing = 1;
+            } else if (cand->fresh || op->needs_history) {
+                /* rows of ALL ROWS that are gone are withdrawn after the pass */
+                for (size_t k = 0; k < state->told.len; k++)
+                    if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind && (!op->m->all_matches || state->told.at[k].accept_seq == cand->accept_seq))
+                        state->told.at[k].standing = 0;
+                struct match_cand copy = *cand;
+                cand->fresh = 0;
+                rc = cep_match_outputs(op, state, &copy, no, tell_eager, &tell);
+            }
+        }
+        size_t kept = 0;
+        for (size_t i = 0; i < state->told.len; i++) {
+            struct match_told *told = &state->told.at[i];
+            if (!told->standing && !rc) {
+                rc = withdraw(op, key, told);
+                base_free(told->row);
+                continue;
+            }
+            state->told.at[kept++] = *told;
+        }
+        state->told.len = kept;
+    }
+    return rc;
+}
+
+/* ---- processing ---- */
+
+static int run_rows(struct match_op *op, struct match_key *state, struct match_head *head, uint64_t end, bool ended)
+{
+    int rc = 0;
+    while (!rc && head->next_seq < end && (ended || end - head->next_seq > op->m->lookahead))
+        rc = cep_match_head_row(op, state, head);
+    return rc;
+}
+
+static bool eager(const struct match_op *op) { return op->m->eager && !op->m->batch_sort; }
+
+static void drop_rows(struct match_op *op, struct match_key *state)
+{
+    uint64_t keep = cep_match_head_keep_from(op, &state->now);
+    if (state->base) {
+        uint64_t base = cep_match_head_keep_from(op, state->base);
+        keep = base < keep ? base : keep;
+    }
+    if (keep > state->waiting_from && !state->base)
+        keep = state->waiting_from;
+    cep_match_rows_drop(&state->rows, keep);
+}
+
+/* All rows up to the watermark are settled: what was decided with them stays. */
+static int settle(struct match_op *op, struct cep_key *key)
+{
+    struct match_key *state = key->state;
+    int64_t watermark = op->op.watermark_ms;
+    uint64_t end = state->waiting_from;
+    while (end < state->rows.end_seq && cep_match_rows_at(&state->rows, end)->time_ms <= watermark)
+        end++;
+    state->waiting_from = end;
+    struct match_head *base = state->base;
+    int rc = 0;
+    if (!base || end == state->rows.end_seq) {
+        /* everything is settled: what now holds is the base */
+        if (base)
+            cep_match_head_finish(base);
+        base_free(base);
+        state->base = NULL;
+        size_t kept = 0;
+        for (size_t i = 0; i < state->now.cands.len; i++)
+            if (!state->now.cands.at[i].resolved || state->now.cands.at[i].not_before_ms > watermark)
+                state->now.cands.at[kept++] = state->now.cands.at[i];
+            else
+                for (size_t k = 0; k < state->told.len; k++)
+                    if (state->told.at[k].start == state->now.cands.at[i].start && state->told.at[k].cand_kind == state->now.cands.at[i].kind)
+                        state->told.at[k].resolved = 1;
+        state->now.cands.len = kept;
+    } else if (end > base->next_seq + op->m->lookahead + 8) {
+        /* a busy key: the base follows in small steps */
+        bool quiet = op->quiet;
+        op->quiet = true;
+        rc = run_rows(op, state, base, end, false);
+        op->quiet = quiet;
+        for (size_t i = 0; i < base->cands.len; i++) {
+            const struct match_cand *cand = &base->cands.at[i];
+            if (!cand->resolved)
+                continue;
+            for (size_t k = 0; k < state->told.len; k++)
+                if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind)
+                    state->told.at[k].resolved = 1;
+            for (size_t k = 0; k < state->now.cands.len; k++) {
+                if (state->now.cands.at[k].resolved && state->now.cands.at[k].start == cand->start && state->now.cands.at[k].kind == cand->kind) {
+                    memmove(&state->now.cands.at[k], &state->now.cands.at[k + 1], (state->now.cands.len - k - 1) * sizeof *cand);
+                    state->now.cands.len--;
+                    break;
+                }
+            }
+        }
+        size_t kept = 0;
+        for (size_t i = 0; i < base->cands.len; i++)
+            if (!base->cands.at[i].resolved)
+                base->cands.at[kept++] = base->cands.at[i];
+        base->cands.len = kept;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < state->told.len; i++) {
+        if (state->told.at[i].resolved)
+            base_free(state->told.at[i].row);
+        else
+            state->told.at[kept++] = state->told.at[i];
+    }
+    state->told.len = kept;
+    return rc;
+}
+
+int cep_match_key_settle(struct match_op *op, struct cep_key *key)
+{
+    int rc = settle(op, key);
+    drop_rows(op, key->state);
+    return rc;
+}
+
+/* Rows of the log from `seq` on, taken out of it into the arena. */
+static int take_tail(struct match_op *op, struct match_key *state, uint64_t seq, struct cep_row ***ret, size_t *ret_count)
+{
+    size_t count = (size_t)(state->rows.end_seq - seq);
+    struct cep_row **tail = base_arena_alloc(&op->out_arena, (count ? count : 1) * sizeof *tail);
+    if (!tail)
+        return BASE_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct cep_row *row = cep_match_rows_at(&state->rows, seq + i);
+        tail[i] = base_arena_alloc(&op->out_arena, cep_row_size(row));
+        if (!tail[i])
+            return BASE_E_NOMEM;
+        memcpy(tail[i], row, cep_row_size(row));
+    }
+    cep_match_rows_cut(&state->rows, seq);
+    *ret = tail;
+    *ret_count = count;
+    return 0;
+}
+
+/* Inserts a row at its place behind `from`. */
+static int insert_row(struct match_op *op, struct match_key *state, uint64_t from, const struct cep_row *row, uint64_t *ret_seq)
+{
+    uint64_t at = state->rows.end_seq;
+    int order, rc = 0;
+    while (at > from) {
+        rc = order_rows(op, cep_match_rows_at(&state->rows, at - 1), row, &order);
+        if (rc)
+            return rc;
+        if (order <= 0)
+            break;
+        at--;
+    }
+    *ret_seq = at;
+    if (at == state->rows.end_seq)
+        return cep_match_rows_append(&state->rows, row);
+    struct cep_row **tail;
+    size_t count;
+    base_arena_reset(&op->out_arena);
+    rc = take_tail(op, state, at, &tail, &count);
+    if (!rc)
+        rc = cep_match_rows_append(&state->rows, row);
+    for (size_t i = 0; i < count && !rc; i++)
+        rc = cep_match_rows_append(&state->rows, tail[i]);
+    return rc;
+}
+
+static int make_base(struct match_key *state)
+{
+    struct match_head *base = base_alloc(sizeof *base);
+    if (!base)
+        return BASE_E_NOMEM;
+    int rc = cep_match_head_copy(&state->now, base);
+    if (rc)
+        base_free(base);
+    else
+        state->base = base;
+    return rc;
+}
+
+/* A row came in between: back to the settled state, and on again. */
+static int rewind_key(struct match_op *op, struct match_key *state)
+{
+    struct match_head copy;
+    int rc = cep_match_head_copy(state->base, &copy);
+    if (rc)
+        return rc;
+    cep_match_head_finish(&state->now);
+    state->now = copy;
+    for (size_t i = 0; i < state->now.cands.len; i++)
+        state->now.cands.at[i].fresh = 1;
+    /* rows have new numbers: told outputs are found again by identity */
+    for (size_t i = 0; i < state->told.len; i++)
+        state->told.at[i].start = UINT64_MAX;
+    return run_rows(op, state, &state->now, state->rows.end_seq, false);
+}
+
+/* After a rewind nothing told is known by row number: every candidate is told anew, same ones fall silent by content. */
+static int tell_after_rewind(struct match_op *op, struct cep_key *key)
+{
+    struct match_key *state = key->state;
+    struct tell tell = { op, key };
+    uint64_t from = 0, number = state->now.number;
+    int rc = 0;
+    for (size_t i = 0; i < state->told.len; i++)
+        state->told.at[i].standing = 0;
+    for (size_t i = 0; i < state->now.cands.len && !rc; i++) {
+        struct match_cand *cand = &state->now.cands.at[i];
+        bool standing;
+        rc = stands(op, state, cand, &from, &standing);
+        if (rc || !standing)
+            continue;
+        struct match_cand copy = *cand;
+        cand->fresh = 0;
+        rc = cep_match_outputs(op, state, &copy, cand->resolved ? cand->number : ++number, tell_eager, &tell);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < state->told.len; i++) {
+        if (!state->told.at[i].standing && !rc) {
+            rc = withdraw(op, key, &state->told.at[i]);
+            base_free(state->told.at[i].row);
+        } else {
+            state->told.at[kept++] = state->told.at[i];
+        }
+    }
+    state->told.len = kept;
+    return rc;
+}
+
+static int row_eager(struct match_op *op, struct cep_key *key, const struct cep_row *row)
+{
+    struct match_key *state = key->state;
+    int rc = settle(op, key);
+    if (!rc && !state->base)
+        rc = make_base(state);
+    if (rc)
+        return rc;
+    uint64_t seq, processed = state->now.next_seq;
+    rc = insert_row(op, state, state->waiting_from, row, &seq);
+    if (rc)
+        return rc;
+    if (seq < processed || seq + 1 < state->rows.end_seq) {
+        rc = rewind_key(op, state);
+        return rc ? rc : tell_after_rewind(op, key);
+    }
+    rc = run_rows(op, state, &state->now, state->rows.end_seq, false);
+    return rc ? rc : tell_changes(op, key);
+}
+
+static bool over_limit(struct match_op *op, struct match_key *state, const struct cep_event *event)
+{
+    if (state->rows.end_seq - state->rows.first_seq < cep_flow_limits(op->op.flow)->rows_per_key)
+        return false;
+    state->limited = true;
+    cep_flow_report(op->op.flow, CEP_REPORT_LIMIT, op->op.node, BASE_E_LIMIT, CEP_NONE, event);
+    return true;
+}
+
+/* The limit on kept rows forgets the oldest start: deterministic, counted. */
+static int forget_oldest(struct match_op *op, struct match_key *state)
+{
+    struct match_head *head = &state->now;
+    uint64_t keep = state->rows.first_seq + (state->rows.end_seq - state->rows.first_seq) / 16 + 1;
+    (void)op;
+    while (head->class_skip < head->class_len && head->first_start < keep) {
+        head->class_of[head->class_skip++] = MATCH_NO_CLASS;
+        head->first_start++;
+    }
+    /* classes whose starts are all gone die; the others find their new earliest start */
+    for (uint32_t off = 0; off < head->blob_used;) {
+        struct match_class *class = (struct match_class *)(void *)(head->blob + off);
+        uint64_t seq = class->min_seq < head->first_start ? head->first_start : class->min_seq;
+        uint64_t end = head->first_start + (head->class_len - head->class_skip);
+        while (seq < end && cep_match_find(head, head->class_of[head->class_skip + (seq - head->first_start)]) != class->id)
+            seq++;
+        if (seq < end) {
+            class->min_seq = seq;
+            off += class->bytes;
+            continue;
+        }
+        head->parents[class->id] = MATCH_NO_CLASS;
+        uint32_t bytes = class->bytes;
+        memmove(head->blob + off, head->blob + off + bytes, head->blob_used - off - bytes);
+        head->blob_used -= bytes;
+        head->classes--;
+    }
+    return 0;
+}
+
+int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep_event *event)
+{
+    if (!key->state && !(key->state = create_key()))
+        return BASE_E_NOMEM;
+    struct match_key *state = key->state;
+    int rc = 0;
+    if (eager(op)) {
+        if (over_limit(op, state, event) && !state->base)
+            rc = forget_oldest(op, state);
+        if (!rc)
+            rc = row_eager(op, key, event->row);
+    } else {
+        uint64_t seq;
+        rc = insert_row(op, state, state->waiting_from, event->row, &seq);
+    }
+    if (!rc)
+        drop_rows(op, state);
+    return rc;
+}
+
+static int wake_eager(struct match_op *op, struct cep_key *key, bool ended)
+{
+    struct match_key *state = key->state;
+    int64_t watermark = op->op.watermark_ms;
+    int rc = 0;
+    if (ended && !state->ended) {
+        rc = run_rows(op, state, &state->now, state->rows.end_seq, true);
+        while (!rc) {
+            rc = cep_match_head_end(op, state, &state->now);
+            if (rc || state->now.next_seq >= state->rows.end_seq)
+                break;
+            rc = run_rows(op, state, &state->now, state->rows.end_seq, true);
+        }
+        state->ended = true;
+    } else if (!ended && state->now.next_seq == state->rows.end_seq) {
+        int64_t limit = watermark < BASE_TIME_MAX_MS - 1 ? watermark + 1 : watermark;
+        rc = cep_match_head_time(op, state, &state->now, limit);
+    }
+    if (!rc)
+        rc = tell_changes(op, key);
+    if (!rc)
+        rc = settle(op, key);
+    return rc;
+}
+
+/* Rows that the watermark has passed are processed, then told. */
+static int wake_final(struct match_op *op, struct cep_key *key, bool ended)
+{
+    struct match_key *state = key->state;
+    int64_t watermark = op->op.watermark_ms;
+    int rc = 0;
+    if (ended)
+        state->waiting_from = state->rows.end_seq;
+    else
+        while (!op->m->batch_sort && state->waiting_from < state->rows.end_seq && cep_match_rows_at(&state->rows, state->waiting_from)->time_ms <= watermark)
+            state->waiting_from++;
+    /* in portions, so that a long backlog is told and dropped as it goes */
+    while (!rc && state->now.next_seq < state->waiting_from && (ended || state->waiting_from - state->now.next_seq > op->m->lookahead)) {
+        rc = cep_match_head_row(op, state, &state->now);
+        if (!rc && state->now.cands.len && state->now.cands.at[0].resolved)
+            rc = tell_resolved(op, key);
+        if (!rc && (state->now.next_seq & 1023) == 0)
+            cep_match_rows_drop(&state->rows, cep_match_head_keep_from(op, &state->now));
+    }
+    if (!rc && ended && !state->ended) {
+        rc = cep_match_head_end(op, state, &state->now);
+        while (!rc && state->now.next_seq < state->waiting_from) {
+            rc = cep_match_head_row(op, state, &state->now);
+            if (!rc && state->now.next_seq >= state->waiting_from)
+                rc = cep_match_head_end(op, state, &state->now);
+        }
+        state->ended = true;
+    } else if (!rc && !ended && state->now.next_seq == state->waiting_from) {
+        rc = cep_match_head_time(op, state, &state->now, watermark < BASE_TIME_MAX_MS - 1 ? watermark + 1 : watermark);
+        while (!rc && state->now.next_seq < state->waiting_from) /* one start at a time went back */
+            rc = cep_match_head_row(op, state, &state->now);
+    }
+    return rc ? rc : tell_resolved(op, key);
+}
+
+int cep_match_key_wake(struct match_op *op, struct cep_key *key)
+{
+    bool ended = op->op.watermark_ms == BASE_TIME_MAX_MS;
+    if (!key->state)
+        return 0;
+    int rc = eager(op) ? wake_eager(op, key, ended) : wake_final(op, key, ended);
+    if (!rc)
+        drop_rows(op, key->state);
+    return rc;
+}
+
+int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
+{
+    const struct match_key *state = key->state;
+    if (!state || state->ended)
+        return BASE_TIME_MAX_MS;
+    if (op->m->batch_sort)
+        return BASE_TIME_MAX_MS - 1;
+    int64_t at = cep_match_head_deadline(op, state, &state->now);
+    if (eager(op)) {
+        if (state->base) { /* settled when the last row is */
+            int64_t last = cep_match_rows_at(&state->rows, state->rows.end_seq - 1)->time_ms;
+            at = last < at ? last : at;
+        }
+    } else if (state->waiting_from < state->rows.end_seq) {
+        int64_t first = cep_match_rows_at(&state->rows, state->waiting_from)->time_ms;
+        at = first < at ? first : at;
+    }
+    for (size_t i = 0; i < state->now.cands.len; i++)
+        if (state->now.cands.at[i].not_before_ms > op->op.watermark_ms && state->now.cands.at[i].not_before_ms < at)
+            at = state->now.cands.at[i].not_before_ms;
+    /* an open start that only the end of input can decide */
+    if (at == BASE_TIME_MAX_MS && (cep_match_head_live(&state->now) || state->now.next_seq < state->rows.end_seq))
+        at = BASE_TIME_MAX_MS - 1;
+    return at;
+}
+
+bool cep_match_key_idle(const struct match_op *op, const struct match_key *state)
+{
+    return !state->base && !cep_match_head_live(&state->now) && state->told.len == 0 && state->now.next_seq == state->rows.end_seq &&
+           !op->needs_history && (op->m->lookback == 0 || state->ended);
+}

@@ -1,0 +1,187 @@
+#include "cep/operators/match_rows.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+void cep_match_rows_init(struct match_rows *rows)
+{
+    *rows = (struct match_rows){ .next_number = 1, .first_seq = 1, .end_seq = 1 };
+}
+
+static void free_chunk(struct match_rows *rows, struct match_chunk *chunk)
+{
+    rows->bytes -= chunk->cap + (uint64_t)chunk->offs_cap * sizeof *chunk->offs;
+    base_free(chunk->bytes);
+    base_free(chunk->offs);
+}
+
+void cep_match_rows_finish(struct match_rows *rows)
+{
+    for (uint32_t i = 0; i < rows->count; i++)
+        free_chunk(rows, &rows->chunks[i]);
+    base_free(rows->chunks);
+    cep_match_rows_init(rows);
+}
+
+static int add_chunk(struct match_rows *rows)
+{
+    if (rows->count == rows->cap) {
+        uint32_t cap = rows->cap ? rows->cap * 2 : 1;
+        struct match_chunk *chunks = base_realloc(rows->chunks, cap * sizeof *chunks);
+        if (!chunks)
+            return BASE_E_NOMEM;
+        rows->chunks = chunks;
+        rows->cap = cap;
+    }
+    rows->chunks[rows->count++] = (struct match_chunk){ .first_seq = rows->end_seq, .number = rows->next_number++ };
+    return 0;
+}
+
+static int reserve(struct match_rows *rows, struct match_chunk *chunk, uint32_t bytes)
+{
+    if (chunk->count == chunk->offs_cap) {
+        uint32_t cap = chunk->offs_cap ? chunk->offs_cap * 2 : 4;
+        uint32_t *offs = base_realloc(chunk->offs, cap * sizeof *offs);
+        if (!offs)
+            return BASE_E_NOMEM;
+        rows->bytes += (uint64_t)(cap - chunk->offs_cap) * sizeof *offs;
+        chunk->offs = offs;
+        chunk->offs_cap = cap;
+    }
+    if (chunk->cap - chunk->used < bytes) {
+        uint32_t cap = chunk->cap ? chunk->cap : 128;
+        while (cap - chunk->used < bytes)
+            cap += cap / 2 + 8;
+        cap = (cap + 15) & ~15u;
+        char *at = base_realloc(chunk->bytes, cap);
+        if (!at)
+            return BASE_E_NOMEM;
+        rows->bytes += cap - chunk->cap;
+        chunk->bytes = at;
+        chunk->cap = cap;
+    }
+    return 0;
+}
+
+int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row)
+{
+    size_t bytes = (cep_row_size(row) + 7) & ~(size_t)7;
+    if (bytes > CEP_ROW_BYTES_MAX)
+        return BASE_E_LIMIT;
+    struct match_chunk *chunk = rows->count ? &rows->chunks[rows->count - 1] : NULL;
+    if (!chunk || (chunk->count > 0 && chunk->used + bytes > MATCH_CHUNK_BYTES)) {
+        int rc = add_chunk(rows);
+        if (rc)
+            return rc;
+        chunk = &rows->chunks[rows->count - 1];
+    }
+    int rc = reserve(rows, chunk, (uint32_t)bytes);
+    if (rc)
+        return rc;
+    if (chunk->count == 0)
+        chunk->first_seq = rows->end_seq;
+    memcpy(chunk->bytes + chunk->used, row, cep_row_size(row));
+    chunk->offs[chunk->count++] = chunk->used;
+    chunk->used += (uint32_t)bytes;
+    chunk->dirty = true;
+    rows->end_seq++;
+    return 0;
+}
+
+const struct cep_row *cep_match_rows_at(const struct match_rows *rows, uint64_t seq)
+{
+    uint32_t lo = 0, hi = rows->count - 1;
+    if (seq >= rows->chunks[hi].first_seq)
+        lo = hi;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi + 1) / 2;
+        if (rows->chunks[mid].first_seq <= seq)
+            lo = mid;
+        else
+            hi = mid - 1;
+    }
+    const struct match_chunk *chunk = &rows->chunks[lo];
+    return (const struct cep_row *)(const void *)(chunk->bytes + chunk->offs[seq - chunk->first_seq]);
+}
+
+static void note_dropped(struct match_rows *rows, uint32_t number)
+{
+    if (rows->dropped_first == rows->dropped_end)
+        rows->dropped_first = number;
+    if (number < rows->dropped_first)
+        rows->dropped_first = number;
+    if (number >= rows->dropped_end)
+        rows->dropped_end = number + 1;
+}
+
+/* Rows are cheap to leave behind in a chunk, dear to move: they are moved out only when most of the first chunk is dead. */
+static void compact(struct match_chunk *chunk, uint64_t seq)
+{
+    uint32_t dead = (uint32_t)(seq - chunk->first_seq);
+    uint32_t off = dead < chunk->count ? chunk->offs[dead] : chunk->used;
+    if (off < chunk->used - off + 256)
+        return;
+    memmove(chunk->bytes, chunk->bytes + off, chunk->used - off);
+    for (uint32_t i = dead; i < chunk->count; i++)
+        chunk->offs[i - dead] = chunk->offs[i] - off;
+    chunk->count -= dead;
+    chunk->used -= off;
+    chunk->first_seq = seq;
+    chunk->dirty = true;
+}
+
+void cep_match_rows_drop(struct match_rows *rows, uint64_t seq)
+{
+    if (seq > rows->end_seq)
+        seq = rows->end_seq;
+    if (seq <= rows->first_seq)
+        return;
+    rows->first_seq = seq;
+    uint32_t gone = 0;
+    while (gone < rows->count && rows->chunks[gone].first_seq + rows->chunks[gone].count <= seq) {
+        if (gone + 1 == rows->count && rows->chunks[gone].cap <= 1024) {
+            /* the last chunk of a small key is kept for the next row */
+            struct match_chunk *last = &rows->chunks[gone];
+            last->count = 0;
+            last->used = 0;
+            last->first_seq = rows->end_seq;
+            last->dirty = true;
+            break;
+        }
+        note_dropped(rows, rows->chunks[gone].number);
+        free_chunk(rows, &rows->chunks[gone]);
+        gone++;
+    }
+    if (gone) {
+        memmove(rows->chunks, rows->chunks + gone, (rows->count - gone) * sizeof *rows->chunks);
+        rows->count -= gone;
+    }
+    if (rows->count && rows->chunks[0].count)
+        compact(&rows->chunks[0], seq > rows->chunks[0].first_seq ? seq : rows->chunks[0].first_seq);
+}
+
+void cep_match_rows_cut(struct match_rows *rows, uint64_t seq)
+{
+    if (seq >= rows->end_seq)
+        return;
+    while (rows->count) {
+        struct match_chunk *chunk = &rows->chunks[rows->count - 1];
+        if (chunk->first_seq + chunk->count <= seq && chunk->first_seq < seq)
+            break;
+        uint32_t keep = seq > chunk->first_seq ? (uint32_t)(seq - chunk->first_seq) : 0;
+        if (keep > 0 || rows->count == 1) {
+            chunk->used = keep < chunk->count ? chunk->offs[keep] : chunk->used;
+            chunk->count = keep < chunk->count ? keep : chunk->count;
+            chunk->dirty = true;
+            if (keep == 0)
+                chunk->first_seq = seq;
+            break;
+        }
+        note_dropped(rows, chunk->number);
+        free_chunk(rows, chunk);
+        rows->count--;
+    }
+    rows->end_seq = seq;
+    if (rows->first_seq > seq)
+        rows->first_seq = seq;
+}

@@ -1,0 +1,42 @@
+/* The row log of one key: rows in the operator's order, numbered from 1, appended at the end, dropped from the front, cut back at the end by a
+ * rewind. Kept in chunks so that a key with a million rows is written to the store in pieces. Used by the row pattern operator only. */
+#ifndef CEP_OPERATORS_MATCH_ROWS_H
+#define CEP_OPERATORS_MATCH_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/attr.h"
+#include "cep/row.h"
+
+#define MATCH_CHUNK_BYTES (64u << 10)
+
+struct match_chunk {
+    uint64_t first_seq;  /* of its first row */
+    uint32_t number;     /* piece number in the store, > 0, rising */
+    uint32_t count;      /* rows */
+    uint32_t used, cap;  /* bytes */
+    uint32_t offs_cap;
+    bool dirty;          /* changed since the last checkpoint */
+    char *bytes;         /* cep_rows back to back, 8-byte aligned */
+    uint32_t *offs;      /* offset of each row */
+};
+struct match_rows {
+    struct match_chunk *chunks;
+    uint32_t count, cap;   /* chunks */
+    uint32_t next_number;  /* piece number of the next chunk, starts at 1 */
+    uint32_t dropped_first, dropped_end; /* piece numbers [first, end) whose deletion is not yet stored */
+    uint64_t first_seq;    /* first row still kept; == end_seq: none */
+    uint64_t end_seq;      /* number of the next row */
+    uint64_t bytes;        /* memory of the chunks */
+};
+void cep_match_rows_init(struct match_rows *rows);
+void cep_match_rows_finish(struct match_rows *rows);
+int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row) BASE_MUST_CHECK;
+/* first_seq <= seq < end_seq. Valid until the next append, drop or cut. */
+const struct cep_row *cep_match_rows_at(const struct match_rows *rows, uint64_t seq);
+/* Forgets rows below seq. */
+void cep_match_rows_drop(struct match_rows *rows, uint64_t seq);
+/* Forgets rows from seq on. */
+void cep_match_rows_cut(struct match_rows *rows, uint64_t seq);
+
+#endif
