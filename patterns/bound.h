@@ -89,8 +89,17 @@ const struct patterns_bound *patterns_bound_external(struct patterns_binder *bin
 /* Operator node of the given kind and result type; args are copied. */
 const struct patterns_bound *patterns_bound_op(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind,
                                                struct cep_type type, const struct patterns_bound *const *args, uint32_t count);
+/* Call of a function; args have the types that it wants. */
+const struct patterns_bound *patterns_bound_call(struct patterns_binder *binder, const struct patterns_expr *place, const struct cep_func *func,
+                                                 struct cep_type type, const struct patterns_bound *const *args, uint32_t count);
 /* Explicit CAST node (the argument itself if types are equal). */
 const struct patterns_bound *patterns_bound_cast(struct patterns_binder *binder, const struct patterns_bound *arg, struct cep_type to);
+const struct patterns_bound *patterns_bound_try_cast(struct patterns_binder *binder, const struct patterns_bound *arg, struct cep_type to);
+/* A constant that stands for `bound` (its value was computed): keeps place and hash, so that folding changes no fingerprint. */
+const struct patterns_bound *patterns_bound_relabel(struct patterns_binder *binder, const struct patterns_bound *bound, struct cep_value value,
+                                                    struct cep_type type);
+/* Copy with another hash (a simplified form keeps the hash of what was written). */
+const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *binder, const struct patterns_bound *bound, uint64_t hash);
 
 /* ---- reading bound trees ---- */
 
