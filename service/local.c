@@ -1,0 +1,280 @@
+#include "service/local.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "service/input.h"
+#include "service/message.h"
+#include "service/profiles.h"
+
+#define BATCH 1000
+#define IDLE_WAIT_MS 20
+
+struct stream {
+    struct service_input *input;
+    uint32_t *nodes;         /* SOURCE nodes that read it */
+    uint32_t node_count;
+    uint32_t since;          /* rows since the last watermark */
+    int64_t told_ms;         /* last watermark handed to the flow */
+    bool done;
+};
+struct local {
+    const struct service_local_config *config;
+    const struct cep_program *program;
+    struct cep_flow *flow;
+    struct service_profiles *profiles;
+    struct stream *streams;
+    uint32_t stream_count;
+    struct base_buf filling, draining; /* routed messages */
+    struct service_unpacked unpacked;
+    struct base_arena arena;
+};
+
+/* ---- what the flow calls ---- */
+
+static int on_route(void *ctx, uint32_t exchange, const struct cep_event *event)
+{
+    struct local *local = ctx;
+    return service_message_put_row(&local->filling, exchange, event);
+}
+
+static int on_route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms)
+{
+    struct local *local = ctx;
+    return service_message_put_mark(&local->filling, SERVICE_MESSAGE_WATERMARK, exchange, watermark_ms);
+}
+
+static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
+{
+    struct local *local = ctx;
+    return local->config->calls.row(local->config->calls.ctx, node, event);
+}
+
+static int on_sink_watermark(void *ctx, uint32_t node, int64_t watermark_ms)
+{
+    return 0;
+}
+
+static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
+{
+    struct local *local = ctx;
+    *ret = service_profiles_find(local->profiles, table, key, as_of_ms);
+    return 0;
+}
+
+static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+{
+    struct local *local = ctx;
+    if (local->config->calls.report)
+        local->config->calls.report(local->config->calls.ctx, what, node, error, place, event);
+}
+
+static int64_t on_proc_time(void *ctx)
+{
+    return base_clock_wall_ms();
+}
+
+/* ---- driving it ---- */
+
+/* Delivers what was routed, and what that routes in turn, until nothing is left. The flow must not be entered from its own callbacks, hence the queue. */
+static int drain(struct local *local)
+{
+    while (local->filling.len) {
+        struct base_buf swap = local->draining;
+        local->draining = local->filling;
+        local->filling = swap;
+        base_buf_clear(&local->filling);
+        for (size_t at = 0; at < local->draining.len;) {
+            const struct service_message *message = (const struct service_message *)(const void *)(local->draining.ptr + at);
+            int e;
+            if (message->kind == SERVICE_MESSAGE_WATERMARK) {
+                e = cep_flow_deliver_watermark(local->flow, message->exchange, message->time_ms);
+            } else {
+                e = service_message_unpack(message, &local->unpacked);
+                if (e == 0)
+                    e = cep_flow_deliver(local->flow, message->exchange, &local->unpacked.event);
+            }
+            if (e < 0)
+                return e;
+            at += message->size_bytes;
+        }
+    }
+    return 0;
+}
+
+static int tell_watermark(struct local *local, struct stream *stream, int64_t watermark_ms)
+{
+    stream->since = 0;
+    if (watermark_ms <= stream->told_ms)
+        return 0;
+    stream->told_ms = watermark_ms;
+    for (uint32_t i = 0; i < stream->node_count; i++) {
+        int e = cep_flow_source_watermark(local->flow, stream->nodes[i], watermark_ms);
+        if (e < 0)
+            return e;
+    }
+    return drain(local);
+}
+
+static int take_row(struct local *local, struct stream *stream, const struct cep_row *row)
+{
+    struct service_watermarks *marks = service_input_watermarks(stream->input);
+    enum service_timing timing;
+    int e = service_watermarks_row(marks, row->at.partition, row->time_ms, &timing);
+    if (e < 0)
+        return e;
+    if (timing != SERVICE_ON_TIME) {
+        if (local->config->calls.late)
+            local->config->calls.late(local->config->calls.ctx, service_input_table(stream->input), row);
+        return 0;
+    }
+    for (uint32_t i = 0; e == 0 && i < stream->node_count; i++)
+        e = cep_flow_source(local->flow, stream->nodes[i], row);
+    uint32_t every = local->config->watermark_rows ? local->config->watermark_rows : 64;
+    if (e == 0 && ++stream->since >= every)
+        e = tell_watermark(local, stream, service_watermarks_merge(marks));
+    return e;
+}
+
+/* *ret_count: records taken. */
+static int step(struct local *local, struct stream *stream, int timeout_ms, size_t *ret_count, struct base_buf *reterr)
+{
+    struct service_input_batch batch;
+    int e = service_input_poll(stream->input, BATCH, timeout_ms, &batch);
+    bool changed = false;
+    const char *trouble = service_input_trouble(stream->input, &changed);
+    if (e < 0) {
+        base_buf_printf(reterr, "table \"%s\": %s", service_input_name(stream->input), *trouble ? trouble : base_error_text(e));
+        return e;
+    }
+    for (size_t i = 0; e == 0 && i < batch.count; i++) {
+        if (batch.rows[i])
+            e = take_row(local, stream, batch.rows[i]);
+    }
+    if (e == 0 && batch.finished) {
+        stream->done = true;
+        e = tell_watermark(local, stream, BASE_TIME_MAX_MS);
+    }
+    *ret_count = batch.count;
+    return e == 0 ? drain(local) : e;
+}
+
+/* The stream that is furthest behind in event time and not among those asked in vain this round (bit set); NULL if all are done or asked. */
+static struct stream *furthest_behind(struct local *local, const bool *asked)
+{
+    struct stream *best = NULL;
+    for (uint32_t i = 0; i < local->stream_count; i++) {
+        struct stream *stream = &local->streams[i];
+        if (!stream->done && !asked[i] && (!best || stream->told_ms < best->told_ms))
+            best = stream;
+    }
+    return best;
+}
+
+static int run_streams(struct local *local, struct base_buf *reterr)
+{
+    bool *asked = base_arena_zalloc(&local->arena, local->stream_count + 1, sizeof *asked);
+    if (!asked)
+        return BASE_E_NOMEM;
+    for (;;) {
+        if (local->config->calls.stop && local->config->calls.stop(local->config->calls.ctx))
+            return BASE_E_CLOSED;
+        struct stream *stream = furthest_behind(local, asked);
+        if (!stream) {
+            bool any = false;
+            for (uint32_t i = 0; i < local->stream_count; i++)
+                any = any || !local->streams[i].done;
+            if (!any)
+                return 0;
+            memset(asked, 0, local->stream_count * sizeof *asked);
+            continue;
+        }
+        size_t count = 0;
+        int e = step(local, stream, IDLE_WAIT_MS, &count, reterr);
+        if (e < 0)
+            return e;
+        asked[stream - local->streams] = count == 0;
+    }
+}
+
+/* ---- setting up ---- */
+
+static struct stream *stream_of_table(struct local *local, uint32_t table)
+{
+    for (uint32_t i = 0; i < local->stream_count; i++) {
+        if (service_input_table(local->streams[i].input) == table)
+            return &local->streams[i];
+    }
+    return NULL;
+}
+
+static int open_stream(struct local *local, uint32_t node, struct base_buf *reterr)
+{
+    uint32_t table = cep_program_node(local->program, node)->detail;
+    struct stream *stream = stream_of_table(local, table);
+    if (!stream) {
+        stream = &local->streams[local->stream_count];
+        struct service_input_config config = {
+            .program = local->program, .table = table, .application_id = "cepheid-query", .base_dir = local->config->base_dir,
+            .on_problem = local->config->calls.problem, .ctx = local->config->calls.ctx,
+        };
+        stream->nodes = base_arena_zalloc(&local->arena, cep_program_node_count(local->program), sizeof *stream->nodes);
+        stream->told_ms = BASE_TIME_MIN_MS;
+        if (!stream->nodes)
+            return BASE_E_NOMEM;
+        int e = service_input_open(&config, &stream->input, reterr);
+        if (e < 0)
+            return e;
+        local->stream_count++;
+    }
+    stream->nodes[stream->node_count++] = node;
+    return 0;
+}
+
+static int setup(struct local *local, struct base_buf *reterr)
+{
+    struct service_profiles_config profiles = {
+        .program = local->program, .application_id = "cepheid-query", .base_dir = local->config->base_dir, .poll_ms = 1000,
+        .on_problem = local->config->calls.problem, .ctx = local->config->calls.ctx,
+    };
+    int e = service_profiles_create(&profiles, &local->profiles, reterr);
+    if (e == 0)
+        e = service_profiles_load(local->profiles, reterr);
+    uint32_t nodes = cep_program_node_count(local->program);
+    local->streams = base_arena_zalloc(&local->arena, nodes + 1, sizeof *local->streams);
+    if (e == 0 && !local->streams)
+        e = BASE_E_NOMEM;
+    for (uint32_t i = 0; e == 0 && i < nodes; i++) {
+        if (cep_program_node(local->program, i)->kind == CEP_NODE_SOURCE)
+            e = open_stream(local, i, reterr);
+    }
+    struct cep_env env = {
+        .ctx = local, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
+        .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time,
+    };
+    if (e == 0)
+        e = cep_flow_create(local->config->linked, &env, &local->config->limits, &local->flow);
+    return e;
+}
+
+int service_local_run(const struct service_local_config *config, struct base_buf *reterr)
+{
+    struct local local = { .config = config, .program = cep_linked_program(config->linked) };
+    size_t had = reterr->len;
+    int e = setup(&local, reterr);
+    if (e == 0)
+        e = run_streams(&local, reterr);
+    if (e < 0 && e != BASE_E_CLOSED && reterr->len == had)
+        base_buf_puts(reterr, base_error_text(e));
+    cep_flow_destroy(local.flow);
+    for (uint32_t i = 0; i < local.stream_count; i++)
+        service_input_close(local.streams[i].input);
+    service_profiles_destroy(local.profiles);
+    service_unpacked_finish(&local.unpacked);
+    base_buf_finish(&local.filling);
+    base_buf_finish(&local.draining);
+    base_arena_finish(&local.arena);
+    return e;
+}

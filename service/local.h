@@ -1,0 +1,31 @@
+/* Runs a program over its own sources in one thread, to their end: `cepheid query`, rule cases and tests. Rows that the flow routes come straight back
+ * to the same flow. Keeps no state on disk, delivers nothing: results, reports and late rows go to the caller. */
+#ifndef SERVICE_LOCAL_H
+#define SERVICE_LOCAL_H
+
+#include <stdbool.h>
+#include "base/attr.h"
+#include "base/str.h"
+#include "cep/flow.h"
+#include "formats/format.h"
+
+/* All may be NULL but `row`. */
+struct service_local_calls {
+    int (*row)(void *ctx, uint32_t node, const struct cep_event *event); /* a row for SINK node `node` */
+    void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
+    formats_problem_fn *problem;                                         /* a record that could not be read */
+    void (*late)(void *ctx, uint32_t table, const struct cep_row *row);  /* a row behind its partition's watermark: dropped */
+    bool (*stop)(void *ctx);                                             /* true: end early, without the final results */
+    void *ctx;
+};
+struct service_local_config {
+    const struct cep_linked *linked;
+    const char *base_dir;            /* relative paths of tables stand against it; NULL: the working directory */
+    struct cep_limits limits;
+    uint32_t watermark_rows;         /* rows of a table between two watermarks; 0: 64. Results do not depend on it, their order may. */
+    struct service_local_calls calls;
+};
+/* Reason of a failure appended to reterr: a source that cannot be opened or read (BASE_E_*), BASE_E_NOMEM, what `row` returned. BASE_E_CLOSED: stopped. */
+int service_local_run(const struct service_local_config *config, struct base_buf *reterr) BASE_MUST_CHECK;
+
+#endif
