@@ -66,6 +66,9 @@ int patterns_bind_count(struct patterns_binder *binder, const struct patterns_sc
 /* Cast without words in the text (INT to DECIMAL, NULL to all, a text literal to a timestamp); error "type-mismatch" naming `what` if there is none. */
 int patterns_coerce(struct patterns_binder *binder, const struct patterns_bound *bound, struct cep_type to, const char *what,
                     const struct patterns_bound **ret) BASE_MUST_CHECK;
+/* Casts args[0], args[step], args[2 * step], ... (below count) to their common type, in place. `what` names the expression in messages. */
+int patterns_common_type(struct patterns_binder *binder, const struct patterns_expr *place, const char *what, const struct patterns_bound **args,
+                         uint32_t count, uint32_t step, struct cep_type *ret) BASE_MUST_CHECK;
 
 /* ---- diagnostics; the place is the expression's ---- */
 
