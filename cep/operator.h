@@ -22,6 +22,8 @@ struct cep_operator_ops {
     int (*save)(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx);
     /* One piece back; head first. */
     int (*load)(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *bytes, size_t len);
+    /* All pieces are loaded: do they fit together? */
+    int (*complete)(struct cep_operator *op, struct cep_key *key);
     /* Pieces that follow the head once it is loaded: numbers in [*ret_first, *ret_end). */
     void (*pieces)(const struct cep_operator *op, const struct cep_key *key, uint32_t *ret_first, uint32_t *ret_end);
     void (*free_state)(struct cep_operator *op, struct cep_key *key);
@@ -54,6 +56,5 @@ const struct cep_type *cep_flow_types(const struct cep_flow *flow, uint32_t node
 int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_alert_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_sort_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
-int cep_group_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 
 #endif

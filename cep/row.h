@@ -66,7 +66,13 @@ static inline bool cep_tuple_equal(const struct cep_tuple *a, const struct cep_t
     return a->size_bytes == b->size_bytes && memcmp(a, b, a->size_bytes) == 0;
 }
 
-enum cep_change { CEP_INSERT = 0, CEP_UPDATE_BEFORE = 1, CEP_UPDATE_AFTER = 2, CEP_DELETE = 3 };
+enum cep_change {
+    CEP_INSERT = 0,
+    CEP_UPDATE_BEFORE = 1,
+    CEP_UPDATE_AFTER = 2,
+    CEP_DELETE = 3,
+    CEP_SETTLED = 4 /* no change: the derived row of this identity cannot change any more; its columns are not to be read */
+};
 
 /* Where a row stood at its source: the tie-break of event time and part of every identity. */
 struct cep_position {

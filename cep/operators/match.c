@@ -23,6 +23,11 @@ static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, co
 {
     return cep_match_load(self(op), key, piece, bytes, len);
 }
+static int complete(struct cep_operator *op, struct cep_key *key)
+{
+    (void)op;
+    return key->state ? cep_match_rows_complete(&((struct match_key *)key->state)->rows) : BASE_E_CORRUPT;
+}
 static void pieces(const struct cep_operator *op, const struct cep_key *key, uint32_t *ret_first, uint32_t *ret_end)
 {
     (void)op;
@@ -111,7 +116,7 @@ static void destroy(struct cep_operator *op)
 }
 
 static const struct cep_operator_ops match_ops = {
-    .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .save = save, .load = load, .pieces = pieces, .free_state = free_state,
+    .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .save = save, .load = load, .pieces = pieces, .complete = complete, .free_state = free_state,
     .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy,
 };
 

@@ -72,10 +72,11 @@ static struct match_key *create_key(void)
 static int send(struct match_op *op, struct cep_key *key, const struct match_output *output, struct cep_row *row, uint8_t change)
 {
     uint8_t kept = row->change;
+    bool settled = change == CEP_SETTLED || !(op->m->eager && !op->m->batch_sort);
     row->change = change;
     struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = output->ident,
                                .kind = CEP_IS_MATCH, .limited = ((struct match_key *)key->state)->limited, .first_time_ms = output->first_time_ms,
-                               .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence };
+                               .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence, .final = settled };
     if (output->cand->kind == MATCH_ABSENT)
         event.kind = CEP_IS_ABSENCE;
     if (output->cand->kind == MATCH_TIMEOUT)
@@ -150,12 +151,13 @@ static int tell_eager(void *ctx, const struct match_output *output)
     return send(tell->op, tell->key, output, copy, update ? CEP_UPDATE_AFTER : CEP_INSERT);
 }
 
-static int withdraw(struct match_op *op, struct cep_key *key, struct match_told *told)
+/* Tells the end of a told row: withdrawn, or settled. */
+static int end_told(struct match_op *op, struct cep_key *key, struct match_told *told, uint8_t change)
 {
     struct match_cand cand = { .kind = told->cand_kind };
     struct match_output output = { .row = told->row, .ident = told->ident, .cand = &cand, .first_time_ms = told->first_time_ms,
                                    .last_time_ms = told->last_time_ms, .first_at = told->first_at };
-    return send(op, key, &output, told->row, CEP_DELETE);
+    return send(op, key, &output, told->row, change);
 }
 
 /* Does the candidate stand, as far as is known? from: first start that no standing earlier match skips over. */
@@ -218,7 +220,7 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
         for (size_t i = 0; i < state->told.len; i++) {
             struct match_told *told = &state->told.at[i];
             if (!told->standing && !rc) {
-                rc = withdraw(op, key, told);
+                rc = end_told(op, key, told, CEP_DELETE);
                 base_free(told->row);
                 continue;
             }
@@ -308,10 +310,12 @@ static int settle(struct match_op *op, struct cep_key *key)
     }
     size_t kept = 0;
     for (size_t i = 0; i < state->told.len; i++) {
-        if (state->told.at[i].resolved)
+        if (state->told.at[i].resolved && !rc) {
+            rc = end_told(op, key, &state->told.at[i], CEP_SETTLED);
             base_free(state->told.at[i].row);
-        else
+        } else {
             state->told.at[kept++] = state->told.at[i];
+        }
     }
     state->told.len = kept;
     return rc;
@@ -423,7 +427,7 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
     size_t kept = 0;
     for (size_t i = 0; i < state->told.len; i++) {
         if (!state->told.at[i].standing && !rc) {
-            rc = withdraw(op, key, &state->told.at[i]);
+            rc = end_told(op, key, &state->told.at[i], CEP_DELETE);
             base_free(state->told.at[i].row);
         } else {
             state->told.at[kept++] = state->told.at[i];

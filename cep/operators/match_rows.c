@@ -185,3 +185,18 @@ void cep_match_rows_cut(struct match_rows *rows, uint64_t seq)
     if (rows->first_seq > seq)
         rows->first_seq = seq;
 }
+
+int cep_match_rows_complete(struct match_rows *rows)
+{
+    rows->dropped_first = rows->dropped_end = 0;
+    if (rows->first_seq == rows->end_seq)
+        return 0;
+    if (rows->count == 0 || rows->chunks[0].first_seq > rows->first_seq)
+        return BASE_E_CORRUPT;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        uint64_t next = i + 1 < rows->count ? rows->chunks[i + 1].first_seq : rows->end_seq;
+        if (rows->chunks[i].first_seq + rows->chunks[i].count != next)
+            return BASE_E_CORRUPT;
+    }
+    return 0;
+}

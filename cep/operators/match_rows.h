@@ -39,4 +39,7 @@ void cep_match_rows_drop(struct match_rows *rows, uint64_t seq);
 /* Forgets rows from seq on. */
 void cep_match_rows_cut(struct match_rows *rows, uint64_t seq);
 
+/* After a load: do the chunks hold rows first_seq .. end_seq without a gap? BASE_E_CORRUPT. */
+int cep_match_rows_complete(struct match_rows *rows) BASE_MUST_CHECK;
+
 #endif

@@ -1,0 +1,744 @@
+#include "cep/flow.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "base/vec.h"
+#include "cep/operator.h"
+
+struct flow_node {
+    struct cep_operator *op;   /* stateful nodes that run here */
+    struct cep_type *types;    /* of its columns */
+    uint32_t columns;
+    int64_t in_ms, out_ms;     /* watermarks of its input and output */
+};
+struct restored { struct cep_operator *op; struct cep_key *key; };
+struct cep_flow {
+    const struct cep_linked *linked;
+    const struct cep_program *program;
+    struct cep_env env;
+    struct cep_limits limits;
+    struct cep_expr *expr;
+    struct base_arena arena;
+    uint32_t depth;            /* nested calls: the arena is reset by the outermost one */
+    struct flow_node *nodes;
+    struct cep_value *values;  /* scratch of CALC, LOOKUP, keys */
+    struct cep_type *value_types;
+    struct { struct restored *at; size_t len, cap; } restored; /* keys with pieces put back, not yet complete */
+    struct base_buf piece;     /* a piece on its way from the store */
+    uint64_t rows_in;
+};
+
+static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event);
+
+/* ---- services ---- */
+
+const struct cep_program *cep_flow_program(const struct cep_flow *flow) { return flow->program; }
+const struct cep_linked *cep_flow_linked(const struct cep_flow *flow) { return flow->linked; }
+struct cep_expr *cep_flow_expr(struct cep_flow *flow) { return flow->expr; }
+struct base_arena *cep_flow_arena(struct cep_flow *flow) { return &flow->arena; }
+const struct cep_limits *cep_flow_limits(const struct cep_flow *flow) { return &flow->limits; }
+int64_t cep_flow_proc_time(struct cep_flow *flow) { return flow->env.proc_time_ms ? flow->env.proc_time_ms(flow->env.ctx) : 0; }
+
+const struct cep_type *cep_flow_types(const struct cep_flow *flow, uint32_t node, uint32_t *ret_columns)
+{
+    *ret_columns = flow->nodes[node].columns;
+    return flow->nodes[node].types;
+}
+
+void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node, int error, uint32_t code, const struct cep_event *event)
+{
+    if (flow->env.report)
+        flow->env.report(flow->env.ctx, what, node, error, code == CEP_NONE ? NULL : cep_program_code(flow->program, code), event);
+}
+
+int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
+    int rc = 0;
+    for (uint32_t i = 0; i < outputs.count && !rc; i++) {
+        uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
+        const struct cep_node *next = cep_program_node(flow->program, to);
+        for (uint32_t k = 0; k < next->inputs.count && !rc; k++)
+            if (*cep_program_u32(flow->program, next->inputs.first + k) == node)
+                rc = push_to(flow, to, k, event);
+    }
+    return rc;
+}
+
+/* ---- stateless nodes ---- */
+
+static struct cep_frame frame_of(struct cep_flow *flow, const struct cep_row *row, const struct cep_type *types)
+{
+    return (struct cep_frame){ .row = &row->tuple, .row_types = types, .row_time_ms = row->time_ms, .arena = &flow->arena,
+                               .proc_time_ms = cep_flow_proc_time(flow), .now_ms = cep_flow_proc_time(flow) };
+}
+
+static const struct cep_type *input_types(const struct cep_flow *flow, const struct cep_node *node, uint32_t input, uint32_t *ret_columns)
+{
+    return cep_flow_types(flow, *cep_program_u32(flow->program, node->inputs.first + input), ret_columns);
+}
+
+static int calc(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    const struct cep_calc *calc = cep_program_calc(flow->program, n->detail);
+    uint32_t columns;
+    struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
+    int rc = 0;
+    if (calc->filter != CEP_NONE) {
+        bool holds;
+        rc = cep_expr_test(flow->expr, calc->filter, &frame, &holds);
+        if (rc && rc != BASE_E_NOMEM) {
+            cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, calc->filter, event);
+            return 0;
+        }
+        if (rc || !holds)
+            return rc;
+    }
+    if (calc->outputs.count == 0)
+        return cep_flow_emit(flow, node, event);
+    int64_t time_ms = event->row->time_ms;
+    for (uint32_t i = 0; i < calc->outputs.count && !rc; i++) {
+        uint32_t code = *cep_program_u32(flow->program, calc->outputs.first + i);
+        rc = cep_expr_run(flow->expr, code, &frame, &flow->values[i]);
+        if (rc && rc != BASE_E_NOMEM) {
+            cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, code, event);
+            return 0;
+        }
+    }
+    if (!rc && calc->rowtime_code != CEP_NONE) {
+        struct cep_value time;
+        rc = cep_expr_run(flow->expr, calc->rowtime_code, &frame, &time);
+        if (!rc && !time.null)
+            time_ms = time.i;
+    }
+    struct cep_row *row;
+    if (!rc)
+        rc = cep_row_make(flow->nodes[node].types, flow->values, flow->nodes[node].columns, time_ms, event->row->at, &flow->arena, &row);
+    if (rc)
+        return rc;
+    row->change = event->row->change;
+    struct cep_event out = *event;
+    out.row = row;
+    return cep_flow_emit(flow, node, &out);
+}
+
+static int unite(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event)
+{
+    if (event->row->at.place == input)
+        return cep_flow_emit(flow, node, event);
+    struct cep_row *row = base_arena_alloc(&flow->arena, cep_row_size(event->row));
+    if (!row)
+        return BASE_E_NOMEM;
+    memcpy(row, event->row, cep_row_size(event->row));
+    row->at.place = (uint16_t)input;
+    struct cep_event out = *event;
+    out.row = row;
+    return cep_flow_emit(flow, node, &out);
+}
+
+/* Tuple of key codes over the event's row. */
+static int make_key(struct cep_flow *flow, const struct cep_node *n, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
+{
+    uint32_t columns;
+    struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
+    for (uint32_t i = 0; i < codes.count; i++) {
+        uint32_t code = *cep_program_u32(flow->program, codes.first + i);
+        flow->value_types[i] = cep_program_code(flow->program, code)->type;
+        int rc = cep_expr_run(flow->expr, code, &frame, &flow->values[i]);
+        if (rc && rc != BASE_E_NOMEM)
+            cep_flow_report(flow, CEP_REPORT_ERROR, (uint32_t)(n - cep_program_node(flow->program, 0)), rc, code, event);
+        if (rc)
+            return rc;
+    }
+    size_t bytes = cep_tuple_size(flow->value_types, flow->values, codes.count);
+    if (bytes == 0)
+        return BASE_E_LIMIT;
+    *ret = base_arena_alloc(&flow->arena, bytes);
+    if (!*ret)
+        return BASE_E_NOMEM;
+    cep_tuple_write(flow->value_types, flow->values, codes.count, *ret);
+    return 0;
+}
+
+static bool row_error(int rc)
+{
+    return rc == BASE_E_DIVISION || rc == BASE_E_OVERFLOW || rc == BASE_E_CAST || rc == BASE_E_RANGE || rc == BASE_E_REGEX || rc == BASE_E_LIMIT;
+}
+
+static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    struct cep_tuple *key;
+    int rc = make_key(flow, n, n->keys, event, &key);
+    if (rc)
+        return row_error(rc) ? 0 : rc;
+    struct cep_event out = *event;
+    out.key = key;
+    out.key_node = node;
+    out.key_hash = cep_key_hash(key);
+    return flow->env.route(flow->env.ctx, node, &out);
+}
+
+static int lookup(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    const struct cep_lookup *l = cep_program_lookup(flow->program, n->detail);
+    const struct cep_table *table = cep_program_table(flow->program, l->table);
+    uint32_t left;
+    const struct cep_type *types = input_types(flow, n, 0, &left);
+    struct cep_tuple *key;
+    int rc = make_key(flow, n, l->keys, event, &key);
+    if (rc)
+        return row_error(rc) ? 0 : rc;
+    bool null_key = false;
+    for (uint32_t i = 0; i < l->keys.count; i++)
+        null_key |= cep_tuple_is_null(key, i);
+    int64_t as_of = event->row->time_ms;
+    struct cep_frame frame = frame_of(flow, event->row, types);
+    if (l->as_of != CEP_NONE) {
+        struct cep_value at;
+        rc = cep_expr_run(flow->expr, l->as_of, &frame, &at);
+        if (rc)
+            return row_error(rc) ? 0 : rc;
+        as_of = at.null ? as_of : at.i;
+    }
+    const struct cep_row *found = NULL;
+    if (!null_key)
+        rc = flow->env.lookup ? flow->env.lookup(flow->env.ctx, l->table, key, as_of, &found) : BASE_E_UNSUPPORTED;
+    if (rc)
+        return rc;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < left; i++)
+            flow->values[i] = cep_tuple_get(&event->row->tuple, i, types[i]);
+        for (uint32_t i = 0; i < l->columns.count; i++) {
+            uint32_t field = *cep_program_u32(flow->program, l->columns.first + i);
+            struct cep_type type = cep_program_field(flow->program, table->fields.first + field)->type;
+            flow->values[left + i] = found ? cep_tuple_get(&found->tuple, field, type) : cep_null();
+        }
+        struct cep_row *row;
+        rc = cep_row_make(flow->nodes[node].types, flow->values, flow->nodes[node].columns, event->row->time_ms, event->row->at, &flow->arena, &row);
+        if (rc)
+            return rc;
+        row->change = event->row->change;
+        struct cep_event out = *event;
+        out.row = row;
+        if (!found)
+            return l->left_outer ? cep_flow_emit(flow, node, &out) : 0;
+        bool holds = true;
+        if (l->filter != CEP_NONE) {
+            struct cep_frame joined = frame_of(flow, row, flow->nodes[node].types);
+            rc = cep_expr_test(flow->expr, l->filter, &joined, &holds);
+            if (rc)
+                return row_error(rc) ? 0 : rc;
+        }
+        if (holds)
+            return cep_flow_emit(flow, node, &out);
+        found = NULL; /* the rest of ON fails: as if there were no such row */
+    }
+    return 0;
+}
+
+/* ---- keyed nodes ---- */
+
+static int complete_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
+{
+    int rc = op->ops->complete ? op->ops->complete(op, key) : 0;
+    key->stored = true;
+    key->cold = false;
+    if (!rc)
+        rc = cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
+    if (!rc)
+        cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
+    (void)flow;
+    return rc;
+}
+
+/* Keys that the host put back piece by piece. */
+static int finish_restore(struct cep_flow *flow)
+{
+    int rc = 0;
+    for (size_t i = 0; i < flow->restored.len && !rc; i++)
+        rc = complete_key(flow, flow->restored.at[i].op, flow->restored.at[i].key);
+    flow->restored.len = 0;
+    return rc;
+}
+
+/* Reads a key's state from the host's store, if it has any. */
+static int load_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
+{
+    uint64_t fingerprint = cep_program_node(flow->program, op->node)->fingerprint;
+    base_buf_clear(&flow->piece);
+    int rc = flow->env.load(flow->env.ctx, fingerprint, &key->tuple, 0, &flow->piece);
+    if (rc == BASE_E_NOTFOUND) {
+        key->cold = false;
+        return 0;
+    }
+    if (!rc)
+        rc = op->ops->load(op, key, 0, flow->piece.ptr, flow->piece.len);
+    uint32_t first = 0, end = 0;
+    if (!rc && op->ops->pieces)
+        op->ops->pieces(op, key, &first, &end);
+    for (uint32_t piece = first; piece < end && !rc; piece++) {
+        base_buf_clear(&flow->piece);
+        rc = flow->env.load(flow->env.ctx, fingerprint, &key->tuple, piece, &flow->piece);
+        if (rc == BASE_E_NOTFOUND)
+            rc = 0; /* numbers may have gaps; complete() sees a missing one */
+        else if (!rc)
+            rc = op->ops->load(op, key, piece, flow->piece.ptr, flow->piece.len);
+    }
+    return rc ? rc : complete_key(flow, op, key);
+}
+
+/* After the state was touched: deadline, memory, and is it still needed? */
+static int after_touch(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
+{
+    if (op->ops->idle(op, key) && !flow->env.load) {
+        op->ops->free_state(op, key);
+        cep_keyed_account(&op->keyed, key, 0);
+        cep_keyed_remove(&op->keyed, key);
+        return 0;
+    }
+    if (flow->env.load)
+        cep_keyed_mark(&op->keyed, key);
+    cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
+    return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
+}
+
+static int keyed_row(struct cep_flow *flow, struct cep_operator *op, const struct cep_event *event)
+{
+    const struct cep_node *n = cep_program_node(flow->program, op->node);
+    struct cep_event own = *event;
+    if (!own.key) {
+        struct cep_tuple *tuple;
+        int rc = make_key(flow, n, n->keys, event, &tuple);
+        if (rc)
+            return row_error(rc) ? 0 : rc;
+        own.key = tuple;
+        own.key_hash = cep_key_hash(tuple);
+    }
+    own.key_node = op->node;
+    struct cep_key *key;
+    bool added;
+    int rc = cep_keyed_get(&op->keyed, own.key, own.key_hash, &key, &added);
+    if (!rc && flow->env.load && (added || key->cold))
+        rc = load_key(flow, op, key);
+    if (!rc)
+        rc = op->ops->row(op, key, &own);
+    return rc ? rc : after_touch(flow, op, key);
+}
+
+static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event)
+{
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    bool settled = event->row->change == CEP_SETTLED;
+    switch ((enum cep_node_kind)n->kind) {
+    case CEP_NODE_SOURCE:
+        return BASE_E_CORRUPT;
+    case CEP_NODE_CALC:
+        return settled ? cep_flow_emit(flow, node, event) : calc(flow, node, event);
+    case CEP_NODE_UNION:
+        return settled ? cep_flow_emit(flow, node, event) : unite(flow, node, input, event);
+    case CEP_NODE_EXCHANGE:
+        return settled ? 0 : exchange(flow, node, event);
+    case CEP_NODE_LOOKUP:
+        return settled ? cep_flow_emit(flow, node, event) : lookup(flow, node, event);
+    case CEP_NODE_SINK:
+        return settled ? 0 : flow->env.sink(flow->env.ctx, node, event);
+    case CEP_NODE_MATCH:
+    case CEP_NODE_SORT:
+    case CEP_NODE_WINDOW:
+    case CEP_NODE_OVER:
+    case CEP_NODE_GROUP:
+    case CEP_NODE_JOIN:
+    case CEP_NODE_TOPN:
+        return settled ? 0 : keyed_row(flow, flow->nodes[node].op, event);
+    case CEP_NODE_ALERT:
+        return keyed_row(flow, flow->nodes[node].op, event);
+    }
+    return BASE_E_CORRUPT;
+}
+
+/* ---- watermarks ---- */
+
+static int wake_due(struct cep_flow *flow, struct cep_operator *op)
+{
+    struct cep_key *key;
+    int rc = 0;
+    while (!rc && (key = cep_keyed_due(&op->keyed, op->watermark_ms))) {
+        if (flow->depth == 1)
+            base_arena_reset(&flow->arena);
+        if (key->cold && flow->env.load)
+            rc = load_key(flow, op, key);
+        if (rc || !key->state)
+            continue;
+        if (op->ops->deadline(op, key) <= op->watermark_ms)
+            rc = op->ops->wake(op, key);
+        if (!rc)
+            rc = after_touch(flow, op, key);
+    }
+    return rc;
+}
+
+static int advance(struct cep_flow *flow, uint32_t from)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, from)->outputs;
+    int rc = 0;
+    for (uint32_t i = 0; i < outputs.count && !rc; i++) {
+        uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
+        const struct cep_node *n = cep_program_node(flow->program, to);
+        int64_t in = BASE_TIME_MAX_MS;
+        for (uint32_t k = 0; k < n->inputs.count; k++) {
+            int64_t out = flow->nodes[*cep_program_u32(flow->program, n->inputs.first + k)].out_ms;
+            in = out < in ? out : in;
+        }
+        if (in <= flow->nodes[to].in_ms)
+            continue;
+        flow->nodes[to].in_ms = in;
+        struct cep_operator *op = flow->nodes[to].op;
+        if (n->kind == CEP_NODE_EXCHANGE) {
+            rc = flow->env.route_watermark ? flow->env.route_watermark(flow->env.ctx, to, in) : 0;
+            continue;
+        }
+        if (n->kind == CEP_NODE_SINK) {
+            rc = flow->env.sink_watermark ? flow->env.sink_watermark(flow->env.ctx, to, in) : 0;
+            continue;
+        }
+        if (op) {
+            op->watermark_ms = in;
+            rc = wake_due(flow, op);
+            in = op->ops->output_watermark(op, in);
+        }
+        if (!rc && in > flow->nodes[to].out_ms) {
+            flow->nodes[to].out_ms = in;
+            rc = advance(flow, to);
+        }
+    }
+    return rc;
+}
+
+static void enter(struct cep_flow *flow)
+{
+    if (flow->depth++ == 0)
+        base_arena_reset(&flow->arena);
+}
+
+static int set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms)
+{
+    if (watermark_ms <= flow->nodes[node].out_ms)
+        return 0;
+    enter(flow);
+    int rc = finish_restore(flow);
+    flow->nodes[node].out_ms = watermark_ms;
+    if (!rc)
+        rc = advance(flow, node);
+    flow->depth--;
+    return rc;
+}
+
+int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) { return set_watermark(flow, node, watermark_ms); }
+int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange_node, int64_t watermark_ms) { return set_watermark(flow, exchange_node, watermark_ms); }
+
+/* ---- rows ---- */
+
+int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row)
+{
+    enter(flow);
+    struct { uint64_t table; uint64_t partition; int64_t offset; } at = { row->at.table, (uint64_t)row->at.partition, row->at.offset };
+    struct cep_event event = { .row = row, .key_node = CEP_NONE, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at, .final = true };
+    event.ident = (struct cep_ident){ base_hash64(&at, sizeof at, 1), base_hash64(&at, sizeof at, 2) };
+    flow->rows_in++;
+    int rc = cep_flow_emit(flow, node, &event);
+    flow->depth--;
+    return rc;
+}
+
+int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct cep_event *event)
+{
+    enter(flow);
+    int rc = flow->restored.len ? finish_restore(flow) : 0;
+    /* a single-threaded host routes straight back: what hangs behind the exchange is then still the caller's turn */
+    if (!rc)
+        rc = cep_flow_emit(flow, exchange_node, event);
+    flow->depth--;
+    return rc;
+}
+
+/* ---- state ---- */
+
+struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct cep_key *key; int64_t deadline_ms; };
+
+static int forward_piece(void *ctx, uint32_t piece, const void *bytes, size_t len)
+{
+    struct piece_ctx *p = ctx;
+    return p->fn(p->ctx, p->fingerprint, (uint32_t)(p->key->hash % CEP_KEY_GROUPS), &p->key->tuple, piece, bytes, len, p->deadline_ms);
+}
+
+static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_ctx *p)
+{
+    int rc = 0;
+    if (key->stored) {
+        uint32_t first = 0, end = 0;
+        if (op->ops->pieces && key->state)
+            op->ops->pieces(op, key, &first, &end);
+        p->deadline_ms = BASE_TIME_MAX_MS;
+        rc = forward_piece(p, 0, NULL, 0);
+        for (uint32_t i = first; i < end && !rc; i++)
+            rc = i ? forward_piece(p, i, NULL, 0) : 0;
+    }
+    if (rc)
+        return rc;
+    op->ops->free_state(op, key);
+    cep_keyed_account(&op->keyed, key, 0);
+    cep_keyed_remove(&op->keyed, key);
+    return 0;
+}
+
+/* Cold keys leave memory, least recently used first, once they are stored. */
+static void evict(struct cep_flow *flow, struct cep_operator *op, uint64_t budget)
+{
+    struct cep_key *key = op->keyed.oldest;
+    while (key && op->keyed.bytes > budget && flow->env.load) {
+        struct cep_key *newer = key->newer;
+        if (!key->dirty && key->stored && key->state) {
+            op->ops->free_state(op, key);
+            key->cold = true;
+            cep_keyed_account(&op->keyed, key, 0);
+        }
+        key = newer;
+    }
+}
+
+int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
+{
+    int rc = finish_restore(flow);
+    uint32_t operators = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        operators += flow->nodes[i].op != NULL;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
+        struct cep_operator *op = flow->nodes[i].op;
+        if (!op || !op->ops->save)
+            continue;
+        struct piece_ctx p = { .fn = piece, .ctx = ctx, .fingerprint = cep_program_node(flow->program, i)->fingerprint };
+        while (!rc && op->keyed.dirty_first) {
+            struct cep_key *key = op->keyed.dirty_first;
+            p.key = key;
+            if (!key->state || op->ops->idle(op, key)) {
+                op->keyed.dirty_first = key->dirty_next;
+                rc = drop_key(op, key, &p);
+                continue;
+            }
+            p.deadline_ms = op->ops->deadline(op, key);
+            rc = op->ops->save(op, key, false, forward_piece, &p);
+            if (rc)
+                break;
+            op->keyed.dirty_first = key->dirty_next;
+            key->dirty = false;
+            key->stored = true;
+        }
+        if (flow->limits.state_bytes)
+            evict(flow, op, flow->limits.state_bytes / (operators ? operators : 1));
+    }
+    return rc;
+}
+
+static struct cep_operator *by_fingerprint(struct cep_flow *flow, uint64_t fingerprint)
+{
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op && cep_program_node(flow->program, i)->fingerprint == fingerprint)
+            return flow->nodes[i].op;
+    return NULL;
+}
+
+int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *tuple, uint32_t piece, const void *bytes, size_t len)
+{
+    struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
+    if (!op || !op->ops->load)
+        return BASE_E_NOTFOUND;
+    struct cep_key *key;
+    bool added;
+    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
+    if (rc)
+        return rc;
+    if (piece == 0 || !key->state) {
+        struct restored restored = { op, key };
+        if (!BASE_VEC_PUSH(&flow->restored, restored))
+            return BASE_E_NOMEM;
+    }
+    return op->ops->load(op, key, piece, bytes, len);
+}
+
+int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *tuple, int64_t deadline_ms)
+{
+    struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
+    if (!op)
+        return BASE_E_NOTFOUND;
+    struct cep_key *key;
+    bool added;
+    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
+    if (rc)
+        return rc;
+    if (added) {
+        key->cold = true;
+        key->stored = true;
+    }
+    return cep_keyed_arm(&op->keyed, key, deadline_ms);
+}
+
+int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)
+{
+    base_buf_put_u8(out, 1);
+    base_buf_put_varint(out, cep_program_node_count(flow->program));
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
+        base_buf_put_u64(out, cep_program_node(flow->program, i)->fingerprint);
+        base_buf_put_u64(out, (uint64_t)flow->nodes[i].in_ms);
+        base_buf_put_u64(out, (uint64_t)flow->nodes[i].out_ms);
+    }
+    return out->failed ? BASE_E_NOMEM : 0;
+}
+
+int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len)
+{
+    struct base_reader in = { .at = bytes, .end = (const uint8_t *)bytes + len };
+    uint8_t version = base_read_u8(&in);
+    uint64_t count = base_read_varint(&in);
+    if (in.failed || version != 1 || count > len)
+        return BASE_E_CORRUPT;
+    for (uint64_t k = 0; k < count; k++) {
+        uint64_t fingerprint = base_read_u64(&in);
+        int64_t in_ms = (int64_t)base_read_u64(&in), out_ms = (int64_t)base_read_u64(&in);
+        if (in.failed)
+            return BASE_E_CORRUPT;
+        for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
+            if (cep_program_node(flow->program, i)->fingerprint != fingerprint)
+                continue;
+            flow->nodes[i].in_ms = in_ms;
+            flow->nodes[i].out_ms = out_ms;
+            if (flow->nodes[i].op)
+                flow->nodes[i].op->watermark_ms = in_ms;
+        }
+    }
+    return 0;
+}
+
+void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret)
+{
+    *ret = (struct cep_flow_stats){ 0 };
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op && (node == CEP_NONE || node == i) && flow->nodes[i].op->ops->stats)
+            flow->nodes[i].op->ops->stats(flow->nodes[i].op, ret);
+}
+
+/* ---- life ---- */
+
+static int make_types(struct cep_flow *flow, uint32_t node)
+{
+    const struct cep_schema *schema = cep_program_schema(flow->program, cep_program_node(flow->program, node)->schema);
+    struct flow_node *n = &flow->nodes[node];
+    n->columns = schema->columns.count;
+    n->types = base_calloc(n->columns ? n->columns : 1, sizeof *n->types);
+    if (!n->types)
+        return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < n->columns; i++)
+        n->types[i] = cep_program_column(flow->program, schema->columns.first + i)->type;
+    return 0;
+}
+
+static int make_operator(struct cep_flow *flow, uint32_t node)
+{
+    switch ((enum cep_node_kind)cep_program_node(flow->program, node)->kind) {
+    case CEP_NODE_MATCH:
+        return cep_match_create(flow, node, &flow->nodes[node].op);
+    case CEP_NODE_ALERT:
+        return cep_alert_create(flow, node, &flow->nodes[node].op);
+    case CEP_NODE_SORT:
+        return cep_sort_create(flow, node, &flow->nodes[node].op);
+    case CEP_NODE_WINDOW:
+    case CEP_NODE_OVER:
+    case CEP_NODE_GROUP:
+    case CEP_NODE_JOIN:
+    case CEP_NODE_TOPN:
+        return BASE_E_UNSUPPORTED;
+    case CEP_NODE_SOURCE:
+    case CEP_NODE_CALC:
+    case CEP_NODE_UNION:
+    case CEP_NODE_EXCHANGE:
+    case CEP_NODE_LOOKUP:
+    case CEP_NODE_SINK:
+        return 0;
+    }
+    return BASE_E_CORRUPT;
+}
+
+static void default_limits(struct cep_limits *limits)
+{
+    struct { uint32_t *at, value; } defaults[] = {
+        { &limits->rows_per_key, 1u << 20 }, { &limits->threads_per_key, 1u << 16 }, { &limits->tail_rows, 4096 },
+        { &limits->evidence_rows, 1000 }, { &limits->output_per_row, 10000 },
+    };
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (*defaults[i].at == 0)
+            *defaults[i].at = defaults[i].value;
+}
+
+int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, const struct cep_limits *limits, struct cep_flow **ret)
+{
+    struct cep_flow *flow = base_calloc(1, sizeof *flow);
+    if (!flow)
+        return BASE_E_NOMEM;
+    flow->linked = linked;
+    flow->program = cep_linked_program(linked);
+    flow->env = *env;
+    if (limits)
+        flow->limits = *limits;
+    default_limits(&flow->limits);
+    uint32_t nodes = cep_program_node_count(flow->program), widest = CEP_FUNC_ARGS_MAX;
+    flow->expr = cep_expr_create(linked);
+    flow->nodes = base_calloc(nodes ? nodes : 1, sizeof *flow->nodes);
+    int rc = flow->expr && flow->nodes ? 0 : BASE_E_NOMEM;
+    for (uint32_t i = 0; i < nodes && !rc; i++) {
+        flow->nodes[i].in_ms = flow->nodes[i].out_ms = BASE_TIME_MIN_MS;
+        rc = make_types(flow, i);
+        widest = flow->nodes[i].columns > widest ? flow->nodes[i].columns : widest;
+        uint32_t keys = cep_program_node(flow->program, i)->keys.count;
+        widest = keys > widest ? keys : widest;
+    }
+    flow->values = base_calloc(widest + 1, sizeof *flow->values);
+    flow->value_types = base_calloc(widest + 1, sizeof *flow->value_types);
+    if (!rc && (!flow->values || !flow->value_types))
+        rc = BASE_E_NOMEM;
+    for (uint32_t i = 0; i < nodes && !rc; i++)
+        rc = make_operator(flow, i);
+    if (rc) {
+        cep_flow_destroy(flow);
+        return rc;
+    }
+    *ret = flow;
+    return 0;
+}
+
+void cep_flow_destroy(struct cep_flow *flow)
+{
+    if (!flow)
+        return;
+    for (uint32_t i = 0; flow->nodes && i < cep_program_node_count(flow->program); i++) {
+        struct cep_operator *op = flow->nodes[i].op;
+        if (op) {
+            for (struct cep_key *key = op->keyed.oldest; key; key = key->newer)
+                op->ops->free_state(op, key);
+            cep_keyed_finish(&op->keyed);
+            op->ops->destroy(op);
+        }
+        base_free(flow->nodes[i].types);
+    }
+    base_free(flow->nodes);
+    base_free(flow->values);
+    base_free(flow->value_types);
+    BASE_VEC_FINISH(&flow->restored);
+    base_buf_finish(&flow->piece);
+    base_arena_finish(&flow->arena);
+    cep_expr_destroy(flow->expr);
+    base_free(flow);
+}
