@@ -1,0 +1,84 @@
+#include "cep/program.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "cep/sections.h"
+
+size_t cep_section_size(enum cep_section section)
+{
+    static const size_t sizes[] = {
+#define X(name, type) sizeof(type),
+        CEP_SECTIONS(X)
+#undef X
+    };
+    _Static_assert(sizeof sizes / sizeof *sizes == CEP_SEC_COUNT_, "ORDER SEC");
+    return sizes[section];
+}
+
+const char *cep_section_name(enum cep_section section)
+{
+    static const char *const names[] = {
+#define X(name, type) #name,
+        CEP_SECTIONS(X)
+#undef X
+    };
+    return names[section];
+}
+
+/* No padding inside the elements: their bytes are hashed and compared. */
+_Static_assert(sizeof(struct cep_type) == 8 && sizeof(struct cep_const) == 32 && sizeof(struct cep_insn) == 16, "packed");
+_Static_assert(sizeof(struct cep_code) == 40 || sizeof(struct cep_code) == 36, "packed");
+_Static_assert(sizeof(struct cep_callsite) == 32 && sizeof(struct cep_column) == 16 && sizeof(struct cep_schema) == 12, "packed");
+_Static_assert(sizeof(struct cep_field) == 32 && sizeof(struct cep_table) == 56 && sizeof(struct cep_node) == 64, "packed");
+_Static_assert(sizeof(struct cep_calc) == 20 && sizeof(struct cep_lookup) == 32 && sizeof(struct cep_sort) == 24, "packed");
+_Static_assert(sizeof(struct cep_order) == 8 && sizeof(struct cep_sink) == 16 && sizeof(struct cep_rule) == 112, "packed");
+_Static_assert(sizeof(struct cep_match) == 152 && sizeof(struct cep_nfa) == 40 && sizeof(struct cep_guard) == 16, "packed");
+_Static_assert(sizeof(struct cep_pred) == 16 && sizeof(struct cep_var) == 20 && sizeof(struct cep_reg) == 16, "packed");
+_Static_assert(sizeof(struct cep_out) == 16, "packed");
+
+struct opcode {
+    const char *name, *operands;
+};
+static const struct opcode opcodes[] = {
+#define X(name, operands, meaning) { #name, operands },
+#include "cep/opcodes.def"
+#undef X
+};
+
+const char *cep_opcode_name(uint16_t op)
+{
+    return opcodes[op].name;
+}
+
+const char *cep_opcode_operands(uint16_t op)
+{
+    return opcodes[op].operands;
+}
+
+bool cep_opcode_jumps(uint16_t op)
+{
+    return op >= CEP_OP_JUMP && op <= CEP_OP_JUMP_NOT_NULL;
+}
+
+struct base_str cep_program_setting(const struct cep_program *p, struct cep_list options, const char *key)
+{
+    struct base_str wanted = base_str_of(key);
+    for (uint32_t i = 0; i < options.count; i++) {
+        const struct cep_option *option = cep_program_option(p, options.first + i);
+        if (base_str_equal(cep_program_text(p, option->key), wanted))
+            return cep_program_text(p, option->value);
+    }
+    return (struct base_str){ NULL, 0 };
+}
+
+void cep_program_free(struct cep_program *program)
+{
+    base_free(program);
+}
+
+uint64_t cep_program_hash(const struct cep_program *program)
+{
+    return base_hash64(program, program->size_bytes, 0);
+}
