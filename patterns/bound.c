@@ -9,10 +9,19 @@
 /* Seed of all structural hashes: they are part of rule fingerprints, so a change of what is hashed must change this number. */
 #define BOUND_HASH_VERSION UINT64_C(0x6270742d76310001)
 
-static uint64_t mix(uint64_t hash, uint64_t value)
+uint64_t patterns_hash_mix(uint64_t hash, uint64_t value)
 {
-    uint64_t pair[2] = { hash, value };
-    return base_hash64(pair, sizeof pair, BOUND_HASH_VERSION);
+    uint8_t bytes[16]; /* little-endian on every machine */
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(hash >> (8 * i));
+        bytes[8 + i] = (uint8_t)(value >> (8 * i));
+    }
+    return base_hash64(bytes, sizeof bytes, BOUND_HASH_VERSION);
+}
+
+uint64_t patterns_hash_text(uint64_t hash, struct base_str text)
+{
+    return patterns_hash_mix(hash, base_hash64(text.ptr ? text.ptr : "", text.len, BOUND_HASH_VERSION));
 }
 
 static uint64_t type_bits(struct cep_type type)
@@ -21,29 +30,34 @@ static uint64_t type_bits(struct cep_type type)
            (uint64_t)type.element_precision << 32 | (uint64_t)type.element_scale << 40;
 }
 
+uint64_t patterns_hash_type(uint64_t hash, struct cep_type type)
+{
+    return patterns_hash_mix(hash, type_bits(type));
+}
+
 static uint64_t hash_value(uint64_t hash, struct cep_type type, struct cep_value value)
 {
     if (value.null)
-        return mix(hash, 1);
+        return patterns_hash_mix(hash, 1);
     if (cep_kind_is_text(type.kind))
-        return mix(hash, base_hash64(value.s.ptr, value.s.len, BOUND_HASH_VERSION));
-    hash = mix(hash, value.dec.lo);
-    return type.kind == CEP_KIND_DECIMAL ? mix(hash, value.dec.hi) : hash;
+        return patterns_hash_text(hash, (struct base_str){ value.s.ptr, value.s.len });
+    hash = patterns_hash_mix(hash, value.dec.lo);
+    return type.kind == CEP_KIND_DECIMAL ? patterns_hash_mix(hash, value.dec.hi) : hash;
 }
 
 /* Of the node alone and its arguments' hashes. */
 static uint64_t hash_node(const struct patterns_bound *b)
 {
-    uint64_t h = mix((uint64_t)b->kind, type_bits(b->type));
-    h = mix(h, (uint64_t)b->try_cast);
+    uint64_t h = patterns_hash_mix((uint64_t)b->kind, type_bits(b->type));
+    h = patterns_hash_mix(h, (uint64_t)b->try_cast);
     switch (b->kind) {
     case PATTERNS_BOUND_CONST:
         return hash_value(h, b->type, b->value);
     case PATTERNS_BOUND_COLUMN:
     case PATTERNS_BOUND_EXTERNAL:
-        return mix(h, b->hash); /* set by the maker beforehand: the leaf's meaning */
+        return patterns_hash_mix(h, b->hash); /* set by the maker beforehand: the leaf's meaning */
     case PATTERNS_BOUND_CALL:
-        h = mix(h, base_hash64(b->func->name, strlen(b->func->name), BOUND_HASH_VERSION));
+        h = patterns_hash_text(h, base_str_of(b->func->name));
         break;
     case PATTERNS_BOUND_ROW_TIME: case PATTERNS_BOUND_PROC_TIME: case PATTERNS_BOUND_NOW: case PATTERNS_BOUND_CAST: case PATTERNS_BOUND_NEG:
     case PATTERNS_BOUND_ADD: case PATTERNS_BOUND_SUB: case PATTERNS_BOUND_MUL: case PATTERNS_BOUND_DIV: case PATTERNS_BOUND_MOD:
@@ -55,7 +69,7 @@ static uint64_t hash_node(const struct patterns_bound *b)
         break;
     }
     for (uint32_t i = 0; i < b->arg_count; i++)
-        h = mix(h, b->args[i]->hash);
+        h = patterns_hash_mix(h, b->args[i]->hash);
     return h;
 }
 

@@ -101,6 +101,12 @@ const struct patterns_bound *patterns_bound_relabel(struct patterns_binder *bind
 /* Copy with another hash (a simplified form keeps the hash of what was written). */
 const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *binder, const struct patterns_bound *bound, uint64_t hash);
 
+/* ---- hashes of meaning: parts of fingerprints, so their values never change ---- */
+
+uint64_t patterns_hash_mix(uint64_t hash, uint64_t value);
+uint64_t patterns_hash_text(uint64_t hash, struct base_str text);
+uint64_t patterns_hash_type(uint64_t hash, struct cep_type type);
+
 /* ---- reading bound trees ---- */
 
 /* Is it a constant that is TRUE / never TRUE (FALSE or NULL)? */
