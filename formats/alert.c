@@ -1,0 +1,216 @@
+#include "formats/alert.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "formats/encode.h"
+#include "formats/mask.h"
+
+void formats_alert_id(const struct cep_program *program, uint32_t rule, struct cep_ident ident, char ret[33])
+{
+    const struct cep_rule *r = cep_program_rule(program, rule);
+    struct base_str name = cep_program_text(program, r->name), fingerprint = cep_program_text(program, r->fingerprint);
+    /* Two hashes of lengths and texts, and the identity: 32 bytes that no other rule or row shares but by collision of the hash. */
+    uint8_t bytes[32];
+    uint64_t parts[4] = { base_hash64(name.ptr, name.len, 1), base_hash64(fingerprint.ptr, fingerprint.len, 2), ident.hi, ident.lo };
+    for (size_t p = 0; p < 4; p++) {
+        for (size_t b = 0; b < 8; b++)
+            bytes[p * 8 + b] = (uint8_t)(parts[p] >> (8 * b));
+    }
+    base_hash128_hex(bytes, sizeof bytes, ret);
+}
+
+static void put_member(struct base_buf *out, const char *name, struct base_str text)
+{
+    base_buf_puts(out, ",\"");
+    base_buf_puts(out, name);
+    base_buf_puts(out, "\":");
+    base_buf_put_json(out, text);
+}
+
+static void put_time(struct base_buf *out, const char *name, int64_t time_ms)
+{
+    base_buf_puts(out, ",\"");
+    base_buf_puts(out, name);
+    base_buf_puts(out, "\":");
+    if (time_ms == BASE_TIME_MIN_MS || time_ms == BASE_TIME_MAX_MS) {
+        base_buf_puts(out, "null");
+        return;
+    }
+    char text[40];
+    size_t len = base_time_print(time_ms, true, text);
+    base_buf_put_json(out, (struct base_str){ text, len });
+}
+
+static const char *change_name(enum formats_alert_change change)
+{
+    switch (change) {
+    case FORMATS_ALERT_CREATED:
+        return "created";
+    case FORMATS_ALERT_UPDATED:
+        return "updated";
+    case FORMATS_ALERT_WITHDRAWN:
+        return "withdrawn";
+    }
+    return "";
+}
+
+static const char *kind_name(uint8_t kind)
+{
+    switch ((enum cep_kind_of_match)kind) {
+    case CEP_IS_ROW:
+        return "row";
+    case CEP_IS_MATCH:
+        return "match";
+    case CEP_IS_ABSENCE:
+        return "absence";
+    case CEP_IS_TIMEOUT:
+        return "timeout";
+    }
+    return "row";
+}
+
+static struct cep_list key_columns(const struct formats_alert *alert)
+{
+    if (!alert->event->key || alert->event->key_node == CEP_NONE)
+        return (struct cep_list){ 0 };
+    return cep_program_node(alert->program, alert->event->key_node)->key_columns;
+}
+
+/* Texts of the key columns, parted by '/', masked. */
+static void put_subject(const struct formats_alert *alert, struct base_buf *out)
+{
+    struct cep_list columns = key_columns(alert);
+    struct base_buf text = { 0 }, masked = { 0 };
+    for (uint32_t c = 0; c < columns.count; c++) {
+        struct cep_type type = cep_program_column(alert->program, columns.first + c)->type;
+        struct cep_value value = cep_tuple_get(alert->event->key, c, type);
+        if (c > 0)
+            base_buf_putc(&text, '/');
+        if (value.null)
+            base_buf_puts(&text, "null");
+        else
+            cep_value_print_text(type, value, &text);
+    }
+    formats_mask_pan((struct base_str){ text.ptr, text.len }, &masked);
+    out->failed |= text.failed || masked.failed;
+    if (masked.len > FORMATS_ALERT_TEXT_BYTES)
+        masked.len = base_utf8_check(masked.ptr, FORMATS_ALERT_TEXT_BYTES);
+    if (columns.count > 0)
+        put_member(out, "subject", (struct base_str){ masked.ptr, masked.len });
+    base_buf_finish(&text);
+    base_buf_finish(&masked);
+}
+
+/* ---- events ---- */
+
+static void put_event(const struct formats_alert *alert, const struct cep_evidence_item *item, struct base_buf *out, bool *inout_cut)
+{
+    const struct cep_program *program = alert->program;
+    const struct cep_position *at = &item->row->at;
+    base_buf_puts(out, "{\"source\":{\"table\":");
+    if (at->table < cep_program_table_count(program))
+        base_buf_put_json(out, cep_program_text(program, cep_program_table(program, at->table)->name));
+    else
+        base_buf_puts(out, "null");
+    base_buf_printf(out, ",\"partition\":%d,\"offset\":%lld},\"variable\":", at->partition, (long long)at->offset);
+    if (item->var != CEP_NONE && item->var < cep_program_var_count(program))
+        base_buf_put_json(out, cep_program_text(program, cep_program_var(program, item->var)->name));
+    else
+        base_buf_puts(out, "null");
+    put_time(out, "time", item->row->time_ms);
+    base_buf_puts(out, ",\"fields\":");
+    struct formats_object fields = { .program = program, .columns = cep_program_schema(program, alert->event->evidence->schema)->columns,
+                                     .tuple = &item->row->tuple, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
+    formats_encode_object(&fields, out, inout_cut);
+    base_buf_putc(out, '}');
+}
+
+/* The events that are to be shown: the last one, and from the first on what fits besides. */
+static void put_events(const struct formats_alert *alert, struct base_buf *out, bool *inout_cut)
+{
+    const struct cep_evidence *evidence = alert->event->evidence;
+    size_t limit = alert->evidence_bytes ? alert->evidence_bytes : FORMATS_ALERT_BYTES_DEFAULT;
+    struct base_buf last = { 0 };
+    base_buf_puts(out, ",\"events\":[");
+    if (evidence && evidence->count > 0) {
+        put_event(alert, &evidence->items[evidence->count - 1], &last, inout_cut);
+        size_t first = out->len;
+        for (uint32_t i = 0; i + 1 < evidence->count; i++) {
+            size_t before = out->len;
+            put_event(alert, &evidence->items[i], out, inout_cut);
+            base_buf_putc(out, ',');
+            if (out->len - first + last.len > limit && !out->failed) {
+                out->len = before;
+                *inout_cut = true;
+                break;
+            }
+        }
+        base_buf_put(out, last.ptr, last.len);
+        out->failed |= last.failed;
+    }
+    base_buf_putc(out, ']');
+    if (evidence && (evidence->total > evidence->count || *inout_cut))
+        base_buf_printf(out, ",\"events_total\":%u", evidence->total > evidence->count ? evidence->total : evidence->count);
+    if (evidence && evidence->total > evidence->count)
+        *inout_cut = true;
+    base_buf_finish(&last);
+}
+
+/* ---- the whole ---- */
+
+static void put_measures(const struct formats_alert *alert, struct base_buf *out, bool *inout_cut)
+{
+    struct formats_object measures = { .program = alert->program, .columns = cep_program_schema(alert->program, alert->schema)->columns,
+                                       .tuple = &alert->event->row->tuple, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
+    base_buf_puts(out, ",\"measures\":");
+    formats_encode_object(&measures, out, inout_cut);
+}
+
+static void put_data(const struct formats_alert *alert, struct base_buf *out)
+{
+    const struct cep_program *program = alert->program;
+    const struct cep_rule *rule = cep_program_rule(program, alert->rule);
+    const struct cep_event *event = alert->event;
+    bool cut = false;
+    base_buf_puts(out, ",\"data\":{\"alert_id\":");
+    base_buf_put_json(out, alert->alert_id);
+    base_buf_printf(out, ",\"revision\":%u,\"change\":\"%s\"", event->revision, change_name(alert->change));
+    put_member(out, "rule", cep_program_text(program, rule->name));
+    base_buf_printf(out, ",\"version\":%u", rule->version);
+    put_member(out, "severity", cep_program_text(program, rule->severity));
+    put_member(out, "title", cep_program_text(program, rule->title));
+    put_member(out, "mode", cep_program_text(program, rule->mode));
+    struct formats_object key = { .program = program, .columns = key_columns(alert), .tuple = event->key, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
+    base_buf_puts(out, ",\"key\":");
+    formats_encode_object(&key, out, &cut);
+    put_member(out, "kind", base_str_of(kind_name(event->kind)));
+    put_time(out, "first_event_time", event->first_time_ms);
+    put_time(out, "last_event_time", event->last_time_ms);
+    put_measures(alert, out, &cut);
+    put_events(alert, out, &cut);
+    if (cut)
+        base_buf_puts(out, ",\"evidence_truncated\":true");
+    if (event->limited)
+        base_buf_puts(out, ",\"limited\":true");
+    put_time(out, "detected_at", alert->detected_ms);
+    base_buf_putc(out, '}');
+}
+
+int formats_alert_json(const struct formats_alert *alert, struct base_buf *out)
+{
+    int64_t time_ms = alert->event->last_time_ms;
+    if (time_ms == BASE_TIME_MIN_MS || time_ms == BASE_TIME_MAX_MS)
+        time_ms = alert->detected_ms;
+    base_buf_puts(out, "{\"specversion\":\"1.0\",\"id\":\"");
+    base_buf_put_str(out, alert->alert_id);
+    base_buf_printf(out, ".%u\"", alert->event->revision);
+    put_member(out, "source", alert->source);
+    base_buf_printf(out, ",\"type\":\"cepheid.alert.%s.v1\"", change_name(alert->change));
+    put_subject(alert, out);
+    put_time(out, "time", time_ms);
+    base_buf_puts(out, ",\"datacontenttype\":\"application/json\"");
+    put_data(alert, out);
+    base_buf_putc(out, '}');
+    return out->failed ? BASE_E_NOMEM : 0;
+}

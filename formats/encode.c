@@ -1,0 +1,302 @@
+#include "formats/encode.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/error.h"
+#include "formats/mask.h"
+
+struct formats_encoder {
+    const struct cep_program *program;
+    uint32_t table;
+    struct cep_list columns;       /* of the schema */
+    struct base_buf *names;        /* of each column: its name as a JSON string with colon, or as a CSV cell */
+    bool csv, with_change, key_raw;
+    char delimiter, quote;
+    struct base_str null_literal;
+};
+
+static struct base_str column_name(const struct formats_encoder *encoder, uint32_t c)
+{
+    if (encoder->table != CEP_NONE) {
+        struct cep_list fields = cep_program_table(encoder->program, encoder->table)->fields;
+        if (c < fields.count && fields.count == encoder->columns.count)
+            return cep_program_text(encoder->program, cep_program_field(encoder->program, fields.first + c)->name);
+    }
+    return cep_program_text(encoder->program, cep_program_column(encoder->program, encoder->columns.first + c)->name);
+}
+
+static struct base_str table_option(const struct formats_encoder *encoder, const char *key)
+{
+    if (encoder->table == CEP_NONE)
+        return (struct base_str){ 0 };
+    return cep_program_setting(encoder->program, cep_program_table(encoder->program, encoder->table)->options, key);
+}
+
+/* ---- CSV ---- */
+
+static void put_csv(const struct formats_encoder *encoder, struct base_str text, struct base_buf *out)
+{
+    bool quote = text.len == 0 || text.ptr[0] == ' ' || text.ptr[text.len - 1] == ' ' ||
+                 (encoder->null_literal.ptr && base_str_equal(text, encoder->null_literal));
+    for (size_t i = 0; i < text.len && !quote; i++) {
+        char c = text.ptr[i];
+        quote = c == encoder->delimiter || c == encoder->quote || c == '\n' || c == '\r';
+    }
+    if (!quote) {
+        base_buf_put_str(out, text);
+        return;
+    }
+    base_buf_putc(out, encoder->quote);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == encoder->quote)
+            base_buf_putc(out, encoder->quote);
+        base_buf_putc(out, text.ptr[i]);
+    }
+    base_buf_putc(out, encoder->quote);
+}
+
+static void put_csv_value(const struct formats_encoder *encoder, struct cep_type type, struct cep_value value, struct base_buf *out)
+{
+    if (value.null) {
+        base_buf_put_str(out, encoder->null_literal);
+        return;
+    }
+    if (type.kind == CEP_KIND_STRING || type.kind == CEP_KIND_ROW) {
+        put_csv(encoder, (struct base_str){ value.s.ptr, value.s.len }, out);
+        return;
+    }
+    struct base_buf text = { 0 };
+    if (type.kind == CEP_KIND_ARRAY)
+        cep_value_print_json(type, value, &text);
+    else
+        cep_value_print_text(type, value, &text);
+    if (text.failed)
+        out->failed = true;
+    put_csv(encoder, (struct base_str){ text.ptr, text.len }, out);
+    base_buf_finish(&text);
+}
+
+/* ---- encoder ---- */
+
+static int load_csv_options(struct formats_encoder *encoder, char *ret_error, size_t error_bytes)
+{
+    static const char *const keys[] = { "csv.field-delimiter", "csv.quote-character" };
+    char *chars[] = { &encoder->delimiter, &encoder->quote };
+    for (size_t k = 0; k < 2; k++) {
+        struct base_str text = table_option(encoder, keys[k]);
+        if (!text.ptr)
+            continue;
+        if (base_str_equal(text, BASE_STR("\\t")))
+            text = BASE_STR("\t");
+        if (text.len != 1) {
+            snprintf(ret_error, error_bytes, "option '%s' must be one character, not '%.*s'", keys[k], (int)text.len, text.ptr);
+            return BASE_E_CONFIG;
+        }
+        *chars[k] = text.ptr[0];
+    }
+    encoder->null_literal = table_option(encoder, "csv.null-literal");
+    return 0;
+}
+
+static int load_format(struct formats_encoder *encoder, char *ret_error, size_t error_bytes)
+{
+    struct base_str format = table_option(encoder, "format");
+    if (!format.ptr)
+        format = table_option(encoder, "value.format");
+    encoder->csv = base_str_equal_fold(format, BASE_STR("csv"));
+    encoder->key_raw = base_str_equal_fold(table_option(encoder, "key.format"), BASE_STR("raw"));
+    encoder->delimiter = ',';
+    encoder->quote = '"';
+    if (format.ptr && !encoder->csv && !base_str_equal_fold(format, BASE_STR("json"))) {
+        snprintf(ret_error, error_bytes, "unknown format '%.*s'; known are 'json' and 'csv'", (int)format.len, format.ptr);
+        return BASE_E_UNSUPPORTED;
+    }
+    return encoder->csv ? load_csv_options(encoder, ret_error, error_bytes) : 0;
+}
+
+static int load_names(struct formats_encoder *encoder)
+{
+    encoder->names = base_calloc(encoder->columns.count ? encoder->columns.count : 1, sizeof *encoder->names);
+    if (!encoder->names)
+        return BASE_E_NOMEM;
+    for (uint32_t c = 0; c < encoder->columns.count; c++) {
+        struct base_buf *name = &encoder->names[c];
+        if (encoder->csv) {
+            put_csv(encoder, column_name(encoder, c), name);
+        } else {
+            base_buf_put_json(name, column_name(encoder, c));
+            base_buf_putc(name, ':');
+        }
+        if (name->failed)
+            return BASE_E_NOMEM;
+    }
+    return 0;
+}
+
+int formats_encoder_create(const struct formats_encoder_config *config, struct formats_encoder **ret, char *ret_error, size_t error_bytes)
+{
+    snprintf(ret_error, error_bytes, "out of memory");
+    struct formats_encoder *encoder = base_calloc(1, sizeof *encoder);
+    if (!encoder)
+        return BASE_E_NOMEM;
+    encoder->program = config->program;
+    encoder->table = config->table;
+    encoder->with_change = config->with_change;
+    encoder->columns = cep_program_schema(config->program, config->schema)->columns;
+    int r = load_format(encoder, ret_error, error_bytes);
+    if (r == 0)
+        r = load_names(encoder);
+    if (r < 0) {
+        formats_encoder_destroy(encoder);
+        return r;
+    }
+    *ret = encoder;
+    return 0;
+}
+
+void formats_encoder_destroy(struct formats_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    for (uint32_t c = 0; encoder->names && c < encoder->columns.count; c++)
+        base_buf_finish(&encoder->names[c]);
+    base_free(encoder->names);
+    base_free(encoder);
+}
+
+static struct cep_type column_type(const struct formats_encoder *encoder, uint32_t c)
+{
+    return cep_program_column(encoder->program, encoder->columns.first + c)->type;
+}
+
+void formats_encode(const struct formats_encoder *encoder, const struct cep_row *row, struct base_buf *out)
+{
+    static const char *const ops[] = { "\"op\":\"+I\"", "\"op\":\"-U\"", "\"op\":\"+U\"", "\"op\":\"-D\"" };
+    if (!encoder->csv) {
+        base_buf_putc(out, '{');
+        if (encoder->with_change && row->change <= CEP_DELETE)
+            base_buf_puts(out, ops[row->change]);
+    }
+    for (uint32_t c = 0; c < encoder->columns.count; c++) {
+        struct cep_type type = column_type(encoder, c);
+        struct cep_value value = cep_tuple_get(&row->tuple, c, type);
+        if (c > 0 || (encoder->with_change && !encoder->csv))
+            base_buf_putc(out, encoder->csv ? encoder->delimiter : ',');
+        if (encoder->csv) {
+            put_csv_value(encoder, type, value, out);
+            continue;
+        }
+        base_buf_put(out, encoder->names[c].ptr, encoder->names[c].len);
+        cep_value_print_json(type, value, out);
+    }
+    if (!encoder->csv)
+        base_buf_putc(out, '}');
+}
+
+bool formats_encode_head(const struct formats_encoder *encoder, struct base_buf *out)
+{
+    if (!encoder->csv)
+        return false;
+    for (uint32_t c = 0; c < encoder->columns.count; c++) {
+        if (c > 0)
+            base_buf_putc(out, encoder->delimiter);
+        base_buf_put(out, encoder->names[c].ptr, encoder->names[c].len);
+    }
+    return true;
+}
+
+bool formats_encode_key(const struct formats_encoder *encoder, const struct cep_row *row, struct base_buf *out)
+{
+    struct cep_list keys = { 0 };
+    if (encoder->table != CEP_NONE)
+        keys = cep_program_table(encoder->program, encoder->table)->key_fields;
+    if (keys.count == 0)
+        return false;
+    bool raw = keys.count == 1 && encoder->key_raw;
+    for (uint32_t k = 0; k < keys.count; k++) {
+        uint32_t c = *cep_program_u32(encoder->program, keys.first + k);
+        struct cep_type type = column_type(encoder, c);
+        struct cep_value value = cep_tuple_get(&row->tuple, c, type);
+        if (raw) {
+            cep_value_print_text(type, value, out);
+            return true;
+        }
+        base_buf_putc(out, k == 0 ? '{' : ',');
+        base_buf_put_json(out, column_name(encoder, c));
+        base_buf_putc(out, ':');
+        cep_value_print_json(type, value, out);
+    }
+    base_buf_putc(out, '}');
+    return true;
+}
+
+/* ---- objects of alerts ---- */
+
+/* Text that is masked and cut; other kinds print as they are. */
+static void put_text(const struct formats_object *object, struct base_str text, struct base_buf *out, bool *inout_cut)
+{
+    struct base_buf masked = { 0 };
+    size_t none;
+    if (object->mask && formats_find_pan(text, 0, &none) < text.len) {
+        formats_mask_pan(text, &masked);
+        if (masked.failed)
+            out->failed = true;
+        else
+            text = (struct base_str){ masked.ptr, masked.len };
+    }
+    if (object->text_limit && text.len > object->text_limit) {
+        text.len = base_utf8_check(text.ptr, object->text_limit);
+        *inout_cut = true;
+    }
+    base_buf_put_json(out, text);
+    base_buf_finish(&masked);
+}
+
+static void put_object_value(const struct formats_object *object, struct cep_type type, struct cep_value value, struct base_buf *out, bool *inout_cut)
+{
+    char digits[24];
+    if (!value.null && type.kind == CEP_KIND_STRING) {
+        put_text(object, (struct base_str){ value.s.ptr, value.s.len }, out, inout_cut);
+        return;
+    }
+    if (!value.null && object->mask && type.kind == CEP_KIND_BIGINT) {
+        int len = snprintf(digits, sizeof digits, "%lld", (long long)value.i);
+        struct base_str text = { digits, (size_t)len };
+        if (formats_looks_like_pan(text)) {
+            put_text(object, text, out, inout_cut);
+            return;
+        }
+    }
+    if (value.null || (type.kind != CEP_KIND_ROW && type.kind != CEP_KIND_ARRAY && type.kind != CEP_KIND_BYTES && type.kind != CEP_KIND_DECIMAL)) {
+        cep_value_print_json(type, value, out);
+        return;
+    }
+    struct base_buf json = { 0 };
+    cep_value_print_json(type, value, &json);
+    struct base_str text = { json.ptr, json.len };
+    size_t none;
+    if (json.failed)
+        out->failed = true;
+    else if (type.kind == CEP_KIND_DECIMAL ? object->mask && formats_looks_like_pan(text)
+                                           : (object->mask && formats_find_pan(text, 0, &none) < text.len) ||
+                                                 (object->text_limit && text.len > object->text_limit))
+        put_text(object, text, out, inout_cut); /* as a string: masked or cut it is no JSON any more */
+    else
+        base_buf_put_str(out, text);
+    base_buf_finish(&json);
+}
+
+void formats_encode_object(const struct formats_object *object, struct base_buf *out, bool *inout_cut)
+{
+    base_buf_putc(out, '{');
+    for (uint32_t c = 0; object->tuple && c < object->columns.count; c++) {
+        const struct cep_column *column = cep_program_column(object->program, object->columns.first + c);
+        if (c > 0)
+            base_buf_putc(out, ',');
+        base_buf_put_json(out, cep_program_text(object->program, column->name));
+        base_buf_putc(out, ':');
+        put_object_value(object, column->type, cep_tuple_get(object->tuple, c, column->type), out, inout_cut);
+    }
+    base_buf_putc(out, '}');
+}
