@@ -87,4 +87,7 @@ int connectors_option_number(const struct connectors_source_config *config, stru
 int connectors_option_bool(const struct connectors_source_config *config, const char *key, bool *inout, char *ret_error, size_t error_bytes)
     BASE_MUST_CHECK;
 
+/* An option's path made ready for open(): "file:" prefix cut off, put behind base_dir if it is relative. To be freed; NULL: no memory. */
+char *connectors_path(const struct connectors_source_config *config, struct base_str path);
+
 #endif
