@@ -27,7 +27,7 @@ int service_message_put_row(struct base_buf *out, uint32_t exchange, const struc
     if (size > UINT32_MAX)
         return BASE_E_LIMIT;
     struct service_message head = {
-        .size_bytes = (uint32_t)size, .kind = SERVICE_MESSAGE_ROW, .event_kind = event->kind, .exchange = exchange, .limited = event->limited,
+        .size_bytes = (uint32_t)size, .kind = SERVICE_MESSAGE_ROW, .event_kind = event->kind, .exchange = exchange, .limited = event->limited, .final = event->final,
         .key_hash = event->key_hash, .ident = event->ident, .first_time_ms = event->first_time_ms, .last_time_ms = event->last_time_ms,
         .first_at = event->first_at, .key_node = event->key_node, .key_bytes = event->key ? event->key->size_bytes : 0,
         .row_bytes = (uint32_t)cep_row_size(event->row), .revision = event->revision, .has_evidence = evidence != NULL,
@@ -68,7 +68,7 @@ int service_message_unpack(const struct service_message *message, struct service
     const char *at = (const char *)(message + 1);
     ret->event = (struct cep_event){
         .key_node = message->key_node, .key_hash = message->key_hash, .ident = message->ident, .kind = (uint8_t)message->event_kind,
-        .limited = message->limited, .first_time_ms = message->first_time_ms, .last_time_ms = message->last_time_ms,
+        .limited = message->limited, .final = message->final, .first_time_ms = message->first_time_ms, .last_time_ms = message->last_time_ms,
         .first_at = message->first_at, .revision = message->revision,
     };
     if (message->key_bytes) {

@@ -16,7 +16,7 @@ struct service_message {
     uint16_t kind;          /* enum service_message_kind */
     uint16_t event_kind;    /* ROW: enum cep_kind_of_match */
     uint32_t exchange;      /* node */
-    uint32_t limited;
+    uint16_t limited, final;
     int64_t time_ms;        /* WATERMARK: its value; BARRIER: the epoch */
     uint64_t key_hash;
     struct cep_ident ident;

@@ -43,6 +43,7 @@ int service_watermarks_row(struct service_watermarks *marks, int32_t partition, 
     if (!p)
         return BASE_E_NOMEM;
     p->idle = false;
+    p->seen_rows = true;
     if (time_ms == BASE_TIME_MIN_MS) { /* the table has no event time */
         *ret = SERVICE_ON_TIME;
         return 0;

@@ -16,7 +16,9 @@ struct service_partition {
     int32_t partition;
     bool idle;               /* left out of the merge */
     bool done;               /* bounded and read to its end */
+    bool seen_rows;          /* since idleness was looked at last; not stored */
     int64_t watermark_ms;    /* greatest row time - delay; BASE_TIME_MIN_MS before the first row */
+    int64_t active_us;       /* monotonic time at which it was last known to be active; 0: not looked at yet; not stored */
 };
 struct service_watermarks {
     struct service_partition *at; /* owned; in order of appearance */

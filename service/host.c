@@ -1,0 +1,392 @@
+#include "service/host.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "cep/keyed.h"
+
+/* ---- keys of the store ---- */
+
+static void put_be(struct base_buf *out, uint64_t value, int bytes)
+{
+    while (bytes-- > 0)
+        base_buf_putc(out, (char)(value >> (8 * bytes)));
+}
+
+static uint64_t get_be(const char *at, int bytes)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++)
+        value = value << 8 | (uint8_t)at[i];
+    return value;
+}
+
+void service_state_key(uint32_t key_group, uint64_t fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *out)
+{
+    put_be(out, key_group, 2);
+    put_be(out, fingerprint, 8);
+    base_buf_put(out, key, key->size_bytes);
+    put_be(out, piece, 4);
+}
+
+void service_timer_from(uint32_t key_group, int64_t deadline_ms, struct base_buf *out)
+{
+    put_be(out, key_group, 2);
+    put_be(out, (uint64_t)deadline_ms ^ (1ull << 63), 8); /* so that bytes sort as signed numbers do */
+}
+
+void service_timer_key(uint32_t key_group, int64_t deadline_ms, uint64_t fingerprint, const struct cep_tuple *key, struct base_buf *out)
+{
+    service_timer_from(key_group, deadline_ms, out);
+    put_be(out, fingerprint, 8);
+    base_buf_put(out, key, key->size_bytes);
+}
+
+bool service_timer_parse(struct base_str key, struct base_buf *aligned, struct service_timer *ret)
+{
+    if (key.len < 18 + offsetof(struct cep_tuple, data))
+        return false;
+    ret->key_group = (uint32_t)get_be(key.ptr, 2);
+    ret->deadline_ms = (int64_t)(get_be(key.ptr + 2, 8) ^ (1ull << 63));
+    ret->fingerprint = get_be(key.ptr + 10, 8);
+    base_buf_clear(aligned);
+    base_buf_put(aligned, key.ptr + 18, key.len - 18);
+    if (aligned->failed)
+        return false;
+    ret->key = (const struct cep_tuple *)(const void *)aligned->ptr;
+    return ret->key->size_bytes == key.len - 18;
+}
+
+static uint32_t bloom_bit(uint64_t fingerprint, uint64_t key_hash)
+{
+    return (uint32_t)((fingerprint * 0x9e3779b97f4a7c15ull ^ key_hash) >> 44) % SERVICE_BLOOM_BITS;
+}
+
+int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len,
+                       int64_t deadline_ms)
+{
+    struct service_host *host = ctx;
+    struct base_buf *name = &host->key_scratch;
+    base_buf_clear(name);
+    service_state_key(key_group, fingerprint, key, piece, name);
+    if (name->failed)
+        return BASE_E_NOMEM;
+    uint32_t bit = bloom_bit(fingerprint, cep_key_hash(key));
+    host->written[bit / 64] |= 1ull << (bit % 64);
+    struct base_str at = { name->ptr, name->len };
+    int e = bytes ? service_batch_put(host->part->changes, SERVICE_CF_STATE, key_group, at, (struct base_str){ bytes, len })
+                  : service_batch_delete(host->part->changes, SERVICE_CF_STATE, key_group, at);
+    if (e < 0 || !bytes || piece != 0 || deadline_ms == BASE_TIME_MAX_MS)
+        return e;
+    base_buf_clear(name);
+    service_timer_key(key_group, deadline_ms, fingerprint, key, name);
+    if (name->failed)
+        return BASE_E_NOMEM;
+    return service_batch_put(host->part->changes, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len }, BASE_STR(""));
+}
+
+/* Pieces written in the epoch before may still be on their way into the store: then this waits until that epoch is applied (or all is stopped). */
+static int wait_applied(struct service_host *host, uint64_t fingerprint, const struct cep_tuple *key)
+{
+    uint32_t bit = bloom_bit(fingerprint, cep_key_hash(key));
+    if (!(host->written[bit / 64] >> (bit % 64) & 1))
+        return 0;
+    struct timespec pause = { .tv_nsec = 200000 };
+    while (atomic_load(&host->shared->applied) < host->written_epoch) {
+        if (atomic_load(&host->shared->stopping))
+            return BASE_E_CLOSED;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret)
+{
+    struct service_host *host = ctx;
+    int e = wait_applied(host, fingerprint, key);
+    if (e < 0)
+        return e;
+    base_buf_clear(&host->key_scratch);
+    service_state_key((uint32_t)(cep_key_hash(key) % CEP_KEY_GROUPS), fingerprint, key, piece, &host->key_scratch);
+    if (host->key_scratch.failed)
+        return BASE_E_NOMEM;
+    return service_store_get(host->shared->store, SERVICE_CF_STATE, (struct base_str){ host->key_scratch.ptr, host->key_scratch.len }, ret);
+}
+
+/* ---- routing ---- */
+
+static int on_route(void *ctx, uint32_t exchange, const struct cep_event *event)
+{
+    struct service_host *host = ctx;
+    struct service_exchange *x = host->shared->exchange;
+    uint32_t receiver = (uint32_t)(event->key_hash % CEP_KEY_GROUPS % service_exchange_shards(x));
+    return service_exchange_row(x, host->sender, service_plan_stage(host->shared->plan, exchange), receiver, exchange, event);
+}
+
+static int on_route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms)
+{
+    struct service_host *host = ctx;
+    const struct service_plan *plan = host->shared->plan;
+    uint32_t x = plan->exchange_of[exchange];
+    bool ingest = host->sender == SERVICE_EXCHANGE_INGEST(host->shared->exchange);
+    if (ingest ? !plan->fed_by_ingest[x] : !plan->fed_by_shards[x])
+        return 0; /* nothing of this side ever goes there */
+    return service_exchange_mark(host->shared->exchange, host->sender, service_plan_stage(plan, exchange), SERVICE_MESSAGE_WATERMARK, exchange, watermark_ms);
+}
+
+/* ---- results ---- */
+
+static enum formats_alert_change change_of(const struct cep_row *row)
+{
+    switch ((enum cep_change)row->change) {
+    case CEP_INSERT:
+        return FORMATS_ALERT_CREATED;
+    case CEP_UPDATE_BEFORE:
+    case CEP_UPDATE_AFTER:
+        return FORMATS_ALERT_UPDATED;
+    case CEP_DELETE:
+    case CEP_SETTLED:
+        break;
+    }
+    return FORMATS_ALERT_WITHDRAWN;
+}
+
+/* The key as text: a single column as it is, several as "a,b". */
+static void put_subject(const struct cep_program *program, const struct cep_event *event, struct base_buf *out)
+{
+    if (!event->key || event->key_node == CEP_NONE)
+        return;
+    struct cep_list columns = cep_program_node(program, event->key_node)->key_columns;
+    for (uint32_t i = 0; i < columns.count && i < event->key->columns; i++) {
+        struct cep_type type = cep_program_column(program, columns.first + i)->type;
+        if (i)
+            base_buf_putc(out, ',');
+        cep_value_print_text(type, cep_tuple_get(event->key, i, type), out);
+    }
+}
+
+static void count_alert(struct service_host *host, uint32_t rule, enum formats_alert_change change)
+{
+    static const enum service_metric metrics[] = { SERVICE_METRIC_CREATED, SERVICE_METRIC_UPDATED, SERVICE_METRIC_WITHDRAWN };
+    static const enum service_rule_counter counters[] = { SERVICE_RULE_CREATED, SERVICE_RULE_UPDATED, SERVICE_RULE_WITHDRAWN };
+    service_count(host->shared->metrics, metrics[change], 1);
+    atomic_fetch_add_explicit(&host->shared->rules[rule]->value[counters[change]], 1, memory_order_relaxed);
+    atomic_store_explicit(&host->shared->rules[rule]->last_alert_ms, base_clock_wall_ms(), memory_order_relaxed);
+}
+
+static int sink_alert(struct service_host *host, uint32_t node, uint32_t rule, const struct cep_event *event)
+{
+    if (event->row->change == CEP_UPDATE_BEFORE)
+        return 0; /* the update's other half carries the new revision */
+    const struct cep_program *program = host->shared->program;
+    struct service_output output = {
+        .node = node, .rule = rule, .table = CEP_NONE, .revision = event->revision, .change = change_of(event->row), .first_ms = event->first_time_ms,
+        .last_ms = event->last_time_ms, .detected_ms = base_clock_wall_ms(),
+    };
+    formats_alert_id(program, rule, event->ident, output.alert_id);
+    struct formats_alert alert = {
+        .program = program, .rule = rule, .change = output.change, .schema = cep_program_node(program, node)->schema, .event = event,
+        .alert_id = { output.alert_id, 32 }, .source = base_str_of(host->shared->source), .detected_ms = output.detected_ms,
+        .evidence_bytes = host->shared->alert_bytes,
+    };
+    base_buf_clear(&host->scratch);
+    base_buf_clear(&host->key_scratch);
+    int e = formats_alert_json(&alert, &host->scratch);
+    put_subject(program, event, &host->key_scratch);
+    if (e < 0 || host->key_scratch.failed)
+        return BASE_E_NOMEM;
+    output.body = (struct base_str){ host->scratch.ptr, host->scratch.len };
+    output.key = output.subject = (struct base_str){ host->key_scratch.ptr ? host->key_scratch.ptr : "", host->key_scratch.len };
+    count_alert(host, rule, output.change);
+    return service_part_alert(host->part, &output);
+}
+
+static int sink_row(struct service_host *host, uint32_t node, uint32_t table, const struct cep_event *event)
+{
+    struct service_output output = { .node = node, .rule = CEP_NONE, .table = table, .detected_ms = base_clock_wall_ms() };
+    base_buf_clear(&host->scratch);
+    base_buf_clear(&host->key_scratch);
+    formats_encode(host->encoders[node], event->row, &host->scratch);
+    (void)formats_encode_key(host->encoders[node], event->row, &host->key_scratch); /* false: the table has no key, the record neither */
+    if (host->scratch.failed || host->key_scratch.failed)
+        return BASE_E_NOMEM;
+    output.body = (struct base_str){ host->scratch.ptr, host->scratch.len };
+    output.key = (struct base_str){ host->key_scratch.ptr, host->key_scratch.len };
+    service_count(host->shared->metrics, SERVICE_METRIC_OUTPUT_ROWS, 1);
+    return service_part_row(host->part, &output);
+}
+
+static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
+{
+    struct service_host *host = ctx;
+    if (event->row->change == CEP_SETTLED)
+        return 0;
+    const struct cep_sink *sink = cep_program_sink(host->shared->program, cep_program_node(host->shared->program, node)->detail);
+    switch ((enum cep_sink_kind)sink->kind) {
+    case CEP_SINK_RULE:
+        return sink_alert(host, node, sink->detail, event);
+    case CEP_SINK_TABLE:
+        return sink_row(host, node, sink->detail, event);
+    case CEP_SINK_QUERY:
+        break; /* a bare SELECT has nobody to answer to here */
+    }
+    return 0;
+}
+
+static int on_sink_watermark(void *ctx, uint32_t node, int64_t watermark_ms)
+{
+    return 0;
+}
+
+static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
+{
+    struct service_host *host = ctx;
+    *ret = service_profiles_find(host->shared->profiles, table, key, as_of_ms);
+    return 0;
+}
+
+static int64_t on_proc_time(void *ctx)
+{
+    return base_clock_wall_ms();
+}
+
+/* ---- reports ---- */
+
+static void count_for_rules(struct service_host *host, uint32_t node, enum service_rule_counter counter)
+{
+    if (node == CEP_NONE)
+        return;
+    for (uint32_t rule = 0; rule < cep_program_rule_count(host->shared->program); rule++) {
+        if (service_plan_reaches(host->shared->plan, node, rule))
+            atomic_fetch_add_explicit(&host->shared->rules[rule]->value[counter], 1, memory_order_relaxed);
+    }
+}
+
+static struct base_str first_rule(const struct service_host *host, uint32_t node)
+{
+    const struct cep_program *program = host->shared->program;
+    for (uint32_t rule = 0; node != CEP_NONE && rule < cep_program_rule_count(program); rule++) {
+        if (service_plan_reaches(host->shared->plan, node, rule))
+            return cep_program_text(program, cep_program_rule(program, rule)->name);
+    }
+    return (struct base_str){ 0 };
+}
+
+/* Schema of the rows that a node reads; CEP_NONE if its input is not known to be the row's. */
+static uint32_t input_schema(const struct cep_program *program, uint32_t node)
+{
+    const struct cep_node *at = cep_program_node(program, node);
+    return at->inputs.count ? cep_program_node(program, *cep_program_u32(program, at->inputs.first))->schema : at->schema;
+}
+
+static void letter_error(struct service_host *host, uint32_t node, int error, const struct cep_event *event)
+{
+    const struct cep_program *program = host->shared->program;
+    if (!event || !event->row)
+        return;
+    uint32_t schema = node == CEP_NONE ? CEP_NONE : input_schema(program, node);
+    if (schema != CEP_NONE && cep_program_schema(program, schema)->columns.count != event->row->tuple.columns)
+        schema = CEP_NONE;
+    struct service_letter_row row = { .program = program, .schema = schema, .row = event->row, .rule = first_rule(host, node),
+                                      .reason = base_error_text(error), .code = error };
+    service_letters_row(host->shared->letters, &row);
+}
+
+static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+{
+    struct service_host *host = ctx;
+    struct service_metrics *metrics = host->shared->metrics;
+    switch (what) {
+    case CEP_REPORT_ERROR:
+        service_count(metrics, SERVICE_METRIC_ERRORS, 1);
+        count_for_rules(host, node, SERVICE_RULE_ERRORS);
+        letter_error(host, node, error, event);
+        break;
+    case CEP_REPORT_LATE:
+        service_count(metrics, SERVICE_METRIC_LATE, 1);
+        count_for_rules(host, node, SERVICE_RULE_LATE);
+        break;
+    case CEP_REPORT_LATE_AFTER_IDLE:
+        service_count(metrics, SERVICE_METRIC_LATE_IDLE, 1);
+        count_for_rules(host, node, SERVICE_RULE_LATE);
+        break;
+    case CEP_REPORT_LIMIT:
+        service_count(metrics, SERVICE_METRIC_LIMITS, 1);
+        count_for_rules(host, node, SERVICE_RULE_LIMITS);
+        break;
+    case CEP_REPORT_TIMED_OUT:
+        service_count(metrics, SERVICE_METRIC_TIMED_OUT, 1);
+        count_for_rules(host, node, SERVICE_RULE_TIMED_OUT);
+        break;
+    case CEP_REPORT_SUPPRESSED:
+        service_count(metrics, SERVICE_METRIC_SUPPRESSED, 1);
+        count_for_rules(host, node, SERVICE_RULE_SUPPRESSED);
+        break;
+    case CEP_REPORT_COUNT_:
+        break;
+    }
+}
+
+/* ---- life ---- */
+
+static int make_encoders(struct service_host *host, struct base_buf *reterr)
+{
+    const struct cep_program *program = host->shared->program;
+    host->encoders = base_calloc(cep_program_node_count(program) + 1, sizeof *host->encoders);
+    if (!host->encoders)
+        return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < cep_program_node_count(program); i++) {
+        const struct cep_node *node = cep_program_node(program, i);
+        if (node->kind != CEP_NODE_SINK || cep_program_sink(program, node->detail)->kind != CEP_SINK_TABLE)
+            continue;
+        const struct cep_sink *sink = cep_program_sink(program, node->detail);
+        struct formats_encoder_config config = { program, node->schema, sink->detail, sink->accepts_changes };
+        char text[512] = "";
+        int e = formats_encoder_create(&config, &host->encoders[i], text, sizeof text);
+        if (e < 0) {
+            struct base_str name = cep_program_text(program, cep_program_table(program, sink->detail)->name);
+            base_buf_printf(reterr, "table \"%.*s\": %s", (int)name.len, name.ptr, *text ? text : base_error_text(e));
+            return e;
+        }
+    }
+    return 0;
+}
+
+int service_host_init(struct service_host *host, struct service_shared *shared, uint32_t sender, struct base_buf *reterr)
+{
+    *host = (struct service_host){ .shared = shared, .sender = sender };
+    host->written = base_calloc(SERVICE_BLOOM_BITS / 64, sizeof *host->written);
+    if (!host->written)
+        return BASE_E_NOMEM;
+    return make_encoders(host, reterr);
+}
+
+void service_host_finish(struct service_host *host)
+{
+    for (uint32_t i = 0; host->encoders && i < cep_program_node_count(host->shared->program); i++)
+        formats_encoder_destroy(host->encoders[i]);
+    base_free(host->encoders);
+    base_free(host->written);
+    base_buf_finish(&host->scratch);
+    base_buf_finish(&host->key_scratch);
+    host->encoders = NULL;
+    host->written = NULL;
+}
+
+void service_host_next_epoch(struct service_host *host, struct service_part *part)
+{
+    host->part = part;
+    host->written_epoch = host->epoch;
+    host->epoch++;
+}
+
+struct cep_env service_host_env(struct service_host *host)
+{
+    return (struct cep_env){
+        .ctx = host, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup,
+        .report = on_report, .proc_time_ms = on_proc_time, .load = on_load,
+    };
+}

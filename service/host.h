@@ -1,0 +1,68 @@
+/* The host's side of a flow in the service (struct cep_env): routes rows into the exchange, makes alerts and output rows for the epoch, asks profile tables,
+ * reads cold state, counts and dead-letters what went wrong. One host per flow and thread; shards and ingest each have one. */
+#ifndef SERVICE_HOST_H
+#define SERVICE_HOST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/attr.h"
+#include "cep/flow.h"
+#include "formats/encode.h"
+#include "service/exchange.h"
+#include "service/letters.h"
+#include "service/metrics.h"
+#include "service/part.h"
+#include "service/plan.h"
+#include "service/profiles.h"
+#include "service/store.h"
+
+/* What all hosts of an engine share. Read-only while it runs, but for the atomics. */
+struct service_shared {
+    const struct cep_linked *linked;
+    const struct cep_program *program;
+    const struct service_plan *plan;
+    struct service_exchange *exchange;
+    struct service_profiles *profiles;
+    struct service_store *store;
+    struct service_metrics *metrics;
+    struct service_rule_stats **rules;   /* by rule index */
+    struct service_letters *letters;
+    struct cep_limits limits;
+    const char *source;                  /* CloudEvents source */
+    size_t alert_bytes;
+    _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
+    _Atomic bool stopping;               /* threads end as soon as they can */
+};
+
+#define SERVICE_BLOOM_BITS (1u << 20)
+struct service_host {
+    struct service_shared *shared;
+    uint32_t sender;                     /* shard number, or ingest's */
+    struct service_part *part;           /* of the running epoch */
+    uint64_t epoch;                      /* the running one */
+    uint64_t *written;                   /* bits of the keys whose pieces went into the epoch before: their state may not be in the store yet; NULL: ingest */
+    uint64_t written_epoch;
+    struct formats_encoder **encoders;   /* by node: rows of INSERT INTO */
+    struct base_buf scratch, key_scratch;
+};
+int service_host_init(struct service_host *host, struct service_shared *shared, uint32_t sender, struct base_buf *reterr) BASE_MUST_CHECK;
+void service_host_finish(struct service_host *host);
+/* The environment for cep_flow_create. */
+struct cep_env service_host_env(struct service_host *host);
+/* Changed pieces of the flow into the part's batch: at the barrier. The piece callback of cep_flow_checkpoint, with the host as ctx. */
+int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len,
+                       int64_t deadline_ms) BASE_MUST_CHECK;
+/* The next epoch begins: what was written in the one before is remembered. */
+void service_host_next_epoch(struct service_host *host, struct service_part *part);
+
+/* Keys of the families state and timers. */
+void service_state_key(uint32_t key_group, uint64_t fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *out);
+void service_timer_key(uint32_t key_group, int64_t deadline_ms, uint64_t fingerprint, const struct cep_tuple *key, struct base_buf *out);
+/* Beginning of all timer keys of a key group from a deadline on. */
+void service_timer_from(uint32_t key_group, int64_t deadline_ms, struct base_buf *out);
+struct service_timer { uint32_t key_group; int64_t deadline_ms; uint64_t fingerprint; const struct cep_tuple *key; };
+/* The key tuple points into a copy in `aligned`. False: no such key. */
+bool service_timer_parse(struct base_str key, struct base_buf *aligned, struct service_timer *ret);
+
+#endif

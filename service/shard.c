@@ -1,0 +1,259 @@
+#include "service/shard.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+
+#define TIMER_STEP_MS (int64_t)600000 /* event time that the timers read ahead cover */
+#define WAIT_US 50000
+
+struct service_shard {
+    struct service_engine *engine;
+    struct service_shared *shared;
+    uint32_t number;
+    struct cep_flow *flow;
+    struct service_host host;
+    int64_t *marks;              /* [index of exchange * senders + sender]: latest watermark of each sender */
+    int64_t *told;               /* [index of exchange]: what the flow was told */
+    uint32_t *barriers;          /* [stage]: senders whose barrier came */
+    int64_t timers_until_ms;     /* stored deadlines below it are armed */
+    struct service_unpacked unpacked;
+    struct base_buf aligned;     /* key tuple of a stored timer */
+    int64_t stats_at_us;
+};
+
+struct service_host *service_shard_host(struct service_shard *shard)
+{
+    return &shard->host;
+}
+
+void service_shard_stats(const struct service_shard *shard, uint32_t node, struct cep_flow_stats *ret)
+{
+    cep_flow_stats(shard->flow, node, ret);
+}
+
+/* ---- stored timers ---- */
+
+static int arm_timer(void *ctx, struct base_str key, struct base_str value)
+{
+    struct service_shard *shard = ctx;
+    struct service_timer timer;
+    if (!service_timer_parse(key, &shard->aligned, &timer))
+        return shard->aligned.failed ? BASE_E_NOMEM : BASE_E_CORRUPT;
+    int e = cep_flow_restore_timer(shard->flow, timer.fingerprint, timer.key, timer.deadline_ms);
+    return e == BASE_E_NOTFOUND ? 0 : e; /* of a rule that is gone */
+}
+
+static int arm_range(struct service_shard *shard, uint32_t key_group, int64_t from_ms, int64_t to_ms)
+{
+    struct base_buf from = { 0 }, to = { 0 };
+    service_timer_from(key_group, from_ms, &from);
+    service_timer_from(key_group, to_ms, &to);
+    struct service_range range = { .from = { from.ptr, from.len }, .to = { to.ptr, to.len } };
+    struct service_cursor *cursor = NULL;
+    int e = from.failed || to.failed ? BASE_E_NOMEM : service_cursor_open(shard->shared->store, SERVICE_CF_TIMERS, &range, &cursor);
+    struct base_str key, value;
+    while (e == 0) {
+        e = service_cursor_next(cursor, &key, &value);
+        if (e == 0)
+            e = arm_timer(shard, key, value);
+    }
+    service_cursor_close(cursor);
+    base_buf_finish(&from);
+    base_buf_finish(&to);
+    return e == BASE_E_EOF ? 0 : e;
+}
+
+/* Arms the stored deadlines that the watermark may reach soon. Keys that are in memory have armed theirs already; arming again does no harm. */
+static int arm_until(struct service_shard *shard, int64_t watermark_ms)
+{
+    if (watermark_ms < shard->timers_until_ms)
+        return 0;
+    int64_t until_ms;
+    if (__builtin_add_overflow(watermark_ms, TIMER_STEP_MS, &until_ms))
+        until_ms = BASE_TIME_MAX_MS;
+    uint32_t shards = service_exchange_shards(shard->shared->exchange);
+    for (uint32_t group = shard->number; group < CEP_KEY_GROUPS; group += shards) {
+        int e = arm_range(shard, group, shard->timers_until_ms, until_ms);
+        if (e < 0)
+            return e;
+    }
+    shard->timers_until_ms = until_ms;
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static int take_watermark(struct service_shard *shard, uint32_t sender, const struct service_message *message)
+{
+    const struct service_plan *plan = shard->shared->plan;
+    uint32_t shards = service_exchange_shards(shard->shared->exchange), senders = shards + 1;
+    uint32_t x = plan->exchange_of[message->exchange];
+    int64_t *marks = shard->marks + (size_t)x * senders;
+    if (message->time_ms > marks[sender])
+        marks[sender] = message->time_ms;
+    int64_t least = plan->fed_by_ingest[x] ? marks[shards] : BASE_TIME_MAX_MS;
+    for (uint32_t i = 0; plan->fed_by_shards[x] && i < shards; i++)
+        least = marks[i] < least ? marks[i] : least;
+    if (least <= shard->told[x])
+        return 0;
+    int e = arm_until(shard, least);
+    if (e < 0)
+        return e;
+    shard->told[x] = least;
+    return cep_flow_deliver_watermark(shard->flow, message->exchange, least);
+}
+
+static int finish_epoch(struct service_shard *shard)
+{
+    memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
+    int e = cep_flow_checkpoint(shard->flow, service_host_piece, &shard->host);
+    if (e == 0)
+        e = cep_flow_watermarks(shard->flow, &shard->host.part->watermarks);
+    if (e == 0)
+        service_engine_arrive(shard->engine);
+    return e;
+}
+
+static int take_barrier(struct service_shard *shard, uint32_t stage, int64_t epoch)
+{
+    struct service_exchange *x = shard->shared->exchange;
+    uint32_t from = stage == 0 ? 1 : service_exchange_shards(x) + 1;
+    if (++shard->barriers[stage] < from)
+        return 0;
+    shard->barriers[stage] = 0;
+    if (stage + 1 == service_exchange_stages(x))
+        return finish_epoch(shard);
+    int e = service_exchange_mark(x, shard->number, stage + 1, SERVICE_MESSAGE_BARRIER, 0, epoch);
+    service_exchange_flush(x, shard->number);
+    return e;
+}
+
+static int take_parcel(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel)
+{
+    for (size_t at = 0; at < parcel->bytes.len;) {
+        const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
+        int e = 0;
+        switch ((enum service_message_kind)message->kind) {
+        case SERVICE_MESSAGE_ROW:
+            e = service_message_unpack(message, &shard->unpacked);
+            if (e == 0)
+                e = cep_flow_deliver(shard->flow, message->exchange, &shard->unpacked.event);
+            break;
+        case SERVICE_MESSAGE_WATERMARK:
+            e = take_watermark(shard, sender, message);
+            break;
+        case SERVICE_MESSAGE_BARRIER:
+            e = take_barrier(shard, parcel->stage, message->time_ms);
+            break;
+        }
+        if (e < 0 || service_engine_stopping(shard->engine))
+            return e;
+        at += message->size_bytes;
+    }
+    return 0;
+}
+
+/* One parcel from each inbox, later stages first. While something of ours is parked, only stages that cannot add to it are taken in (protocol.md 1). */
+static int drain_inboxes(struct service_shard *shard, bool *ret_any)
+{
+    struct service_exchange *x = shard->shared->exchange;
+    for (uint32_t stage = service_exchange_stages(x); stage-- > 0;) {
+        uint32_t parked = service_exchange_parked(x, shard->number);
+        if (parked && stage + 1 < parked)
+            return 0;
+        for (uint32_t sender = 0; sender <= service_exchange_shards(x); sender++) {
+            struct service_parcel *parcel = service_exchange_take(x, shard->number, stage, sender);
+            if (!parcel)
+                continue;
+            *ret_any = true;
+            int e = take_parcel(shard, sender, parcel);
+            service_parcel_free(parcel);
+            if (e < 0)
+                return e;
+        }
+    }
+    return 0;
+}
+
+void *service_shard_main(void *arg)
+{
+    struct service_shard *shard = arg;
+    struct service_exchange *x = shard->shared->exchange;
+    while (!service_engine_stopping(shard->engine)) {
+        bool any = false;
+        int e = drain_inboxes(shard, &any);
+        if (e < 0) {
+            service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
+            break;
+        }
+        service_exchange_flush(x, shard->number);
+        if (!any)
+            service_exchange_wait(x, shard->number, service_exchange_parked(x, shard->number) ? 1000 : WAIT_US);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static int make_flow(struct service_shard *shard, struct base_str watermarks)
+{
+    struct cep_env env = service_host_env(&shard->host);
+    int e = cep_flow_create(shard->shared->linked, &env, &shard->shared->limits, &shard->flow);
+    if (e == 0 && watermarks.len)
+        e = cep_flow_restore_watermarks(shard->flow, watermarks.ptr, watermarks.len);
+    /* What stands before the first exchange runs in ingest: here those sources are at their end, so that a union of both sides looks at the exchange alone. */
+    const struct cep_program *program = shard->shared->program;
+    for (uint32_t i = 0; e == 0 && i < cep_program_node_count(program); i++) {
+        if (cep_program_node(program, i)->kind == CEP_NODE_SOURCE)
+            e = cep_flow_source_watermark(shard->flow, i, BASE_TIME_MAX_MS);
+    }
+    return e;
+}
+
+int service_shard_create(struct service_engine *engine, uint32_t number, struct base_str watermarks, struct service_shard **ret,
+                         struct base_buf *reterr)
+{
+    struct service_shard *shard = base_calloc(1, sizeof *shard);
+    if (!shard)
+        return BASE_E_NOMEM;
+    shard->engine = engine;
+    shard->shared = service_engine_shared(engine);
+    shard->number = number;
+    shard->timers_until_ms = BASE_TIME_MIN_MS;
+    const struct service_plan *plan = shard->shared->plan;
+    uint32_t senders = service_exchange_shards(shard->shared->exchange) + 1;
+    size_t marks = (size_t)(plan->exchange_count + 1) * senders;
+    shard->marks = base_calloc(marks, sizeof *shard->marks);
+    shard->told = base_calloc(plan->exchange_count + 1, sizeof *shard->told);
+    shard->barriers = base_calloc(service_exchange_stages(shard->shared->exchange), sizeof *shard->barriers);
+    int e = shard->marks && shard->told && shard->barriers ? service_host_init(&shard->host, shard->shared, number, reterr) : BASE_E_NOMEM;
+    for (size_t i = 0; e == 0 && i < marks; i++)
+        shard->marks[i] = BASE_TIME_MIN_MS;
+    for (uint32_t i = 0; e == 0 && i <= plan->exchange_count; i++)
+        shard->told[i] = BASE_TIME_MIN_MS;
+    if (e == 0)
+        e = make_flow(shard, watermarks);
+    if (e < 0) {
+        service_shard_destroy(shard);
+        return e;
+    }
+    *ret = shard;
+    return 0;
+}
+
+void service_shard_destroy(struct service_shard *shard)
+{
+    if (!shard)
+        return;
+    cep_flow_destroy(shard->flow);
+    service_host_finish(&shard->host);
+    service_unpacked_finish(&shard->unpacked);
+    base_buf_finish(&shard->aligned);
+    base_free(shard->marks);
+    base_free(shard->told);
+    base_free(shard->barriers);
+    base_free(shard);
+}
