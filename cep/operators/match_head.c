@@ -429,7 +429,8 @@ static void swap_blob(struct match_op *op, struct match_head *head)
             head->blob_cap = op->scratch_used ? op->scratch_used : 16;
         }
     }
-    memcpy(head->blob, op->scratch, op->scratch_used);
+    if (op->scratch_used)
+        memcpy(head->blob, op->scratch, op->scratch_used);
     head->blob_used = op->scratch_used;
 }
 
