@@ -419,19 +419,24 @@ static int step_classes(struct match_op *op, struct match_head *head)
     return rc;
 }
 
-static void swap_blob(struct match_op *op, struct match_head *head)
+/* The scratch blob becomes the head's. */
+static int swap_blob(struct match_op *op, struct match_head *head)
 {
-    head->classes = op->scratch_classes;
     if (head->blob_cap < op->scratch_used || head->blob_cap > 4 * op->scratch_used + 256) {
-        char *grown = base_realloc(head->blob, op->scratch_used ? op->scratch_used : 16);
-        if (grown) {
-            head->blob = grown;
-            head->blob_cap = op->scratch_used ? op->scratch_used : 16;
+        uint32_t cap = op->scratch_used ? op->scratch_used : 16;
+        char *moved = base_realloc(head->blob, cap);
+        if (moved) {
+            head->blob = moved;
+            head->blob_cap = cap;
+        } else if (head->blob_cap < op->scratch_used) {
+            return BASE_E_NOMEM;
         }
     }
     if (op->scratch_used)
         memcpy(head->blob, op->scratch, op->scratch_used);
+    head->classes = op->scratch_classes;
     head->blob_used = op->scratch_used;
+    return 0;
 }
 
 static uint64_t accepted_min(struct match_op *op, const struct match_head *head)
@@ -599,8 +604,9 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     base_arena_reset(&op->arena);
     rc = step_classes(op, head);
     if (!rc && op->accepted_count) {
-        swap_blob(op, head);
-        rc = handle_accepts(op, key, head, true);
+        rc = swap_blob(op, head);
+        if (!rc)
+            rc = handle_accepts(op, key, head, true);
     }
     if (rc)
         return rc;
@@ -613,10 +619,10 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
         rc = new_start(op, key, head);
     if (!rc && !free_row)
         rc = append_start(head, seq, MATCH_NO_CLASS);
+    if (!rc && (free_row || !op->accepted_count))
+        rc = swap_blob(op, head);
     if (rc)
         return rc;
-    if (free_row || !op->accepted_count)
-        swap_blob(op, head);
     if (free_row)
         head->trying = seq;
     op->rows_in++;
@@ -701,10 +707,9 @@ static int step_all(struct match_op *op, struct match_key *key, struct match_hea
     op->unpacked = NULL;
     base_arena_reset(&op->arena);
     int rc = step_classes(op, head);
-    if (rc)
-        return rc;
-    swap_blob(op, head);
-    return handle_accepts(op, key, head, false);
+    if (!rc)
+        rc = swap_blob(op, head);
+    return rc ? rc : handle_accepts(op, key, head, false);
 }
 
 int cep_match_head_time(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms)
