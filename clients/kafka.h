@@ -62,7 +62,7 @@ int clients_kafka_create(const struct clients_kafka_setup *setup, struct clients
 void clients_kafka_destroy(struct clients_kafka *kafka);
 /* The handle, owned by `kafka`. */
 rd_kafka_t *clients_kafka_handle(struct clients_kafka *kafka);
-/* Serves callbacks of a producer (a consumer's are served by polling its queue). */
+/* Serves errors, statistics and delivery reports; a consumer's records come from its own queue, not from here. Any thread. */
 void clients_kafka_poll(struct clients_kafka *kafka, int timeout_ms);
 /* Any thread. */
 void clients_kafka_health(struct clients_kafka *kafka, struct clients_kafka_health *ret);
