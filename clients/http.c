@@ -339,7 +339,7 @@ static int result_of(const struct transfer *transfer, CURLcode code, const char 
     base_buf_puts(&response->error, *text ? text : curl_easy_strerror(code));
     if (code == CURLE_OPERATION_TIMEDOUT)
         return BASE_E_TIMEOUT;
-    return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ? BASE_E_CONFIG : BASE_E_IO;
+    return code == CURLE_URL_MALFORMAT ? BASE_E_CONFIG : BASE_E_IO;
 }
 
 int clients_http_send(struct clients_http *http, const struct clients_http_request *request, struct clients_http_response *ret)

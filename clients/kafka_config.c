@@ -1,7 +1,10 @@
 #include "clients/kafka_config.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include "base/alloc.h"
 #include "base/error.h"
 
@@ -66,8 +69,8 @@ static int set_one(const struct clients_kafka_setup *setup, rd_kafka_conf_t *con
     rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, text, sizeof text);
     if (result == RD_KAFKA_CONF_OK)
         return 0;
-    for (size_t i = 0; result == RD_KAFKA_CONF_UNKNOWN && i < sizeof java_names / sizeof java_names[0]; i++) {
-        if (strcmp(name, java_names[i].java) == 0)
+    for (size_t i = 0; i < sizeof java_names / sizeof java_names[0]; i++) {
+        if (strcmp(name, java_names[i].java) == 0) /* librdkafka knows some of them just to refuse them */
             return complain(setup, reterr, name, "only Kafka's Java client has it", java_names[i].remedy);
     }
     if (result == RD_KAFKA_CONF_UNKNOWN)
@@ -82,6 +85,23 @@ static int set_all(const struct clients_kafka_setup *setup, rd_kafka_conf_t *con
         int error = set_one(setup, conf, bare_name(options[i].name), options[i].value, reterr);
         if (error)
             return error;
+    }
+    return 0;
+}
+
+/* OpenSSL's own words do not name the file. */
+static int check_files(const struct clients_kafka_setup *setup, struct base_buf *reterr)
+{
+    static const char *const files[] = { "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location", "ssl.crl.location" };
+    for (size_t i = 0; i < setup->option_count; i++) {
+        const char *name = bare_name(setup->options[i].name), *path = setup->options[i].value;
+        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+            if (strcmp(name, files[k]) != 0 || strcmp(path, "probe") == 0 || access(path, R_OK) == 0)
+                continue;
+            char what[512];
+            snprintf(what, sizeof what, "%s cannot be read: %s", path, strerror(errno));
+            return complain(setup, reterr, name, what, NULL);
+        }
     }
     return 0;
 }
@@ -104,6 +124,8 @@ int clients_kafka_config(const struct clients_kafka_setup *setup, rd_kafka_conf_
     size_t size = sizeof servers;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     int error = refuse_fixed(setup, reterr);
+    if (!error)
+        error = check_files(setup, reterr);
     if (!error)
         error = set_all(setup, conf, setup->defaults, setup->default_count, reterr);
     if (!error)
