@@ -503,6 +503,11 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
         return BASE_E_NOMEM;
     struct match_key *state = key->state;
     int rc = 0;
+    if (!op->m->batch_sort && op->op.watermark_ms != BASE_TIME_MIN_MS && event->row->time_ms <= op->op.watermark_ms) {
+        /* its neighbours are settled: it came from a partition that was taken for idle (semantics, "Order") */
+        cep_flow_report(op->op.flow, CEP_REPORT_LATE_AFTER_IDLE, op->op.node, 0, CEP_NONE, event);
+        return 0;
+    }
     if (eager(op)) {
         if (over_limit(op, state, event) && !state->base)
             rc = forget_oldest(op, state);
@@ -597,7 +602,8 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
         return BASE_TIME_MAX_MS - 1;
     int64_t at = cep_match_head_deadline(op, state, &state->now);
     if (eager(op)) {
-        if (state->base) { /* settled when the last row is */
+        /* settled when the last row is; a key that must wake for a start anyway and has told nothing is settled on that occasion */
+        if (state->base && (at == BASE_TIME_MAX_MS || state->told.len)) {
             int64_t last = cep_match_rows_at(&state->rows, state->rows.end_seq - 1)->time_ms;
             at = last < at ? last : at;
         }
