@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "connectors/pacing.h"
 #include "service/config.h"
 
 #define POLL_MS 5
@@ -21,6 +22,10 @@ struct stream {
     int64_t idle_since_us;   /* wall: until when the idle advance of the watermark was counted; 0: not all idle */
     bool finished_told;
     bool had_rows;           /* the last poll gave some */
+    /* replay.speed: one record at a time is read and held until it is due; until then the position before it counts */
+    struct connectors_pacing pacing;
+    struct service_input_batch held;
+    struct base_buf before_held;
 };
 struct service_ingest {
     struct service_engine *engine;
@@ -82,32 +87,83 @@ static int tell_watermark(struct service_ingest *ingest, struct stream *stream, 
     return e;
 }
 
-static int read_stream(struct service_ingest *ingest, struct stream *stream, int timeout_ms)
+static void tell_trouble(struct stream *stream)
 {
-    const struct service_engine_config *config = service_engine_config(ingest->engine);
-    struct service_input_batch batch;
-    int e = service_input_poll(stream->input, config->batch, timeout_ms, &batch);
     bool changed = false;
     const char *trouble = service_input_trouble(stream->input, &changed);
     if (changed)
         base_logf(*trouble ? BASE_LOG_WARN : BASE_LOG_INFO, "ingest", *trouble ? "a source cannot be read" : "a source can be read again", "table %s%s%s",
                   service_input_name(stream->input), *trouble ? ": " : "", trouble);
+}
+
+static int take_batch(struct service_ingest *ingest, struct stream *stream, const struct service_input_batch *batch)
+{
     uint64_t rows = 0;
-    for (size_t i = 0; e == 0 && i < batch.count; i++) {
-        if (!batch.rows[i])
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < batch->count; i++) {
+        if (!batch->rows[i])
             continue;
         rows++;
-        e = take_row(ingest, stream, batch.rows[i]);
+        e = take_row(ingest, stream, batch->rows[i]);
     }
-    stream->had_rows = e == 0 && batch.count > 0;
     service_count(ingest->shared->metrics, SERVICE_METRIC_ROWS, rows);
     if (e == 0)
         e = tell_watermark(ingest, stream, service_watermarks_merge(service_input_watermarks(stream->input)));
-    if (e == 0 && batch.finished && !stream->finished_told) {
+    if (e == 0 && batch->finished && !stream->finished_told) {
         stream->finished_told = true;
         e = tell_watermark(ingest, stream, BASE_TIME_MAX_MS);
     }
     service_exchange_flush(ingest->shared->exchange, ingest->host.sender);
+    return e;
+}
+
+static int read_stream(struct service_ingest *ingest, struct stream *stream, int timeout_ms)
+{
+    struct service_input_batch batch;
+    int e = service_input_poll(stream->input, service_engine_config(ingest->engine)->batch, timeout_ms, &batch);
+    tell_trouble(stream);
+    stream->had_rows = e == 0 && batch.count > 0;
+    return e == 0 ? take_batch(ingest, stream, &batch) : e;
+}
+
+/* Replay at a chosen speed: all paced tables share the instant at which the first event of any of them stood. */
+static int64_t replay_delay_ms(struct service_ingest *ingest, struct stream *stream, int64_t event_ms)
+{
+    int64_t now_us = base_clock_mono_us();
+    bool first = !stream->pacing.started;
+    int64_t delay_ms = connectors_pacing_delay_ms(&stream->pacing, event_ms, now_us);
+    for (uint32_t i = 0; first && i < ingest->stream_count; i++) {
+        struct connectors_pacing *other = &ingest->streams[i].pacing;
+        if (other->started)
+            continue;
+        other->started = true;
+        other->first_ms = stream->pacing.first_ms;
+        other->started_us = stream->pacing.started_us;
+    }
+    return delay_ms;
+}
+
+static int replay_stream(struct service_ingest *ingest, struct stream *stream)
+{
+    int e = 0;
+    stream->had_rows = false;
+    for (int budget = 500; budget > 0 && e == 0; budget--) {
+        if (!stream->held.count) {
+            base_buf_clear(&stream->before_held);
+            service_input_save(stream->input, &stream->before_held);
+            e = service_input_poll(stream->input, 1, 0, &stream->held);
+            tell_trouble(stream);
+        }
+        const struct cep_row *row = e == 0 && stream->held.count ? stream->held.rows[0] : NULL;
+        if (row && row->time_ms != BASE_TIME_MIN_MS && replay_delay_ms(ingest, stream, row->time_ms) > 0)
+            return 0;
+        bool none = stream->held.count == 0;
+        if (e == 0)
+            e = take_batch(ingest, stream, &stream->held);
+        stream->held.count = 0;
+        if (none)
+            return e;
+    }
     return e;
 }
 
@@ -167,7 +223,10 @@ static int save_positions(struct service_ingest *ingest)
     for (uint32_t i = 0; i < ingest->stream_count; i++) {
         const char *name = service_input_name(ingest->streams[i].input);
         base_buf_clear(&one);
-        service_input_save(ingest->streams[i].input, &one);
+        if (ingest->streams[i].held.count)
+            base_buf_put(&one, ingest->streams[i].before_held.ptr, ingest->streams[i].before_held.len);
+        else
+            service_input_save(ingest->streams[i].input, &one);
         base_buf_put_bytes(out, name, strlen(name));
         base_buf_put_bytes(out, one.ptr, one.len);
         out->failed = out->failed || one.failed;
@@ -249,11 +308,10 @@ static int read_round(struct service_ingest *ingest)
     bool read = false;
     for (uint32_t k = 0; k < ingest->stream_count; k++) {
         struct stream *stream = &ingest->streams[(ingest->next + k) % ingest->stream_count];
-        if (!may_read(ingest, stream, slowest_ms)) {
+        if (!may_read(ingest, stream, slowest_ms))
             continue;
-        }
-        read = true;
-        int e = read_stream(ingest, stream, timeout_ms);
+        read = read || stream->pacing.speed == 0 || !stream->held.count;
+        int e = stream->pacing.speed > 0 ? replay_stream(ingest, stream) : read_stream(ingest, stream, timeout_ms);
         if (e < 0)
             return e;
         if (service_exchange_parked(ingest->shared->exchange, ingest->host.sender))
@@ -318,7 +376,7 @@ static int64_t idle_timeout(const struct service_ingest *ingest, uint32_t table,
     return service_parse_duration(copy, &ms) ? ms : fallback_ms;
 }
 
-static int make_streams(struct service_ingest *ingest)
+static int make_streams(struct service_ingest *ingest, struct base_buf *reterr)
 {
     const struct service_engine_config *config = service_engine_config(ingest->engine);
     const struct cep_program *program = ingest->shared->program;
@@ -330,6 +388,12 @@ static int make_streams(struct service_ingest *ingest)
         stream->input = config->inputs[i];
         stream->told_ms = BASE_TIME_MIN_MS;
         stream->idle_ms = idle_timeout(ingest, service_input_table(stream->input), config->idle_ms);
+        struct base_str speed = cep_program_setting(program, cep_program_table(program, service_input_table(stream->input))->options, "replay.speed");
+        if (speed.ptr && !connectors_pacing_parse(speed, &stream->pacing.speed)) {
+            base_buf_printf(reterr, "table \"%s\": 'replay.speed' = '%.*s' is no speed; write '60' for a minute per second", service_input_name(stream->input),
+                            (int)speed.len, speed.ptr);
+            return BASE_E_CONFIG;
+        }
         stream->nodes = base_calloc(cep_program_node_count(program) + 1, sizeof *stream->nodes);
         if (!stream->nodes)
             return BASE_E_NOMEM;
@@ -365,7 +429,7 @@ int service_ingest_create(struct service_engine *engine, struct base_str waterma
     ingest->shared = service_engine_shared(engine);
     int e = service_host_init(&ingest->host, ingest->shared, SERVICE_EXCHANGE_INGEST(ingest->shared->exchange), reterr);
     if (e == 0)
-        e = make_streams(ingest);
+        e = make_streams(ingest, reterr);
     if (e == 0)
         e = make_flow(ingest, watermarks);
     if (e < 0) {
@@ -382,8 +446,10 @@ void service_ingest_destroy(struct service_ingest *ingest)
         return;
     cep_flow_destroy(ingest->flow);
     service_host_finish(&ingest->host);
-    for (uint32_t i = 0; i < ingest->stream_count; i++)
+    for (uint32_t i = 0; i < ingest->stream_count; i++) {
         base_free(ingest->streams[i].nodes);
+        base_buf_finish(&ingest->streams[i].before_held);
+    }
     base_free(ingest->streams);
     base_free(ingest);
 }
