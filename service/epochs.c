@@ -1,0 +1,428 @@
+#include "service/epochs.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "service/delivery.h"
+#include "service/kafka_options.h"
+#include "service/outlets.h"
+
+#define RECORD_VERSION 1
+#define HEARTBEAT_MS 3600000 /* an epoch is committed at least so often, so that offsets do not expire (protocol.md 6) */
+
+struct service_epochs {
+    struct service_epochs_config config;
+    struct service_outlets *outlets;     /* of INSERT INTO, dead letters, late rows */
+    struct service_decider *decider;     /* NULL: the store decides */
+    const struct cep_program *program;
+    struct service_batch *own;           /* the epoch's record, the alert log */
+    struct service_batch **batches;
+    size_t batch_cap;
+    struct service_outputs sorted;
+    struct base_buf record, last_record, dead, late;
+    int64_t committed_at_ms;             /* wall */
+};
+
+int service_epochs_open(const struct service_epochs_config *config, struct service_epochs **ret, struct base_buf *reterr)
+{
+    struct service_epochs *epochs = base_calloc(1, sizeof *epochs);
+    if (!epochs)
+        return BASE_E_NOMEM;
+    epochs->config = *config;
+    int e = service_batch_create(&epochs->own);
+    if (e < 0) {
+        base_buf_puts(reterr, base_error_text(e));
+        service_epochs_close(epochs);
+        return e;
+    }
+    *ret = epochs;
+    return 0;
+}
+
+void service_epochs_close(struct service_epochs *epochs)
+{
+    if (!epochs)
+        return;
+    service_outlets_close(epochs->outlets);
+    service_decider_close(epochs->decider);
+    service_batch_destroy(epochs->own);
+    base_free(epochs->batches);
+    BASE_VEC_FINISH(&epochs->sorted);
+    base_buf_finish(&epochs->record);
+    base_buf_finish(&epochs->last_record);
+    base_buf_finish(&epochs->dead);
+    base_buf_finish(&epochs->late);
+    base_free(epochs);
+}
+
+bool service_epochs_by_kafka(const struct service_epochs *epochs)
+{
+    return epochs->decider != NULL;
+}
+
+static bool exactly_once(const struct service_epochs *epochs)
+{
+    return strcmp(epochs->config.config->text[SERVICE_DELIVERY], "exactly-once") == 0;
+}
+
+/* One transaction speaks to one cluster: all Kafka sinks must name the same brokers. */
+static int check_one_cluster(struct service_epochs *epochs, const struct service_sink_config **ret, struct base_buf *reterr)
+{
+    const struct service_config *config = epochs->config.config;
+    *ret = NULL;
+    for (uint32_t i = 0; i < config->sink_count; i++) {
+        const struct service_sink_config *sink = &config->sinks[i];
+        if (strcmp(sink->type, "kafka") != 0)
+            continue;
+        const char *servers = service_kafka_sink_servers(sink);
+        if (!servers || !service_sink_option(sink, "topic", NULL)) {
+            base_buf_printf(reterr, "sink \"%s\": a Kafka sink needs \"topic\" and \"properties.bootstrap.servers\"", sink->name);
+            return BASE_E_CONFIG;
+        }
+        if (*ret && strcmp(servers, service_kafka_sink_servers(*ret)) != 0) {
+            base_buf_printf(reterr,
+                            "the sinks \"%s\" and \"%s\" are on different brokers, but one transaction cannot span two clusters; set \"delivery\": \"at-least-once\", "
+                            "or use one cluster",
+                            (*ret)->name, sink->name);
+            return BASE_E_CONFIG;
+        }
+        if (!*ret)
+            *ret = sink;
+    }
+    return 0;
+}
+
+static int ensure_topics(struct service_epochs *epochs, struct base_buf *reterr)
+{
+    const struct service_config *config = epochs->config.config;
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < config->sink_count; i++) {
+        const struct service_sink_config *sink = &config->sinks[i];
+        const char *partitions = service_sink_option(sink, "topic.partitions", NULL);
+        if (strcmp(sink->type, "kafka") == 0 && partitions)
+            e = service_decider_ensure_topic(epochs->decider, service_sink_option(sink, "topic", ""), atoi(partitions),
+                                             atoi(service_sink_option(sink, "topic.replication", "-1")), reterr);
+    }
+    return e;
+}
+
+static int open_decider(struct service_epochs *epochs, struct service_outlets *outlets, struct base_buf *reterr)
+{
+    const struct service_sink_config *sink = NULL;
+    if (!exactly_once(epochs))
+        return 0;
+    int e = check_one_cluster(epochs, &sink, reterr);
+    struct service_decider_config config = {
+        .config = epochs->config.config, .store = epochs->config.store, .sink = sink, .stop = epochs->config.stop, .ctx = epochs->config.ctx,
+    };
+    if (!sink)
+        config.table_options = service_outlets_kafka_options(outlets, &config.table_option_count);
+    if (e < 0 || (!sink && !config.table_options))
+        return e;
+    e = service_decider_open(&config, &epochs->decider, reterr);
+    return e == 0 ? ensure_topics(epochs, reterr) : e;
+}
+
+/* Without a decider a pending epoch cannot be there, unless one was used before: then it was never told to anybody. */
+static int drop_pending(struct service_epochs *epochs)
+{
+    uint64_t pending[16];
+    size_t count = 0;
+    int e = service_store_pending(epochs->config.store, pending, 16, &count);
+    for (size_t i = 0; e == 0 && i < count && i < 16; i++)
+        e = service_store_drop(epochs->config.store, pending[i]);
+    return e;
+}
+
+int service_epochs_bind(struct service_epochs *epochs, const struct cep_program *program, struct base_buf *reterr)
+{
+    struct service_outlets *outlets = NULL;
+    int e = service_outlets_open(epochs->config.config, program, exactly_once(epochs), &outlets, reterr);
+    if (e == 0 && !epochs->decider)
+        e = open_decider(epochs, outlets, reterr);
+    if (e == 0 && !epochs->decider)
+        e = drop_pending(epochs);
+    if (e < 0) {
+        service_outlets_close(outlets);
+        return e;
+    }
+    service_outlets_close(epochs->outlets);
+    epochs->outlets = outlets;
+    epochs->program = program;
+    return 0;
+}
+
+/* ---- the record of an epoch ---- */
+
+static void put_slice(struct base_buf *out, const struct base_buf *text)
+{
+    base_buf_put_bytes(out, text->ptr, text->len);
+}
+
+static void encode_record(const struct service_epoch *epoch, struct base_buf *out)
+{
+    const struct service_part *ingest = epoch->parts[epoch->part_count - 1];
+    base_buf_clear(out);
+    base_buf_put_u8(out, RECORD_VERSION);
+    put_slice(out, &epoch->parts[0]->watermarks); /* all shards are told the same watermarks up to a barrier */
+    put_slice(out, &ingest->watermarks);
+    put_slice(out, &ingest->positions);
+    base_buf_put_bytes(out, epoch->profile_positions.ptr, epoch->profile_positions.len);
+    base_buf_put_bytes(out, epoch->fingerprints.ptr, epoch->fingerprints.len);
+}
+
+void service_epoch_record_finish(struct service_epoch_record *record)
+{
+    base_buf_finish(&record->bytes);
+}
+
+int service_epochs_last(struct service_store *store, struct service_epoch_record *ret)
+{
+    base_buf_clear(&ret->bytes);
+    int e = service_store_get(store, SERVICE_CF_META, BASE_STR("epoch"), &ret->bytes);
+    if (e < 0)
+        return e;
+    struct base_reader in = { (const uint8_t *)ret->bytes.ptr, (const uint8_t *)ret->bytes.ptr + ret->bytes.len, false };
+    ret->number = base_read_u64(&in);
+    uint8_t version = base_read_u8(&in);
+    ret->shard_watermarks = base_read_bytes(&in);
+    ret->ingest_watermarks = base_read_bytes(&in);
+    ret->positions = base_read_bytes(&in);
+    ret->profile_positions = base_read_bytes(&in);
+    ret->fingerprints = base_read_bytes(&in);
+    return in.failed ? BASE_E_CORRUPT : version != RECORD_VERSION ? BASE_E_VERSION : 0;
+}
+
+static int put_record(struct service_epochs *epochs, const struct service_epoch *epoch)
+{
+    struct base_buf value = { 0 };
+    base_buf_put_u64(&value, epoch->number);
+    base_buf_put(&value, epochs->record.ptr, epochs->record.len);
+    int e = value.failed || epochs->record.failed
+                ? BASE_E_NOMEM
+                : service_batch_put(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("epoch"), (struct base_str){ value.ptr, value.len });
+    base_buf_finish(&value);
+    if (e == 0)
+        e = service_batch_put(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("decider"),
+                              epochs->decider ? BASE_STR("kafka") : BASE_STR("store"));
+    return e;
+}
+
+/* ---- alerts and rows ---- */
+
+static int compare_outputs(const void *a, const void *b)
+{
+    const struct service_output *x = *(struct service_output *const *)a, *y = *(struct service_output *const *)b;
+    if (x->last_ms != y->last_ms)
+        return x->last_ms < y->last_ms ? -1 : 1;
+    if (x->first_ms != y->first_ms)
+        return x->first_ms < y->first_ms ? -1 : 1;
+    return memcmp(x->alert_id, y->alert_id, 32);
+}
+
+/* Alerts of all shards in an order that does not depend on how keys are spread over them. */
+static int sort_alerts(struct service_epochs *epochs, const struct service_epoch *epoch)
+{
+    epochs->sorted.len = 0;
+    for (uint32_t i = 0; i < epoch->part_count; i++) {
+        struct service_outputs *outputs = &epoch->parts[i]->outputs;
+        for (size_t k = 0; k < outputs->len; k++) {
+            if (outputs->at[k]->rule != CEP_NONE && !outputs->at[k]->dropped && !BASE_VEC_PUSH(&epochs->sorted, outputs->at[k]))
+                return BASE_E_NOMEM;
+        }
+    }
+    if (epochs->sorted.len)
+        qsort(epochs->sorted.at, epochs->sorted.len, sizeof *epochs->sorted.at, compare_outputs);
+    return 0;
+}
+
+/* To each Kafka sink that takes part in the decision. */
+static int produce_alert(struct service_epochs *epochs, const struct service_output *output, struct base_buf *reterr)
+{
+    const struct service_config *config = epochs->config.config;
+    const struct cep_rule *rule = cep_program_rule(epochs->program, output->rule);
+    struct service_alert alert = { .mode = cep_program_text(epochs->program, rule->mode), .sinks = cep_program_text(epochs->program, rule->sinks) };
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < config->sink_count; i++) {
+        const struct service_sink_config *sink = &config->sinks[i];
+        if (strcmp(sink->type, "kafka") != 0 || !service_delivery_wants(sink->name, &alert))
+            continue;
+        if (!service_decider_fits(epochs->decider, output->key, output->body)) {
+            base_logf(BASE_LOG_ERROR, "epochs", "an alert is larger than Kafka takes; it is in the alert store only",
+                      "alert %s, %zu bytes, sink %s; lower limits.alert-bytes", output->alert_id, output->body.len, sink->name);
+            continue;
+        }
+        e = service_decider_produce(epochs->decider, service_sink_option(sink, "topic", ""), output->key, output->body, true, reterr);
+    }
+    return e;
+}
+
+static int take_alerts(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
+{
+    int e = sort_alerts(epochs, epoch);
+    for (size_t i = 0; e == 0 && i < epochs->sorted.len; i++) {
+        struct service_output *output = epochs->sorted.at[i];
+        uint64_t seq;
+        e = service_alertlog_add(epochs->config.log, epochs->own, epochs->program, output, &seq);
+        if (e == 0 && epochs->decider)
+            e = produce_alert(epochs, output, reterr);
+    }
+    return e;
+}
+
+static int take_rows(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
+{
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < epoch->part_count; i++) {
+        const struct service_outputs *outputs = &epoch->parts[i]->outputs;
+        for (size_t k = 0; e == 0 && k < outputs->len; k++) {
+            if (outputs->at[k]->rule == CEP_NONE)
+                e = service_outlets_row(epochs->outlets, epochs->decider, outputs->at[k], reterr);
+        }
+    }
+    return e;
+}
+
+/* ---- commit ---- */
+
+static bool something(struct service_epochs *epochs, const struct service_epoch *epoch)
+{
+    for (uint32_t i = 0; i < epoch->part_count; i++) {
+        if (!service_part_empty(epoch->parts[i]))
+            return true;
+    }
+    if (epochs->dead.len || epochs->late.len || (epoch->profiles && service_batch_count(epoch->profiles)))
+        return true;
+    bool same = epochs->record.len == epochs->last_record.len && memcmp(epochs->record.ptr, epochs->last_record.ptr, epochs->record.len) == 0;
+    return !same || base_clock_wall_ms() - epochs->committed_at_ms >= HEARTBEAT_MS;
+}
+
+static int collect_batches(struct service_epochs *epochs, const struct service_epoch *epoch, size_t *ret_count)
+{
+    size_t need = epoch->part_count + 2, count = 0;
+    if (need > epochs->batch_cap) {
+        struct service_batch **grown = base_realloc(epochs->batches, need * sizeof *grown);
+        if (!grown)
+            return BASE_E_NOMEM;
+        epochs->batches = grown;
+        epochs->batch_cap = need;
+    }
+    for (uint32_t i = 0; i < epoch->part_count; i++)
+        epochs->batches[count++] = epoch->parts[i]->changes;
+    if (epoch->profiles)
+        epochs->batches[count++] = epoch->profiles;
+    epochs->batches[count++] = epochs->own;
+    *ret_count = count;
+    return 0;
+}
+
+static void store_reason(struct service_epochs *epochs, const char *what, int e, struct base_buf *reterr)
+{
+    base_buf_printf(reterr, "%s: ", what);
+    size_t had = reterr->len;
+    service_store_error(epochs->config.store, reterr);
+    if (reterr->len == had)
+        base_buf_puts(reterr, base_error_text(e));
+}
+
+static int decide(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
+{
+    size_t count = 0;
+    int e = collect_batches(epochs, epoch, &count);
+    if (e < 0)
+        return e;
+    if (!epochs->decider) {
+        e = service_batch_set_applied(epochs->own, epoch->number);
+        if (e == 0)
+            e = service_store_write(epochs->config.store, epochs->batches, count, true);
+        if (e < 0)
+            store_reason(epochs, "the state store cannot be written", e, reterr);
+        return e;
+    }
+    e = service_store_prepare(epochs->config.store, epoch->number, epochs->batches, count);
+    if (e < 0) {
+        store_reason(epochs, "the state store cannot be written", e, reterr);
+        return e;
+    }
+    e = service_decider_decide(epochs->decider, epoch->number, epoch->offsets, epoch->offset_count, reterr);
+    if (e < 0)
+        return e;
+    e = service_store_apply(epochs->config.store, epoch->number);
+    if (e < 0)
+        store_reason(epochs, "a decided epoch cannot be applied to the state store", e, reterr);
+    return e;
+}
+
+static void observe(struct service_epochs *epochs)
+{
+    int64_t now_ms = base_clock_wall_ms();
+    for (size_t i = 0; i < epochs->sorted.len; i++)
+        service_observe(epochs->config.metrics, SERVICE_METRIC_ALERT_SECONDS, (now_ms - epochs->sorted.at[i]->detected_ms) * 1000);
+}
+
+int service_epochs_commit(struct service_epochs *epochs, const struct service_epoch *epoch, bool *ret_empty, struct base_buf *reterr)
+{
+    uint64_t dead = 0, late = 0;
+    service_letters_take(epochs->config.letters, &epochs->dead, &epochs->late, &dead, &late);
+    encode_record(epoch, &epochs->record);
+    *ret_empty = !something(epochs, epoch);
+    if (*ret_empty)
+        return 0;
+    service_batch_clear(epochs->own);
+    int e = put_record(epochs, epoch);
+    if (e == 0)
+        e = take_alerts(epochs, epoch, reterr);
+    if (e == 0)
+        e = take_rows(epochs, epoch, reterr);
+    if (e == 0)
+        e = service_outlets_letters(epochs->outlets, epochs->decider, &epochs->dead, &epochs->late, reterr);
+    if (e == 0)
+        e = service_outlets_flush(epochs->outlets, reterr);
+    if (e == 0)
+        e = decide(epochs, epoch, reterr);
+    if (e < 0)
+        return e;
+    base_buf_clear(&epochs->dead);
+    base_buf_clear(&epochs->late);
+    base_buf_clear(&epochs->last_record);
+    base_buf_put(&epochs->last_record, epochs->record.ptr, epochs->record.len);
+    epochs->committed_at_ms = base_clock_wall_ms();
+    service_alertlog_decided(epochs->config.log);
+    service_count(epochs->config.metrics, SERVICE_METRIC_EPOCHS, 1);
+    service_count(epochs->config.metrics, SERVICE_METRIC_DEAD_LETTERS, dead);
+    service_gauge(epochs->config.metrics, SERVICE_METRIC_EPOCH, epoch->number);
+    observe(epochs);
+    return 0;
+}
+
+int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr)
+{
+    if (epochs->decider)
+        service_decider_abort(epochs->decider);
+    base_buf_clear(&epochs->dead);
+    base_buf_clear(&epochs->late);
+    base_buf_clear(&epochs->last_record);
+    int e = 0;
+    if (service_store_broken(epochs->config.store)) {
+        e = service_store_reopen(epochs->config.store, reterr);
+        if (e == 0)
+            service_count(epochs->config.metrics, SERVICE_METRIC_STORE_REOPENS, 1);
+    }
+    if (e < 0)
+        return e;
+    /* With a decider the fate of what is pending is asked of Kafka by opening it anew: it fences and settles. */
+    if (epochs->decider) {
+        service_decider_close(epochs->decider);
+        epochs->decider = NULL;
+        e = open_decider(epochs, epochs->outlets, reterr);
+    } else {
+        e = drop_pending(epochs);
+    }
+    service_alertlog_aborted(epochs->config.log);
+    return e;
+}

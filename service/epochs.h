@@ -1,0 +1,61 @@
+/* The end of an epoch (protocol.md 3-9): takes what the threads wrote down up to a barrier, gives alerts their place in the log, writes table sinks and letters,
+ * prepares, decides - by Kafka where a Kafka sink takes part, otherwise by one synced write - and applies. Epoch thread only. */
+#ifndef SERVICE_EPOCHS_H
+#define SERVICE_EPOCHS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/attr.h"
+#include "base/str.h"
+#include "service/alertlog.h"
+#include "service/config.h"
+#include "service/decider.h"
+#include "service/letters.h"
+#include "service/metrics.h"
+#include "service/part.h"
+#include "service/store.h"
+
+struct service_epochs;
+struct service_epochs_config {
+    const struct service_config *config;
+    struct service_store *store;
+    struct service_alertlog *log;
+    struct service_letters *letters;
+    struct service_metrics *metrics;
+    bool (*stop)(void *ctx);
+    void *ctx;
+};
+int service_epochs_open(const struct service_epochs_config *config, struct service_epochs **ret, struct base_buf *reterr) BASE_MUST_CHECK;
+void service_epochs_close(struct service_epochs *epochs); /* NULL allowed */
+/* Opens what INSERT INTO of this program writes to, instead of what was open before. On an error nothing changes. The program must outlive its use. Opens
+ * the decider (which settles pending epochs) as soon as a Kafka sink or table needs one. */
+int service_epochs_bind(struct service_epochs *epochs, const struct cep_program *program, struct base_buf *reterr) BASE_MUST_CHECK;
+
+/* What belongs to an epoch beside the threads' parts. */
+struct service_epoch {
+    uint64_t number;
+    struct service_part **parts;       /* shards, then ingest */
+    uint32_t part_count;
+    struct service_batch *profiles;    /* changes of profile topics, or NULL */
+    const struct service_offset *offsets; /* of Kafka sources, behind the epoch */
+    size_t offset_count;
+    struct base_str profile_positions; /* service_profiles_save */
+    struct base_str fingerprints;      /* nodes that the state belongs to: u64s */
+};
+/* 0: decided and applied (*ret_empty: there was nothing to decide). Otherwise nothing of it counts and the engine must be restarted from the last decided
+ * one: BASE_E_CONFLICT, BASE_E_IO, BASE_E_FULL, BASE_E_NOMEM; BASE_E_FENCED: end the process; BASE_E_CLOSED. Reason appended. */
+int service_epochs_commit(struct service_epochs *epochs, const struct service_epoch *epoch, bool *ret_empty, struct base_buf *reterr) BASE_MUST_CHECK;
+/* Undoes what an abort leaves: an open transaction, places in the log, pending batches. */
+int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr) BASE_MUST_CHECK;
+bool service_epochs_by_kafka(const struct service_epochs *epochs);
+
+/* Stored with the last decided epoch. Zero-initialise; BASE_E_NOTFOUND: nothing was decided yet. Slices point into bytes. */
+struct service_epoch_record {
+    struct base_buf bytes;
+    uint64_t number;
+    struct base_str shard_watermarks, ingest_watermarks, positions, profile_positions, fingerprints;
+};
+int service_epochs_last(struct service_store *store, struct service_epoch_record *ret) BASE_MUST_CHECK;
+void service_epoch_record_finish(struct service_epoch_record *record);
+
+#endif

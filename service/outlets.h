@@ -1,0 +1,27 @@
+/* What the end of an epoch writes to beside the alert log: the tables of INSERT INTO, dead letters and late rows. Kafka tables take part in the decider's
+ * transaction; files are flushed before the decision, so that nothing is lost and a kill in between repeats lines. Epoch thread only. */
+#ifndef SERVICE_OUTLETS_H
+#define SERVICE_OUTLETS_H
+
+#include "base/attr.h"
+#include "base/str.h"
+#include "cep/program.h"
+#include "service/config.h"
+#include "service/decider.h"
+#include "service/part.h"
+
+struct service_outlets;
+/* transactional: Kafka outlets write through the decider; otherwise each has its own producer. */
+int service_outlets_open(const struct service_config *config, const struct cep_program *program, bool transactional, struct service_outlets **ret,
+                         struct base_buf *reterr) BASE_MUST_CHECK;
+void service_outlets_close(struct service_outlets *outlets); /* NULL allowed */
+/* Options of the first Kafka table (struct clients_option array) for a decider where no sink of the configuration gives them; NULL: there is none. */
+const void *service_outlets_kafka_options(const struct service_outlets *outlets, size_t *ret_count);
+int service_outlets_row(struct service_outlets *outlets, struct service_decider *decider, const struct service_output *output, struct base_buf *reterr)
+    BASE_MUST_CHECK;
+/* Lines, each ended by '\n'. */
+int service_outlets_letters(struct service_outlets *outlets, struct service_decider *decider, const struct base_buf *dead, const struct base_buf *late,
+                            struct base_buf *reterr) BASE_MUST_CHECK;
+int service_outlets_flush(struct service_outlets *outlets, struct base_buf *reterr) BASE_MUST_CHECK;
+
+#endif
