@@ -459,12 +459,13 @@ def main():
     parser.add_argument("action", choices=["install", "run"])
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--sasl", action="store_true")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    args = parser.parse_args()
+    cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    args, command = parser.parse_args(sys.argv[1:cut]), sys.argv[cut + 1:]
+    if args.action == "run" and not command:
+        parser.error("run needs: -- COMMAND")
     if args.action == "install":
         print(install())
         return 0
-    command = args.command[1:] if args.command[:1] == ["--"] else args.command
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
     with Broker(args.nodes, args.sasl) as broker:
