@@ -1,4 +1,4 @@
-#include "formats/decoder.h"
+#include "formats/format.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "formats/decoder.h"
 #include "formats/mask.h"
 
 #define FOUND_BYTES 48
