@@ -28,7 +28,8 @@ static void on_delivered(void *ctx, const rd_kafka_message_t *message)
         sink->failure = message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? BASE_E_LIMIT : clients_kafka_code(class);
         snprintf(what, sizeof what, "delivery of a record to topic %s", message->rkt ? rd_kafka_topic_name(message->rkt) : "?");
         base_buf_clear(&sink->failure_text);
-        clients_kafka_explain(sink->kafka, what, message->err, rd_kafka_message_errstr(message), &sink->failure_text);
+        /* Not rd_kafka_message_errstr: of a refused record it gives the record. */
+        clients_kafka_explain(sink->kafka, what, message->err, NULL, &sink->failure_text);
     }
     pthread_mutex_unlock(&sink->lock);
 }
