@@ -5,7 +5,10 @@
 
 /* Conditions over any type, and arrays. */
 
+#define DISTINCT_MAX 4096u
+
 CEP_RULE(array_int, "A", 'I')
+CEP_RULE(array_same, "A", '=')
 CEP_RULE(strings_string, "ASS", 'S')
 
 static bool rule_common(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
@@ -190,6 +193,51 @@ static int run_join(const struct cep_call *call, const struct cep_value *args, s
     return cep_text_take(&buf, call->arena, ret);
 }
 
+static int extreme_element(const struct cep_call *call, const struct cep_value *args, int sign, struct cep_value *ret)
+{
+    struct cep_array_reader reader;
+    struct cep_value v;
+    *ret = cep_null();
+    cep_array_read(args[0], &reader);
+    while (cep_array_next(call->arg_types[0], &reader, &v))
+        if (!v.null && (ret->null || cep_value_compare(call->ret_type, v, *ret) * sign > 0))
+            *ret = v;
+    return 0;
+}
+
+static int run_array_max(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+{
+    return extreme_element(call, args, 1, ret);
+}
+
+static int run_array_min(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+{
+    return extreme_element(call, args, -1, ret);
+}
+
+/* Keeps the first of equal elements. The work is the square of the number of different ones, which is therefore limited. */
+static int run_distinct(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+{
+    struct cep_type element = cep_type_element(call->ret_type);
+    uint32_t count = cep_array_count(args[0]), kept = 0;
+    struct cep_value *values = base_arena_alloc(call->arena, ((size_t)(count < DISTINCT_MAX ? count : DISTINCT_MAX) + 1) * sizeof *values), v;
+    struct cep_array_reader reader;
+    if (!values)
+        return BASE_E_NOMEM;
+    cep_array_read(args[0], &reader);
+    while (cep_array_next(call->arg_types[0], &reader, &v)) {
+        uint32_t i = 0;
+        while (i < kept && !cep_value_same(element, values[i], v))
+            i++;
+        if (i < kept)
+            continue;
+        if (kept == DISTINCT_MAX)
+            return BASE_E_LIMIT;
+        values[kept++] = v;
+    }
+    return cep_array_make(call->ret_type, values, kept, call->arena, ret);
+}
+
 static const struct cep_func table[] = {
     { "COALESCE", 1, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, rule_common, run_coalesce, NULL, NULL, "COALESCE(a, b, ...)",
       "The first argument that is not NULL." },
@@ -210,6 +258,10 @@ static const struct cep_func table[] = {
       "Place of the first such element, from 1; 0 if there is none." },
     { "ARRAY_APPEND", 2, 2, CEP_FUNC_SEES_NULL, rule_append, run_append, NULL, NULL, "ARRAY_APPEND(array, value)",
       "The array with the value behind its last element." },
+    { "ARRAY_MAX", 1, 1, 0, rule_element, run_array_max, NULL, NULL, "ARRAY_MAX(array)", "The greatest element; NULLs are passed over." },
+    { "ARRAY_MIN", 1, 1, 0, rule_element, run_array_min, NULL, NULL, "ARRAY_MIN(array)", "The least element; NULLs are passed over." },
+    { "ARRAY_DISTINCT", 1, 1, 0, array_same, run_distinct, NULL, NULL, "ARRAY_DISTINCT(array)",
+      "The elements without repetitions, in order of their first occurrence; at most 4,096 different ones." },
     { "ARRAY_JOIN", 2, 3, CEP_FUNC_SEES_NULL, strings_string, run_join, NULL, NULL, "ARRAY_JOIN(array, delimiter[, null_text])",
       "The elements as one text; NULL elements are left out unless null_text stands for them." },
 };
