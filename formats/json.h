@@ -3,6 +3,10 @@
 #ifndef FORMATS_JSON_H
 #define FORMATS_JSON_H
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+#include <string.h>
 #include "formats/decoder.h"
 #include "formats/simdjson_shim.h"
 
@@ -33,6 +37,32 @@ static inline uint32_t formats_json_token_end(const struct formats_json_walk *w,
 static inline struct base_str formats_json_token(const struct formats_json_walk *w, uint32_t i)
 {
     return (struct base_str){ w->buf + w->at[i], formats_json_token_end(w, i) - w->at[i] };
+}
+/* Is there a backslash? Several bytes at a time: most strings are short, and the bytes behind the record may be read. */
+static inline bool formats_json_has_escape(struct base_str raw)
+{
+#ifdef __SSE2__
+    if (raw.len <= 48) {
+        for (size_t at = 0; at < raw.len; at += 16) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(raw.ptr + at));
+            uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+            uint32_t valid = raw.len - at < 16 ? (1u << (raw.len - at)) - 1 : 0xffff;
+            if (hits & valid)
+                return true;
+        }
+        return false;
+    }
+#endif
+    return raw.len && memchr(raw.ptr, '\\', raw.len) != NULL;
+}
+/* The string at place i if it is the usual one: closed right before the next place, no escapes. False: take formats_json_string. */
+static inline bool formats_json_plain_string(const struct formats_json_walk *w, uint32_t i, struct base_str *ret)
+{
+    uint32_t begin = w->at[i] + 1, end = w->at[i + 1];
+    if (end > w->end || w->buf[end - 1] != '"' || end - 1 < begin)
+        return false;
+    *ret = (struct base_str){ w->buf + begin, end - 1 - begin };
+    return !formats_json_has_escape(*ret);
 }
 /* The record is no JSON object at place i. Returns BASE_E_MALFORMED. */
 int formats_json_bad(struct formats_json_walk *w, uint32_t i, const char *wanted);

@@ -164,34 +164,13 @@ static int bad_escape(struct formats_json_walk *w, struct base_str raw)
     return formats_problem_set(w->decoder, BASE_E_MALFORMED, CEP_NONE, at, "JSON: bad escape in the string at byte %llu", (unsigned long long)at);
 }
 
-/* Eight bytes at a time: most strings are short, and the bytes behind the record may be read. */
-static inline bool has_escape(struct base_str raw)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
-    if (raw.len <= 32) {
-        for (size_t at = 0; at < raw.len; at += 8) {
-            uint64_t word;
-            memcpy(&word, raw.ptr + at, 8);
-            word ^= ones * '\\';
-            if (raw.len - at < 8)
-                word |= ~UINT64_C(0) << (8 * (raw.len - at));
-            if ((word - ones) & ~word & highs)
-                return true;
-        }
-        return false;
-    }
-#endif
-    return raw.len && memchr(raw.ptr, '\\', raw.len) != NULL;
-}
-
 int formats_json_string(struct formats_json_walk *w, uint32_t i, struct base_str *ret)
 {
     struct base_str raw;
     int r = raw_string(w, i, &raw);
     if (r < 0)
         return r;
-    if (BASE_LIKELY(!has_escape(raw))) {
+    if (!formats_json_has_escape(raw)) {
         *ret = raw;
         return 0;
     }

@@ -118,11 +118,16 @@ static int number_value(struct formats_json_walk *w, uint32_t f, struct cep_type
 static int string_value(struct formats_json_walk *w, uint32_t f, struct cep_type type, uint32_t i, struct cep_value *ret)
 {
     struct base_str text;
-    int r = formats_json_string(w, i, &text);
+    int64_t ms;
+    int r = BASE_LIKELY(formats_json_plain_string(w, i, &text)) ? 0 : formats_json_string(w, i, &text);
     if (r < 0)
         return r;
     if (type.kind == CEP_KIND_STRING) {
         *ret = cep_string(text.ptr, text.len);
+        return 0;
+    }
+    if (cep_kind_is_time(type.kind) && formats_time_text(&w->decoder->times, text.ptr, text.len, &ms)) {
+        *ret = cep_int(ms);
         return 0;
     }
     if (type.kind == CEP_KIND_ROW)
