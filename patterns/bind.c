@@ -618,7 +618,7 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
 {
     struct patterns_binder *binder = scope->binder;
     const struct patterns_create_view *view = &object->statement->create_view;
-    uint32_t slot = 2u * binder->is_rule + binder->eager;
+    uint32_t slot = 4u * binder->evidence + 2u * binder->is_rule + binder->eager;
     *ret = object->plans[slot];
     if (*ret)
         return 0;

@@ -42,6 +42,7 @@ struct patterns_binder {
     struct base_diags *diags;
     const struct cep_funcs *funcs;
     bool is_rule;       /* the statement is a CREATE RULE (or INSERT): streaming; else a bare SELECT of `query` */
+    bool evidence;      /* its results bear the matched rows (CREATE RULE) */
     bool eager;         /* the statement's emission: eager or final */
     bool no_fold;       /* constants are not folded (optimiser off) */
     /* PARAM('name'): text of the rule's option; false if there is none. NULL: no rule around. */

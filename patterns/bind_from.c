@@ -67,6 +67,8 @@ static int bind_stream(const struct patterns_query_scope *scope, const struct pa
 static int refuse_unknown(const struct patterns_query_scope *scope, const struct patterns_table *table)
 {
     struct base_str name = table->name.parts[table->name.count - 1].text;
+    if (scope->catalog->incomplete)
+        return BASE_E_SYNTAX;
     struct base_str near = patterns_catalog_nearest(scope->catalog, name);
     const char *hint = near.len ? base_arena_printf(scope->binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr)
                                 : "declare it with CREATE TABLE or CREATE VIEW, in any file of the folder";
@@ -127,7 +129,7 @@ static int bind_match(const struct patterns_query_scope *scope, const struct pat
     plan->end = table->end;
     plan->match = match;
     plan->eager = binder->eager && !match->batch_sort;
-    plan->evidence = binder->is_rule;
+    plan->evidence = binder->evidence;
     plan->rows = patterns_hash_mix(input.plan->rows, match->hash);
     plan->out = *out;
     plan->out.bounded = input.relation->bounded;

@@ -50,8 +50,7 @@ struct patterns_object {
     const struct patterns_statement *statement;
     const struct patterns_name *name;
     struct patterns_table_info *table;          /* TABLE, READY */
-    const struct patterns_plan *plans[4];       /* VIEW: bound for [2 * is_rule + eager] */
-    const struct patterns_relation *relation;   /* VIEW */
+    const struct patterns_plan *plans[8];       /* VIEW: bound for [4 * evidence + 2 * is_rule + eager] */
 };
 
 struct patterns_catalog {
@@ -61,6 +60,7 @@ struct patterns_catalog {
     uint32_t count, cap;
     bool (*variable)(void *ctx, struct base_str name, struct base_str *ret); /* ${NAME}; NULL: none is known */
     void *variable_ctx;
+    bool incomplete;                   /* some statement did not parse: unknown names may be its, so they are not told */
 };
 
 void patterns_catalog_init(struct patterns_catalog *catalog, struct base_arena *arena);
