@@ -4,8 +4,8 @@
  * All nodes live in the arena given to the parser and die with it; texts are arena copies or slices of the source, so
  * the source must live as long as the tree. Every node starts with its kind and carries `source` and the byte range
  * [begin, end) in source->text. Arrays are pointer + count; a count of 0 may stand with a NULL pointer. Nodes are
- * never NULL unless the field's comment says so. No tree is deeper than PATTERNS_MAX_TREE_DEPTH, so recursion over it is
- * safe; chains of AND, OR and || are one flat node. */
+ * never NULL unless the field's comment says so. No tree is deeper than PATTERNS_MAX_TREE_DEPTH, so recursion over it
+ * is safe; chains of AND, OR and || are one flat node. */
 #ifndef PATTERNS_AST_H
 #define PATTERNS_AST_H
 
@@ -17,21 +17,21 @@
 #include "base/str.h"
 
 /* ---- limits; each is a diagnostic "limit" that names it ---- */
-#define PATTERNS_MAX_TEXT_BYTES (1u << 20)   /* one source */
-#define PATTERNS_MAX_DEPTH 200               /* nesting: expressions, patterns, queries, types together */
-#define PATTERNS_MAX_TREE_DEPTH 1000         /* height of an expression or pattern, chains like a + b + c included */
-#define PATTERNS_MAX_TABLES 200              /* tables joined in one FROM, mixed set operations in one query */
-#define PATTERNS_MAX_TOKENS 100000           /* tokens of one statement */
-#define PATTERNS_MAX_LIST 10000              /* elements of one list (columns, arguments, IN list, options) */
-#define PATTERNS_MAX_QUANTIFIER 10000        /* a bound in {n,m} */
-#define PATTERNS_MAX_PERMUTE 6               /* elements of PERMUTE */
-#define PATTERNS_MAX_IDENT_BYTES 255         /* one name */
+#define PATTERNS_MAX_TEXT_BYTES (1u << 20) /* one source */
+#define PATTERNS_MAX_DEPTH 200             /* nesting: expressions, patterns, queries, types together */
+#define PATTERNS_MAX_TREE_DEPTH 1000       /* height of an expression or pattern, chains like a + b + c included */
+#define PATTERNS_MAX_TABLES 200            /* tables joined in one FROM, mixed set operations in one query */
+#define PATTERNS_MAX_TOKENS 100000         /* tokens of one statement */
+#define PATTERNS_MAX_LIST 10000            /* elements of one list (columns, arguments, IN list, options) */
+#define PATTERNS_MAX_QUANTIFIER 10000      /* a bound in {n,m} */
+#define PATTERNS_MAX_PERMUTE 6             /* elements of PERMUTE */
+#define PATTERNS_MAX_IDENT_BYTES 255       /* one name */
 
 /* ---- names ---- */
 
 struct patterns_ident {
-    struct base_str text;   /* without quotes, doubled quotes undone */
-    bool quoted;            /* written in "..." or `...`: compared exactly; otherwise case is folded */
+    struct base_str text; /* without quotes, doubled quotes undone */
+    bool quoted;          /* written in "..." or `...`: compared exactly; otherwise case is folded */
     uint32_t begin, end;
 };
 /* `a`, `a.b`, `a.b.c`; count >= 1. */
@@ -43,7 +43,8 @@ struct patterns_name {
 
 /* ---- types ---- */
 
-enum patterns_unit { /* of intervals, EXTRACT, FLOOR ... TO, TIMESTAMPADD */
+/* Of intervals, EXTRACT, FLOOR ... TO, TIMESTAMPADD. */
+enum patterns_unit {
     PATTERNS_UNIT_NONE,
     PATTERNS_UNIT_YEAR,
     PATTERNS_UNIT_QUARTER,
@@ -56,7 +57,7 @@ enum patterns_unit { /* of intervals, EXTRACT, FLOOR ... TO, TIMESTAMPADD */
     PATTERNS_UNIT_MILLISECOND,
     PATTERNS_UNIT_MICROSECOND,
     PATTERNS_UNIT_NANOSECOND,
-    PATTERNS_UNIT_EPOCH,    /* this and below: EXTRACT only */
+    PATTERNS_UNIT_EPOCH, /* this and below: EXTRACT only */
     PATTERNS_UNIT_DOW,
     PATTERNS_UNIT_ISODOW,
     PATTERNS_UNIT_DOY,
@@ -66,17 +67,17 @@ enum patterns_unit { /* of intervals, EXTRACT, FLOOR ... TO, TIMESTAMPADD */
     PATTERNS_UNIT_MILLENNIUM
 };
 enum patterns_type_kind {
-    PATTERNS_TYPE_STRING,        /* STRING, VARCHAR without length */
-    PATTERNS_TYPE_VARCHAR,       /* precision: length */
-    PATTERNS_TYPE_CHAR,          /* precision: length */
+    PATTERNS_TYPE_STRING,  /* STRING, VARCHAR without length */
+    PATTERNS_TYPE_VARCHAR, /* precision: length */
+    PATTERNS_TYPE_CHAR,    /* precision: length */
     PATTERNS_TYPE_BOOLEAN,
     PATTERNS_TYPE_TINYINT,
     PATTERNS_TYPE_SMALLINT,
     PATTERNS_TYPE_INT,
     PATTERNS_TYPE_BIGINT,
-    PATTERNS_TYPE_FLOAT,         /* FLOAT, REAL */
+    PATTERNS_TYPE_FLOAT, /* FLOAT, REAL */
     PATTERNS_TYPE_DOUBLE,
-    PATTERNS_TYPE_DECIMAL,       /* precision, scale; DECIMAL, DEC, NUMERIC */
+    PATTERNS_TYPE_DECIMAL, /* precision, scale; DECIMAL, DEC, NUMERIC */
     PATTERNS_TYPE_DATE,
     PATTERNS_TYPE_TIME,          /* precision */
     PATTERNS_TYPE_TIMESTAMP,     /* precision; without time zone */
@@ -111,33 +112,33 @@ struct patterns_type {
 
 enum patterns_expr_kind {
     PATTERNS_EXPR_NULL,
-    PATTERNS_EXPR_BOOLEAN,     /* boolean */
-    PATTERNS_EXPR_NUMBER,      /* number */
-    PATTERNS_EXPR_STRING,      /* text, '' undone */
-    PATTERNS_EXPR_DATE,        /* text of DATE '...' */
-    PATTERNS_EXPR_TIME,        /* text of TIME '...' */
-    PATTERNS_EXPR_TIMESTAMP,   /* text of TIMESTAMP '...' */
+    PATTERNS_EXPR_BOOLEAN,       /* boolean */
+    PATTERNS_EXPR_NUMBER,        /* number */
+    PATTERNS_EXPR_STRING,        /* text, '' undone */
+    PATTERNS_EXPR_DATE,          /* text of DATE '...' */
+    PATTERNS_EXPR_TIME,          /* text of TIME '...' */
+    PATTERNS_EXPR_TIMESTAMP,     /* text of TIMESTAMP '...' */
     PATTERNS_EXPR_TIMESTAMP_LTZ, /* text of TIMESTAMP_LTZ '...' or TIMESTAMP WITH LOCAL TIME ZONE '...' */
-    PATTERNS_EXPR_INTERVAL,    /* interval */
-    PATTERNS_EXPR_NAME,        /* name: column, variable.column, nested field: the binder decides */
-    PATTERNS_EXPR_STAR,        /* star: `*`, `A.*`; as argument of COUNT and as SELECT item only */
-    PATTERNS_EXPR_FIELD,       /* field: field of an expression that is no plain name: a[1].b, (x).b */
-    PATTERNS_EXPR_INDEX,       /* args[0] [ args[1] ] */
-    PATTERNS_EXPR_CALL,        /* call */
-    PATTERNS_EXPR_UNARY,       /* op, args[0] */
-    PATTERNS_EXPR_BINARY,      /* op, args[0], args[1]; AND, OR, CONCAT: two or more args, a AND b AND c is one node */
-    PATTERNS_EXPR_BETWEEN,     /* args[0] [NOT] BETWEEN args[1] AND args[2]; negated, symmetric */
-    PATTERNS_EXPR_IN,          /* args[0] [NOT] IN (args[1..]); negated */
-    PATTERNS_EXPR_IN_QUERY,    /* args[0] [NOT] IN (query); negated, query */
-    PATTERNS_EXPR_LIKE,        /* args[0] [NOT] LIKE args[1] [ESCAPE args[2]]; negated */
-    PATTERNS_EXPR_SIMILAR,     /* args[0] [NOT] SIMILAR TO args[1] [ESCAPE args[2]]; negated */
-    PATTERNS_EXPR_CAST,        /* cast: args[0] to type */
-    PATTERNS_EXPR_CASE,        /* case_when */
-    PATTERNS_EXPR_ARRAY,       /* ARRAY[args...] */
-    PATTERNS_EXPR_MAP,         /* MAP[key, value, ...]: args in pairs */
-    PATTERNS_EXPR_ROW,         /* ROW(args...) or (a, b, ...) */
-    PATTERNS_EXPR_EXISTS,      /* EXISTS (query) */
-    PATTERNS_EXPR_SUBQUERY     /* scalar (query) */
+    PATTERNS_EXPR_INTERVAL,      /* interval */
+    PATTERNS_EXPR_NAME,          /* name: column, variable.column, nested field: the binder decides */
+    PATTERNS_EXPR_STAR,          /* star: `*`, `A.*`; as argument of COUNT and as SELECT item only */
+    PATTERNS_EXPR_FIELD,         /* field: field of an expression that is no plain name: a[1].b, (x).b */
+    PATTERNS_EXPR_INDEX,         /* args[0] [ args[1] ] */
+    PATTERNS_EXPR_CALL,          /* call */
+    PATTERNS_EXPR_UNARY,         /* op, args[0] */
+    PATTERNS_EXPR_BINARY,   /* op, args[0], args[1]; AND, OR, CONCAT: two or more args, a AND b AND c is one node */
+    PATTERNS_EXPR_BETWEEN,  /* args[0] [NOT] BETWEEN args[1] AND args[2]; negated, symmetric */
+    PATTERNS_EXPR_IN,       /* args[0] [NOT] IN (args[1..]); negated */
+    PATTERNS_EXPR_IN_QUERY, /* args[0] [NOT] IN (query); negated, query */
+    PATTERNS_EXPR_LIKE,     /* args[0] [NOT] LIKE args[1] [ESCAPE args[2]]; negated */
+    PATTERNS_EXPR_SIMILAR,  /* args[0] [NOT] SIMILAR TO args[1] [ESCAPE args[2]]; negated */
+    PATTERNS_EXPR_CAST,     /* cast: args[0] to type */
+    PATTERNS_EXPR_CASE,     /* case_when */
+    PATTERNS_EXPR_ARRAY,    /* ARRAY[args...] */
+    PATTERNS_EXPR_MAP,      /* MAP[key, value, ...]: args in pairs */
+    PATTERNS_EXPR_ROW,      /* ROW(args...) or (a, b, ...) */
+    PATTERNS_EXPR_EXISTS,   /* EXISTS (query) */
+    PATTERNS_EXPR_SUBQUERY  /* scalar (query) */
 };
 enum patterns_op {
     /* unary */
@@ -168,7 +169,7 @@ enum patterns_op {
     PATTERNS_OP_SUB,
     PATTERNS_OP_MUL,
     PATTERNS_OP_DIV,
-    PATTERNS_OP_MOD              /* % */
+    PATTERNS_OP_MOD /* % */
 };
 enum patterns_number_kind {
     PATTERNS_NUMBER_INTEGER, /* digits only */
@@ -178,16 +179,16 @@ enum patterns_number_kind {
 /* Unsigned; a sign is a NEG around it. */
 struct patterns_number {
     enum patterns_number_kind kind;
-    struct base_str text;     /* as written: "12.30", ".5", "1e3" */
+    struct base_str text; /* as written: "12.30", ".5", "1e3" */
 };
 /* INTERVAL [-] 'text' FROM[(precision)] [TO to[(fraction)]] */
 struct patterns_interval {
-    struct base_str text;     /* between the quotes, unparsed: "1", "1-2", "10 00:00:00", "-5" */
-    bool negative;            /* a minus stands before the quote */
-    enum patterns_unit from;  /* YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND */
-    enum patterns_unit to;    /* NONE: single unit */
-    int32_t precision;        /* of `from`; -1: not written */
-    int32_t fraction;         /* of SECOND; -1: not written */
+    struct base_str text;    /* between the quotes, unparsed: "1", "1-2", "10 00:00:00", "-5" */
+    bool negative;           /* a minus stands before the quote */
+    enum patterns_unit from; /* YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND */
+    enum patterns_unit to;   /* NONE: single unit */
+    int32_t precision;       /* of `from`; -1: not written */
+    int32_t fraction;        /* of SECOND; -1: not written */
 };
 struct patterns_expr;
 struct patterns_query;
@@ -219,9 +220,9 @@ struct patterns_window {
     uint32_t partition_count;
     const struct patterns_order_item *order_by;
     uint32_t order_count;
-    enum patterns_frame_unit unit;     /* NONE: no frame written */
+    enum patterns_frame_unit unit; /* NONE: no frame written */
     struct patterns_frame_bound from;
-    struct patterns_frame_bound to;    /* CURRENT_ROW if BETWEEN was not written */
+    struct patterns_frame_bound to; /* CURRENT_ROW if BETWEEN was not written */
 };
 
 enum patterns_call_syntax {
@@ -246,24 +247,24 @@ struct patterns_call {
     struct patterns_ident name;
     const struct patterns_expr *const *args;
     uint32_t arg_count;
-    const struct patterns_ident *const *arg_names; /* parallel to args, entries NULL if unnamed; NULL: none named */
-    enum patterns_unit unit;                       /* EXTRACT, TO_UNIT, UNIT_ARG */
-    enum patterns_trim trim;                       /* TRIM */
-    enum patterns_mode mode;                       /* RUNNING f(x), FINAL f(x) */
-    bool distinct;                                 /* f(DISTINCT x) */
-    enum patterns_call_nulls nulls;                /* f(x) IGNORE NULLS */
+    const struct patterns_ident *const *arg_names;  /* parallel to args, entries NULL if unnamed; NULL: none named */
+    enum patterns_unit unit;                        /* EXTRACT, TO_UNIT, UNIT_ARG */
+    enum patterns_trim trim;                        /* TRIM */
+    enum patterns_mode mode;                        /* RUNNING f(x), FINAL f(x) */
+    bool distinct;                                  /* f(DISTINCT x) */
+    enum patterns_call_nulls nulls;                 /* f(x) IGNORE NULLS */
     const struct patterns_order_item *within_group; /* f(x) WITHIN GROUP (ORDER BY ...) */
     uint32_t within_count;
-    const struct patterns_expr *filter;            /* FILTER (WHERE ...); NULL: none */
-    const struct patterns_window *over;            /* NULL: none */
+    const struct patterns_expr *filter; /* FILTER (WHERE ...); NULL: none */
+    const struct patterns_window *over; /* NULL: none */
 };
 struct patterns_when {
     const struct patterns_expr *condition; /* value to compare with, if the CASE has an operand */
     const struct patterns_expr *result;
 };
 struct patterns_case {
-    const struct patterns_expr *operand;   /* CASE x WHEN ...; NULL: CASE WHEN ... */
-    const struct patterns_when *whens;     /* one or more */
+    const struct patterns_expr *operand; /* CASE x WHEN ...; NULL: CASE WHEN ... */
+    const struct patterns_when *whens;   /* one or more */
     uint32_t when_count;
     const struct patterns_expr *otherwise; /* ELSE; NULL: none */
 };
@@ -271,22 +272,22 @@ struct patterns_expr {
     enum patterns_expr_kind kind;
     const struct base_source *source;
     uint32_t begin, end;
-    uint32_t depth;                   /* height of the subtree, 1 for a leaf */
-    enum patterns_op op;              /* UNARY, BINARY */
-    bool negated;                     /* BETWEEN, IN, IN_QUERY, LIKE, SIMILAR */
-    bool symmetric;                   /* BETWEEN */
-    bool try_cast;                    /* CAST: TRY_CAST */
+    uint32_t depth;                          /* height of the subtree, 1 for a leaf */
+    enum patterns_op op;                     /* UNARY, BINARY */
+    bool negated;                            /* BETWEEN, IN, IN_QUERY, LIKE, SIMILAR */
+    bool symmetric;                          /* BETWEEN */
+    bool try_cast;                           /* CAST: TRY_CAST */
     const struct patterns_expr *const *args; /* operands, see the kind; CALL has its own */
     uint32_t arg_count;
     union {
-        bool boolean;                      /* BOOLEAN */
-        struct patterns_number number;     /* NUMBER */
-        struct base_str text;              /* STRING, DATE, TIME, TIMESTAMP, TIMESTAMP_LTZ */
-        struct patterns_interval interval; /* INTERVAL */
-        struct patterns_name name;         /* NAME; STAR: the qualifier, count 0: bare `*` */
-        struct patterns_ident field;       /* FIELD: of args[0] */
-        const struct patterns_call *call;  /* CALL */
-        const struct patterns_type *type;  /* CAST */
+        bool boolean;                          /* BOOLEAN */
+        struct patterns_number number;         /* NUMBER */
+        struct base_str text;                  /* STRING, DATE, TIME, TIMESTAMP, TIMESTAMP_LTZ */
+        struct patterns_interval interval;     /* INTERVAL */
+        struct patterns_name name;             /* NAME; STAR: the qualifier, count 0: bare `*` */
+        struct patterns_ident field;           /* FIELD: of args[0] */
+        const struct patterns_call *call;      /* CALL */
+        const struct patterns_type *type;      /* CAST */
         const struct patterns_case *case_when; /* CASE */
         const struct patterns_query *query;    /* IN_QUERY, EXISTS, SUBQUERY */
     };
@@ -311,13 +312,14 @@ enum patterns_greed { PATTERNS_GREEDY, PATTERNS_RELUCTANT, PATTERNS_POSSESSIVE }
 enum patterns_arrow { PATTERNS_ARROW_NONE, PATTERNS_ARROW_NEXT /* -> */, PATTERNS_ARROW_ANY /* ->> */ };
 #define PATTERNS_UNBOUNDED UINT32_MAX
 /* Parentheses leave no node: (A B) C is SEQUENCE(SEQUENCE(A, B), C). A NOT stands in a SEQUENCE (or alone, or inside a
- * loop); it speaks of the rows up to the next taken one. Whether it may stand where it stands is the binder's affair. */
+ * loop); it speaks of the rows up to the next taken one. Whether it may stand where it stands is the binder's affair.
+ */
 struct patterns_pattern {
     enum patterns_pattern_kind kind;
     const struct base_source *source;
     uint32_t begin, end;
-    uint32_t depth;                   /* height of the subtree, 1 for a leaf */
-    struct patterns_ident name;       /* VARIABLE */
+    uint32_t depth;             /* height of the subtree, 1 for a leaf */
+    struct patterns_ident name; /* VARIABLE */
     const struct patterns_pattern *const *items;
     uint32_t item_count;
     uint32_t min, max;                /* REPEAT: min <= max, max >= 1, max may be PATTERNS_UNBOUNDED */
@@ -327,17 +329,17 @@ struct patterns_pattern {
 };
 
 enum patterns_rows {
-    PATTERNS_ROWS_ONE,           /* ONE ROW PER MATCH (also when nothing is written) */
-    PATTERNS_ROWS_ALL_SHOW,      /* ALL ROWS PER MATCH [SHOW EMPTY MATCHES] */
-    PATTERNS_ROWS_ALL_OMIT,      /* ... OMIT EMPTY MATCHES */
-    PATTERNS_ROWS_ALL_UNMATCHED  /* ... WITH UNMATCHED ROWS */
+    PATTERNS_ROWS_ONE,          /* ONE ROW PER MATCH (also when nothing is written) */
+    PATTERNS_ROWS_ALL_SHOW,     /* ALL ROWS PER MATCH [SHOW EMPTY MATCHES] */
+    PATTERNS_ROWS_ALL_OMIT,     /* ... OMIT EMPTY MATCHES */
+    PATTERNS_ROWS_ALL_UNMATCHED /* ... WITH UNMATCHED ROWS */
 };
 enum patterns_skip {
     PATTERNS_SKIP_PAST_LAST_ROW, /* also when nothing is written */
     PATTERNS_SKIP_TO_NEXT_ROW,
     PATTERNS_SKIP_TO_CURRENT_ROW,
-    PATTERNS_SKIP_TO_FIRST,      /* skip_target */
-    PATTERNS_SKIP_TO_LAST        /* skip_target; also SKIP TO v */
+    PATTERNS_SKIP_TO_FIRST, /* skip_target */
+    PATTERNS_SKIP_TO_LAST   /* skip_target; also SKIP TO v */
 };
 struct patterns_measure {
     const struct patterns_expr *expr;
@@ -367,8 +369,8 @@ struct patterns_match {
     uint32_t measure_count;
     enum patterns_rows rows;
     bool rows_written;
-    bool timeout_rows;                 /* WITH TIMEOUT ROWS */
-    bool all_matches;                  /* ALL MATCHES */
+    bool timeout_rows; /* WITH TIMEOUT ROWS */
+    bool all_matches;  /* ALL MATCHES */
     enum patterns_skip skip;
     bool skip_written;                 /* an AFTER MATCH clause stands there */
     struct patterns_ident skip_target; /* SKIP_TO_FIRST, SKIP_TO_LAST */
@@ -386,18 +388,18 @@ struct patterns_match {
 /* ---- queries ---- */
 
 enum patterns_table_kind {
-    PATTERNS_TABLE_NAME,     /* name, as_of */
-    PATTERNS_TABLE_QUERY,    /* query: (SELECT ...), (VALUES ...) */
-    PATTERNS_TABLE_JOIN,     /* join */
-    PATTERNS_TABLE_MATCH,    /* match: input MATCH_RECOGNIZE (...) */
-    PATTERNS_TABLE_WINDOW    /* window_tvf: TABLE(TUMBLE(...)) */
+    PATTERNS_TABLE_NAME,  /* name, as_of */
+    PATTERNS_TABLE_QUERY, /* query: (SELECT ...), (VALUES ...) */
+    PATTERNS_TABLE_JOIN,  /* join */
+    PATTERNS_TABLE_MATCH, /* match: input MATCH_RECOGNIZE (...) */
+    PATTERNS_TABLE_WINDOW /* window_tvf: TABLE(TUMBLE(...)) */
 };
 enum patterns_join_kind {
     PATTERNS_JOIN_INNER,
     PATTERNS_JOIN_LEFT,
     PATTERNS_JOIN_RIGHT,
     PATTERNS_JOIN_FULL,
-    PATTERNS_JOIN_CROSS      /* CROSS JOIN and the comma */
+    PATTERNS_JOIN_CROSS /* CROSS JOIN and the comma */
 };
 enum patterns_window_kind {
     PATTERNS_WINDOW_TUMBLE,   /* size [, offset] */
@@ -409,7 +411,7 @@ struct patterns_table;
 struct patterns_join {
     enum patterns_join_kind kind;
     const struct patterns_table *left, *right;
-    const struct patterns_expr *on;        /* NULL: none (CROSS, USING) */
+    const struct patterns_expr *on;             /* NULL: none (CROSS, USING) */
     const struct patterns_ident *using_columns; /* USING (a, b) */
     uint32_t using_count;
 };
@@ -420,11 +422,11 @@ struct patterns_table_match {
 /* Missing arguments are refused by the parser: table, time, size (and slide for HOP, CUMULATE) are never NULL. */
 struct patterns_window_tvf {
     enum patterns_window_kind kind;
-    const struct patterns_table *table;                  /* TABLE t or (query): a NAME or QUERY */
-    const struct patterns_expr *const *partition_by;     /* SESSION(TABLE t PARTITION BY k, ...) */
+    const struct patterns_table *table;              /* TABLE t or (query): a NAME or QUERY */
+    const struct patterns_expr *const *partition_by; /* SESSION(TABLE t PARTITION BY k, ...) */
     uint32_t partition_count;
-    struct patterns_name time;                           /* DESCRIPTOR(time) */
-    const struct patterns_expr *size, *slide, *offset;   /* slide, offset: may be NULL */
+    struct patterns_name time;                         /* DESCRIPTOR(time) */
+    const struct patterns_expr *size, *slide, *offset; /* slide, offset: may be NULL */
 };
 struct patterns_table {
     enum patterns_table_kind kind;
@@ -433,7 +435,7 @@ struct patterns_table {
     const struct patterns_ident *alias;         /* NULL: none */
     const struct patterns_ident *alias_columns; /* AS t (a, b) */
     uint32_t alias_column_count;
-    const struct patterns_expr *as_of;          /* NAME: FOR SYSTEM_TIME AS OF e; NULL: none */
+    const struct patterns_expr *as_of; /* NAME: FOR SYSTEM_TIME AS OF e; NULL: none */
     union {
         struct patterns_name name;                    /* NAME */
         const struct patterns_query *query;           /* QUERY */
@@ -455,11 +457,11 @@ struct patterns_select {
     bool distinct;
     const struct patterns_select_item *items; /* one or more */
     uint32_t item_count;
-    const struct patterns_table *from;        /* NULL: SELECT without FROM; a comma list is a chain of CROSS joins */
-    const struct patterns_expr *where;        /* NULL: none */
+    const struct patterns_table *from; /* NULL: SELECT without FROM; a comma list is a chain of CROSS joins */
+    const struct patterns_expr *where; /* NULL: none */
     const struct patterns_expr *const *group_by;
     uint32_t group_count;
-    const struct patterns_expr *having;       /* NULL: none */
+    const struct patterns_expr *having; /* NULL: none */
     const struct patterns_named_window *windows;
     uint32_t window_count;
 };
@@ -486,19 +488,19 @@ struct patterns_query {
     enum patterns_query_kind kind;
     const struct base_source *source;
     uint32_t begin, end;
-    const struct patterns_cte *ctes;            /* WITH ... */
+    const struct patterns_cte *ctes; /* WITH ... */
     uint32_t cte_count;
     const struct patterns_order_item *order_by; /* of the whole query */
     uint32_t order_count;
-    const struct patterns_expr *limit;          /* LIMIT n, FETCH FIRST n ROWS ONLY; NULL: none */
-    const struct patterns_expr *offset;         /* OFFSET n; NULL: none */
+    const struct patterns_expr *limit;  /* LIMIT n, FETCH FIRST n ROWS ONLY; NULL: none */
+    const struct patterns_expr *offset; /* OFFSET n; NULL: none */
     union {
-        const struct patterns_select *select;   /* SELECT */
-        struct patterns_set set;                /* SET */
+        const struct patterns_select *select; /* SELECT */
+        struct patterns_set set;              /* SET */
         struct {
             const struct patterns_expr *const *rows;
             uint32_t row_count;
-        } values;                               /* VALUES */
+        } values; /* VALUES */
     };
 };
 
@@ -507,7 +509,7 @@ struct patterns_query {
 /* 'key' = 'value'; texts with '' undone. ${NAME} is left as it stands. */
 struct patterns_option {
     struct base_str key, value;
-    uint32_t begin, end;             /* the whole */
+    uint32_t begin, end; /* the whole */
     uint32_t key_begin, key_end;
     uint32_t value_begin, value_end; /* with quotes */
 };
@@ -524,8 +526,8 @@ struct patterns_column_def {
     const struct patterns_expr *expr; /* COMPUTED */
     struct base_str metadata_key;     /* METADATA FROM 'key'; empty: the column's name */
     bool is_virtual;
-    bool primary_key;                 /* PRIMARY KEY NOT ENFORCED stands at the column */
-    struct base_str comment;          /* empty: none */
+    bool primary_key;        /* PRIMARY KEY NOT ENFORCED stands at the column */
+    struct base_str comment; /* empty: none */
 };
 struct patterns_watermark {
     struct patterns_name column;
@@ -549,10 +551,10 @@ struct patterns_create_table {
 struct patterns_create_view {
     struct patterns_name name;
     bool temporary, if_not_exists, materialized;
-    const struct patterns_ident *columns;       /* v (a, b) AS */
+    const struct patterns_ident *columns; /* v (a, b) AS */
     uint32_t column_count;
     struct base_str comment;
-    const struct patterns_option *options;      /* WITH (...) of a materialized view */
+    const struct patterns_option *options; /* WITH (...) of a materialized view */
     uint32_t option_count;
     const struct patterns_query *query;
 };
@@ -565,7 +567,7 @@ struct patterns_create_rule {
 };
 struct patterns_insert {
     struct patterns_name name;
-    const struct patterns_ident *columns;       /* INSERT INTO t (a, b) */
+    const struct patterns_ident *columns; /* INSERT INTO t (a, b) */
     uint32_t column_count;
     const struct patterns_query *query;
 };
@@ -614,6 +616,6 @@ enum patterns_unit patterns_unit_of(struct base_str text);         /* any case, 
 const char *patterns_op_text(enum patterns_op op);                 /* "<>", "AND", "IS NOT NULL" */
 const char *patterns_expr_kind_name(enum patterns_expr_kind kind); /* "between" */
 const char *patterns_statement_kind_name(enum patterns_statement_kind kind); /* "CREATE TABLE" */
-const char *patterns_type_kind_name(enum patterns_type_kind kind); /* "BIGINT" */
+const char *patterns_type_kind_name(enum patterns_type_kind kind);           /* "BIGINT" */
 
 #endif
