@@ -19,8 +19,8 @@ static const struct clients_option defaults[] = {
     { "isolation.level", "read_committed" },
     { "auto.offset.reset", "error" }, /* a gap in the log is told, not jumped over */
     /* Beyond these fetching pauses for a whole second: room for what the decoder takes in one. */
-    { "queued.min.messages", "1000000" },
-    { "queued.max.messages.kbytes", "262144" },
+    { "queued.min.messages", "500000" },
+    { "queued.max.messages.kbytes", "131072" },
     { "fetch.error.backoff.ms", "100" },
     { "reconnect.backoff.ms", "100" },
     { "reconnect.backoff.max.ms", "2000" },
