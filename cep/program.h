@@ -105,7 +105,7 @@ struct cep_node {
     struct cep_list inputs; /* u32s: node indexes */
     struct cep_list outputs;/* u32s: node indexes that read this one (filled by finish) */
     uint32_t schema;        /* schemas: of the rows it gives */
-    struct cep_list keys;   /* u32s: codes over the input row (EXCHANGE, keyed operators, ALERT) */
+    struct cep_list keys;   /* u32s: codes over the input row (EXCHANGE, keyed operators); an ALERT has none: it bears the key its row came with */
     struct cep_list key_columns; /* columns: names and types of the key (for alerts) */
     uint32_t detail;        /* index into tables (SOURCE), calcs, lookups, matches, rules (ALERT), sinks, sorts by kind; CEP_NONE */
     uint32_t stage;         /* number of exchanges before it on its longest path (filled by finish) */

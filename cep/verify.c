@@ -396,7 +396,10 @@ static bool keys_good(struct checker *c, const struct cep_node *n, uint32_t inpu
 {
     const struct cep_program *p = c->program;
     if (!u32s_good(p, n->keys, cep_program_code_count(p), false) || n->keys.count > CEP_COLUMNS_MAX ||
-        !list_in(n->key_columns, cep_program_column_count(p)) || n->key_columns.count != n->keys.count)
+        !list_in(n->key_columns, cep_program_column_count(p)))
+        return false;
+    /* An ALERT without codes bears the key that its row came with; key_columns still name it. */
+    if (n->key_columns.count != n->keys.count && !(n->kind == CEP_NODE_ALERT && n->keys.count == 0))
         return false;
     struct cep_code_context context = context_of(c, input);
     for (uint32_t i = 0; i < n->keys.count; i++)
