@@ -124,18 +124,22 @@ static void describe(const struct patterns_cursor *c, char *ret, size_t bytes)
 static const char *found_hint(const struct patterns_cursor *c)
 {
     const struct patterns_token *token = patterns_cursor_peek(c, 0);
+    enum patterns_token_kind last =
+        c->at > 0 ? (enum patterns_token_kind)c->tokens[c->at - 1].kind : PATTERNS_TOKEN_EOF;
     const char *foreign = patterns_token_hint((enum patterns_token_kind)token->kind);
-    if (foreign)
+    bool logic = token->kind == PATTERNS_TOKEN_AND_AND || token->kind == PATTERNS_TOKEN_AMPERSAND;
+    if (foreign && !(c->in_pattern && logic))
         return foreign;
+    if (token->kind == PATTERNS_TOKEN_EQ && (last == PATTERNS_TOKEN_LT || last == PATTERNS_TOKEN_GT))
+        return "<= and >= are written without a blank";
     if (!c->in_pattern && (token->kind == PATTERNS_TOKEN_ARROW || token->kind == PATTERNS_TOKEN_ARROW_ANY))
         return "-> and ->> order the steps inside PATTERN (...)";
     if (token->kind == PATTERNS_TOKEN_NAMED)
         return "greater or equal is written >=";
-    bool after_comma = c->at > 0 && c->tokens[c->at - 1].kind == PATTERNS_TOKEN_COMMA;
     bool ends = c->at >= c->end || token->kind == PATTERNS_TOKEN_CLOSE || token->kind == PATTERNS_TOKEN_COMMA ||
                 (token->kind == PATTERNS_TOKEN_WORD &&
                  patterns_word_class((enum patterns_word)token->word) != PATTERNS_WORD_FREE);
-    if (after_comma && ends)
+    if (last == PATTERNS_TOKEN_COMMA && ends)
         return "remove the comma before it";
     return NULL;
 }
@@ -194,6 +198,22 @@ static bool unquote(struct patterns_cursor *c, const struct patterns_token *toke
     return true;
 }
 
+/* Words that stand inside a clause: where a name was expected, the name is missing rather than badly chosen. */
+static bool is_inner_word(enum patterns_word word)
+{
+    static const enum patterns_word words[] = {
+        PATTERNS_WORD_FROM, PATTERNS_WORD_WHERE, PATTERNS_WORD_AND,  PATTERNS_WORD_OR,     PATTERNS_WORD_THEN,
+        PATTERNS_WORD_ELSE, PATTERNS_WORD_WHEN,  PATTERNS_WORD_AS,   PATTERNS_WORD_BY,     PATTERNS_WORD_IN,
+        PATTERNS_WORD_IS,   PATTERNS_WORD_LIKE,  PATTERNS_WORD_ON,   PATTERNS_WORD_JOIN,   PATTERNS_WORD_BETWEEN,
+        PATTERNS_WORD_NOT,  PATTERNS_WORD_UNION, PATTERNS_WORD_WITH, PATTERNS_WORD_HAVING,
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i] == word)
+            return true;
+    }
+    return false;
+}
+
 bool patterns_cursor_ident(struct patterns_cursor *c, const char *what, struct patterns_ident *ret)
 {
     const struct patterns_token *token = patterns_cursor_peek(c, 0);
@@ -203,7 +223,7 @@ bool patterns_cursor_ident(struct patterns_cursor *c, const char *what, struct p
                                             token->kind == PATTERNS_TOKEN_STRING
                                                 ? "names are quoted by \"...\" or `...`, strings by '...'"
                                                 : NULL);
-        if (found_hint(c))
+        if (found_hint(c) || is_inner_word((enum patterns_word)token->word))
             return patterns_cursor_expected(c, what, NULL);
         const char *word = patterns_word_text((enum patterns_word)token->word);
         char hint[FOUND_BYTES * 2];

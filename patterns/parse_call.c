@@ -256,7 +256,8 @@ static bool parse_plain_args(struct patterns_cursor *c, struct building *b, cons
         b->call->arg_names = names.at;
     if (patterns_cursor_accept(c, PATTERNS_TOKEN_CLOSE))
         return true;
-    return patterns_cursor_expected(c, "\",\" or \")\" after the argument", NULL);
+    return patterns_cursor_expected(c, "\",\" or \")\" after the argument",
+                                    patterns_cursor_ahead_ident(c, 0) ? "is a comma missing before it?" : NULL);
 }
 
 static bool parse_extract(struct patterns_cursor *c, struct building *b)

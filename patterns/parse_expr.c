@@ -618,7 +618,7 @@ static const struct patterns_expr *parse_in(struct patterns_cursor *c, const str
             return NULL;
     } while (patterns_cursor_accept(c, PATTERNS_TOKEN_COMMA));
     if (!patterns_cursor_is(c, PATTERNS_TOKEN_CLOSE)) {
-        patterns_cursor_expected(c, "\",\" or \")\" in the list of IN", NULL);
+        patterns_cursor_expected(c, "\",\" or \")\" in the list of IN", "is a comma missing before it?");
         return NULL;
     }
     patterns_cursor_skip(c, 1);

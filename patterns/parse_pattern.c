@@ -133,6 +133,12 @@ static const struct patterns_pattern *parse_permute(struct patterns_cursor *c)
     return close_pattern(c, pattern, &items);
 }
 
+static const char *comma_hint(const struct patterns_cursor *c)
+{
+    return patterns_cursor_is(c, PATTERNS_TOKEN_COMMA) ? "the elements of a pattern follow each other without commas"
+                                                       : NULL;
+}
+
 /* The parenthesis or {- is the next token. */
 static const struct patterns_pattern *parse_group(struct patterns_cursor *c)
 {
@@ -148,7 +154,7 @@ static const struct patterns_pattern *parse_group(struct patterns_cursor *c)
     if (!inner)
         return NULL;
     if (!exclude)
-        return patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "in the pattern", NULL) ? inner : NULL;
+        return patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "in the pattern", comma_hint(c)) ? inner : NULL;
     if (!patterns_cursor_expect(c, PATTERNS_TOKEN_EXCLUDE_CLOSE, "at the end of the exclusion {- ... -}", NULL))
         return NULL;
     return close_one(c, new_pattern(c, PATTERNS_PATTERN_EXCLUDE, begin), inner);
@@ -172,8 +178,8 @@ static const struct patterns_pattern *parse_primary(struct patterns_cursor *c)
         hint = "alternatives are separated by a single |";
     else if (patterns_cursor_is(c, PATTERNS_TOKEN_CLOSE) || patterns_cursor_is(c, PATTERNS_TOKEN_PIPE))
         hint = "nothing is written ()";
-    else if (patterns_cursor_is(c, PATTERNS_TOKEN_COMMA))
-        hint = "the elements of a pattern follow each other without commas";
+    else
+        hint = comma_hint(c);
     if (hint) {
         patterns_cursor_expected(c, "a pattern variable", hint);
         return NULL;
@@ -235,11 +241,31 @@ static const struct patterns_pattern *parse_not(struct patterns_cursor *c, enum 
     }
     pattern->arrow = arrow;
     if (patterns_cursor_accept_word(c, PATTERNS_WORD_FOR)) {
+        if (!patterns_cursor_is_word(c, PATTERNS_WORD_INTERVAL)) {
+            patterns_cursor_expected(c, "\"INTERVAL\" after FOR", "write FOR INTERVAL '5' MINUTE");
+            return NULL;
+        }
         pattern->hold = patterns_parse_interval(c);
         if (!pattern->hold)
             return NULL;
     }
     return close_one(c, pattern, item);
+}
+
+/* The clause behind the pattern: a parenthesis is missing before it. */
+static bool is_next_clause(const struct patterns_cursor *c)
+{
+    return (patterns_cursor_is_word(c, PATTERNS_WORD_DEFINE) && patterns_cursor_ahead_word(c, 2, PATTERNS_WORD_AS)) ||
+           (patterns_cursor_is_word(c, PATTERNS_WORD_SUBSET) && patterns_cursor_ahead(c, 2, PATTERNS_TOKEN_EQ)) ||
+           (patterns_cursor_is_word(c, PATTERNS_WORD_WITHIN) &&
+            patterns_cursor_ahead_word(c, 1, PATTERNS_WORD_INTERVAL));
+}
+
+static bool ends_sequence(const struct patterns_cursor *c)
+{
+    return is_next_clause(c) || patterns_cursor_is(c, PATTERNS_TOKEN_CLOSE) ||
+           patterns_cursor_is(c, PATTERNS_TOKEN_PIPE) || patterns_cursor_is(c, PATTERNS_TOKEN_EXCLUDE_CLOSE) ||
+           patterns_cursor_is(c, PATTERNS_TOKEN_COMMA) || patterns_cursor_is(c, PATTERNS_TOKEN_EOF);
 }
 
 /* [-> | ->>] (element with quantifiers | NOT N) */
@@ -259,27 +285,15 @@ static const struct patterns_pattern *parse_element(struct patterns_cursor *c)
         patterns_cursor_expected(c, "a pattern variable after the arrow", "one arrow stands before an element");
         return NULL;
     }
+    if (ends_sequence(c)) {
+        patterns_cursor_expected(c, "a pattern variable after the arrow", NULL);
+        return NULL;
+    }
     struct patterns_pattern *follow = new_pattern(c, PATTERNS_PATTERN_FOLLOW, begin);
     if (!follow)
         return NULL;
     follow->arrow = arrow;
     return close_one(c, follow, parse_repeat(c));
-}
-
-/* The clause behind the pattern: a parenthesis is missing before it. */
-static bool is_next_clause(const struct patterns_cursor *c)
-{
-    return (patterns_cursor_is_word(c, PATTERNS_WORD_DEFINE) && patterns_cursor_ahead_word(c, 2, PATTERNS_WORD_AS)) ||
-           (patterns_cursor_is_word(c, PATTERNS_WORD_SUBSET) && patterns_cursor_ahead(c, 2, PATTERNS_TOKEN_EQ)) ||
-           (patterns_cursor_is_word(c, PATTERNS_WORD_WITHIN) &&
-            patterns_cursor_ahead_word(c, 1, PATTERNS_WORD_INTERVAL));
-}
-
-static bool ends_sequence(const struct patterns_cursor *c)
-{
-    return is_next_clause(c) || patterns_cursor_is(c, PATTERNS_TOKEN_CLOSE) ||
-           patterns_cursor_is(c, PATTERNS_TOKEN_PIPE) || patterns_cursor_is(c, PATTERNS_TOKEN_EXCLUDE_CLOSE) ||
-           patterns_cursor_is(c, PATTERNS_TOKEN_COMMA) || patterns_cursor_is(c, PATTERNS_TOKEN_EOF);
 }
 
 static const struct patterns_pattern *parse_sequence(struct patterns_cursor *c)
@@ -485,10 +499,15 @@ static bool parse_pattern_clause(struct patterns_cursor *c, struct patterns_matc
     patterns_cursor_skip(c, 1);
     if (!patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after PATTERN", NULL) ||
         !(match->pattern = patterns_parse_row_pattern(c)) ||
-        !patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "after the pattern", NULL))
+        !patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "after the pattern", comma_hint(c)))
         return false;
-    if (patterns_cursor_accept_word(c, PATTERNS_WORD_WITHIN) && !(match->within = patterns_parse_value(c)))
-        return false;
+    if (patterns_cursor_accept_word(c, PATTERNS_WORD_WITHIN)) {
+        if (patterns_cursor_is(c, PATTERNS_TOKEN_NUMBER) && patterns_cursor_ahead(c, 1, PATTERNS_TOKEN_WORD))
+            return patterns_cursor_expected(c, "\"INTERVAL\" after WITHIN", "write WITHIN INTERVAL '5' MINUTE");
+        match->within = patterns_parse_value(c);
+        if (!match->within)
+            return false;
+    }
     if (!patterns_cursor_is_word(c, PATTERNS_WORD_INTERVAL))
         return true;
     match->delay = patterns_parse_interval(c);
@@ -530,6 +549,11 @@ const struct patterns_match *patterns_parse_match(struct patterns_cursor *c, uin
     match->begin = begin;
     if (!patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after MATCH_RECOGNIZE", NULL) || !parse_clauses(c, match))
         return NULL;
+    bool comma = patterns_cursor_ahead_ident(c, 0) && patterns_cursor_ahead_word(c, 1, PATTERNS_WORD_AS);
+    if (comma) {
+        patterns_cursor_expected(c, "\",\" or \")\" in DEFINE", "is a comma missing before it?");
+        return NULL;
+    }
     if (!patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "at the end of MATCH_RECOGNIZE",
                                 "the clauses stand in this order: PARTITION BY, ORDER BY, MEASURES, ONE ROW PER MATCH, "
                                 "ALL MATCHES, AFTER MATCH, PATTERN, WITHIN, SUBSET, DEFINE"))

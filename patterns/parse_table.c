@@ -115,8 +115,9 @@ static bool parse_data(struct patterns_cursor *c, struct patterns_window_tvf *wi
 
 static bool parse_time(struct patterns_cursor *c, struct patterns_window_tvf *window)
 {
-    return patterns_cursor_expect_word(c, PATTERNS_WORD_DESCRIPTOR, "around the time column") &&
-           patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after DESCRIPTOR", "write DESCRIPTOR(ts)") &&
+    if (!patterns_cursor_accept_word(c, PATTERNS_WORD_DESCRIPTOR))
+        return patterns_cursor_expected(c, "\"DESCRIPTOR\" around the time column", "write DESCRIPTOR(ts)");
+    return patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after DESCRIPTOR", "write DESCRIPTOR(ts)") &&
            patterns_cursor_name(c, "the time column", &window->time) &&
            patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "after the time column", NULL);
 }
