@@ -17,7 +17,7 @@
 
 struct clients_http {
     struct clients_http_options options;
-    char *ca_file;      /* owned */
+    char *ca_file; /* owned */
     CURL *easy;
     atomic_bool interrupted;
 };
@@ -93,10 +93,13 @@ static bool in_net4(uint32_t address, uint32_t net, int bits)
 /* Special-purpose registry of IANA: all that is not globally reachable, and multicast. */
 static bool private4(uint32_t address)
 {
-    static const struct { uint32_t net; int bits; } nets[] = {
-        { 0x00000000, 8 },  { 0x0a000000, 8 },  { 0x64400000, 10 }, { 0x7f000000, 8 },  { 0xa9fe0000, 16 }, { 0xac100000, 12 },
-        { 0xc0000000, 24 }, { 0xc0000200, 24 }, { 0xc0586300, 24 }, { 0xc0a80000, 16 }, { 0xc6120000, 15 }, { 0xc6336400, 24 },
-        { 0xcb007100, 24 }, { 0xe0000000, 4 },  { 0xf0000000, 4 },
+    static const struct {
+        uint32_t net;
+        int bits;
+    } nets[] = {
+        { 0x00000000, 8 },  { 0x0a000000, 8 },  { 0x64400000, 10 }, { 0x7f000000, 8 },  { 0xa9fe0000, 16 },
+        { 0xac100000, 12 }, { 0xc0000000, 24 }, { 0xc0000200, 24 }, { 0xc0586300, 24 }, { 0xc0a80000, 16 },
+        { 0xc6120000, 15 }, { 0xc6336400, 24 }, { 0xcb007100, 24 }, { 0xe0000000, 4 },  { 0xf0000000, 4 },
     };
     for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
         if (in_net4(address, nets[i].net, nets[i].bits))
@@ -116,12 +119,14 @@ static bool private6(const uint8_t a[16])
     static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
     static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
     if (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0 || memcmp(a, zeros, 12) == 0)
-        return memcmp(a, zeros, 12) == 0 || private4(load_be32(a + 12)); /* ::, ::1 and the old compatible form are refused */
+        return memcmp(a, zeros, 12) == 0 ||
+               private4(load_be32(a + 12)); /* ::, ::1 and the old compatible form are refused */
     if (a[0] == 0x20 && a[1] == 0x02)
         return private4(load_be32(a + 2)); /* 6to4 carries an IPv4 address */
     if (a[0] == 0x20 && a[1] == 0x01 && (a[2] < 2 || (a[2] == 0x0d && a[3] == 0xb8)))
-        return true; /* Teredo and other protocol assignments, documentation */
-    return (a[0] & 0xe0) != 0x20; /* only 2000::/3 is global unicast: refuses fc00::/7, fe80::/10, ff00::/8, 64:ff9b:1::/48, 100::/64 … */
+        return true;              /* Teredo and other protocol assignments, documentation */
+    return (a[0] & 0xe0) != 0x20; /* only 2000::/3 is global unicast: refuses fc00::/7, fe80::/10, ff00::/8,
+                                     64:ff9b:1::/48, 100::/64 … */
 }
 
 bool clients_http_is_private(const char *address)
@@ -134,7 +139,7 @@ bool clients_http_is_private(const char *address)
     return true;
 }
 
-struct target { /* of a URL */
+struct target {                 /* of a URL */
     char *host, *port, *scheme; /* libcurl's, curl_free */
 };
 
@@ -169,7 +174,8 @@ static int parse_url(const char *text, struct target *ret, struct base_buf *erro
     return 0;
 }
 
-/* Resolves once, refuses the host if any of its addresses is private, and pins the addresses: what was checked is what is called. */
+/* Resolves once, refuses the host if any of its addresses is private, and pins the addresses: what was checked is what
+ * is called. */
 static int guard(const struct target *target, bool allow_private, struct curl_slist **ret_pins, struct base_buf *error)
 {
     struct addrinfo *list = NULL;
@@ -188,12 +194,16 @@ static int guard(const struct target *target, bool allow_private, struct curl_sl
     base_buf_printf(&pin, "%s:%s:", literal6 ? target->host : name, target->port);
     for (const struct addrinfo *at = list; at && !result && count < ADDRESSES_MAX; at = at->ai_next) {
         char address[INET6_ADDRSTRLEN] = "";
-        const void *bytes = at->ai_family == AF_INET ? (const void *)&((const struct sockaddr_in *)(const void *)at->ai_addr)->sin_addr
-                                                     : (const void *)&((const struct sockaddr_in6 *)(const void *)at->ai_addr)->sin6_addr;
-        if ((at->ai_family != AF_INET && at->ai_family != AF_INET6) || !inet_ntop(at->ai_family, bytes, address, sizeof address))
+        const void *bytes = at->ai_family == AF_INET
+                                ? (const void *)&((const struct sockaddr_in *)(const void *)at->ai_addr)->sin_addr
+                                : (const void *)&((const struct sockaddr_in6 *)(const void *)at->ai_addr)->sin6_addr;
+        if ((at->ai_family != AF_INET && at->ai_family != AF_INET6) ||
+            !inet_ntop(at->ai_family, bytes, address, sizeof address))
             continue;
         if (!allow_private && clients_http_is_private(address)) {
-            base_buf_printf(error, "host %s has the private or special address %s; set webhook.allow-private if it is meant", name, address);
+            base_buf_printf(error,
+                            "host %s has the private or special address %s; set webhook.allow-private if it is meant",
+                            name, address);
             result = BASE_E_AUTH;
         }
         base_buf_printf(&pin, at->ai_family == AF_INET6 ? "%s[%s]" : "%s%s", count ? "," : "", address);
@@ -293,7 +303,8 @@ static void set_options(struct transfer *transfer, struct curl_slist *headers, s
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* a proxy of the environment would resolve the name anew, past the guard */
+    curl_easy_setopt(easy, CURLOPT_PROXY,
+                     ""); /* a proxy of the environment would resolve the name anew, past the guard */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_RESOLVE, pins);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->options.connect_timeout_ms);
@@ -342,7 +353,8 @@ static int result_of(const struct transfer *transfer, CURLcode code, const char 
     return code == CURLE_URL_MALFORMAT ? BASE_E_CONFIG : BASE_E_IO;
 }
 
-int clients_http_send(struct clients_http *http, const struct clients_http_request *request, struct clients_http_response *ret)
+int clients_http_send(struct clients_http *http, const struct clients_http_request *request,
+                      struct clients_http_response *ret)
 {
     struct transfer transfer = { .http = http, .response = ret, .request = request };
     struct target target = { 0 };

@@ -10,12 +10,14 @@
 #include "base/time.h"
 #include "clients/kafka_config.h"
 
-#define LOG_PAUSE_US (60 * 1000000ll) /* errors of one handle reach the log above debug at most this often: service/ tells the rest from health */
+#define LOG_PAUSE_US \
+    (60 * 1000000ll) /* errors of one handle reach the log above debug at most this often: service/ tells the rest \
+                        from health */
 
 struct clients_kafka {
     rd_kafka_t *handle;
-    char *name;     /* owned */
-    char *servers;  /* owned */
+    char *name;    /* owned */
+    char *servers; /* owned */
     void (*delivered)(void *ctx, const rd_kafka_message_t *message);
     void *ctx;
     pthread_mutex_t lock; /* guards what follows: librdkafka calls from its own threads */
@@ -27,24 +29,47 @@ struct clients_kafka {
 
 static bool is_auth(rd_kafka_resp_err_t error)
 {
-    return error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL || error == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+    return error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL ||
+           error == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
            error == RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM || error == RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE ||
-           error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-           error == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED || error == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+           error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+           error == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+           error == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
 static bool is_retriable(rd_kafka_resp_err_t error)
 {
     static const rd_kafka_resp_err_t list[] = {
-        RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, RD_KAFKA_RESP_ERR__RESOLVE,
-        RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, RD_KAFKA_RESP_ERR__WAIT_COORD, RD_KAFKA_RESP_ERR__WAIT_CACHE,
-        RD_KAFKA_RESP_ERR__IN_PROGRESS, RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS, RD_KAFKA_RESP_ERR__RETRY, RD_KAFKA_RESP_ERR__QUEUE_FULL,
-        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-        RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION,
-        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
-        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND, RD_KAFKA_RESP_ERR_NOT_CONTROLLER,
-        RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT,
-        RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,
+        RD_KAFKA_RESP_ERR__TRANSPORT,
+        RD_KAFKA_RESP_ERR__TIMED_OUT,
+        RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+        RD_KAFKA_RESP_ERR__RESOLVE,
+        RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
+        RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE,
+        RD_KAFKA_RESP_ERR__WAIT_COORD,
+        RD_KAFKA_RESP_ERR__WAIT_CACHE,
+        RD_KAFKA_RESP_ERR__IN_PROGRESS,
+        RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR__RETRY,
+        RD_KAFKA_RESP_ERR__QUEUE_FULL,
+        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION,
+        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        RD_KAFKA_RESP_ERR_NOT_CONTROLLER,
+        RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+        RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS,
+        RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT,
+        RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         if (error == list[i])
@@ -57,17 +82,19 @@ enum clients_kafka_class clients_kafka_classify(rd_kafka_resp_err_t error)
 {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
         return CLIENTS_KAFKA_OK;
-    if (error == RD_KAFKA_RESP_ERR__FENCED || error == RD_KAFKA_RESP_ERR_PRODUCER_FENCED || error == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH ||
-        error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+    if (error == RD_KAFKA_RESP_ERR__FENCED || error == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+        error == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH || error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
         return CLIENTS_KAFKA_FENCED;
     if (is_auth(error))
         return CLIENTS_KAFKA_AUTH;
     if (is_retriable(error))
         return CLIENTS_KAFKA_RETRIABLE;
-    if (error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER || error == RD_KAFKA_RESP_ERR__DESTROY)
+    if (error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER ||
+        error == RD_KAFKA_RESP_ERR__DESTROY)
         return CLIENTS_KAFKA_FATAL;
-    if (error == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || error == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || error == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE ||
-        error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+    if (error == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || error == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+        error == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE || error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
         return CLIENTS_KAFKA_ABORTABLE;
     return CLIENTS_KAFKA_BAD;
 }
@@ -91,19 +118,13 @@ enum clients_kafka_class clients_kafka_classify_error(const rd_kafka_error_t *er
 int clients_kafka_code(enum clients_kafka_class class)
 {
     switch (class) {
-    case CLIENTS_KAFKA_OK:
-        return 0;
+    case CLIENTS_KAFKA_OK: return 0;
     case CLIENTS_KAFKA_RETRIABLE:
-    case CLIENTS_KAFKA_FATAL:
-        return BASE_E_BROKER;
-    case CLIENTS_KAFKA_ABORTABLE:
-        return BASE_E_CONFLICT;
-    case CLIENTS_KAFKA_FENCED:
-        return BASE_E_FENCED;
-    case CLIENTS_KAFKA_AUTH:
-        return BASE_E_AUTH;
-    case CLIENTS_KAFKA_BAD:
-        return BASE_E_INVALID;
+    case CLIENTS_KAFKA_FATAL: return BASE_E_BROKER;
+    case CLIENTS_KAFKA_ABORTABLE: return BASE_E_CONFLICT;
+    case CLIENTS_KAFKA_FENCED: return BASE_E_FENCED;
+    case CLIENTS_KAFKA_AUTH: return BASE_E_AUTH;
+    case CLIENTS_KAFKA_BAD: return BASE_E_INVALID;
     }
     return BASE_E_BROKER;
 }
@@ -118,22 +139,18 @@ static const char *remedy_of(rd_kafka_resp_err_t error)
         return "check sasl.mechanism against what the broker's listener offers";
     case RD_KAFKA_RESP_ERR__SSL:
         return "check ssl.ca.location, the names in the broker's certificate and security.protocol";
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return "give this user the right to read or write the topic";
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: return "give this user the right to read or write the topic";
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         return "give this user the right to the consumer group named as the application id";
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
         return "give this user the right to the transactional id, which is the application id";
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-        return "check that the broker runs and can be reached; it is tried again";
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-        return "check the host names of bootstrap.servers";
+    case RD_KAFKA_RESP_ERR__TIMED_OUT: return "check that the broker runs and can be reached; it is tried again";
+    case RD_KAFKA_RESP_ERR__RESOLVE: return "check the host names of bootstrap.servers";
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        return "create the topic or correct its name";
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return "create the topic or correct its name";
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
     case RD_KAFKA_RESP_ERR__FENCED:
     case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
@@ -141,14 +158,13 @@ static const char *remedy_of(rd_kafka_resp_err_t error)
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
         return "wait for the brokers of the other replicas; it is tried again";
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        return "raise message.max.bytes here and max.message.bytes of the topic";
-    default:
-        return NULL;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return "raise message.max.bytes here and max.message.bytes of the topic";
+    default: return NULL;
     }
 }
 
-void clients_kafka_explain(const struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error, const char *detail, struct base_buf *out)
+void clients_kafka_explain(const struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error,
+                           const char *detail, struct base_buf *out)
 {
     if (!out)
         return;
@@ -180,8 +196,10 @@ void clients_kafka_note_error(struct clients_kafka *kafka, rd_kafka_resp_err_t e
         health->auth_errors++;
     if (class == CLIENTS_KAFKA_AUTH || class == CLIENTS_KAFKA_RETRIABLE)
         health->reachable = false;
-    /* "All brokers are down" comes right behind its cause, and a refused password is followed by plain disconnects: keep what tells more. */
-    bool tells_less = class != CLIENTS_KAFKA_AUTH && health->last_error == BASE_E_AUTH && now - health->last_error_us < 10000000;
+    /* "All brokers are down" comes right behind its cause, and a refused password is followed by plain disconnects:
+     * keep what tells more. */
+    bool tells_less =
+        class != CLIENTS_KAFKA_AUTH && health->last_error == BASE_E_AUTH && now - health->last_error_us < 10000000;
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && health->last_error != 0)
         tells_less = true;
     if (!tells_less) {
@@ -193,7 +211,8 @@ void clients_kafka_note_error(struct clients_kafka *kafka, rd_kafka_resp_err_t e
     if (tell)
         kafka->logged_us = now;
     pthread_mutex_unlock(&kafka->lock);
-    base_log(tell ? BASE_LOG_WARN : BASE_LOG_DEBUG, "kafka", "broker error", "client", kafka->name, "detail", text.ptr ? text.ptr : "", NULL);
+    base_log(tell ? BASE_LOG_WARN : BASE_LOG_DEBUG, "kafka", "broker error", "client", kafka->name, "detail",
+             text.ptr ? text.ptr : "", NULL);
     base_buf_finish(&text);
 }
 
@@ -204,7 +223,8 @@ void clients_kafka_health(struct clients_kafka *kafka, struct clients_kafka_heal
     pthread_mutex_unlock(&kafka->lock);
 }
 
-/* Brokers of the cluster stand in the statistics with a node id; UP is connected, INIT not needed so far. Everything else is a broker that we lack. */
+/* Brokers of the cluster stand in the statistics with a node id; UP is connected, INIT not needed so far. Everything
+ * else is a broker that we lack. */
 static bool all_up(const char *json)
 {
     static const char node[] = "\"nodeid\":", state[] = "\"state\":\"";
@@ -298,7 +318,8 @@ int clients_kafka_create(const struct clients_kafka_setup *setup, struct clients
         clients_kafka_destroy(kafka);
         return error;
     }
-    /* A consumer's main queue is not forwarded to its consumer queue: callbacks are served apart from records, in clients_kafka_poll. */
+    /* A consumer's main queue is not forwarded to its consumer queue: callbacks are served apart from records, in
+     * clients_kafka_poll. */
     *ret = kafka;
     return 0;
 }

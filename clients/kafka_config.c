@@ -11,16 +11,21 @@
 #define PREFIX "properties."
 
 /* Names of Kafka's Java client that librdkafka has not, or has with another meaning. */
-static const struct { const char *java, *remedy; } java_names[] = {
+static const struct {
+    const char *java, *remedy;
+} java_names[] = {
     { "sasl.jaas.config", "set 'properties.sasl.username' and 'properties.sasl.password' instead" },
     { "sasl.client.callback.handler.class", "set 'properties.sasl.username' and 'properties.sasl.password' instead" },
-    { "sasl.login.callback.handler.class", "set 'properties.sasl.oauthbearer.method' = 'oidc' and the other 'sasl.oauthbearer.*' properties instead" },
-    { "ssl.truststore.location", "set 'properties.ssl.ca.location' to a PEM file of the CA instead (keytool -exportcert -rfc writes one)" },
+    { "sasl.login.callback.handler.class",
+      "set 'properties.sasl.oauthbearer.method' = 'oidc' and the other 'sasl.oauthbearer.*' properties instead" },
+    { "ssl.truststore.location",
+      "set 'properties.ssl.ca.location' to a PEM file of the CA instead (keytool -exportcert -rfc writes one)" },
     { "ssl.truststore.password", "a PEM file of 'properties.ssl.ca.location' needs no password: leave it out" },
     { "ssl.truststore.type", "set 'properties.ssl.ca.location' to a PEM file of the CA instead" },
     { "ssl.truststore.certificates", "set 'properties.ssl.ca.pem' instead" },
-    { "ssl.keystore.type", "'properties.ssl.keystore.location' is read as PKCS#12; for PEM set 'properties.ssl.certificate.location' and "
-                           "'properties.ssl.key.location': leave it out" },
+    { "ssl.keystore.type",
+      "'properties.ssl.keystore.location' is read as PKCS#12; for PEM set 'properties.ssl.certificate.location' and "
+      "'properties.ssl.key.location': leave it out" },
     { "ssl.keystore.certificate.chain", "set 'properties.ssl.certificate.pem' instead" },
     { "ssl.keystore.key", "set 'properties.ssl.key.pem' instead" },
     { "ssl.enabled.protocols", "OpenSSL chooses the protocol: leave it out" },
@@ -56,14 +61,17 @@ static bool is_secret(const char *name)
     return strstr(name, "password") || strstr(name, "secret") || strstr(name, "key.pem") || strstr(name, "jaas");
 }
 
-static int complain(const struct clients_kafka_setup *setup, struct base_buf *reterr, const char *name, const char *what, const char *remedy)
+static int complain(const struct clients_kafka_setup *setup, struct base_buf *reterr, const char *name,
+                    const char *what, const char *remedy)
 {
     if (reterr)
-        base_buf_printf(reterr, "%s: property '%s': %s%s%s", setup->name, name, what, remedy ? "; " : "", remedy ? remedy : "");
+        base_buf_printf(reterr, "%s: property '%s': %s%s%s", setup->name, name, what, remedy ? "; " : "",
+                        remedy ? remedy : "");
     return BASE_E_CONFIG;
 }
 
-static int set_one(const struct clients_kafka_setup *setup, rd_kafka_conf_t *conf, const char *name, const char *value, struct base_buf *reterr)
+static int set_one(const struct clients_kafka_setup *setup, rd_kafka_conf_t *conf, const char *name, const char *value,
+                   struct base_buf *reterr)
 {
     char text[512] = "";
     rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, text, sizeof text);
@@ -74,12 +82,13 @@ static int set_one(const struct clients_kafka_setup *setup, rd_kafka_conf_t *con
             return complain(setup, reterr, name, "only Kafka's Java client has it", java_names[i].remedy);
     }
     if (result == RD_KAFKA_CONF_UNKNOWN)
-        return complain(setup, reterr, name, "librdkafka has no such property", "its CONFIGURATION.md lists all of them");
+        return complain(setup, reterr, name, "librdkafka has no such property",
+                        "its CONFIGURATION.md lists all of them");
     return complain(setup, reterr, name, is_secret(name) ? "its value is not accepted" : text, NULL);
 }
 
-static int set_all(const struct clients_kafka_setup *setup, rd_kafka_conf_t *conf, const struct clients_option *options, size_t count,
-                   struct base_buf *reterr)
+static int set_all(const struct clients_kafka_setup *setup, rd_kafka_conf_t *conf, const struct clients_option *options,
+                   size_t count, struct base_buf *reterr)
 {
     for (size_t i = 0; i < count; i++) {
         int error = set_one(setup, conf, bare_name(options[i].name), options[i].value, reterr);
@@ -92,7 +101,8 @@ static int set_all(const struct clients_kafka_setup *setup, rd_kafka_conf_t *con
 /* OpenSSL's own words do not name the file. */
 static int check_files(const struct clients_kafka_setup *setup, struct base_buf *reterr)
 {
-    static const char *const files[] = { "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location", "ssl.crl.location" };
+    static const char *const files[] = { "ssl.ca.location", "ssl.certificate.location", "ssl.key.location",
+                                         "ssl.keystore.location", "ssl.crl.location" };
     for (size_t i = 0; i < setup->option_count; i++) {
         const char *name = bare_name(setup->options[i].name), *path = setup->options[i].value;
         for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
@@ -112,13 +122,15 @@ static int refuse_fixed(const struct clients_kafka_setup *setup, struct base_buf
         const char *name = bare_name(setup->options[i].name);
         for (size_t k = 0; k < setup->fixed_count; k++) {
             if (strcasecmp(name, setup->fixed[k].name) == 0)
-                return complain(setup, reterr, name, "the service sets it itself, because its guarantees hang on it", "leave it out");
+                return complain(setup, reterr, name, "the service sets it itself, because its guarantees hang on it",
+                                "leave it out");
         }
     }
     return 0;
 }
 
-int clients_kafka_config(const struct clients_kafka_setup *setup, rd_kafka_conf_t **ret, char **ret_servers, struct base_buf *reterr)
+int clients_kafka_config(const struct clients_kafka_setup *setup, rd_kafka_conf_t **ret, char **ret_servers,
+                         struct base_buf *reterr)
 {
     char servers[4096] = "";
     size_t size = sizeof servers;
@@ -133,7 +145,8 @@ int clients_kafka_config(const struct clients_kafka_setup *setup, rd_kafka_conf_
     if (!error)
         error = set_all(setup, conf, setup->fixed, setup->fixed_count, reterr);
     if (!error && (rd_kafka_conf_get(conf, "bootstrap.servers", servers, &size) != RD_KAFKA_CONF_OK || !servers[0]))
-        error = complain(setup, reterr, "bootstrap.servers", "it is missing", "set it to host:port of at least one broker");
+        error =
+            complain(setup, reterr, "bootstrap.servers", "it is missing", "set it to host:port of at least one broker");
     char *copy = error ? NULL : base_strdup(servers);
     if (!error && !copy)
         error = BASE_E_NOMEM;

@@ -26,7 +26,8 @@ static void on_delivered(void *ctx, const rd_kafka_message_t *message)
         char what[320];
         enum clients_kafka_class class = clients_kafka_classify(message->err);
         sink->failure = message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? BASE_E_LIMIT : clients_kafka_code(class);
-        snprintf(what, sizeof what, "delivery of a record to topic %s", message->rkt ? rd_kafka_topic_name(message->rkt) : "?");
+        snprintf(what, sizeof what, "delivery of a record to topic %s",
+                 message->rkt ? rd_kafka_topic_name(message->rkt) : "?");
         base_buf_clear(&sink->failure_text);
         /* Not rd_kafka_message_errstr: of a refused record it gives the record. */
         clients_kafka_explain(sink->kafka, what, message->err, NULL, &sink->failure_text);
@@ -34,7 +35,8 @@ static void on_delivered(void *ctx, const rd_kafka_message_t *message)
     pthread_mutex_unlock(&sink->lock);
 }
 
-static int create_client(struct connectors_kafka_sink *sink, const struct connectors_kafka_sink_options *options, struct base_buf *reterr)
+static int create_client(struct connectors_kafka_sink *sink, const struct connectors_kafka_sink_options *options,
+                         struct base_buf *reterr)
 {
     static const struct clients_option defaults[] = {
         { "partitioner", "murmur2_random" }, /* as Java's producer: consumers may join by partition */
@@ -50,7 +52,8 @@ static int create_client(struct connectors_kafka_sink *sink, const struct connec
     char timeout[16], bytes[16];
     struct clients_option fixed[4] = { { "enable.idempotence", "true" } };
     size_t count = 1;
-    snprintf(timeout, sizeof timeout, "%u", options->transaction_timeout_ms ? options->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS);
+    snprintf(timeout, sizeof timeout, "%u",
+             options->transaction_timeout_ms ? options->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS);
     if (options->transactional_id) {
         fixed[count++] = (struct clients_option){ "transactional.id", options->transactional_id };
         fixed[count++] = (struct clients_option){ "transaction.timeout.ms", timeout };
@@ -92,7 +95,8 @@ static int copy_options(struct connectors_kafka_sink *sink, const struct connect
     return 0;
 }
 
-int connectors_kafka_sink_create(const struct connectors_kafka_sink_options *options, struct connectors_kafka_sink **ret, struct base_buf *reterr)
+int connectors_kafka_sink_create(const struct connectors_kafka_sink_options *options,
+                                 struct connectors_kafka_sink **ret, struct base_buf *reterr)
 {
     struct connectors_kafka_sink *sink = base_calloc(1, sizeof *sink);
     if (!sink)
@@ -111,7 +115,8 @@ int connectors_kafka_sink_create(const struct connectors_kafka_sink_options *opt
     char text[32] = "1000000";
     size_t size = sizeof text;
     int64_t most = 1000000;
-    if (rd_kafka_conf_get(rd_kafka_conf(clients_kafka_handle(sink->kafka)), "message.max.bytes", text, &size) == RD_KAFKA_CONF_OK)
+    if (rd_kafka_conf_get(rd_kafka_conf(clients_kafka_handle(sink->kafka)), "message.max.bytes", text, &size) ==
+        RD_KAFKA_CONF_OK)
         (void)base_str_to_i64(base_str_of(text), &most); /* keeps librdkafka's default if it is no number */
     sink->max_bytes = most > (int64_t)SIZE_MARGIN ? (size_t)most - SIZE_MARGIN : 0;
     *ret = sink;
@@ -123,7 +128,9 @@ void connectors_kafka_sink_destroy(struct connectors_kafka_sink *sink)
     if (!sink)
         return;
     if (sink->kafka)
-        (void)rd_kafka_purge(clients_kafka_handle(sink->kafka), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); /* the caller has flushed what counts */
+        (void)rd_kafka_purge(clients_kafka_handle(sink->kafka),
+                             RD_KAFKA_PURGE_F_QUEUE |
+                                 RD_KAFKA_PURGE_F_INFLIGHT); /* the caller has flushed what counts */
     clients_kafka_destroy(sink->kafka);
     clients_kafka_destroy(sink->side);
     for (size_t i = 0; sink->options && i < sink->option_count; i++) {
@@ -140,8 +147,8 @@ void connectors_kafka_sink_destroy(struct connectors_kafka_sink *sink)
 
 /* ---- errors ---- */
 
-int kafka_sink_failed(struct connectors_kafka_sink *sink, struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t code,
-                      const char *detail, struct base_buf *reterr)
+int kafka_sink_failed(struct connectors_kafka_sink *sink, struct clients_kafka *kafka, const char *what,
+                      rd_kafka_resp_err_t code, const char *detail, struct base_buf *reterr)
 {
     struct clients_kafka_health health;
     enum clients_kafka_class class = clients_kafka_classify(code);
@@ -158,7 +165,8 @@ int kafka_sink_failed(struct connectors_kafka_sink *sink, struct clients_kafka *
 }
 
 /* Consumes the error. retry_code: what a retriable one becomes. */
-static int transaction_failed(struct connectors_kafka_sink *sink, const char *what, rd_kafka_error_t *failed, int retry_code, struct base_buf *reterr)
+static int transaction_failed(struct connectors_kafka_sink *sink, const char *what, rd_kafka_error_t *failed,
+                              int retry_code, struct base_buf *reterr)
 {
     enum clients_kafka_class class = clients_kafka_classify_error(failed);
     int error = clients_kafka_code(class);
@@ -169,9 +177,11 @@ static int transaction_failed(struct connectors_kafka_sink *sink, const char *wh
         sink->fatal = true;
         if (clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED)
             error = BASE_E_FENCED;
-        clients_kafka_explain(sink->kafka, what, fatal ? fatal : rd_kafka_error_code(failed), fatal ? text : rd_kafka_error_string(failed), reterr);
+        clients_kafka_explain(sink->kafka, what, fatal ? fatal : rd_kafka_error_code(failed),
+                              fatal ? text : rd_kafka_error_string(failed), reterr);
     } else if (class == CLIENTS_KAFKA_RETRIABLE) {
-        int reason = kafka_sink_failed(sink, sink->kafka, what, rd_kafka_error_code(failed), rd_kafka_error_string(failed), reterr);
+        int reason = kafka_sink_failed(sink, sink->kafka, what, rd_kafka_error_code(failed),
+                                       rd_kafka_error_string(failed), reterr);
         error = retry_code ? retry_code : reason;
     } else {
         sink->fatal = sink->fatal || class == CLIENTS_KAFKA_FENCED;
@@ -184,7 +194,8 @@ static int transaction_failed(struct connectors_kafka_sink *sink, const char *wh
 bool connectors_kafka_sink_fatal(const struct connectors_kafka_sink *sink)
 {
     char text[8];
-    return sink->fatal || rd_kafka_fatal_error(clients_kafka_handle(sink->kafka), text, sizeof text) != RD_KAFKA_RESP_ERR_NO_ERROR;
+    return sink->fatal ||
+           rd_kafka_fatal_error(clients_kafka_handle(sink->kafka), text, sizeof text) != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static int64_t deadline_us(int timeout_ms)
@@ -200,7 +211,8 @@ static int left_ms(int64_t until_us)
 
 /* ---- records ---- */
 
-bool connectors_kafka_sink_fits(const struct connectors_kafka_sink *sink, size_t key_len, size_t value_len, size_t header_bytes)
+bool connectors_kafka_sink_fits(const struct connectors_kafka_sink *sink, size_t key_len, size_t value_len,
+                                size_t header_bytes)
 {
     size_t sum;
     return base_size_add(key_len, value_len, &sum) && base_size_add(sum, header_bytes, &sum) && sum <= sink->max_bytes;
@@ -219,14 +231,17 @@ static rd_kafka_headers_t *make_headers(const struct connectors_kafka_header *he
 }
 
 /* Headers pass to librdkafka only if this succeeds. */
-static rd_kafka_resp_err_t produce_once(struct connectors_kafka_sink *sink, const char *topic, struct base_str key, struct base_str value,
-                                        rd_kafka_headers_t *headers)
+static rd_kafka_resp_err_t produce_once(struct connectors_kafka_sink *sink, const char *topic, struct base_str key,
+                                        struct base_str value, rd_kafka_headers_t *headers)
 {
     rd_kafka_t *handle = clients_kafka_handle(sink->kafka);
     if (headers)
-        return rd_kafka_producev(handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.ptr, key.len),
-                                 RD_KAFKA_V_VALUE((void *)(uintptr_t)value.ptr, value.len), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    return rd_kafka_producev(handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.ptr, key.len),
+        return rd_kafka_producev(handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                 RD_KAFKA_V_KEY(key.ptr, key.len),
+                                 RD_KAFKA_V_VALUE((void *)(uintptr_t)value.ptr, value.len), RD_KAFKA_V_HEADERS(headers),
+                                 RD_KAFKA_V_END);
+    return rd_kafka_producev(handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                             RD_KAFKA_V_KEY(key.ptr, key.len),
                              RD_KAFKA_V_VALUE((void *)(uintptr_t)value.ptr, value.len), RD_KAFKA_V_END);
 }
 
@@ -239,15 +254,19 @@ static int refused(struct connectors_kafka_sink *sink, rd_kafka_resp_err_t code)
         return BASE_E_LIMIT;
     if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) {
         rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(clients_kafka_handle(sink->kafka), text, sizeof text);
-        return clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED || code == RD_KAFKA_RESP_ERR__FENCED ? BASE_E_FENCED : BASE_E_BROKER;
+        return clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED || code == RD_KAFKA_RESP_ERR__FENCED
+                   ? BASE_E_FENCED
+                   : BASE_E_BROKER;
     }
     if (code == RD_KAFKA_RESP_ERR__STATE)
-        return sink->transactional ? BASE_E_CONFLICT : BASE_E_INVALID; /* no transaction is open, or it failed and waits for its abort */
+        return sink->transactional ? BASE_E_CONFLICT
+                                   : BASE_E_INVALID; /* no transaction is open, or it failed and waits for its abort */
     return clients_kafka_code(clients_kafka_classify(code));
 }
 
-int connectors_kafka_sink_produce(struct connectors_kafka_sink *sink, const char *topic, struct base_str key, struct base_str value,
-                                  const struct connectors_kafka_header *headers, size_t header_count)
+int connectors_kafka_sink_produce(struct connectors_kafka_sink *sink, const char *topic, struct base_str key,
+                                  struct base_str value, const struct connectors_kafka_header *headers,
+                                  size_t header_count)
 {
     size_t header_bytes = 0;
     for (size_t i = 0; i < header_count; i++)
@@ -259,7 +278,8 @@ int connectors_kafka_sink_produce(struct connectors_kafka_sink *sink, const char
         return BASE_E_NOMEM;
     int64_t until_us = base_clock_mono_us() + QUEUE_WAIT_US;
     rd_kafka_resp_err_t code;
-    while ((code = produce_once(sink, topic, key, value, list)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && base_clock_mono_us() < until_us)
+    while ((code = produce_once(sink, topic, key, value, list)) == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+           base_clock_mono_us() < until_us)
         clients_kafka_poll(sink->kafka, 20);
     if (code) {
         if (list)
@@ -316,8 +336,9 @@ int connectors_kafka_sink_begin(struct connectors_kafka_sink *sink, struct base_
     return failed ? transaction_failed(sink, "begin of a transaction", failed, 0, reterr) : 0;
 }
 
-int connectors_kafka_sink_send_offsets(struct connectors_kafka_sink *sink, const struct connectors_kafka_offset *offsets, size_t count,
-                                       int timeout_ms, struct base_buf *reterr)
+int connectors_kafka_sink_send_offsets(struct connectors_kafka_sink *sink,
+                                       const struct connectors_kafka_offset *offsets, size_t count, int timeout_ms,
+                                       struct base_buf *reterr)
 {
     int64_t until_us = deadline_us(timeout_ms);
     if (!sink->group_id)
@@ -329,7 +350,8 @@ int connectors_kafka_sink_send_offsets(struct connectors_kafka_sink *sink, const
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(sink->group_id);
     rd_kafka_error_t *failed;
     for (;;) {
-        failed = rd_kafka_send_offsets_to_transaction(clients_kafka_handle(sink->kafka), list, group, left_ms(until_us));
+        failed =
+            rd_kafka_send_offsets_to_transaction(clients_kafka_handle(sink->kafka), list, group, left_ms(until_us));
         if (!failed || clients_kafka_classify_error(failed) != CLIENTS_KAFKA_RETRIABLE || left_ms(until_us) == 0)
             break;
         rd_kafka_error_destroy(failed);

@@ -8,11 +8,13 @@
 
 #define METADATA_MAX 4096u
 
-int kafka_offsets_list(const struct connectors_kafka_offset *offsets, size_t count, rd_kafka_topic_partition_list_t **ret)
+int kafka_offsets_list(const struct connectors_kafka_offset *offsets, size_t count,
+                       rd_kafka_topic_partition_list_t **ret)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++) {
-        rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
+        rd_kafka_topic_partition_t *at =
+            rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
         size_t len = offsets[i].metadata ? strlen(offsets[i].metadata) : 0;
         at->offset = offsets[i].offset;
         if (len == 0)
@@ -69,8 +71,8 @@ static int take_committed(const rd_kafka_topic_partition_t *at, struct connector
     return 0;
 }
 
-int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offsets, size_t count, int timeout_ms,
-                                    struct base_buf *reterr)
+int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offsets,
+                                    size_t count, int timeout_ms, struct base_buf *reterr)
 {
     int error = sink->group_id ? side_client(sink, reterr) : BASE_E_INVALID;
     if (error)
@@ -95,13 +97,15 @@ int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct c
     return error;
 }
 
-int connectors_kafka_sink_members(struct connectors_kafka_sink *sink, int timeout_ms, uint32_t *ret, struct base_buf *reterr)
+int connectors_kafka_sink_members(struct connectors_kafka_sink *sink, int timeout_ms, uint32_t *ret,
+                                  struct base_buf *reterr)
 {
     const struct rd_kafka_group_list *list = NULL;
     int error = sink->group_id ? side_client(sink, reterr) : BASE_E_INVALID;
     if (error)
         return error;
-    rd_kafka_resp_err_t code = rd_kafka_list_groups(clients_kafka_handle(sink->side), sink->group_id, &list, timeout_ms);
+    rd_kafka_resp_err_t code =
+        rd_kafka_list_groups(clients_kafka_handle(sink->side), sink->group_id, &list, timeout_ms);
     uint32_t members = 0;
     if (code && code != RD_KAFKA_RESP_ERR__PARTIAL)
         error = kafka_sink_failed(sink, sink->side, "members of the consumer group", code, NULL, reterr);
@@ -116,8 +120,8 @@ int connectors_kafka_sink_members(struct connectors_kafka_sink *sink, int timeou
     return error;
 }
 
-int connectors_kafka_sink_has_topic(struct connectors_kafka_sink *sink, const char *topic, int timeout_ms, int32_t *ret_partitions,
-                                    struct base_buf *reterr)
+int connectors_kafka_sink_has_topic(struct connectors_kafka_sink *sink, const char *topic, int timeout_ms,
+                                    int32_t *ret_partitions, struct base_buf *reterr)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     char what[320];
@@ -168,7 +172,8 @@ static rd_kafka_resp_err_t result_of(rd_kafka_event_t *event, char *ret_text, si
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     const char *text = code ? rd_kafka_event_error_string(event) : NULL;
     const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
-    const rd_kafka_topic_result_t **topics = result && !code ? rd_kafka_CreateTopics_result_topics(result, &count) : NULL;
+    const rd_kafka_topic_result_t **topics =
+        result && !code ? rd_kafka_CreateTopics_result_topics(result, &count) : NULL;
     if (topics && count == 1) {
         code = rd_kafka_topic_result_error(topics[0]);
         text = rd_kafka_topic_result_error_string(topics[0]);
@@ -177,12 +182,14 @@ static rd_kafka_resp_err_t result_of(rd_kafka_event_t *event, char *ret_text, si
     return code;
 }
 
-static int create_topic(struct connectors_kafka_sink *sink, const struct connectors_kafka_topic *topic, int timeout_ms, struct base_buf *reterr)
+static int create_topic(struct connectors_kafka_sink *sink, const struct connectors_kafka_topic *topic, int timeout_ms,
+                        struct base_buf *reterr)
 {
     char text[512] = "", what[320];
     rd_kafka_t *handle = clients_kafka_handle(sink->side);
     snprintf(what, sizeof what, "creation of topic %s", topic->name);
-    rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic->name, topic->partitions, topic->replication, text, sizeof text);
+    rd_kafka_NewTopic_t *wanted =
+        rd_kafka_NewTopic_new(topic->name, topic->partitions, topic->replication, text, sizeof text);
     if (!wanted) {
         clients_kafka_explain(sink->side, what, RD_KAFKA_RESP_ERR__INVALID_ARG, text, reterr);
         return BASE_E_CONFIG;
@@ -194,7 +201,8 @@ static int create_topic(struct connectors_kafka_sink *sink, const struct connect
         rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
         rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS);
         int bounded_ms = timeout_ms < 1000 ? 1000 : timeout_ms;
-        (void)rd_kafka_AdminOptions_set_request_timeout(options, bounded_ms, text, sizeof text); /* in its range by construction */
+        (void)rd_kafka_AdminOptions_set_request_timeout(options, bounded_ms, text,
+                                                        sizeof text); /* in its range by construction */
         (void)rd_kafka_AdminOptions_set_operation_timeout(options, bounded_ms, text, sizeof text);
         rd_kafka_CreateTopics(handle, &wanted, 1, options, queue);
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, bounded_ms + 500);
@@ -210,8 +218,8 @@ static int create_topic(struct connectors_kafka_sink *sink, const struct connect
     return kafka_sink_failed(sink, sink->side, what, code, text, reterr);
 }
 
-int connectors_kafka_sink_ensure_topic(struct connectors_kafka_sink *sink, const struct connectors_kafka_topic *topic, int timeout_ms,
-                                       struct base_buf *reterr)
+int connectors_kafka_sink_ensure_topic(struct connectors_kafka_sink *sink, const struct connectors_kafka_topic *topic,
+                                       int timeout_ms, struct base_buf *reterr)
 {
     int64_t until_us = base_clock_mono_us() + (int64_t)timeout_ms * 1000;
     bool created = false;

@@ -8,10 +8,8 @@
 #include "connectors/kafka_source_internal.h"
 
 #define RECORD_BYTES_DEFAULT ((size_t)8 << 20)
-#define CUT_BYTES ((size_t)4096) /* what is kept of a record beyond the limit */
 #define TOPICS_MAX 1024u
 #define POSITION_BITS 20
-#define MIB (1u << 20)
 
 /* ---- configuration ---- */
 
@@ -30,7 +28,8 @@ static const struct clients_option defaults[] = {
     { "client.id", "cepheid" },
 };
 
-int kafka_source_client(struct connectors_kafka_source *source, const char *group, struct clients_kafka **ret, struct base_buf *reterr)
+int kafka_source_client(struct connectors_kafka_source *source, const char *group, struct clients_kafka **ret,
+                        struct base_buf *reterr)
 {
     char name[160];
     struct clients_option fixed[] = {
@@ -63,7 +62,8 @@ int kafka_source_connect(struct connectors_kafka_source *source, struct base_buf
     char text[32] = "10000";
     size_t size = sizeof text;
     int64_t refresh_ms = 10000;
-    if (rd_kafka_conf_get(rd_kafka_conf(clients_kafka_handle(kafka)), "topic.metadata.refresh.interval.ms", text, &size) == RD_KAFKA_CONF_OK &&
+    if (rd_kafka_conf_get(rd_kafka_conf(clients_kafka_handle(kafka)), "topic.metadata.refresh.interval.ms", text,
+                          &size) == RD_KAFKA_CONF_OK &&
         base_str_to_i64(base_str_of(text), &refresh_ms) && refresh_ms > 0)
         source->refresh_us = refresh_ms * 1000;
     source->queue = rd_kafka_queue_get_consumer(clients_kafka_handle(kafka));
@@ -122,13 +122,15 @@ static int split_topics(struct connectors_kafka_source *source, const char *list
     }
     if (source->topic_count == 0) {
         if (reterr)
-            base_buf_printf(reterr, "table %s: option 'topic' is empty; name a topic, or several parted by ';'", source->name);
+            base_buf_printf(reterr, "table %s: option 'topic' is empty; name a topic, or several parted by ';'",
+                            source->name);
         return BASE_E_CONFIG;
     }
     return 0;
 }
 
-static int read_options(struct connectors_kafka_source *source, const struct connectors_kafka_source_options *options, struct base_buf *reterr)
+static int read_options(struct connectors_kafka_source *source, const struct connectors_kafka_source_options *options,
+                        struct base_buf *reterr)
 {
     const char *topic = kafka_option(options, "topic");
     const char *limit = kafka_option(options, "max-record-bytes");
@@ -136,7 +138,8 @@ static int read_options(struct connectors_kafka_source *source, const struct con
     if (!topic || (limit && (!base_str_to_i64(base_str_of(limit), &bytes) || bytes < 1 || bytes > INT32_MAX))) {
         if (reterr)
             base_buf_printf(reterr, "table %s: option '%s", options->name,
-                            topic ? "max-record-bytes' must be a number from 1 to 2147483647" : "topic' is missing: name the Kafka topic to read");
+                            topic ? "max-record-bytes' must be a number from 1 to 2147483647"
+                                  : "topic' is missing: name the Kafka topic to read");
         return BASE_E_CONFIG;
     }
     source->record_bytes = (size_t)bytes;
@@ -147,16 +150,18 @@ static int read_options(struct connectors_kafka_source *source, const struct con
         error = kafka_mode_read(options, "scan.startup.", &source->start, reterr);
     if (!error)
         error = kafka_mode_read(options, "scan.bounded.", &source->bounded, reterr);
-    if (!error && source->topic_count > 1 && (source->start.mode == KAFKA_START_SPECIFIC || source->bounded.mode == KAFKA_START_SPECIFIC)) {
+    if (!error && source->topic_count > 1 &&
+        (source->start.mode == KAFKA_START_SPECIFIC || source->bounded.mode == KAFKA_START_SPECIFIC)) {
         if (reterr)
-            base_buf_printf(reterr, "table %s: specific-offsets need a single topic, 'topic' names %u", options->name, source->topic_count);
+            base_buf_printf(reterr, "table %s: specific-offsets need a single topic, 'topic' names %u", options->name,
+                            source->topic_count);
         error = BASE_E_CONFIG;
     }
     return error;
 }
 
-int connectors_kafka_source_create(const struct connectors_kafka_source_options *options, struct connectors_kafka_source **ret,
-                                   struct base_buf *reterr)
+int connectors_kafka_source_create(const struct connectors_kafka_source_options *options,
+                                   struct connectors_kafka_source **ret, struct base_buf *reterr)
 {
     struct connectors_kafka_source *source = base_calloc(1, sizeof *source);
     if (!source)
@@ -220,8 +225,8 @@ void connectors_kafka_source_destroy(struct connectors_kafka_source *source)
 
 /* ---- partitions ---- */
 
-int kafka_source_failed(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error,
-                        struct base_buf *reterr)
+int kafka_source_failed(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what,
+                        rd_kafka_resp_err_t error, struct base_buf *reterr)
 {
     struct clients_kafka_health health;
     enum clients_kafka_class class = clients_kafka_classify(error);
@@ -235,12 +240,14 @@ int kafka_source_failed(struct connectors_kafka_source *source, struct clients_k
         return health.last_error == BASE_E_AUTH ? BASE_E_AUTH : BASE_E_BROKER;
     }
     clients_kafka_explain(kafka, what, error, NULL, reterr);
-    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+        error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
         return BASE_E_NOTFOUND;
     return clients_kafka_code(class);
 }
 
-static int add_partitions(struct connectors_kafka_source *source, uint32_t topic_index, uint32_t count, uint32_t *inout_new)
+static int add_partitions(struct connectors_kafka_source *source, uint32_t topic_index, uint32_t count,
+                          uint32_t *inout_new)
 {
     struct kafka_topic *topic = &source->topics[topic_index];
     if (count <= topic->partition_count)
@@ -271,7 +278,8 @@ static int add_partitions(struct connectors_kafka_source *source, uint32_t topic
     return 0;
 }
 
-static int discover_topic(struct connectors_kafka_source *source, uint32_t topic_index, int timeout_ms, uint32_t *inout_new, struct base_buf *reterr)
+static int discover_topic(struct connectors_kafka_source *source, uint32_t topic_index, int timeout_ms,
+                          uint32_t *inout_new, struct base_buf *reterr)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     char what[320];
@@ -302,7 +310,8 @@ static int discover_topic(struct connectors_kafka_source *source, uint32_t topic
     return error;
 }
 
-int connectors_kafka_source_discover(struct connectors_kafka_source *source, int timeout_ms, uint32_t *ret_new, struct base_buf *reterr)
+int connectors_kafka_source_discover(struct connectors_kafka_source *source, int timeout_ms, uint32_t *ret_new,
+                                     struct base_buf *reterr)
 {
     uint32_t found = 0;
     int64_t until_us = base_clock_mono_us() + (int64_t)timeout_ms * 1000;
@@ -327,31 +336,36 @@ uint32_t connectors_kafka_source_partitions(const struct connectors_kafka_source
     return (uint32_t)source->partitions.len;
 }
 
-const struct connectors_kafka_partition *connectors_kafka_source_partition(const struct connectors_kafka_source *source, uint32_t index)
+const struct connectors_kafka_partition *connectors_kafka_source_partition(const struct connectors_kafka_source *source,
+                                                                           uint32_t index)
 {
     return &source->partitions.at[index];
 }
 
-uint32_t connectors_kafka_source_find(const struct connectors_kafka_source *source, const char *topic, int32_t topic_partition)
+uint32_t connectors_kafka_source_find(const struct connectors_kafka_source *source, const char *topic,
+                                      int32_t topic_partition)
 {
     for (uint32_t i = 0; i < source->topic_count; i++) {
         const struct kafka_topic *at = &source->topics[i];
         if (strcmp(at->name, topic) == 0)
-            return topic_partition >= 0 && (uint32_t)topic_partition < at->partition_count ? at->partitions[topic_partition] : UINT32_MAX;
+            return topic_partition >= 0 && (uint32_t)topic_partition < at->partition_count
+                       ? at->partitions[topic_partition]
+                       : UINT32_MAX;
     }
     return UINT32_MAX;
 }
 
-/* ---- reading ---- */
+/* ---- start, stop, pause ---- */
 
-static void update_finished(struct connectors_kafka_partition *partition)
+void kafka_source_update_finished(struct connectors_kafka_partition *partition)
 {
-    if (partition->started && partition->end_offset != CONNECTORS_KAFKA_NO_OFFSET && partition->next_offset >= partition->end_offset)
+    if (partition->started && partition->end_offset != CONNECTORS_KAFKA_NO_OFFSET &&
+        partition->next_offset >= partition->end_offset)
         partition->finished = true;
 }
 
-int connectors_kafka_source_start(struct connectors_kafka_source *source, const struct connectors_kafka_start *start, size_t count,
-                                  struct base_buf *reterr)
+int connectors_kafka_source_start(struct connectors_kafka_source *source, const struct connectors_kafka_start *start,
+                                  size_t count, struct base_buf *reterr)
 {
     int error = kafka_source_connect(source, reterr);
     if (error)
@@ -362,12 +376,14 @@ int connectors_kafka_source_start(struct connectors_kafka_source *source, const 
         if (partition->started || start[i].offset < 0)
             error = BASE_E_INVALID;
         else
-            rd_kafka_topic_partition_list_add(list, partition->topic, partition->topic_partition)->offset = start[i].offset;
+            rd_kafka_topic_partition_list_add(list, partition->topic, partition->topic_partition)->offset =
+                start[i].offset;
     }
     if (!error && count > 0) {
         rd_kafka_error_t *failed = rd_kafka_incremental_assign(clients_kafka_handle(source->kafka), list);
         if (failed) {
-            clients_kafka_explain(source->kafka, "assignment of partitions", rd_kafka_error_code(failed), rd_kafka_error_string(failed), reterr);
+            clients_kafka_explain(source->kafka, "assignment of partitions", rd_kafka_error_code(failed),
+                                  rd_kafka_error_string(failed), reterr);
             error = clients_kafka_code(clients_kafka_classify_error(failed));
             rd_kafka_error_destroy(failed);
         }
@@ -378,7 +394,7 @@ int connectors_kafka_source_start(struct connectors_kafka_source *source, const 
         partition->next_offset = start[i].offset;
         partition->started = true;
         partition->paused = partition->at_end = partition->finished = false;
-        update_finished(partition);
+        kafka_source_update_finished(partition);
     }
     return error;
 }
@@ -395,201 +411,6 @@ int connectors_kafka_source_stop(struct connectors_kafka_source *source)
     return 0;
 }
 
-static struct kafka_topic *topic_of(struct connectors_kafka_source *source, const rd_kafka_message_t *message)
-{
-    if (message->rkt && message->rkt == source->last_topic)
-        return &source->topics[source->last_index];
-    const char *name = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
-    for (uint32_t i = 0; i < source->topic_count; i++) {
-        if (strcmp(source->topics[i].name, name) == 0) {
-            source->last_topic = message->rkt;
-            source->last_index = i;
-            return &source->topics[i];
-        }
-    }
-    return NULL;
-}
-
-static struct connectors_kafka_partition *partition_of(struct connectors_kafka_source *source, const rd_kafka_message_t *message,
-                                                       struct kafka_topic **ret_topic)
-{
-    struct kafka_topic *topic = topic_of(source, message);
-    if (!topic || message->partition < 0 || (uint32_t)message->partition >= topic->partition_count)
-        return NULL;
-    *ret_topic = topic;
-    return &source->partitions.at[topic->partitions[message->partition]];
-}
-
-/* A message that is no record: the end of a partition, or an error. */
-static int take_event(struct connectors_kafka_source *source, const rd_kafka_message_t *message, struct base_buf *reterr)
-{
-    struct kafka_topic *topic = NULL;
-    struct connectors_kafka_partition *partition = partition_of(source, message, &topic);
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        clients_kafka_note_success(source->kafka);
-        if (partition && partition->started) {
-            if (message->offset > partition->next_offset)
-                partition->next_offset = message->offset;
-            partition->at_end = true;
-            update_finished(partition);
-        }
-        return 0;
-    }
-    if (partition && (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)) {
-        if (reterr)
-            base_buf_printf(reterr,
-                            "table %s: topic %s partition %d has no offset %lld (any more): %s; records were deleted before they were read, or the "
-                            "topic was made anew; to go on without them set 'properties.auto.offset.reset' = 'earliest' or start from other offsets",
-                            source->name, topic->name, message->partition, (long long)partition->next_offset, rd_kafka_message_errstr(message));
-        return BASE_E_RANGE;
-    }
-    clients_kafka_note_error(source->kafka, message->err, rd_kafka_message_errstr(message));
-    return 0;
-}
-
-int kafka_batch_reserve(struct connectors_kafka_batch *batch, uint32_t records, size_t bytes, size_t key_bytes)
-{
-    if (records > batch->cap) {
-        struct cep_record *more = base_realloc(batch->records, records * sizeof *more);
-        if (more)
-            batch->records = more;
-        uint32_t *indexes = more ? base_realloc(batch->partitions, records * sizeof *indexes) : NULL;
-        if (!indexes)
-            return BASE_E_NOMEM;
-        batch->partitions = indexes;
-        batch->cap = records;
-    }
-    /* One rare large batch must not hold its memory for ever. */
-    if (bytes > batch->bytes_cap || (batch->bytes_cap > 64 * (size_t)MIB && bytes < batch->bytes_cap / 8)) {
-        char *memory = base_alloc(bytes + bytes / 4);
-        if (!memory)
-            return BASE_E_NOMEM;
-        base_free(batch->bytes);
-        batch->bytes = memory;
-        batch->bytes_cap = bytes + bytes / 4;
-    }
-    if (key_bytes > batch->keys_cap) {
-        char *memory = base_alloc(key_bytes + key_bytes / 4);
-        if (!memory)
-            return BASE_E_NOMEM;
-        base_free(batch->keys);
-        batch->keys = memory;
-        batch->keys_cap = key_bytes + key_bytes / 4;
-    }
-    return 0;
-}
-
-void connectors_kafka_batch_finish(struct connectors_kafka_batch *batch)
-{
-    base_free(batch->records);
-    base_free(batch->partitions);
-    base_free(batch->bytes);
-    base_free(batch->keys);
-    memset(batch, 0, sizeof *batch);
-}
-
-static size_t kept_bytes(const struct connectors_kafka_source *source, const rd_kafka_message_t *message)
-{
-    if (message->len <= source->record_bytes)
-        return message->len;
-    return source->record_bytes < CUT_BYTES ? source->record_bytes : CUT_BYTES;
-}
-
-/* Where the next record's bytes go. */
-struct writer {
-    char *bytes, *keys;
-};
-
-static void take_record(struct connectors_kafka_source *source, const rd_kafka_message_t *message, struct connectors_kafka_batch *batch,
-                        struct writer *at)
-{
-    struct kafka_topic *topic = NULL;
-    struct connectors_kafka_partition *partition = partition_of(source, message, &topic);
-    if (!partition || !partition->started || partition->finished || message->offset < partition->next_offset)
-        return; /* fetched twice around a pause */
-    if (partition->end_offset != CONNECTORS_KAFKA_NO_OFFSET && message->offset >= partition->end_offset) {
-        partition->finished = true;
-        return;
-    }
-    rd_kafka_timestamp_type_t type;
-    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
-    size_t kept = kept_bytes(source, message);
-    struct cep_record *record = &batch->records[batch->count];
-    *record = (struct cep_record){
-        .origin = &topic->origin,
-        .time_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? BASE_TIME_MIN_MS : time_ms,
-        .offset = message->offset,
-        .partition = partition->position_partition,
-        .error = message->len > source->record_bytes ? BASE_E_LIMIT : 0,
-        .flags = CEP_RECORD_PADDED,
-    };
-    if (message->payload) {
-        memcpy(at->bytes, message->payload, kept);
-        at->bytes[kept] = '\n';
-        record->bytes = (struct base_str){ at->bytes, kept };
-        at->bytes += kept + 1;
-    }
-    if (message->key) {
-        memcpy(at->keys, message->key, message->key_len);
-        record->key = (struct base_str){ at->keys, message->key_len };
-        at->keys += message->key_len;
-    }
-    batch->partitions[batch->count++] = topic->partitions[message->partition];
-    partition->next_offset = message->offset + 1;
-    partition->at_end = false;
-    update_finished(partition);
-}
-
-static int take_messages(struct connectors_kafka_source *source, size_t count, struct connectors_kafka_batch *batch, struct base_buf *reterr)
-{
-    size_t bytes = CEP_RECORD_SLACK, key_bytes = CEP_RECORD_SLACK;
-    int first = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (source->messages[i]->err)
-            continue;
-        bytes += kept_bytes(source, source->messages[i]) + 1;
-        key_bytes += source->messages[i]->key_len;
-    }
-    int error = kafka_batch_reserve(batch, (uint32_t)count, bytes, key_bytes);
-    if (error)
-        return error;
-    struct writer at = { batch->bytes, batch->keys };
-    for (size_t i = 0; i < count; i++) {
-        if (source->messages[i]->err)
-            error = take_event(source, source->messages[i], first ? NULL : reterr);
-        else
-            take_record(source, source->messages[i], batch, &at);
-        first = first ? first : error;
-    }
-    memset(at.bytes, 0, CEP_RECORD_SLACK);
-    memset(at.keys, 0, CEP_RECORD_SLACK);
-    return first;
-}
-
-int connectors_kafka_source_poll(struct connectors_kafka_source *source, int timeout_ms, uint32_t max_records, struct connectors_kafka_batch *batch,
-                                 struct base_buf *reterr)
-{
-    batch->count = 0;
-    int error = kafka_source_connect(source, reterr);
-    if (error)
-        return error;
-    clients_kafka_poll(source->kafka, 0);
-    size_t most = max_records < KAFKA_BATCH_MAX ? max_records : KAFKA_BATCH_MAX;
-    /* A request for many waits for all of them or the timeout: the first is asked for alone, then what is there with it. */
-    ssize_t count = rd_kafka_consume_batch_queue(source->queue, timeout_ms, source->messages, 1);
-    if (count == 1 && most > 1) {
-        ssize_t more = rd_kafka_consume_batch_queue(source->queue, 0, source->messages + 1, most - 1);
-        count += more > 0 ? more : 0;
-    }
-    if (count <= 0)
-        return 0;
-    /* Without memory the batch is lost to us but not to Kafka: the caller starts again from its positions, as after any failure. */
-    error = take_messages(source, (size_t)count, batch, reterr);
-    for (ssize_t i = 0; i < count; i++)
-        rd_kafka_message_destroy(source->messages[i]);
-    return error;
-}
-
 bool connectors_kafka_source_finished(const struct connectors_kafka_source *source)
 {
     for (size_t i = 0; i < source->partitions.len; i++) {
@@ -599,7 +420,8 @@ bool connectors_kafka_source_finished(const struct connectors_kafka_source *sour
     return connectors_kafka_source_bounded(source);
 }
 
-int connectors_kafka_source_pause(struct connectors_kafka_source *source, const uint32_t *partitions, size_t count, bool pause)
+int connectors_kafka_source_pause(struct connectors_kafka_source *source, const uint32_t *partitions, size_t count,
+                                  bool pause)
 {
     if (!source->kafka)
         return BASE_E_CLOSED;
@@ -624,37 +446,43 @@ int connectors_kafka_source_pause(struct connectors_kafka_source *source, const 
     return 0;
 }
 
-int connectors_kafka_source_commit(struct connectors_kafka_source *source, const struct connectors_kafka_start *positions, size_t count,
-                                   const char *metadata)
+int connectors_kafka_source_commit(struct connectors_kafka_source *source,
+                                   const struct connectors_kafka_start *positions, size_t count, const char *metadata)
 {
     if (!source->kafka)
         return BASE_E_CLOSED;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++) {
         const struct connectors_kafka_partition *partition = &source->partitions.at[positions[i].partition];
-        rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(list, partition->topic, partition->topic_partition);
+        rd_kafka_topic_partition_t *at =
+            rd_kafka_topic_partition_list_add(list, partition->topic, partition->topic_partition);
         at->offset = positions[i].offset;
         if (metadata && *metadata) {
-            at->metadata = rd_kafka_mem_malloc(NULL, strlen(metadata) + 1); /* the list frees it with librdkafka's free */
+            at->metadata =
+                rd_kafka_mem_malloc(NULL, strlen(metadata) + 1); /* the list frees it with librdkafka's free */
             if (!at->metadata)
                 continue;
             at->metadata_size = strlen(metadata);
             memcpy(at->metadata, metadata, at->metadata_size + 1);
         }
     }
-    rd_kafka_resp_err_t failed = list->cnt ? rd_kafka_commit(clients_kafka_handle(source->kafka), list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t failed =
+        list->cnt ? rd_kafka_commit(clients_kafka_handle(source->kafka), list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
     return clients_kafka_code(clients_kafka_classify(failed));
 }
 
 int64_t connectors_kafka_source_high(const struct connectors_kafka_source *source, uint32_t partition)
 {
-    struct connectors_kafka_source *shared = (struct connectors_kafka_source *)(uintptr_t)source; /* only its lock is touched */
+    struct connectors_kafka_source *shared =
+        (struct connectors_kafka_source *)(uintptr_t)source; /* only its lock is touched */
     int64_t low = 0, high = CONNECTORS_KAFKA_NO_OFFSET;
     pthread_mutex_lock(&shared->lock);
     if (source->kafka) {
         const struct connectors_kafka_partition *at = &source->partitions.at[partition];
-        if (rd_kafka_get_watermark_offsets(clients_kafka_handle(source->kafka), at->topic, at->topic_partition, &low, &high) || high < 0)
+        if (rd_kafka_get_watermark_offsets(clients_kafka_handle(source->kafka), at->topic, at->topic_partition, &low,
+                                           &high) ||
+            high < 0)
             high = CONNECTORS_KAFKA_NO_OFFSET;
     }
     pthread_mutex_unlock(&shared->lock);

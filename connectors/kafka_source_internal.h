@@ -8,7 +8,14 @@
 
 #define KAFKA_BATCH_MAX 10000u /* messages asked of librdkafka at once */
 
-enum kafka_start_mode { KAFKA_START_EARLIEST, KAFKA_START_LATEST, KAFKA_START_GROUP, KAFKA_START_TIMESTAMP, KAFKA_START_SPECIFIC, KAFKA_START_UNBOUNDED };
+enum kafka_start_mode {
+    KAFKA_START_EARLIEST,
+    KAFKA_START_LATEST,
+    KAFKA_START_GROUP,
+    KAFKA_START_TIMESTAMP,
+    KAFKA_START_SPECIFIC,
+    KAFKA_START_UNBOUNDED
+};
 
 struct kafka_specific { /* one "partition:p,offset:o" */
     int32_t partition;
@@ -16,53 +23,57 @@ struct kafka_specific { /* one "partition:p,offset:o" */
 };
 struct kafka_mode { /* where reading starts or ends */
     enum kafka_start_mode mode;
-    int64_t timestamp_ms;                       /* TIMESTAMP */
+    int64_t timestamp_ms;                            /* TIMESTAMP */
     struct BASE_VEC(struct kafka_specific) specific; /* SPECIFIC */
 };
 struct kafka_topic {
-    char *name;                /* owned */
-    struct cep_origin origin;  /* records point to it */
-    uint32_t *partitions;      /* owned: index in the source by Kafka's number */
+    char *name;               /* owned */
+    struct cep_origin origin; /* records point to it */
+    uint32_t *partitions;     /* owned: index in the source by Kafka's number */
     uint32_t partition_count;
 };
 
 struct connectors_kafka_source {
-    char *name, *group_id;     /* owned */
-    char *start_group;         /* owned: 'properties.group.id'; NULL: group_id */
+    char *name, *group_id;          /* owned */
+    char *start_group;              /* owned: 'properties.group.id'; NULL: group_id */
     struct clients_option *options; /* owned array and texts: librdkafka's properties, without group.id */
     size_t option_count;
     struct kafka_mode start, bounded;
-    size_t record_bytes;       /* 'max-record-bytes' */
-    int64_t refresh_us;        /* period of discover */
-    int64_t discovered_us;     /* 0: never */
+    size_t record_bytes;        /* 'max-record-bytes' */
+    int64_t refresh_us;         /* period of discover */
+    int64_t discovered_us;      /* 0: never */
     struct kafka_topic *topics; /* owned; fixed at creation: records point into it */
     uint32_t topic_count;
     struct BASE_VEC(struct connectors_kafka_partition) partitions;
 
-    pthread_mutex_t lock;      /* guards the pointer `kafka` and the array of partitions: health and high are asked from other threads */
-    struct clients_kafka *kafka; /* NULL after stop, made again when needed */
-    rd_kafka_queue_t *queue;   /* of the consumer */
-    rd_kafka_message_t **messages; /* owned: room for KAFKA_BATCH_MAX */
+    pthread_mutex_t
+        lock; /* guards the pointer `kafka` and the array of partitions: health and high are asked from other threads */
+    struct clients_kafka *kafka;        /* NULL after stop, made again when needed */
+    rd_kafka_queue_t *queue;            /* of the consumer */
+    rd_kafka_message_t **messages;      /* owned: room for KAFKA_BATCH_MAX */
     const rd_kafka_topic_t *last_topic; /* cache of topic_of: librdkafka's handle of the last message … */
-    uint32_t last_index;       /* … and its place in topics */
+    uint32_t last_index;                /* … and its place in topics */
 };
 
 /* Reads mode options: prefix "scan.startup." or "scan.bounded.". */
-int kafka_mode_read(const struct connectors_kafka_source_options *options, const char *prefix, struct kafka_mode *ret, struct base_buf *reterr) BASE_MUST_CHECK;
+int kafka_mode_read(const struct connectors_kafka_source_options *options, const char *prefix, struct kafka_mode *ret,
+                    struct base_buf *reterr) BASE_MUST_CHECK;
 void kafka_mode_finish(struct kafka_mode *mode);
 /* Numbers for `mode`; rows as connectors_kafka_source_resolve. */
-int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafka_mode *mode, struct connectors_kafka_start *start, size_t count,
-                       int timeout_ms, struct base_buf *reterr) BASE_MUST_CHECK;
+int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafka_mode *mode,
+                       struct connectors_kafka_start *start, size_t count, int timeout_ms,
+                       struct base_buf *reterr) BASE_MUST_CHECK;
 /* Value of a WITH option, NULL if it is not given. */
 const char *kafka_option(const struct connectors_kafka_source_options *options, const char *name);
 /* Makes the client if there is none. */
 int kafka_source_connect(struct connectors_kafka_source *source, struct base_buf *reterr) BASE_MUST_CHECK;
 /* A client like the source's for another group. */
-int kafka_source_client(struct connectors_kafka_source *source, const char *group, struct clients_kafka **ret, struct base_buf *reterr) BASE_MUST_CHECK;
+int kafka_source_client(struct connectors_kafka_source *source, const char *group, struct clients_kafka **ret,
+                        struct base_buf *reterr) BASE_MUST_CHECK;
 /* BASE_E_* of a failed request, with the best reason that is known; serves the client's callbacks first. */
-int kafka_source_failed(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error,
-                        struct base_buf *reterr);
-/* Copies messages into a batch. */
-int kafka_batch_reserve(struct connectors_kafka_batch *batch, uint32_t records, size_t bytes, size_t key_bytes) BASE_MUST_CHECK;
+int kafka_source_failed(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what,
+                        rd_kafka_resp_err_t error, struct base_buf *reterr);
+/* Sets `finished` if a bounded partition has been read to its end. */
+void kafka_source_update_finished(struct connectors_kafka_partition *partition);
 
 #endif

@@ -20,8 +20,8 @@ void kafka_mode_finish(struct kafka_mode *mode)
     BASE_VEC_FINISH(&mode->specific);
 }
 
-static int bad_option(const struct connectors_kafka_source_options *options, const char *prefix, const char *name, const char *why,
-                      struct base_buf *reterr)
+static int bad_option(const struct connectors_kafka_source_options *options, const char *prefix, const char *name,
+                      const char *why, struct base_buf *reterr)
 {
     if (reterr)
         base_buf_printf(reterr, "table %s: option '%s%s': %s", options->name, prefix, name, why);
@@ -50,7 +50,8 @@ static bool parse_specific(const char *value, struct kafka_mode *mode, bool *ret
     struct base_str text = base_str_trim(base_str_of(value));
     while (text.len > 0) {
         int64_t partition, offset;
-        if (!take_number(&text, BASE_STR("partition:"), &partition) || partition > INT32_MAX || text.len == 0 || text.ptr[0] != ',')
+        if (!take_number(&text, BASE_STR("partition:"), &partition) || partition > INT32_MAX || text.len == 0 ||
+            text.ptr[0] != ',')
             return false;
         text = (struct base_str){ text.ptr + 1, text.len - 1 };
         if (!take_number(&text, BASE_STR("offset:"), &offset))
@@ -67,11 +68,16 @@ static bool parse_specific(const char *value, struct kafka_mode *mode, bool *ret
     return mode->specific.len > 0;
 }
 
-int kafka_mode_read(const struct connectors_kafka_source_options *options, const char *prefix, struct kafka_mode *ret, struct base_buf *reterr)
+int kafka_mode_read(const struct connectors_kafka_source_options *options, const char *prefix, struct kafka_mode *ret,
+                    struct base_buf *reterr)
 {
-    static const struct { const char *word; enum kafka_start_mode mode; } words[] = {
-        { "earliest-offset", KAFKA_START_EARLIEST }, { "latest-offset", KAFKA_START_LATEST },       { "group-offsets", KAFKA_START_GROUP },
-        { "timestamp", KAFKA_START_TIMESTAMP },      { "specific-offsets", KAFKA_START_SPECIFIC }, { "unbounded", KAFKA_START_UNBOUNDED },
+    static const struct {
+        const char *word;
+        enum kafka_start_mode mode;
+    } words[] = {
+        { "earliest-offset", KAFKA_START_EARLIEST },  { "latest-offset", KAFKA_START_LATEST },
+        { "group-offsets", KAFKA_START_GROUP },       { "timestamp", KAFKA_START_TIMESTAMP },
+        { "specific-offsets", KAFKA_START_SPECIFIC }, { "unbounded", KAFKA_START_UNBOUNDED },
     };
     bool startup = strcmp(prefix, "scan.startup.") == 0;
     char name[64];
@@ -91,7 +97,8 @@ int kafka_mode_read(const struct connectors_kafka_source_options *options, const
         snprintf(name, sizeof name, "%stimestamp-millis", prefix);
         value = kafka_option(options, name);
         if (!value || !base_str_to_i64(base_str_of(value), &ret->timestamp_ms) || ret->timestamp_ms < 0)
-            return bad_option(options, prefix, "timestamp-millis", "mode timestamp needs it: milliseconds since 1970", reterr);
+            return bad_option(options, prefix, "timestamp-millis", "mode timestamp needs it: milliseconds since 1970",
+                              reterr);
     } else if (ret->mode == KAFKA_START_SPECIFIC) {
         bool nomem = false;
         snprintf(name, sizeof name, "%sspecific-offsets", prefix);
@@ -99,7 +106,9 @@ int kafka_mode_read(const struct connectors_kafka_source_options *options, const
         if (!value || !parse_specific(value, ret, &nomem))
             return nomem ? BASE_E_NOMEM
                          : bad_option(options, prefix, "specific-offsets",
-                                      "mode specific-offsets needs it, in the form 'partition:0,offset:42;partition:1,offset:300'", reterr);
+                                      "mode specific-offsets needs it, in the form "
+                                      "'partition:0,offset:42;partition:1,offset:300'",
+                                      reterr);
     }
     return 0;
 }
@@ -112,19 +121,21 @@ static int64_t left_ms(int64_t until_us)
     return left > 1 ? left : 1;
 }
 
-static int watermarks(struct connectors_kafka_source *source, const struct connectors_kafka_partition *partition, int64_t until_us, int64_t ret[2],
-                      struct base_buf *reterr)
+static int watermarks(struct connectors_kafka_source *source, const struct connectors_kafka_partition *partition,
+                      int64_t until_us, int64_t ret[2], struct base_buf *reterr)
 {
     char what[320];
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(clients_kafka_handle(source->kafka), partition->topic, partition->topic_partition,
-                                                                 &ret[0], &ret[1], (int)left_ms(until_us));
+    rd_kafka_resp_err_t error =
+        rd_kafka_query_watermark_offsets(clients_kafka_handle(source->kafka), partition->topic,
+                                         partition->topic_partition, &ret[0], &ret[1], (int)left_ms(until_us));
     if (!error)
         return 0;
     snprintf(what, sizeof what, "offsets of topic %s partition %d", partition->topic, partition->topic_partition);
     return kafka_source_failed(source, source->kafka, what, error, reterr);
 }
 
-static rd_kafka_topic_partition_list_t *list_of(const struct connectors_kafka_source *source, const struct connectors_kafka_start *start, size_t count,
+static rd_kafka_topic_partition_list_t *list_of(const struct connectors_kafka_source *source,
+                                                const struct connectors_kafka_start *start, size_t count,
                                                 int64_t offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
@@ -136,8 +147,9 @@ static rd_kafka_topic_partition_list_t *list_of(const struct connectors_kafka_so
 }
 
 /* Offsets that one request gives for all; those without one stay NO_OFFSET. */
-static int take_list(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what, rd_kafka_topic_partition_list_t *list,
-                     struct connectors_kafka_start *start, struct base_buf *reterr)
+static int take_list(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what,
+                     rd_kafka_topic_partition_list_t *list, struct connectors_kafka_start *start,
+                     struct base_buf *reterr)
 {
     for (int i = 0; i < list->cnt; i++) {
         if (list->elems[i].err)
@@ -147,19 +159,20 @@ static int take_list(struct connectors_kafka_source *source, struct clients_kafk
     return 0;
 }
 
-static int resolve_times(struct connectors_kafka_source *source, int64_t timestamp_ms, struct connectors_kafka_start *start, size_t count,
-                         int64_t until_us, struct base_buf *reterr)
+static int resolve_times(struct connectors_kafka_source *source, int64_t timestamp_ms,
+                         struct connectors_kafka_start *start, size_t count, int64_t until_us, struct base_buf *reterr)
 {
     rd_kafka_topic_partition_list_t *list = list_of(source, start, count, timestamp_ms);
-    rd_kafka_resp_err_t failed = rd_kafka_offsets_for_times(clients_kafka_handle(source->kafka), list, (int)left_ms(until_us));
+    rd_kafka_resp_err_t failed =
+        rd_kafka_offsets_for_times(clients_kafka_handle(source->kafka), list, (int)left_ms(until_us));
     int error = failed ? kafka_source_failed(source, source->kafka, "offsets by time", failed, reterr)
                        : take_list(source, source->kafka, "offsets by time", list, start, reterr);
     rd_kafka_topic_partition_list_destroy(list);
     return error;
 }
 
-static int resolve_group(struct connectors_kafka_source *source, struct connectors_kafka_start *start, size_t count, int64_t until_us,
-                         struct base_buf *reterr)
+static int resolve_group(struct connectors_kafka_source *source, struct connectors_kafka_start *start, size_t count,
+                         int64_t until_us, struct base_buf *reterr)
 {
     struct clients_kafka *other = NULL, *kafka = source->kafka;
     int error = 0;
@@ -178,7 +191,8 @@ static int resolve_group(struct connectors_kafka_source *source, struct connecto
     return error;
 }
 
-static void resolve_specific(struct connectors_kafka_source *source, const struct kafka_mode *mode, struct connectors_kafka_start *start, size_t count)
+static void resolve_specific(struct connectors_kafka_source *source, const struct kafka_mode *mode,
+                             struct connectors_kafka_start *start, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         start[i].offset = CONNECTORS_KAFKA_NO_OFFSET;
@@ -189,30 +203,27 @@ static void resolve_specific(struct connectors_kafka_source *source, const struc
     }
 }
 
-int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafka_mode *mode, struct connectors_kafka_start *start, size_t count,
-                       int timeout_ms, struct base_buf *reterr)
+int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafka_mode *mode,
+                       struct connectors_kafka_start *start, size_t count, int timeout_ms, struct base_buf *reterr)
 {
     int64_t until_us = base_clock_mono_us() + (int64_t)timeout_ms * 1000;
-    bool fall_to_end = mode->mode == KAFKA_START_LATEST || mode->mode == KAFKA_START_TIMESTAMP || mode == &source->bounded;
+    bool fall_to_end =
+        mode->mode == KAFKA_START_LATEST || mode->mode == KAFKA_START_TIMESTAMP || mode == &source->bounded;
     int error = kafka_source_connect(source, reterr);
     for (size_t i = 0; i < count; i++)
         start[i].offset = CONNECTORS_KAFKA_NO_OFFSET;
     switch (mode->mode) {
     case KAFKA_START_EARLIEST:
     case KAFKA_START_LATEST:
-    case KAFKA_START_UNBOUNDED:
-        break;
-    case KAFKA_START_GROUP:
-        error = error ? error : resolve_group(source, start, count, until_us, reterr);
-        break;
+    case KAFKA_START_UNBOUNDED: break;
+    case KAFKA_START_GROUP: error = error ? error : resolve_group(source, start, count, until_us, reterr); break;
     case KAFKA_START_TIMESTAMP:
         error = error ? error : resolve_times(source, mode->timestamp_ms, start, count, until_us, reterr);
         break;
-    case KAFKA_START_SPECIFIC:
-        resolve_specific(source, mode, start, count);
-        break;
+    case KAFKA_START_SPECIFIC: resolve_specific(source, mode, start, count); break;
     }
-    /* What the mode does not know: the beginning of the log, or its end for latest, a time behind the last record, and an end without number. */
+    /* What the mode does not know: the beginning of the log, or its end for latest, a time behind the last record, and
+     * an end without number. */
     for (size_t i = 0; !error && i < count; i++) {
         int64_t marks[2];
         if (start[i].offset != CONNECTORS_KAFKA_NO_OFFSET)
@@ -224,8 +235,8 @@ int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafk
     return error;
 }
 
-int connectors_kafka_source_resolve(struct connectors_kafka_source *source, struct connectors_kafka_start *start, size_t count, bool found_later,
-                                    int timeout_ms, struct base_buf *reterr)
+int connectors_kafka_source_resolve(struct connectors_kafka_source *source, struct connectors_kafka_start *start,
+                                    size_t count, bool found_later, int timeout_ms, struct base_buf *reterr)
 {
     static const struct kafka_mode beginning = { .mode = KAFKA_START_EARLIEST };
     return kafka_mode_resolve(source, found_later ? &beginning : &source->start, start, count, timeout_ms, reterr);

@@ -10,7 +10,8 @@
 
 void connectors_webhook_policy_default(struct connectors_webhook_policy *ret)
 {
-    static const int64_t delays[] = { 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR };
+    static const int64_t delays[] = { 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR,
+                                      10 * HOUR,  14 * HOUR,  20 * HOUR,   24 * HOUR };
     *ret = (struct connectors_webhook_policy){
         .delay_count = sizeof delays / sizeof delays[0],
         .jitter_percent = 10,
@@ -28,15 +29,18 @@ static int64_t with_jitter(int64_t delay_ms, uint32_t percent, uint64_t random)
     return delay_ms + (int64_t)(span ? random % (span + 1) : 0);
 }
 
-static void finish(struct connectors_webhook_delivery *delivery, enum connectors_webhook_phase phase, enum connectors_webhook_reason reason)
+static void finish(struct connectors_webhook_delivery *delivery, enum connectors_webhook_phase phase,
+                   enum connectors_webhook_reason reason)
 {
     delivery->phase = phase;
     delivery->reason = reason;
     delivery->next_ms = 0;
 }
 
-int connectors_webhook_after(const struct connectors_webhook_policy *policy, struct connectors_webhook_delivery *delivery,
-                             const struct connectors_webhook_outcome *outcome, int64_t now_ms, uint64_t random, bool *ret_disable)
+int connectors_webhook_after(const struct connectors_webhook_policy *policy,
+                             struct connectors_webhook_delivery *delivery,
+                             const struct connectors_webhook_outcome *outcome, int64_t now_ms, uint64_t random,
+                             bool *ret_disable)
 {
     if (ret_disable)
         *ret_disable = false;
@@ -67,7 +71,8 @@ int connectors_webhook_after(const struct connectors_webhook_policy *policy, str
     }
     int64_t delay_ms = with_jitter(policy->delays_ms[before], policy->jitter_percent, random);
     /* Who asks for a pause gets at least that; an absurd one does not keep the message for ever. */
-    int64_t asked_ms = outcome->retry_after_ms > policy->retry_after_max_ms ? policy->retry_after_max_ms : outcome->retry_after_ms;
+    int64_t asked_ms =
+        outcome->retry_after_ms > policy->retry_after_max_ms ? policy->retry_after_max_ms : outcome->retry_after_ms;
     if (asked_ms > delay_ms)
         delay_ms = asked_ms;
     delivery->phase = CONNECTORS_WEBHOOK_RETRYING;
@@ -84,13 +89,10 @@ void connectors_webhook_resend(struct connectors_webhook_delivery *delivery)
 bool connectors_webhook_due(const struct connectors_webhook_delivery *delivery, int64_t now_ms)
 {
     switch (delivery->phase) {
-    case CONNECTORS_WEBHOOK_PENDING:
-        return true;
-    case CONNECTORS_WEBHOOK_RETRYING:
-        return now_ms >= delivery->next_ms;
+    case CONNECTORS_WEBHOOK_PENDING: return true;
+    case CONNECTORS_WEBHOOK_RETRYING: return now_ms >= delivery->next_ms;
     case CONNECTORS_WEBHOOK_DELIVERED:
-    case CONNECTORS_WEBHOOK_DEAD:
-        return false;
+    case CONNECTORS_WEBHOOK_DEAD: return false;
     }
     return false;
 }
@@ -98,14 +100,10 @@ bool connectors_webhook_due(const struct connectors_webhook_delivery *delivery, 
 const char *connectors_webhook_phase_name(enum connectors_webhook_phase phase)
 {
     switch (phase) {
-    case CONNECTORS_WEBHOOK_PENDING:
-        return "pending";
-    case CONNECTORS_WEBHOOK_RETRYING:
-        return "retrying";
-    case CONNECTORS_WEBHOOK_DELIVERED:
-        return "delivered";
-    case CONNECTORS_WEBHOOK_DEAD:
-        return "dead";
+    case CONNECTORS_WEBHOOK_PENDING: return "pending";
+    case CONNECTORS_WEBHOOK_RETRYING: return "retrying";
+    case CONNECTORS_WEBHOOK_DELIVERED: return "delivered";
+    case CONNECTORS_WEBHOOK_DEAD: return "dead";
     }
     return "unknown";
 }
@@ -113,20 +111,13 @@ const char *connectors_webhook_phase_name(enum connectors_webhook_phase phase)
 const char *connectors_webhook_reason_name(enum connectors_webhook_reason reason)
 {
     switch (reason) {
-    case CONNECTORS_WEBHOOK_NONE:
-        return "none";
-    case CONNECTORS_WEBHOOK_OK:
-        return "ok";
-    case CONNECTORS_WEBHOOK_STATUS:
-        return "status";
-    case CONNECTORS_WEBHOOK_NO_ANSWER:
-        return "no-answer";
-    case CONNECTORS_WEBHOOK_REFUSED:
-        return "refused";
-    case CONNECTORS_WEBHOOK_GONE:
-        return "gone";
-    case CONNECTORS_WEBHOOK_EXHAUSTED:
-        return "exhausted";
+    case CONNECTORS_WEBHOOK_NONE: return "none";
+    case CONNECTORS_WEBHOOK_OK: return "ok";
+    case CONNECTORS_WEBHOOK_STATUS: return "status";
+    case CONNECTORS_WEBHOOK_NO_ANSWER: return "no-answer";
+    case CONNECTORS_WEBHOOK_REFUSED: return "refused";
+    case CONNECTORS_WEBHOOK_GONE: return "gone";
+    case CONNECTORS_WEBHOOK_EXHAUSTED: return "exhausted";
     }
     return "unknown";
 }
@@ -158,7 +149,8 @@ int connectors_webhook_decode(const void *bytes, size_t len, struct connectors_w
     delivery.first_ms = (int64_t)base_read_u64(&reader);
     delivery.last_ms = (int64_t)base_read_u64(&reader);
     delivery.next_ms = (int64_t)base_read_u64(&reader);
-    if (reader.failed || reader.at != reader.end || phase > CONNECTORS_WEBHOOK_DEAD || reason > CONNECTORS_WEBHOOK_EXHAUSTED)
+    if (reader.failed || reader.at != reader.end || phase > CONNECTORS_WEBHOOK_DEAD ||
+        reason > CONNECTORS_WEBHOOK_EXHAUSTED)
         return BASE_E_CORRUPT;
     delivery.phase = (enum connectors_webhook_phase)phase;
     delivery.reason = (enum connectors_webhook_reason)reason;
@@ -173,8 +165,8 @@ bool connectors_webhook_circuit_allows(const struct connectors_webhook_circuit *
     return circuit->until_ms == 0 || now_ms >= circuit->until_ms;
 }
 
-void connectors_webhook_circuit_after(const struct connectors_webhook_policy *policy, struct connectors_webhook_circuit *circuit, bool good,
-                                      int64_t now_ms)
+void connectors_webhook_circuit_after(const struct connectors_webhook_policy *policy,
+                                      struct connectors_webhook_circuit *circuit, bool good, int64_t now_ms)
 {
     if (good) {
         *circuit = (struct connectors_webhook_circuit){ 0 };

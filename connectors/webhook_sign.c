@@ -36,8 +36,8 @@ int connectors_webhook_check_secret(struct base_str secret)
     return error;
 }
 
-int connectors_webhook_sign(const struct base_str *secrets, size_t count, struct base_str id, int64_t timestamp_s, struct base_str body,
-                            struct base_buf *out)
+int connectors_webhook_sign(const struct base_str *secrets, size_t count, struct base_str id, int64_t timestamp_s,
+                            struct base_str body, struct base_buf *out)
 {
     struct base_buf content = { 0 };
     base_buf_put_str(&content, id);
@@ -52,7 +52,8 @@ int connectors_webhook_sign(const struct base_str *secrets, size_t count, struct
         size_t key_len = 0;
         unsigned char text[64];
         error = decode_secret(secrets[i], key, &key_len);
-        if (!error && !HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)content.ptr, content.len, sum, &sum_len))
+        if (!error &&
+            !HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)content.ptr, content.len, sum, &sum_len))
             error = BASE_E_NOMEM;
         OPENSSL_cleanse(key, sizeof key);
         if (error)

@@ -7,15 +7,17 @@
 #include "base/error.h"
 #include "connectors/webhook_sign.h"
 
-#define OWN_HEADERS 4u /* signature (left out where there is no secret: so it stands first), content type, id, timestamp */
+#define OWN_HEADERS \
+    4u /* signature (left out where there is no secret: so it stands first), content type, id, timestamp */
 
 struct connectors_webhook {
-    char *name, *url;                    /* owned */
-    struct base_str *secrets;            /* owned array and texts */
+    char *name, *url;         /* owned */
+    struct base_str *secrets; /* owned array and texts */
     size_t secret_count;
-    struct clients_http_header *headers; /* owned array; the first OWN_HEADERS are set for each message, the others' texts are owned */
-    size_t header_count;                 /* all of them */
-    char *content_type;                  /* owned */
+    struct clients_http_header
+        *headers;        /* owned array; the first OWN_HEADERS are set for each message, the others' texts are owned */
+    size_t header_count; /* all of them */
+    char *content_type;  /* owned */
     struct clients_http *http;
     struct clients_http_response response;
     struct base_buf signature;
@@ -31,7 +33,8 @@ static int complain(const struct connectors_webhook_options *options, const char
 /* CR, LF in a header would be another header. */
 static bool header_is_good(const struct clients_http_header *header)
 {
-    static const char *const ours[] = { "content-type", "webhook-id", "webhook-timestamp", "webhook-signature", "content-length", "host" };
+    static const char *const ours[] = { "content-type",      "webhook-id",     "webhook-timestamp",
+                                        "webhook-signature", "content-length", "host" };
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         if (strcasecmp(header->name, ours[i]) == 0)
             return false;
@@ -39,7 +42,8 @@ static bool header_is_good(const struct clients_http_header *header)
     return header->name[0] && !strpbrk(header->name, "\r\n: \t") && !strpbrk(header->value, "\r\n");
 }
 
-static int copy_secrets(struct connectors_webhook *webhook, const struct connectors_webhook_options *options, struct base_buf *reterr)
+static int copy_secrets(struct connectors_webhook *webhook, const struct connectors_webhook_options *options,
+                        struct base_buf *reterr)
 {
     webhook->secrets = base_calloc(options->secret_count + 1, sizeof *webhook->secrets);
     if (!webhook->secrets)
@@ -47,7 +51,10 @@ static int copy_secrets(struct connectors_webhook *webhook, const struct connect
     for (size_t i = 0; i < options->secret_count; i++) {
         struct base_str secret = base_str_of(options->secrets[i]);
         if (connectors_webhook_check_secret(secret))
-            return complain(options, "a secret is not of the form whsec_<base64 of 24 to 64 bytes>; make one with: openssl rand -base64 32", reterr);
+            return complain(
+                options,
+                "a secret is not of the form whsec_<base64 of 24 to 64 bytes>; make one with: openssl rand -base64 32",
+                reterr);
         char *copy = base_strndup(secret.ptr, secret.len);
         if (!copy)
             return BASE_E_NOMEM;
@@ -56,7 +63,8 @@ static int copy_secrets(struct connectors_webhook *webhook, const struct connect
     return 0;
 }
 
-static int copy_headers(struct connectors_webhook *webhook, const struct connectors_webhook_options *options, struct base_buf *reterr)
+static int copy_headers(struct connectors_webhook *webhook, const struct connectors_webhook_options *options,
+                        struct base_buf *reterr)
 {
     webhook->headers = base_calloc(options->header_count + OWN_HEADERS, sizeof *webhook->headers);
     if (!webhook->headers)
@@ -74,7 +82,8 @@ static int copy_headers(struct connectors_webhook *webhook, const struct connect
     return 0;
 }
 
-int connectors_webhook_create(const struct connectors_webhook_options *options, struct connectors_webhook **ret, struct base_buf *reterr)
+int connectors_webhook_create(const struct connectors_webhook_options *options, struct connectors_webhook **ret,
+                              struct base_buf *reterr)
 {
     if (strncasecmp(options->url, "http://", 7) != 0 && strncasecmp(options->url, "https://", 8) != 0)
         return complain(options, "the url must begin with http:// or https://", reterr);
@@ -84,7 +93,8 @@ int connectors_webhook_create(const struct connectors_webhook_options *options, 
     webhook->name = base_strdup(options->name);
     webhook->url = base_strdup(options->url);
     webhook->content_type = base_strdup(options->content_type ? options->content_type : "application/cloudevents+json");
-    int error = webhook->name && webhook->url && webhook->content_type ? copy_secrets(webhook, options, reterr) : BASE_E_NOMEM;
+    int error =
+        webhook->name && webhook->url && webhook->content_type ? copy_secrets(webhook, options, reterr) : BASE_E_NOMEM;
     if (!error)
         error = copy_headers(webhook, options, reterr);
     if (!error)
@@ -133,18 +143,20 @@ static void explain(const struct connectors_webhook *webhook, int error, struct 
     if (error)
         base_buf_put(text, response->error.ptr, response->error.len);
     else
-        base_buf_printf(text, "answered %ld%s", response->status, response->status >= 300 && response->status < 400 ? ", redirects are not followed" : "");
+        base_buf_printf(text, "answered %ld%s", response->status,
+                        response->status >= 300 && response->status < 400 ? ", redirects are not followed" : "");
 }
 
-int connectors_webhook_send(struct connectors_webhook *webhook, struct base_str id, struct base_str body, int64_t now_ms,
-                            struct connectors_webhook_outcome *ret, struct base_buf *text)
+int connectors_webhook_send(struct connectors_webhook *webhook, struct base_str id, struct base_str body,
+                            int64_t now_ms, struct connectors_webhook_outcome *ret, struct base_buf *text)
 {
     char timestamp[24], id_text[256];
     int64_t timestamp_s = now_ms / 1000;
     snprintf(timestamp, sizeof timestamp, "%lld", (long long)timestamp_s);
     snprintf(id_text, sizeof id_text, "%.*s", (int)(id.len < sizeof id_text ? id.len : sizeof id_text - 1), id.ptr);
     base_buf_clear(&webhook->signature);
-    int error = connectors_webhook_sign(webhook->secrets, webhook->secret_count, base_str_of(id_text), timestamp_s, body, &webhook->signature);
+    int error = connectors_webhook_sign(webhook->secrets, webhook->secret_count, base_str_of(id_text), timestamp_s,
+                                        body, &webhook->signature);
     if (error)
         return error;
     webhook->headers[0] = (struct clients_http_header){ "webhook-signature", webhook->signature.ptr };
@@ -167,7 +179,9 @@ int connectors_webhook_send(struct connectors_webhook *webhook, struct base_str 
     long status = error ? 0 : webhook->response.status;
     *ret = (struct connectors_webhook_outcome){
         .status = (uint16_t)(status > 0 && status < 1000 ? status : 0),
-        .retry_after_ms = after_s < 0 ? -1 : after_s > INT64_MAX / 1000 ? INT64_MAX : after_s * 1000,
+        .retry_after_ms = after_s < 0                  ? -1
+                          : after_s > INT64_MAX / 1000 ? INT64_MAX
+                                                       : after_s * 1000,
         .refused = error == BASE_E_AUTH || error == BASE_E_CONFIG,
     };
     return 0;

@@ -44,8 +44,8 @@ int store_code_of(const char *text)
 {
     if (strstr(text, "No space left") || strstr(text, "Disk quota exceeded"))
         return BASE_E_FULL;
-    if (strstr(text, "lock") && (strstr(text, "Resource temporarily unavailable") || strstr(text, "No locks available") ||
-                                 strstr(text, "lock hold by current process")))
+    if (strstr(text, "lock") && (strstr(text, "Resource temporarily unavailable") ||
+                                 strstr(text, "No locks available") || strstr(text, "lock hold by current process")))
         return BASE_E_BUSY;
     if (strncmp(text, "Corruption", 10) == 0)
         return BASE_E_CORRUPT;
@@ -95,7 +95,8 @@ static int make_options(struct service_store *store)
     store->read = rocksdb_readoptions_create();
     store->write = rocksdb_writeoptions_create();
     store->write_synced = rocksdb_writeoptions_create();
-    if (!store->options || !store->table_options || !store->cache || !store->read || !store->write || !store->write_synced)
+    if (!store->options || !store->table_options || !store->cache || !store->read || !store->write ||
+        !store->write_synced)
         return BASE_E_NOMEM;
     rocksdb_writeoptions_set_sync(store->write_synced, 1);
     rocksdb_block_based_options_set_block_cache(store->table_options, store->cache);
@@ -148,9 +149,11 @@ static int open_db(struct service_store *store)
         options[i] = store->options;
     }
     if (store->read_only)
-        store->db = rocksdb_open_for_read_only_column_families(store->options, store->path, STORE_HANDLES, names, options, store->handles, 0, &text);
+        store->db = rocksdb_open_for_read_only_column_families(store->options, store->path, STORE_HANDLES, names,
+                                                               options, store->handles, 0, &text);
     else
-        store->db = rocksdb_open_column_families(store->options, store->path, STORE_HANDLES, names, options, store->handles, &text);
+        store->db = rocksdb_open_column_families(store->options, store->path, STORE_HANDLES, names, options,
+                                                 store->handles, &text);
     if (text) {
         store->db = NULL;
         memset(store->handles, 0, sizeof store->handles);
@@ -214,7 +217,9 @@ static int create_identity(struct service_store *store)
         if (error)
             return error;
         if (!empty)
-            return store_fail(store, BASE_E_CORRUPT, "store %s: it holds data but not the record of its identity; restore it from a savepoint", store->path);
+            return store_fail(store, BASE_E_CORRUPT,
+                              "store %s: it holds data but not the record of its identity; restore it from a savepoint",
+                              store->path);
     }
     if (store->read_only)
         return store_fail(store, BASE_E_NOTFOUND, "store %s: it is empty", store->path);
@@ -228,7 +233,8 @@ static int create_identity(struct service_store *store)
     if (!error && value.failed)
         error = BASE_E_NOMEM;
     if (!error)
-        error = service_batch_put(batch, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR(STORE_KEY_IDENTITY), (struct base_str){ value.ptr, value.len });
+        error = service_batch_put(batch, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR(STORE_KEY_IDENTITY),
+                                  (struct base_str){ value.ptr, value.len });
     if (!error)
         error = service_store_write(store, &batch, 1, true);
     service_batch_destroy(batch);
@@ -245,7 +251,8 @@ static int read_identity(struct service_store *store)
         uint32_t format = base_read_u32(&reader);
         const void *id = base_read_raw(&reader, STORE_ID_BYTES - 1);
         if (format > STORE_FORMAT || format == 0)
-            error = store_fail(store, BASE_E_VERSION, "store %s: it has format %u, this program knows up to %u; use the newer program",
+            error = store_fail(store, BASE_E_VERSION,
+                               "store %s: it has format %u, this program knows up to %u; use the newer program",
                                store->path, format, STORE_FORMAT);
         else if (!id)
             error = store_fail(store, BASE_E_CORRUPT, "store %s: the record of its identity is cut short", store->path);
@@ -271,7 +278,8 @@ static int check_folder(struct service_store *store, bool must_exist)
         return store_fail(store, BASE_E_NOTFOUND, "store %s: there is none", store->path);
     /* RocksDB would make missing parents too and hide a mistyped path. */
     if (mkdir(store->path, 0750) < 0 && errno != EEXIST)
-        return store_fail(store, errno == ENOSPC ? BASE_E_FULL : BASE_E_IO, "store %s: the folder cannot be made: %s", store->path, strerror(errno));
+        return store_fail(store, errno == ENOSPC ? BASE_E_FULL : BASE_E_IO, "store %s: the folder cannot be made: %s",
+                          store->path, strerror(errno));
     return 0;
 }
 
@@ -400,7 +408,8 @@ int store_commit(struct service_store *store, rocksdb_writebatch_t *batch, bool 
     }
     if (fault) {
         store->broken = fault;
-        return store_fail(store, fault, "store %s: a write failed: %s%s", store->path, base_error_text(fault), remedy_of(fault));
+        return store_fail(store, fault, "store %s: a write failed: %s%s", store->path, base_error_text(fault),
+                          remedy_of(fault));
     }
     store->writes++;
     store->synced_writes += sync;
@@ -419,7 +428,8 @@ int service_store_write(struct service_store *store, struct service_batch *const
             error = BASE_E_NOMEM;
         for (size_t s = 0; s < batches[i]->used && !error; s++) {
             const struct base_buf *bytes = &batches[i]->sections.at[s].bytes;
-            struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD, (const uint8_t *)bytes->ptr + bytes->len, false };
+            struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD,
+                                          (const uint8_t *)bytes->ptr + bytes->len, false };
             error = store_section_replay(store, &reader, out);
         }
     }
@@ -438,7 +448,8 @@ int service_store_get(struct service_store *store, enum service_cf family, struc
     if (error)
         return error;
     char *text = NULL;
-    rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(store->db, store->read, store->handles[family], key.ptr, key.len, &text);
+    rocksdb_pinnableslice_t *slice =
+        rocksdb_get_pinned_cf(store->db, store->read, store->handles[family], key.ptr, key.len, &text);
     if (text) {
         error = store_fail_rocks(store, "a read failed", text);
     } else if (!slice) {
@@ -513,7 +524,8 @@ void service_store_stats(struct service_store *store, struct service_store_stats
             ret->memtable_bytes += value;
         if (rocksdb_property_int_cf(store->db, store->handles[i], "rocksdb.total-sst-files-size", &value) == 0)
             ret->disk_bytes += value;
-        if (i < (int)SERVICE_CF_COUNT && rocksdb_property_int_cf(store->db, store->handles[i], "rocksdb.estimate-num-keys", &value) == 0)
+        if (i < (int)SERVICE_CF_COUNT &&
+            rocksdb_property_int_cf(store->db, store->handles[i], "rocksdb.estimate-num-keys", &value) == 0)
             ret->keys[i] = value;
     }
     store_leave(store);

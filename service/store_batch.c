@@ -68,8 +68,8 @@ static struct store_section *section_of(struct service_batch *batch, uint32_t gr
 }
 
 /* A change that does not fit leaves the batch unusable rather than incomplete. */
-static int begin_change(struct service_batch *batch, uint32_t group, enum store_op op, enum service_cf family, struct base_str key,
-                        struct store_section **ret)
+static int begin_change(struct service_batch *batch, uint32_t group, enum store_op op, enum service_cf family,
+                        struct base_str key, struct store_section **ret)
 {
     if (batch->failed)
         return BASE_E_NOMEM;
@@ -100,7 +100,8 @@ static int end_change(struct service_batch *batch, struct store_section *section
     return 0;
 }
 
-int service_batch_put(struct service_batch *batch, enum service_cf family, uint32_t key_group, struct base_str key, struct base_str value)
+int service_batch_put(struct service_batch *batch, enum service_cf family, uint32_t key_group, struct base_str key,
+                      struct base_str value)
 {
     struct store_section *section = NULL;
     if (value.len > SERVICE_STORE_VALUE_MAX) {
@@ -122,7 +123,8 @@ int service_batch_delete(struct service_batch *batch, enum service_cf family, ui
     return error ? error : end_change(batch, section);
 }
 
-int service_batch_delete_range(struct service_batch *batch, enum service_cf family, uint32_t key_group, struct base_str from, struct base_str to)
+int service_batch_delete_range(struct service_batch *batch, enum service_cf family, uint32_t key_group,
+                               struct base_str from, struct base_str to)
 {
     struct store_section *section = NULL;
     if (to.len > SERVICE_STORE_KEY_MAX) {
@@ -177,14 +179,16 @@ static void print_key(struct base_str key, struct base_buf *out)
         base_buf_printf(out, "... (%zu bytes)", key.len);
 }
 
-int store_unguard(struct service_store *store, int family, struct base_str key, struct base_str stored, struct base_str *ret)
+int store_unguard(struct service_store *store, int family, struct base_str key, struct base_str stored,
+                  struct base_str *ret)
 {
     const char *what = NULL;
     int code = BASE_E_CORRUPT;
     if (stored.len < STORE_GUARD_BYTES) {
         what = "is cut short";
     } else {
-        struct base_reader tail = { (const uint8_t *)stored.ptr + stored.len - 4, (const uint8_t *)stored.ptr + stored.len, false };
+        struct base_reader tail = { (const uint8_t *)stored.ptr + stored.len - 4,
+                                    (const uint8_t *)stored.ptr + stored.len, false };
         if (base_read_u32(&tail) != guard_sum(family, key, stored.ptr, stored.len - 4)) {
             what = "does not fit its checksum";
         } else if ((uint8_t)stored.ptr[0] != STORE_VALUE_VERSION) {
@@ -198,7 +202,9 @@ int store_unguard(struct service_store *store, int family, struct base_str key, 
     }
     struct base_buf shown = { 0 };
     print_key(key, &shown);
-    store_fail(store, code, "store %s: the value of key %s in column family %s %s; restore the folder from a savepoint or remove it and replay",
+    store_fail(store, code,
+               "store %s: the value of key %s in column family %s %s; restore the folder from a savepoint or remove it "
+               "and replay",
                store->path, shown.ptr ? shown.ptr : "", store_family_name(family), what);
     base_buf_finish(&shown);
     return code;
@@ -246,11 +252,10 @@ int store_section_replay(struct service_store *store, struct base_reader *reader
         case STORE_OP_PUT:
             rocksdb_writebatch_put_cf(out, family, change.key.ptr, change.key.len, change.value.ptr, change.value.len);
             break;
-        case STORE_OP_DELETE:
-            rocksdb_writebatch_delete_cf(out, family, change.key.ptr, change.key.len);
-            break;
+        case STORE_OP_DELETE: rocksdb_writebatch_delete_cf(out, family, change.key.ptr, change.key.len); break;
         case STORE_OP_DELETE_RANGE:
-            rocksdb_writebatch_delete_range_cf(out, family, change.key.ptr, change.key.len, change.value.ptr, change.value.len);
+            rocksdb_writebatch_delete_range_cf(out, family, change.key.ptr, change.key.len, change.value.ptr,
+                                               change.value.len);
             break;
         }
     }

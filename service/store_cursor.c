@@ -7,13 +7,14 @@ struct service_cursor {
     struct service_store *store; /* its lock is held shared while the cursor lives */
     rocksdb_iterator_t *at;
     rocksdb_readoptions_t *options;
-    char *from, *to;             /* RocksDB borrows the bounds */
+    char *from, *to; /* RocksDB borrows the bounds */
     enum service_cf family;
     bool reverse;
     bool started;
 };
 
-int service_cursor_open(struct service_store *store, enum service_cf family, const struct service_range *range, struct service_cursor **ret)
+int service_cursor_open(struct service_store *store, enum service_cf family, const struct service_range *range,
+                        struct service_cursor **ret)
 {
     struct service_cursor *cursor = base_calloc(1, sizeof *cursor);
     if (!cursor)
@@ -83,11 +84,13 @@ void service_cursor_close(struct service_cursor *cursor)
     base_free(cursor);
 }
 
-int service_store_each(struct service_store *store, enum service_cf family, struct base_str prefix, service_store_visit *visit, void *ctx)
+int service_store_each(struct service_store *store, enum service_cf family, struct base_str prefix,
+                       service_store_visit *visit, void *ctx)
 {
     struct base_buf to = { 0 };
     struct service_cursor *cursor = NULL;
-    /* The first key behind all with the prefix: the last byte that can be raised is raised. All 0xff: no upper bound. */
+    /* The first key behind all with the prefix: the last byte that can be raised is raised. All 0xff: no upper bound.
+     */
     base_buf_put(&to, prefix.ptr, prefix.len);
     while (to.len > 0 && (unsigned char)to.ptr[to.len - 1] == 0xff)
         to.len--;

@@ -1,5 +1,5 @@
-/* Pending epochs. Key: epoch, key group, number of the batch, all big-endian, so that an epoch is one range in order of groups. The record with group and
- * number 0xffff says that the epoch exists, even without changes. */
+/* Pending epochs. Key: epoch, key group, number of the batch, all big-endian, so that an epoch is one range in order of
+ * groups. The record with group and number 0xffff says that the epoch exists, even without changes. */
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
@@ -42,7 +42,8 @@ static int each_section(struct service_store *store, uint64_t epoch, section_vis
         struct base_str key, stored;
         key.ptr = rocksdb_iter_key(at, &key.len);
         if (key.len != KEY_BYTES) {
-            error = store_fail(store, BASE_E_CORRUPT, "store %s: a key of column family pending has %zu bytes", store->path, key.len);
+            error = store_fail(store, BASE_E_CORRUPT, "store %s: a key of column family pending has %zu bytes",
+                               store->path, key.len);
             break;
         }
         if (epoch_of(key.ptr) != epoch)
@@ -77,13 +78,16 @@ static int replay_section(void *ctx, struct base_str key, struct base_str stored
     if (!error)
         error = store_section_replay(replay->store, &reader, replay->out);
     if (error)
-        store_fail(replay->store, error, "store %s: pending epoch %llu is damaged; restore the folder from a savepoint or remove it and replay",
-                   replay->store->path, (unsigned long long)epoch_of(key.ptr));
+        store_fail(
+            replay->store, error,
+            "store %s: pending epoch %llu is damaged; restore the folder from a savepoint or remove it and replay",
+            replay->store->path, (unsigned long long)epoch_of(key.ptr));
     return error;
 }
 
 /* The section's bytes at rest: with its count in the head and the checksum behind, which are taken off again. */
-static int put_section(struct service_store *store, uint64_t epoch, uint32_t number, struct store_section *section, rocksdb_writebatch_t *out)
+static int put_section(struct service_store *store, uint64_t epoch, uint32_t number, struct store_section *section,
+                       rocksdb_writebatch_t *out)
 {
     uint8_t key[KEY_BYTES];
     struct base_buf *bytes = &section->bytes;
@@ -94,7 +98,8 @@ static int put_section(struct service_store *store, uint64_t epoch, uint32_t num
     if (bytes->failed)
         return BASE_E_NOMEM;
     pending_key(epoch, section->group, number, key);
-    rocksdb_writebatch_put_cf(out, store->handles[STORE_PENDING_CF], (const char *)key, KEY_BYTES, bytes->ptr, bytes->len);
+    rocksdb_writebatch_put_cf(out, store->handles[STORE_PENDING_CF], (const char *)key, KEY_BYTES, bytes->ptr,
+                              bytes->len);
     bytes->len = len;
     return 0;
 }
@@ -109,7 +114,8 @@ static int put_mark(struct service_store *store, uint64_t epoch, rocksdb_writeba
     return error;
 }
 
-int service_store_prepare(struct service_store *store, uint64_t epoch, struct service_batch *const *batches, size_t count)
+int service_store_prepare(struct service_store *store, uint64_t epoch, struct service_batch *const *batches,
+                          size_t count)
 {
     if (epoch == SERVICE_STORE_NO_EPOCH || count >= MARK)
         return BASE_E_INVALID;
@@ -142,7 +148,8 @@ static int put_applied(struct service_store *store, uint64_t epoch, rocksdb_writ
         error = service_batch_set_applied(batch, epoch);
     if (!error) {
         const struct base_buf *bytes = &batch->sections.at[0].bytes;
-        struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD, (const uint8_t *)bytes->ptr + bytes->len, false };
+        struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD,
+                                      (const uint8_t *)bytes->ptr + bytes->len, false };
         error = store_section_replay(store, &reader, out);
     }
     service_batch_destroy(batch);
@@ -194,7 +201,8 @@ int service_store_applied(struct service_store *store, uint64_t *ret)
         struct base_reader reader = { (const uint8_t *)value.ptr, (const uint8_t *)value.ptr + value.len, false };
         uint64_t epoch = base_read_u64(&reader);
         if (reader.failed)
-            error = store_fail(store, BASE_E_CORRUPT, "store %s: the record of the last applied epoch is cut short", store->path);
+            error = store_fail(store, BASE_E_CORRUPT, "store %s: the record of the last applied epoch is cut short",
+                               store->path);
         else
             *ret = epoch;
     }
@@ -216,7 +224,8 @@ int service_store_pending(struct service_store *store, uint64_t *ret_epochs, siz
         size_t len;
         const char *key = rocksdb_iter_key(at, &len);
         if (len != KEY_BYTES) {
-            error = store_fail(store, BASE_E_CORRUPT, "store %s: a key of column family pending has %zu bytes", store->path, len);
+            error = store_fail(store, BASE_E_CORRUPT, "store %s: a key of column family pending has %zu bytes",
+                               store->path, len);
             break;
         }
         last = epoch_of(key);
@@ -242,8 +251,8 @@ struct lookup {
     enum service_cf family;
     struct base_str key;
     struct base_buf *ret;
-    size_t start;  /* length of ret before */
-    int state;     /* BASE_E_NOTFOUND, 0, BASE_E_EOF: as of the last operation seen */
+    size_t start; /* length of ret before */
+    int state;    /* BASE_E_NOTFOUND, 0, BASE_E_EOF: as of the last operation seen */
 };
 
 static int lookup_section(void *ctx, struct base_str key, struct base_str stored)
@@ -275,7 +284,8 @@ static int lookup_section(void *ctx, struct base_str key, struct base_str stored
     return error == BASE_E_EOF ? 0 : error;
 }
 
-int service_store_pending_get(struct service_store *store, uint64_t epoch, enum service_cf family, struct base_str key, struct base_buf *ret)
+int service_store_pending_get(struct service_store *store, uint64_t epoch, enum service_cf family, struct base_str key,
+                              struct base_buf *ret)
 {
     int error = store_enter(store);
     if (error)

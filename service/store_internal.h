@@ -1,4 +1,5 @@
-/* What the files of the store share: the handle, the guard around values, the form of a batch. Private to service/store*.c. */
+/* What the files of the store share: the handle, the guard around values, the form of a batch. Private to
+ * service/store*.c. */
 #ifndef SERVICE_STORE_INTERNAL_H
 #define SERVICE_STORE_INTERNAL_H
 
@@ -13,13 +14,13 @@
 #define STORE_KEY_APPLIED "store.applied"
 #define STORE_FORMAT 1u
 #define STORE_VALUE_VERSION 1u
-#define STORE_GUARD_BYTES 5u /* version byte in front, crc32c behind */
-#define STORE_PENDING_CF SERVICE_CF_COUNT /* index of the family "pending", which no caller names */
+#define STORE_GUARD_BYTES 5u                 /* version byte in front, crc32c behind */
+#define STORE_PENDING_CF SERVICE_CF_COUNT    /* index of the family "pending", which no caller names */
 #define STORE_HANDLES (SERVICE_CF_COUNT + 2) /* the families, "pending", RocksDB's "default" (unused) */
 #define STORE_ID_BYTES 37
 
 struct service_store {
-    char *path;            /* owned */
+    char *path; /* owned */
     uint64_t memory_bytes;
     bool read_only;
     char id[STORE_ID_BYTES];
@@ -33,7 +34,7 @@ struct service_store {
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write, *write_synced;
 
-    _Atomic int broken;    /* BASE_E_* of the failed write */
+    _Atomic int broken; /* BASE_E_* of the failed write */
     _Atomic uint64_t writes, synced_writes, written_bytes;
 
     pthread_mutex_t talk;  /* guards what follows */
@@ -44,7 +45,8 @@ struct service_store {
 };
 
 /* One key group's changes: bytes = u8 version, u32 count, then operations
- * (u8 op, u8 family, varint key length, key [, varint value length, guarded value | varint length, upper key]); at rest a crc32c follows. */
+ * (u8 op, u8 family, varint key length, key [, varint value length, guarded value | varint length, upper key]); at rest
+ * a crc32c follows. */
 struct store_section {
     uint32_t group;
     uint32_t count;
@@ -73,12 +75,14 @@ int store_section_next(struct base_reader *reader, struct store_change *ret) BAS
 /* Checks head, checksum; *ret starts at the first operation. */
 int store_section_open(struct base_str stored, struct base_reader *ret) BASE_MUST_CHECK;
 /* Adds all operations behind the reader to a RocksDB batch. */
-int store_section_replay(struct service_store *store, struct base_reader *reader, rocksdb_writebatch_t *out) BASE_MUST_CHECK;
+int store_section_replay(struct service_store *store, struct base_reader *reader,
+                         rocksdb_writebatch_t *out) BASE_MUST_CHECK;
 
 /* Appends the guarded form of a payload. */
 void store_guard(enum service_cf family, struct base_str key, struct base_str payload, struct base_buf *out);
 /* Takes the guard off; tells the store of a damage. family may be STORE_PENDING_CF. */
-int store_unguard(struct service_store *store, int family, struct base_str key, struct base_str stored, struct base_str *ret) BASE_MUST_CHECK;
+int store_unguard(struct service_store *store, int family, struct base_str key, struct base_str stored,
+                  struct base_str *ret) BASE_MUST_CHECK;
 const char *store_family_name(int family);
 
 /* Remembers what went wrong; returns code. */
@@ -86,7 +90,8 @@ int store_fail(struct service_store *store, int code, const char *format, ...) B
 /* As store_fail for RocksDB's text, which it frees; code by its kind. */
 int store_fail_rocks(struct service_store *store, const char *what, char *text);
 int store_code_of(const char *rocks_text);
-/* Hands a finished RocksDB batch over, with the fault hook; a failure breaks the store. The caller holds `live` shared. */
+/* Hands a finished RocksDB batch over, with the fault hook; a failure breaks the store. The caller holds `live` shared.
+ */
 int store_commit(struct service_store *store, rocksdb_writebatch_t *batch, bool sync) BASE_MUST_CHECK;
 /* Shared lock, and BASE_E_CLOSED if the database is not open (then not locked). */
 int store_enter(struct service_store *store) BASE_MUST_CHECK;

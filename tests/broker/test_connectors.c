@@ -1,5 +1,6 @@
-/* The Kafka connectors against a real broker. Run by tests/stages/40-kafka.sh under tests/broker/kafka.sh, which sets KAFKA, KAFKA_CONTROL (a Unix socket
- * that kills and starts the broker) and, for the encrypted listener, KAFKA_SASL, KAFKA_CA, KAFKA_USER, KAFKA_PASSWORD. */
+/* The Kafka connectors against a real broker. Run by tests/stages/40-kafka.sh under tests/broker/kafka.sh, which sets
+ * KAFKA, KAFKA_CONTROL (a Unix socket that kills and starts the broker) and, for the encrypted listener, KAFKA_SASL,
+ * KAFKA_CA, KAFKA_USER, KAFKA_PASSWORD. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -16,7 +17,10 @@
 
 static struct clients_option bootstrap[1];
 
-static struct base_str str(const char *text) { return base_str_of(text); }
+static struct base_str str(const char *text)
+{
+    return base_str_of(text);
+}
 
 /* Asks the harness; "ok" is good. */
 static bool control(const char *command)
@@ -48,7 +52,11 @@ static struct connectors_kafka_sink *sink_of(const char *transactional_id, const
     struct connectors_kafka_sink *sink = NULL;
     struct base_buf text = { 0 };
     struct connectors_kafka_sink_options options = {
-        .name = "sink alerts", .transactional_id = transactional_id, .group_id = group, .options = bootstrap, .option_count = 1,
+        .name = "sink alerts",
+        .transactional_id = transactional_id,
+        .group_id = group,
+        .options = bootstrap,
+        .option_count = 1,
         .transaction_timeout_ms = 10000,
     };
     is_ok(connectors_kafka_sink_create(&options, &sink, &text), &text, "sink made");
@@ -69,11 +77,15 @@ static void make_topic(struct connectors_kafka_sink *sink, const char *name, int
 /* extra: option name and value pairs, NULL at the end. */
 static struct connectors_kafka_source *source_of(const char *topic, const char *const *extra)
 {
-    struct clients_option with[16] = { { "connector", "kafka" }, { "topic", topic }, { "properties.bootstrap.servers", bootstrap[0].value } };
+    struct clients_option with[16] = { { "connector", "kafka" },
+                                       { "topic", topic },
+                                       { "properties.bootstrap.servers", bootstrap[0].value } };
     size_t count = 3;
     for (size_t i = 0; extra && extra[i]; i += 2)
         with[count++] = (struct clients_option){ extra[i], extra[i + 1] };
-    struct connectors_kafka_source_options options = { .name = "orders", .group_id = "app", .with = with, .with_count = count };
+    struct connectors_kafka_source_options options = {
+        .name = "orders", .group_id = "app", .with = with, .with_count = count
+    };
     struct connectors_kafka_source *source = NULL;
     struct base_buf text = { 0 };
     is_ok(connectors_kafka_source_create(&options, &source, &text), &text, "source made");
@@ -144,7 +156,8 @@ static int drain(struct connectors_kafka_source *source, struct taken *taken, si
             taken->padded = taken->padded && (record->flags & CEP_RECORD_PADDED);
             taken->partition[taken->count] = batch.partitions[i];
             taken->offset[taken->count] = record->offset;
-            taken->texts[taken->count++] = base_strndup(record->bytes.ptr ? record->bytes.ptr : "(none)", record->bytes.ptr ? record->bytes.len : 6);
+            taken->texts[taken->count++] = base_strndup(record->bytes.ptr ? record->bytes.ptr : "(none)",
+                                                        record->bytes.ptr ? record->bytes.len : 6);
         }
     }
     connectors_kafka_batch_finish(&batch);
@@ -201,7 +214,8 @@ static void test_round_trip(void)
     IS_INT(put(sink, "trip", "k", big), BASE_E_LIMIT, "a record beyond the limit is refused before it is sent");
     base_free(big);
 
-    struct connectors_kafka_source *source = source_of("trip", (const char *const[]){ "scan.startup.mode", "earliest-offset", NULL });
+    struct connectors_kafka_source *source =
+        source_of("trip", (const char *const[]){ "scan.startup.mode", "earliest-offset", NULL });
     struct connectors_kafka_start starts[16];
     struct taken *taken = new_taken();
     IS_INT(begin(source, starts), 4, "four partitions");
@@ -267,7 +281,10 @@ static void test_start_modes(void)
     IS_INT(connectors_kafka_sink_flush(sink, WAIT_MS, NULL), 0, "flushed");
     snprintf(number, sizeof number, "%lld", (long long)between_ms);
     snprintf(words, sizeof words, "partition:0,offset:%d", 3);
-    const struct { const char *options[8]; int64_t want; } cases[] = {
+    const struct {
+        const char *options[8];
+        int64_t want;
+    } cases[] = {
         { { "scan.startup.mode", "earliest-offset", NULL }, 0 },
         { { "scan.startup.mode", "latest-offset", NULL }, 10 },
         { { "scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", number, NULL }, 5 },
@@ -282,7 +299,8 @@ static void test_start_modes(void)
         connectors_kafka_source_destroy(source);
     }
     /* The offsets of another group, as one that moves here from elsewhere has them; and the lag for Kafka's tools. */
-    struct connectors_kafka_source *source = source_of("modes", (const char *const[]){ "scan.startup.mode", "earliest-offset", NULL });
+    struct connectors_kafka_source *source =
+        source_of("modes", (const char *const[]){ "scan.startup.mode", "earliest-offset", NULL });
     begin(source, starts);
     starts[0].offset = 7;
     IS_INT(connectors_kafka_source_commit(source, starts, 1, "note"), 0, "committed to the application's group");
@@ -304,7 +322,8 @@ static void test_start_modes(void)
     IS_INT(starts[0].offset, 7, "group-offsets of a named group");
     connectors_kafka_source_destroy(source);
 
-    source = source_of("modes", (const char *const[]){ "scan.startup.mode", "earliest-offset", "scan.bounded.mode", "latest-offset", NULL });
+    source = source_of("modes", (const char *const[]){ "scan.startup.mode", "earliest-offset", "scan.bounded.mode",
+                                                       "latest-offset", NULL });
     begin(source, starts);
     struct taken *taken = new_taken();
     IS_INT(put(sink, "modes", "k", "too late"), 0, "produced behind the end");
@@ -334,7 +353,8 @@ static void test_errors(void)
     make_topic(sink, "nowhere", 1);
     is_ok(connectors_kafka_source_discover(source, WAIT_MS, &found, &text), &text, "once it is there it is found");
     IS_INT(found, 1, "one partition");
-    IS_INT(connectors_kafka_sink_has_topic(sink, "nothing-here", WAIT_MS, NULL, NULL), BASE_E_NOTFOUND, "asking does not make a topic");
+    IS_INT(connectors_kafka_sink_has_topic(sink, "nothing-here", WAIT_MS, NULL, NULL), BASE_E_NOTFOUND,
+           "asking does not make a topic");
     OK(control("partitions nowhere 3"), "two more partitions");
     for (int i = 0; i < 50 && connectors_kafka_source_partitions(source) < 3; i++)
         IS_INT(connectors_kafka_source_discover(source, WAIT_MS, &found, NULL), 0, "discovered again");
@@ -438,10 +458,12 @@ static void test_transactions(void)
     struct connectors_kafka_offset asked = { .topic = "app.epochs" };
     is_ok(connectors_kafka_sink_committed(sink, &asked, 1, WAIT_MS, &text), &text, "asked");
     IS_INT(asked.offset, -1, "nothing committed yet");
-    struct connectors_kafka_source *source = source_of("decided", (const char *const[]){ "scan.startup.mode", "earliest-offset", NULL });
+    struct connectors_kafka_source *source =
+        source_of("decided", (const char *const[]){ "scan.startup.mode", "earliest-offset", NULL });
     begin(source, starts);
 
-    struct connectors_kafka_offset offsets[] = { { "app.epochs", 0, 1, (char *)"store-7 1", 0 }, { "trip", 2, 42, (char *)"store-7 1", 0 } };
+    struct connectors_kafka_offset offsets[] = { { "app.epochs", 0, 1, (char *)"store-7 1", 0 },
+                                                 { "trip", 2, 42, (char *)"store-7 1", 0 } };
     is_ok(connectors_kafka_sink_begin(sink, &text), &text, "begun");
     IS_INT(put(sink, "decided", "k", "one"), 0, "produced");
     IS_INT(connectors_kafka_sink_flush(sink, WAIT_MS, NULL), 0, "flushed");
@@ -521,12 +543,14 @@ static void test_transactions(void)
 static void test_passwords(void)
 {
     struct clients_option options[] = {
-        { "bootstrap.servers", getenv("KAFKA_SASL") }, { "security.protocol", "SASL_SSL" }, { "sasl.mechanism", "SCRAM-SHA-256" },
-        { "sasl.username", getenv("KAFKA_USER") },      { "sasl.password", getenv("KAFKA_PASSWORD") }, { "ssl.ca.location", getenv("KAFKA_CA") },
+        { "bootstrap.servers", getenv("KAFKA_SASL") }, { "security.protocol", "SASL_SSL" },
+        { "sasl.mechanism", "SCRAM-SHA-256" },         { "sasl.username", getenv("KAFKA_USER") },
+        { "sasl.password", getenv("KAFKA_PASSWORD") }, { "ssl.ca.location", getenv("KAFKA_CA") },
     };
     struct clients_option with[8] = { { "topic", "trip" } };
-    static const char *const names[] = { "properties.bootstrap.servers", "properties.security.protocol", "properties.sasl.mechanism",
-                                         "properties.sasl.username",     "properties.sasl.password",     "properties.ssl.ca.location" };
+    static const char *const names[] = { "properties.bootstrap.servers", "properties.security.protocol",
+                                         "properties.sasl.mechanism",    "properties.sasl.username",
+                                         "properties.sasl.password",     "properties.ssl.ca.location" };
     struct base_buf text = { 0 };
     uint32_t found = 0;
     if (!options[0].value) {
@@ -543,10 +567,16 @@ static void test_passwords(void)
         size_t count = round == 2 ? 5 : 6;
         for (size_t i = 0; i < count; i++)
             with[i + 1] = (struct clients_option){ names[i], options[i].value };
-        struct connectors_kafka_source_options source_options = { .name = "orders", .group_id = "app", .with = with, .with_count = count + 1 };
+        struct connectors_kafka_source_options source_options = {
+            .name = "orders", .group_id = "app", .with = with, .with_count = count + 1
+        };
         is_ok(connectors_kafka_source_create(&source_options, &source, &text), &text, "source made");
         struct connectors_kafka_sink_options sink_options = {
-            .name = "sink alerts", .transactional_id = "sasl", .group_id = "app", .options = options, .option_count = count,
+            .name = "sink alerts",
+            .transactional_id = "sasl",
+            .group_id = "app",
+            .options = options,
+            .option_count = count,
         };
         is_ok(connectors_kafka_sink_create(&sink_options, &sink, &text), &text, "sink made");
         int want = round == 0 ? 0 : BASE_E_AUTH;
@@ -555,8 +585,9 @@ static void test_passwords(void)
         if (error)
             printf("# %s\n", text.ptr ? text.ptr : "");
         if (round == 1)
-            OK(text.ptr && strstr(text.ptr, "orders") && strstr(text.ptr, "uthentication") && strstr(text.ptr, "sasl.password") &&
-                   !strstr(text.ptr, "wrong-password"), "who, cause, remedy, no secret");
+            OK(text.ptr && strstr(text.ptr, "orders") && strstr(text.ptr, "uthentication") &&
+                   strstr(text.ptr, "sasl.password") && !strstr(text.ptr, "wrong-password"),
+               "who, cause, remedy, no secret");
         if (round == 2)
             OK(text.ptr && strstr(text.ptr, "certificate") && strstr(text.ptr, "ssl.ca.location"), "cause and remedy");
         base_buf_clear(&text);
@@ -652,7 +683,8 @@ static void test_broker_killed(void)
     connectors_kafka_sink_destroy(sink);
 }
 
-/* Transactions one after the other while the broker is killed: a commit whose outcome is not known is tried again, never aborted. */
+/* Transactions one after the other while the broker is killed: a commit whose outcome is not known is tried again,
+ * never aborted. */
 static void test_commit_through_kill(void)
 {
     struct connectors_kafka_sink *sink = sink_of("through", "app");

@@ -55,8 +55,8 @@ static void listen_on(struct server *server)
 }
 
 /* One exchange with a server that gives this answer. */
-static int exchange(const struct clients_http_options *options, const char *answer, struct server *server, struct clients_http_response *response,
-                    bool fail_on_cut)
+static int exchange(const struct clients_http_options *options, const char *answer, struct server *server,
+                    struct clients_http_response *response, bool fail_on_cut)
 {
     struct clients_http *http = NULL;
     pthread_t thread;
@@ -70,7 +70,12 @@ static int exchange(const struct clients_http_options *options, const char *answ
     snprintf(url, sizeof url, "http://127.0.0.1:%u/hook?x=1", server->port);
     struct clients_http_header headers[] = { { "X-Test", "yes" } };
     struct clients_http_request request = {
-        .method = "POST", .url = url, .headers = headers, .header_count = 1, .body = BASE_STR("{\"a\":1}"), .fail_on_cut = fail_on_cut,
+        .method = "POST",
+        .url = url,
+        .headers = headers,
+        .header_count = 1,
+        .body = BASE_STR("{\"a\":1}"),
+        .fail_on_cut = fail_on_cut,
     };
     int error = clients_http_send(http, &request, response);
     clients_http_destroy(http);
@@ -82,11 +87,37 @@ static int exchange(const struct clients_http_options *options, const char *answ
 static void test_guard(void)
 {
     static const char *const refused[] = {
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255",
-        "198.18.0.1", "::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::1",
-        "2001:db8::1", "2001::1", "::127.0.0.1", "localhost", "", "1.2.3", "999.1.1.1",
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "198.18.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "fd12::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::1",
+        "2001:db8::1",
+        "2001::1",
+        "::127.0.0.1",
+        "localhost",
+        "",
+        "1.2.3",
+        "999.1.1.1",
     };
-    static const char *const allowed[] = { "8.8.8.8", "172.32.0.1", "172.15.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "193.0.0.1" };
+    static const char *const allowed[] = { "8.8.8.8",         "172.32.0.1",     "172.15.0.1",       "100.128.0.1",
+                                           "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "193.0.0.1" };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         OK(clients_http_is_private(refused[i]), refused[i]);
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
@@ -95,8 +126,8 @@ static void test_guard(void)
 
 static void test_refused_hosts(void)
 {
-    static const char *const urls[] = { "http://127.0.0.1:9/", "http://localhost:9/", "http://[::1]:9/", "http://2130706433:9/", "http://0x7f.1:9/",
-                                        "http://[::ffff:127.0.0.1]:9/" };
+    static const char *const urls[] = { "http://127.0.0.1:9/",  "http://localhost:9/", "http://[::1]:9/",
+                                        "http://2130706433:9/", "http://0x7f.1:9/",    "http://[::ffff:127.0.0.1]:9/" };
     struct clients_http_options options = { 0 };
     struct clients_http_response response = { 0 };
     struct clients_http *http = NULL;
@@ -123,22 +154,26 @@ static void test_exchanges(void)
     struct clients_http_options options = { .allow_private = true, .timeout_ms = 500, .response_bytes = 8 };
     struct clients_http_response response = { 0 };
     struct server server;
-    IS_INT(exchange(&options, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", &server, &response, false), 0, "an answer");
+    IS_INT(exchange(&options, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", &server, &response, false), 0,
+           "an answer");
     IS_INT(response.status, 204, "its status");
     OK(strncmp(server.seen, "POST /hook?x=1 HTTP/1.1\r\n", 25) == 0, "method and path");
     OK(strstr(server.seen, "X-Test: yes\r\n"), "header");
     OK(strstr(server.seen, "\r\n\r\n{\"a\":1}"), "body");
     OK(!strstr(server.seen, "Expect:"), "no Expect");
     IS_INT(response.retry_after_s, -1, "no Retry-After");
-    static const char redirect[] = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char redirect[] =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     IS_INT(exchange(&options, redirect, &server, &response, false), 0, "a redirect is an answer");
     IS_INT(response.status, 302, "and not followed");
-    static const char busy[] = "HTTP/1.1 503 Busy\r\nRetry-After: 17\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
+    static const char busy[] = "HTTP/1.1 503 Busy\r\nRetry-After: 17\r\nContent-Type: text/plain\r\nContent-Length: "
+                               "2\r\nConnection: close\r\n\r\nno";
     IS_INT(exchange(&options, busy, &server, &response, false), 0, "busy");
     IS_INT(response.retry_after_s, 17, "Retry-After in seconds");
     IS_STR(response.content_type, "text/plain", "content type");
     IS_STR(response.body.ptr, "no", "body");
-    static const char date[] = "HTTP/1.1 429 Slow\r\nRetry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char date[] = "HTTP/1.1 429 Slow\r\nRetry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\nContent-Length: "
+                               "0\r\nConnection: close\r\n\r\n";
     IS_INT(exchange(&options, date, &server, &response, false), 0, "slow down");
     OK(response.retry_after_s > 365 * 86400, "Retry-After as a date");
     static const char big[] = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\n12345678901234567890";

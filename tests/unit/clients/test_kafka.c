@@ -12,7 +12,11 @@ static const char *attempt(const struct clients_option *options, size_t count, i
     struct clients_kafka *kafka = NULL;
     struct base_buf error_text = { 0 };
     struct clients_kafka_setup setup = {
-        .name = "table orders", .options = options, .option_count = count, .fixed = ours, .fixed_count = 1,
+        .name = "table orders",
+        .options = options,
+        .option_count = count,
+        .fixed = ours,
+        .fixed_count = 1,
     };
     IS_INT(clients_kafka_create(&setup, &kafka, &error_text), want, "result");
     snprintf(text, sizeof text, "%s", error_text.ptr ? error_text.ptr : "");
@@ -60,8 +64,12 @@ static void test_classes(void)
 
 static void test_health(void)
 {
-    struct clients_option options[] = { { "bootstrap.servers", "127.0.0.1:1" }, { "reconnect.backoff.ms", "50" }, { "reconnect.backoff.max.ms", "50" } };
-    struct clients_kafka_setup setup = { .name = "sink alerts", .producer = true, .options = options, .option_count = 3 };
+    struct clients_option options[] = { { "bootstrap.servers", "127.0.0.1:1" },
+                                        { "reconnect.backoff.ms", "50" },
+                                        { "reconnect.backoff.max.ms", "50" } };
+    struct clients_kafka_setup setup = {
+        .name = "sink alerts", .producer = true, .options = options, .option_count = 3
+    };
     struct clients_kafka *kafka = NULL;
     struct clients_kafka_health health = { 0 };
     IS_INT(clients_kafka_create(&setup, &kafka, NULL), 0, "a client of a port where nobody listens");
@@ -71,7 +79,8 @@ static void test_health(void)
     }
     OK(!health.reachable && health.errors > 0, "is not reachable");
     IS_INT(health.last_error, BASE_E_BROKER, "code");
-    OK(strstr(health.text, "sink alerts") && strstr(health.text, "127.0.0.1:1") && strstr(health.text, "refused"), "who, where, why");
+    OK(strstr(health.text, "sink alerts") && strstr(health.text, "127.0.0.1:1") && strstr(health.text, "refused"),
+       "who, where, why");
     printf("# %s\n", health.text);
     clients_kafka_note_error(kafka, RD_KAFKA_RESP_ERR__AUTHENTICATION, "wrong password");
     clients_kafka_note_error(kafka, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "1/1 brokers are down");

@@ -13,7 +13,10 @@
 
 static char root[64];
 
-static struct base_str str(const char *text) { return base_str_of(text); }
+static struct base_str str(const char *text)
+{
+    return base_str_of(text);
+}
 
 static struct service_store *open_at(const char *name, int want)
 {
@@ -45,7 +48,8 @@ static const char *value_of(struct service_store *store, enum service_cf family,
     struct base_buf value = { 0 };
     int error = service_store_get(store, family, str(key), &value);
     if (error)
-        snprintf(text, sizeof text, "%s%s", error == BASE_E_NOTFOUND ? "-" : "!", error == BASE_E_NOTFOUND ? "" : base_error_name(error));
+        snprintf(text, sizeof text, "%s%s", error == BASE_E_NOTFOUND ? "-" : "!",
+                 error == BASE_E_NOTFOUND ? "" : base_error_name(error));
     else
         snprintf(text, sizeof text, "%.*s", (int)value.len, value.ptr ? value.ptr : "");
     base_buf_finish(&value);
@@ -56,7 +60,8 @@ static void test_values(void)
 {
     struct service_store *store = open_at("values", 0);
     struct service_batch *batch = batch_of("a", "1");
-    IS_INT(service_batch_put(batch, SERVICE_CF_ALERTS, SERVICE_STORE_NO_GROUP, str("a"), str("alert")), 0, "put in another family");
+    IS_INT(service_batch_put(batch, SERVICE_CF_ALERTS, SERVICE_STORE_NO_GROUP, str("a"), str("alert")), 0,
+           "put in another family");
     IS_INT(service_batch_put(batch, SERVICE_CF_STATE, 4, str("empty"), str("")), 0, "put an empty value");
     IS_INT(service_batch_count(batch), 3, "three changes");
     IS_INT(service_store_write(store, &batch, 1, true), 0, "written");
@@ -79,7 +84,9 @@ static void test_values(void)
     IS_STR(value_of(store, SERVICE_CF_STATE, "k4"), "-", "in the range");
     IS_STR(value_of(store, SERVICE_CF_STATE, "k5"), "k5", "its end stays");
     char *long_key = base_calloc(1, SERVICE_STORE_KEY_MAX + 1);
-    IS_INT(service_batch_put(batch, SERVICE_CF_STATE, 5, (struct base_str){ long_key, SERVICE_STORE_KEY_MAX + 1 }, str("")), BASE_E_LIMIT, "key too long");
+    IS_INT(service_batch_put(batch, SERVICE_CF_STATE, 5, (struct base_str){ long_key, SERVICE_STORE_KEY_MAX + 1 },
+                             str("")),
+           BASE_E_LIMIT, "key too long");
     OK(service_store_write(store, &batch, 1, false) != 0, "a batch that lost a change is refused");
     base_free(long_key);
     service_batch_destroy(batch);
@@ -188,8 +195,9 @@ static void test_kill(void)
         snprintf(path, sizeof path, "%s/killed", root);
         struct service_store_options options = { .path = path };
         struct service_batch *first = batch_of("x", "1"), *second = batch_of("x", "2");
-        if (service_store_open(&options, &store, NULL) || service_store_prepare(store, 1, &first, 1) || service_store_apply(store, 1) ||
-            service_store_prepare(store, 2, &second, 1) || write(ready[1], "k", 1) != 1)
+        if (service_store_open(&options, &store, NULL) || service_store_prepare(store, 1, &first, 1) ||
+            service_store_apply(store, 1) || service_store_prepare(store, 2, &second, 1) ||
+            write(ready[1], "k", 1) != 1)
             _exit(1);
         pause();
     }
@@ -270,7 +278,8 @@ static void test_damage(void)
     service_store_close(store);
 }
 
-/* Damage that RocksDB's own checksums do not see: a value under a wrong key, a cut one, one of a later version, a torn pending epoch. */
+/* Damage that RocksDB's own checksums do not see: a value under a wrong key, a cut one, one of a later version, a torn
+ * pending epoch. */
 static void test_guard(void)
 {
     struct service_store *store = open_at("guarded", 0);
@@ -294,14 +303,17 @@ static void test_guard(void)
     service_store_error(store, &words);
     OK(strstr(words.ptr, "key cut in column family state"), "the error names family and key");
     base_buf_clear(&words);
-    IS_INT(service_store_each(store, SERVICE_CF_STATE, str(""), collect, &words), BASE_E_CORRUPT, "a walk tells of it too");
+    IS_INT(service_store_each(store, SERVICE_CF_STATE, str(""), collect, &words), BASE_E_CORRUPT,
+           "a walk tells of it too");
     IS_INT(service_store_prepare(store, 1, &batch, 1), 0, "prepared");
     IS_INT(service_store_pending(store, pending, 2, &count), 0, "pending");
     static const uint8_t key[12] = { [7] = 1, [9] = 3 };
-    stored = rocksdb_get_cf(store->db, store->read, store->handles[STORE_PENDING_CF], (const char *)key, 12, &len, &text);
+    stored =
+        rocksdb_get_cf(store->db, store->read, store->handles[STORE_PENDING_CF], (const char *)key, 12, &len, &text);
     OK(stored && len > 12, "the section of key group 3");
     stored[8] ^= 1;
-    rocksdb_put_cf(store->db, store->write, store->handles[STORE_PENDING_CF], (const char *)key, 12, stored, len, &text);
+    rocksdb_put_cf(store->db, store->write, store->handles[STORE_PENDING_CF], (const char *)key, 12, stored, len,
+                   &text);
     rocksdb_free(stored);
     OK(!text, "the test could write");
     IS_INT(service_store_apply(store, 1), BASE_E_CORRUPT, "a damaged pending epoch is not applied");
@@ -315,7 +327,10 @@ static void test_guard(void)
 
 static void test_faults(void)
 {
-    static const struct { int code; bool after; } cases[] = { { BASE_E_IO, false }, { BASE_E_FULL, false }, { BASE_E_IO, true } };
+    static const struct {
+        int code;
+        bool after;
+    } cases[] = { { BASE_E_IO, false }, { BASE_E_FULL, false }, { BASE_E_IO, true } };
     struct service_store *store = open_at("faulty", 0);
     struct service_batch *batch = batch_of("x", "1");
     IS_INT(service_store_write(store, &batch, 1, true), 0, "a good write");
@@ -332,7 +347,8 @@ static void test_faults(void)
         struct base_buf text = { 0 };
         IS_INT(service_store_reopen(store, &text), 0, "reopened");
         IS_INT(service_store_broken(store), 0, "cured");
-        IS_STR(value_of(store, SERVICE_CF_STATE, "x"), cases[i].after ? value : "1", "what was not written is not there");
+        IS_STR(value_of(store, SERVICE_CF_STATE, "x"), cases[i].after ? value : "1",
+               "what was not written is not there");
         IS_INT(service_store_drop(store, i), 0, "the epoch is dropped");
         base_buf_finish(&text);
         service_batch_destroy(batch);
@@ -363,7 +379,8 @@ static void test_full_disk(void)
     uint64_t epoch = 0, failed_at = 0;
     for (; !error && epoch < 100; epoch++) {
         struct service_batch *batch = NULL;
-        if (service_batch_create(&batch) || service_batch_put(batch, SERVICE_CF_STATE, 1, str("x"), (struct base_str){ block, sizeof block }))
+        if (service_batch_create(&batch) ||
+            service_batch_put(batch, SERVICE_CF_STATE, 1, str("x"), (struct base_str){ block, sizeof block }))
             abort();
         error = service_store_prepare(store, epoch, &batch, 1);
         if (!error)
