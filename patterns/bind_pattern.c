@@ -587,6 +587,8 @@ int patterns_bind_match(struct patterns_binder *binder, const struct patterns_re
     if (r)
         return r;
     patterns_rp_lint(rp);
+    rp->after = (struct patterns_binder){ .arena = binder->arena };
+    rp->binder = &rp->after;
     *ret = match;
     return 0;
 }

@@ -102,7 +102,8 @@ enum patterns_rp_uses {
 };
 
 struct patterns_match_detail {
-    struct patterns_binder *binder;
+    struct patterns_binder *binder;         /* of the statement while it is bound; then &after */
+    struct patterns_binder after;           /* the arena alone: statements' binders are gone when code is written */
     const struct patterns_match *clause;
     const struct patterns_relation *input;
     struct patterns_relation plain;         /* input without qualifiers: inside the clause columns are `x` or `variable.x` */
