@@ -1,5 +1,6 @@
 #include "cep/double.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -38,7 +39,8 @@ void cep_double_digits(double value, struct cep_digits *ret)
         *ret = (struct cep_digits){ .at = "0", .len = 1, .point = 1, .negative = signbit(value) };
         return;
     }
-    for (int precision = 14; precision <= 16; precision++) {
+    /* 15 digits survive the way through a double and back, so that trailing zeros tell of a shorter form; not so below the normal range. */
+    for (int precision = fabs(value) < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
         (void)snprintf(text, sizeof text, "%.*e", precision, value);
         read_scientific(text, ret);
         if (cep_digits_double(ret) == value)

@@ -204,7 +204,7 @@ static struct cep_value array_get(struct cep_type type, const struct cep_value *
 #define COMPARE_S(name, expression)                                                                                                       \
     op_##name : {                                                                                                                         \
         const struct cep_value x = v[i->a], y = v[i->b];                                                                                  \
-        v[i->d] = x.null | y.null ? cep_null() : cep_int(expression);                                                                     \
+        v[i->d] = (x.null | y.null) ? cep_null() : cep_int(expression);                                                                     \
     }                                                                                                                                     \
     NEXT;
 #define CHECKED_I(name, builtin)                                                                                                          \

@@ -36,7 +36,10 @@ static void iso_week(int64_t day, int64_t *ret_year, int64_t *ret_week)
 {
     struct base_civil civil;
     int64_t thursday = day - weekday(day) + 3;
-    base_time_to_civil(thursday * CEP_DAY_MS, &civil);
+    int64_t ms; /* at the far ends of time the week's Thursday may lie outside */
+    if (__builtin_mul_overflow(thursday, CEP_DAY_MS, &ms))
+        ms = thursday < 0 ? INT64_MIN : INT64_MAX;
+    base_time_to_civil(ms, &civil);
     *ret_year = civil.year;
     *ret_week = (thursday - base_days_from_civil(civil.year, 1, 1)) / 7 + 1;
 }
