@@ -624,14 +624,17 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
         return 0;
     if (object->state == PATTERNS_OBJECT_FAILED)
         return BASE_E_SYNTAX;
+    /* A view knows nothing of the rule that reads it: its options, its CTEs. */
+    struct patterns_binder *own = base_arena_alloc(binder->arena, sizeof *own);
+    if (!own)
+        return BASE_E_NOMEM;
+    *own = *binder;
+    own->param = NULL;
     object->state = PATTERNS_OBJECT_BINDING;
-    /* A view knows nothing of the rule that reads it: its options, its tables' names, its CTEs. */
-    struct patterns_binder own = *binder;
-    own.param = NULL;
-    const struct patterns_query_scope inner = { .binder = &own, .catalog = scope->catalog };
+    const struct patterns_query_scope inner = { .binder = own, .catalog = scope->catalog };
     int error = patterns_bind_query(&inner, view->query, ret);
     if (!error)
-        error = rename_plan(&own, object->statement->source, view->name.begin, view->name.end, view->columns, view->column_count, ret);
+        error = rename_plan(own, object->statement->source, view->name.begin, view->name.end, view->columns, view->column_count, ret);
     object->state = error ? PATTERNS_OBJECT_FAILED : PATTERNS_OBJECT_READY;
     if (!error)
         object->plans[slot] = *ret;

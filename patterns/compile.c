@@ -205,53 +205,66 @@ static int rule_key(struct patterns_binder *binder, const struct patterns_rule_t
     return 0;
 }
 
+/* A binder of the statement's own. In the arena: bound row patterns keep it. */
+static struct patterns_binder *own_binder(struct compiling *c)
+{
+    struct patterns_binder *binder = base_arena_alloc(c->binder.arena, sizeof *binder);
+    if (binder)
+        *binder = c->binder;
+    return binder;
+}
+
 static int compile_rule(struct compiling *c, const struct patterns_statement *statement, bool keep)
 {
-    struct patterns_binder binder = c->binder;
+    struct patterns_binder *binder = own_binder(c);
     struct patterns_rule_text *rule = NULL;
     const struct patterns_plan *plan = NULL;
     struct patterns_root root = { .kind = PATTERNS_ROOT_RULE, .statement = statement, .changes = true };
-    uint32_t *key, key_count;
-    int error = patterns_rule_read(&c->catalog, &binder, statement, !c->options->final_rules, &rule);
+    uint32_t *key = NULL, key_count = UINT32_MAX;
+    if (!binder)
+        return BASE_E_NOMEM;
+    int error = patterns_rule_read(&c->catalog, binder, statement, !c->options->final_rules, &rule);
     if (error == BASE_E_NOMEM || !rule)
         return error;
-    binder.is_rule = true;
-    binder.evidence = true;
-    binder.eager = rule->eager;
-    binder.param = patterns_rule_param;
-    binder.param_ctx = rule;
-    const struct patterns_query_scope scope = { .binder = &binder, .catalog = &c->catalog, .top = true };
+    binder->is_rule = true;
+    binder->evidence = true;
+    binder->eager = rule->eager;
+    binder->param = patterns_rule_param;
+    binder->param_ctx = rule;
+    const struct patterns_query_scope scope = { .binder = binder, .catalog = &c->catalog, .top = true };
     int query_error = patterns_bind_query(&scope, statement->create_rule.query, &plan);
     if (!query_error)
-        patterns_rule_warn_unknown(&binder, rule);
+        patterns_rule_warn_unknown(binder, rule);
     if (!query_error)
-        query_error = end_plan(&binder, plan, &root.plan);
+        query_error = end_plan(binder, plan, &root.plan);
     if (!query_error)
-        query_error = rule_key(&binder, rule, &root.plan->out, &key, &key_count);
+        query_error = rule_key(binder, rule, &root.plan->out, &key, &key_count);
     if (error || query_error)
         return query_error ? query_error : error;
     root.rule = rule;
     root.eager = rule->eager;
-    return finish_root(c, &binder, &root, key, key_count, PATTERNS_COMPILED_RULE, rule->name, keep);
+    return finish_root(c, binder, &root, key, key_count, PATTERNS_COMPILED_RULE, rule->name, keep);
 }
 
 static int compile_query(struct compiling *c, const struct patterns_statement *statement, const struct patterns_query *query, bool keep)
 {
-    struct patterns_binder binder = c->binder;
+    struct patterns_binder *binder = own_binder(c);
     const struct patterns_plan *plan = NULL;
     struct patterns_root root = { .kind = PATTERNS_ROOT_QUERY, .statement = statement, .eager = c->options->eager_queries, .changes = c->options->eager_queries };
-    binder.eager = c->options->eager_queries;
-    const struct patterns_query_scope scope = { .binder = &binder, .catalog = &c->catalog, .top = true };
+    if (!binder)
+        return BASE_E_NOMEM;
+    binder->eager = c->options->eager_queries;
+    const struct patterns_query_scope scope = { .binder = binder, .catalog = &c->catalog, .top = true };
     int error = patterns_bind_query(&scope, query, &plan);
     if (!error)
-        error = end_plan(&binder, plan, &root.plan);
+        error = end_plan(binder, plan, &root.plan);
     if (error)
         return error;
     uint32_t ordinal = 1;
     for (uint32_t i = 0; i < c->root_count; i++)
         ordinal += c->compiled[i].kind == PATTERNS_COMPILED_QUERY;
-    const char *name = base_arena_printf(binder.arena, "query %u", ordinal);
-    return name ? finish_root(c, &binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_QUERY, base_str_of(name), keep) : BASE_E_NOMEM;
+    const char *name = base_arena_printf(binder->arena, "query %u", ordinal);
+    return name ? finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_QUERY, base_str_of(name), keep) : BASE_E_NOMEM;
 }
 
 /* ---- INSERT ---- */
@@ -342,19 +355,21 @@ static int insert_plan(struct patterns_binder *binder, const struct patterns_sta
 
 static int compile_insert(struct compiling *c, const struct patterns_statement *statement, bool keep)
 {
-    struct patterns_binder binder = c->binder;
+    struct patterns_binder *binder = own_binder(c);
     const struct patterns_insert *insert = &statement->insert;
     struct base_str name = insert->name.parts[insert->name.count - 1].text;
     struct patterns_object *object = patterns_catalog_find(&c->catalog, name);
     const struct patterns_plan *plan = NULL;
     struct patterns_root root = { .kind = PATTERNS_ROOT_TABLE, .statement = statement };
     int error = 0;
+    if (!binder)
+        return BASE_E_NOMEM;
     if (!object && c->catalog.incomplete) {
         error = BASE_E_SYNTAX;
     } else if (!object || object->kind != PATTERNS_OBJECT_TABLE) {
         struct base_str near = patterns_catalog_nearest(&c->catalog, name);
-        const char *hint = near.len && !object ? base_arena_printf(binder.arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
-        error = patterns_refuse_at(&binder, statement->source, insert->name.begin, insert->name.end, "unknown-table", hint, "%s \"%.*s\"",
+        const char *hint = near.len && !object ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
+        error = patterns_refuse_at(binder, statement->source, insert->name.begin, insert->name.end, "unknown-table", hint, "%s \"%.*s\"",
                                    object ? "rows cannot be inserted into view" : "unknown table", (int)name.len, name.ptr);
     } else if (object->state != PATTERNS_OBJECT_READY) {
         error = BASE_E_SYNTAX;
@@ -362,16 +377,16 @@ static int compile_insert(struct compiling *c, const struct patterns_statement *
         root.table = object->table;
         root.changes = base_str_equal(patterns_table_setting(object->table, "connector"), BASE_STR("upsert-kafka"));
     }
-    binder.is_rule = !c->options->queries;
-    binder.eager = root.eager = root.changes;
-    const struct patterns_query_scope scope = { .binder = &binder, .catalog = &c->catalog, .top = true };
+    binder->is_rule = !c->options->queries;
+    binder->eager = root.eager = root.changes;
+    const struct patterns_query_scope scope = { .binder = binder, .catalog = &c->catalog, .top = true };
     int query_error = patterns_bind_query(&scope, insert->query, &plan);
     if (!query_error)
-        query_error = patterns_bind_visible(&binder, plan, &plan);
+        query_error = patterns_bind_visible(binder, plan, &plan);
     if (error || query_error)
         return error == BASE_E_NOMEM || !query_error ? error : query_error;
-    error = insert_plan(&binder, statement, root.table, plan, &root.plan);
-    return error ? error : finish_root(c, &binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_INSERT, name, keep);
+    error = insert_plan(binder, statement, root.table, plan, &root.plan);
+    return error ? error : finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_INSERT, name, keep);
 }
 
 static int compile_statement(struct compiling *c, const struct patterns_statement *statement, bool keep)

@@ -214,7 +214,7 @@ static int bind_interval(struct patterns_binder *binder, const struct patterns_e
     }
     enum patterns_unit to = i->to == PATTERNS_UNIT_NONE ? i->from : i->to;
     bool months = unit_months(i->from) > 0;
-    int64_t value;
+    int64_t value = 0;
     if (!(months ? parse_month_interval(text, i->from, to, &value) : parse_day_interval(text, i->from, to, &value))) {
         const char *hint = i->to == PATTERNS_UNIT_NONE ? "write INTERVAL '5' MINUTE" :
                            months ? "write INTERVAL '1-6' YEAR TO MONTH" : "write INTERVAL '1 02:03:04' DAY TO SECOND, each unit but the first within its range";

@@ -288,9 +288,24 @@ static const struct patterns_plan *place_match(struct patterns_binder *binder, c
     return input ? copy_with_input(binder, plan, input) : NULL;
 }
 
+static bool is_keyed(const struct patterns_plan *plan)
+{
+    if (plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_EXCHANGE || plan->kind == PATTERNS_PLAN_SORT)
+        return true;
+    for (uint32_t i = 0; i < plan->input_count; i++)
+        if (is_keyed(plan->inputs[i]))
+            return true;
+    return false;
+}
+
+/* Behind a row pattern the rows are in a shard already, and any shard reads any profile. */
 static const struct patterns_plan *place_lookup(struct patterns_binder *binder, const struct patterns_plan *plan)
 {
     struct keys keys;
+    if (is_keyed(plan->inputs[0])) {
+        const struct patterns_plan *input = place(binder, plan->inputs[0]);
+        return input ? copy_with_input(binder, plan, input) : NULL;
+    }
     if (!make_keys(binder, plan->key_count, &keys))
         return NULL;
     for (uint32_t i = 0; i < plan->key_count; i++) {
