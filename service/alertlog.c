@@ -38,34 +38,48 @@ const char *service_change_name(uint8_t change)
     return change < 3 ? names[change] : "unknown";
 }
 
-int service_alertlog_open(struct service_store *store, struct service_alertlog **ret, struct base_buf *reterr)
+int service_alertlog_refresh(struct service_alertlog *log, struct base_buf *reterr)
 {
     struct service_range range = { .reverse = true };
     struct service_cursor *cursor = NULL;
-    int e = service_cursor_open(store, SERVICE_CF_ALERTS, &range, &cursor);
     struct base_str key, value;
     uint64_t last = 0;
+    int e = service_cursor_open(log->store, SERVICE_CF_ALERTS, &range, &cursor);
     if (e == 0) {
         e = service_cursor_next(cursor, &key, &value);
         last = e == 0 ? service_seq_of(key) : 0;
         e = e == BASE_E_EOF ? 0 : e;
         service_cursor_close(cursor);
     }
-    struct service_alertlog *log = e == 0 ? base_calloc(1, sizeof *log) : NULL;
-    if (!log) {
+    if (e < 0) {
         base_buf_puts(reterr, "the alert log cannot be read: ");
-        service_store_error(store, reterr);
-        return e < 0 ? e : BASE_E_NOMEM;
+        service_store_error(log->store, reterr);
+        return e;
     }
-    log->store = store;
+    pthread_mutex_lock(&log->lock);
     log->next_seq = last + 1;
     log->decided_seq = last;
+    pthread_mutex_unlock(&log->lock);
+    return 0;
+}
+
+int service_alertlog_open(struct service_store *store, struct service_alertlog **ret, struct base_buf *reterr)
+{
+    struct service_alertlog *log = base_calloc(1, sizeof *log);
+    if (!log)
+        return BASE_E_NOMEM;
+    log->store = store;
     pthread_mutex_init(&log->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&log->more, &attr);
     pthread_condattr_destroy(&attr);
+    int e = service_alertlog_refresh(log, reterr);
+    if (e < 0) {
+        service_alertlog_close(log);
+        return e;
+    }
     *ret = log;
     return 0;
 }

@@ -31,6 +31,8 @@ struct service_alert_place {
 
 struct service_alertlog;
 int service_alertlog_open(struct service_store *store, struct service_alertlog **ret, struct base_buf *reterr) BASE_MUST_CHECK;
+/* Looks at the store again: after pending epochs were settled, before the first add. */
+int service_alertlog_refresh(struct service_alertlog *log, struct base_buf *reterr) BASE_MUST_CHECK;
 void service_alertlog_close(struct service_alertlog *log); /* NULL allowed */
 /* Adds an alert of the epoch to its batch. *ret_seq: its place. Coordinator only. */
 int service_alertlog_add(struct service_alertlog *log, struct service_batch *batch, const struct cep_program *program, const struct service_output *output,

@@ -193,6 +193,16 @@ void service_engine_stats(const struct service_engine *engine, uint32_t node, st
     }
 }
 
+int64_t service_engine_fired(const struct service_engine *engine)
+{
+    int64_t least = BASE_TIME_MAX_MS;
+    for (uint32_t i = 0; i < engine->config.shards; i++) {
+        int64_t fired = service_shard_fired(engine->shards[i]);
+        least = fired < least ? fired : least;
+    }
+    return least;
+}
+
 /* ---- life ---- */
 
 static int make_parts(struct service_engine *engine)

@@ -43,6 +43,8 @@ int service_engine_error(struct service_engine *engine, struct base_buf *reterr)
 bool service_engine_at_end(const struct service_engine *engine);
 /* Sum over shards of a node's numbers (CEP_NONE: of all). Approximate while it runs. */
 void service_engine_stats(const struct service_engine *engine, uint32_t node, struct cep_flow_stats *ret);
+/* At rest: event time up to which every stored deadline has fired; BASE_TIME_MIN_MS: none. */
+int64_t service_engine_fired(const struct service_engine *engine);
 /* Latest source watermark (the least of all tables with event time); BASE_TIME_MIN_MS: none yet. */
 int64_t service_engine_watermark(const struct service_engine *engine);
 

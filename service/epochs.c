@@ -25,6 +25,7 @@ struct service_epochs {
     size_t batch_cap;
     struct service_outputs sorted;
     struct base_buf record, last_record, dead, late;
+    uint64_t dead_count;
     int64_t committed_at_ms;             /* wall */
 };
 
@@ -365,10 +366,15 @@ static void observe(struct service_epochs *epochs)
         service_observe(epochs->config.metrics, SERVICE_METRIC_ALERT_SECONDS, (now_ms - epochs->sorted.at[i]->detected_ms) * 1000);
 }
 
-int service_epochs_commit(struct service_epochs *epochs, const struct service_epoch *epoch, bool *ret_empty, struct base_buf *reterr)
+void service_epochs_collect(struct service_epochs *epochs)
 {
     uint64_t dead = 0, late = 0;
     service_letters_take(epochs->config.letters, &epochs->dead, &epochs->late, &dead, &late);
+    epochs->dead_count += dead;
+}
+
+int service_epochs_commit(struct service_epochs *epochs, const struct service_epoch *epoch, bool *ret_empty, struct base_buf *reterr)
+{
     encode_record(epoch, &epochs->record);
     *ret_empty = !something(epochs, epoch);
     if (*ret_empty)
@@ -394,7 +400,8 @@ int service_epochs_commit(struct service_epochs *epochs, const struct service_ep
     epochs->committed_at_ms = base_clock_wall_ms();
     service_alertlog_decided(epochs->config.log);
     service_count(epochs->config.metrics, SERVICE_METRIC_EPOCHS, 1);
-    service_count(epochs->config.metrics, SERVICE_METRIC_DEAD_LETTERS, dead);
+    service_count(epochs->config.metrics, SERVICE_METRIC_DEAD_LETTERS, epochs->dead_count);
+    epochs->dead_count = 0;
     service_gauge(epochs->config.metrics, SERVICE_METRIC_EPOCH, epoch->number);
     observe(epochs);
     return 0;
@@ -407,6 +414,7 @@ int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr)
     base_buf_clear(&epochs->dead);
     base_buf_clear(&epochs->late);
     base_buf_clear(&epochs->last_record);
+    epochs->dead_count = 0;
     int e = 0;
     if (service_store_broken(epochs->config.store)) {
         e = service_store_reopen(epochs->config.store, reterr);

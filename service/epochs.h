@@ -42,6 +42,8 @@ struct service_epoch {
     struct base_str profile_positions; /* service_profiles_save */
     struct base_str fingerprints;      /* nodes that the state belongs to: u64s */
 };
+/* At rest, before the engine goes on: dead letters and late rows up to the barrier belong to this epoch. */
+void service_epochs_collect(struct service_epochs *epochs);
 /* 0: decided and applied (*ret_empty: there was nothing to decide). Otherwise nothing of it counts and the engine must be restarted from the last decided
  * one: BASE_E_CONFLICT, BASE_E_IO, BASE_E_FULL, BASE_E_NOMEM; BASE_E_FENCED: end the process; BASE_E_CLOSED. Reason appended. */
 int service_epochs_commit(struct service_epochs *epochs, const struct service_epoch *epoch, bool *ret_empty, struct base_buf *reterr) BASE_MUST_CHECK;

@@ -440,6 +440,18 @@ int service_ingest_create(struct service_engine *engine, struct base_str waterma
     return 0;
 }
 
+/* A record that was read but not handed on is read again by whoever takes the input over. */
+static void put_back_held(struct stream *stream)
+{
+    if (!stream->held.count)
+        return;
+    struct base_buf why = { .limit = 2048 };
+    struct base_reader in = { (const uint8_t *)stream->before_held.ptr, (const uint8_t *)stream->before_held.ptr + stream->before_held.len, false };
+    if (service_input_restore(stream->input, &in, &why) < 0)
+        base_logf(BASE_LOG_ERROR, "ingest", "a replayed source lost its place", "table %s: %s", service_input_name(stream->input), why.ptr ? why.ptr : "");
+    base_buf_finish(&why);
+}
+
 void service_ingest_destroy(struct service_ingest *ingest)
 {
     if (!ingest)
@@ -447,6 +459,7 @@ void service_ingest_destroy(struct service_ingest *ingest)
     cep_flow_destroy(ingest->flow);
     service_host_finish(&ingest->host);
     for (uint32_t i = 0; i < ingest->stream_count; i++) {
+        put_back_held(&ingest->streams[i]);
         base_free(ingest->streams[i].nodes);
         base_buf_finish(&ingest->streams[i].before_held);
     }

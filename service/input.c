@@ -97,16 +97,16 @@ static int open_file(struct service_input *input, struct base_buf *reterr)
 }
 
 /* Hash of the options that say what is read; those that say how (format, watermark) may change without losing the place. */
-static void make_identity(struct service_input *input)
+void service_input_identity_of(const struct cep_program *program, uint32_t number, char ret[33])
 {
     static const char *const keys[] = { "connector", "topic", "path", "properties.bootstrap.servers", "seed", "number-of-rows", "rows-per-second" };
-    const struct cep_table *table = table_of(&input->config);
+    const struct cep_table *table = cep_program_table(program, number);
     struct base_buf text = { 0 };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        struct base_str value = cep_program_setting(input->config.program, table->options, keys[i]);
+        struct base_str value = cep_program_setting(program, table->options, keys[i]);
         base_buf_put_bytes(&text, value.ptr, value.len);
     }
-    base_hash128_hex(text.ptr ? text.ptr : "", text.len, input->identity);
+    base_hash128_hex(text.ptr ? text.ptr : "", text.len, ret);
     base_buf_finish(&text);
 }
 
@@ -128,7 +128,7 @@ int service_input_open(const struct service_input_config *config, struct service
     service_watermarks_init(&input->marks, table->watermark_delay_ms);
     int e = input->name ? make_decoder(config, &input->decoder, reterr) : BASE_E_NOMEM;
     if (e == 0) {
-        make_identity(input);
+        service_input_identity_of(config->program, config->table, input->identity);
         e = is_kafka(config) ? open_kafka(input, reterr) : open_file(input, reterr);
     }
     if (e < 0) {

@@ -67,5 +67,7 @@ int service_input_rewind(struct service_input *input, struct base_buf *reterr) B
 void service_input_each_position(const struct service_input *input, void (*each)(void *ctx, int32_t partition, int64_t offset), void *ctx);
 /* Names what is read and how: two inputs with the same text read the same log (connector, path or topic, brokers). For reload and restart. */
 const char *service_input_identity(const struct service_input *input);
+/* The same for a table that is not opened. */
+void service_input_identity_of(const struct cep_program *program, uint32_t table, char ret[33]);
 
 #endif

@@ -147,9 +147,9 @@ int service_outlets_open(const struct service_config *config, const struct cep_p
         if (sink->kind == CEP_SINK_TABLE)
             e = open_table(outlets, program, sink->detail, transactional, reterr);
     }
-    if (e == 0)
+    if (e == 0 && config)
         e = open_letters(outlets, config, SERVICE_DEAD_LETTER_SINK, "dead-letters.jsonl", transactional, &outlets->dead, reterr);
-    if (e == 0)
+    if (e == 0 && config)
         e = open_letters(outlets, config, SERVICE_LATE_SINK, "late.jsonl", transactional, &outlets->late, reterr);
     if (e < 0) {
         service_outlets_close(outlets);

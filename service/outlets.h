@@ -11,7 +11,7 @@
 #include "service/part.h"
 
 struct service_outlets;
-/* transactional: Kafka outlets write through the decider; otherwise each has its own producer. */
+/* config NULL: no letters are taken. transactional: Kafka outlets write through the decider; otherwise each has its own producer. */
 int service_outlets_open(const struct service_config *config, const struct cep_program *program, bool transactional, struct service_outlets **ret,
                          struct base_buf *reterr) BASE_MUST_CHECK;
 void service_outlets_close(struct service_outlets *outlets); /* NULL allowed */

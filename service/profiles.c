@@ -97,33 +97,49 @@ static int open_input(struct service_profiles *profiles, struct profile *p, stru
     return service_input_open(&config, &p->input, reterr);
 }
 
+/* Hash of what is read and of the columns: tables with the same one hold the same rows. */
+static int make_identity(const struct cep_program *program, const struct cep_table *table, char ret[33])
+{
+    static const char *const keys[] = { "connector", "topic", "path", "format", "value.format", "properties.bootstrap.servers" };
+    struct base_buf text = { 0 };
+    struct base_str name = cep_program_text(program, table->name);
+    base_buf_put_bytes(&text, name.ptr, name.len);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct base_str value = cep_program_setting(program, table->options, keys[i]);
+        base_buf_put_bytes(&text, value.ptr, value.len);
+    }
+    for (uint32_t i = 0; i < table->fields.count; i++) {
+        const struct cep_field *field = cep_program_field(program, table->fields.first + i);
+        struct base_str path = cep_program_text(program, field->path);
+        base_buf_put_bytes(&text, path.ptr, path.len);
+        base_buf_put_bytes(&text, &field->type, sizeof field->type);
+    }
+    for (uint32_t i = 0; i < table->key_fields.count; i++)
+        base_buf_put_u32(&text, *cep_program_u32(program, table->key_fields.first + i));
+    base_buf_put_u32(&text, table->rowtime_field);
+    bool failed = text.failed;
+    if (!failed)
+        base_hash128_hex(text.ptr, text.len, ret);
+    base_buf_finish(&text);
+    return failed ? BASE_E_NOMEM : 0;
+}
+
 static int make_shape(const struct cep_program *program, struct profile *p)
 {
     const struct cep_table *table = cep_program_table(program, p->table);
-    struct base_buf text = { 0 };
     p->types = base_calloc(table->fields.count + 1, sizeof *p->types);
     p->keys = base_calloc(table->key_fields.count + 1, sizeof *p->keys);
     if (!p->types || !p->keys)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < table->fields.count; i++) {
         const struct cep_field *field = cep_program_field(program, table->fields.first + i);
-        struct base_str path = cep_program_text(program, field->path);
         p->types[i] = field->type;
-        base_buf_put_bytes(&text, path.ptr, path.len);
-        base_buf_put_bytes(&text, &field->type, sizeof field->type);
     }
-    for (uint32_t i = 0; i < table->key_fields.count; i++) {
+    for (uint32_t i = 0; i < table->key_fields.count; i++)
         p->keys[i] = *cep_program_u32(program, table->key_fields.first + i);
-        base_buf_put_u32(&text, p->keys[i]);
-    }
     p->shape = (struct enrichment_shape){ .types = p->types, .columns = table->fields.count, .key_columns = p->keys,
                                           .key_count = table->key_fields.count, .versioned = table->rowtime_field != CEP_NONE };
-    base_buf_puts(&text, service_input_identity(p->input));
-    if (!text.failed)
-        base_hash128_hex(text.ptr, text.len, p->identity);
-    bool failed = text.failed;
-    base_buf_finish(&text);
-    return failed ? BASE_E_NOMEM : 0;
+    return make_identity(program, table, p->identity);
 }
 
 static int add_profile(struct service_profiles *profiles, uint32_t table, struct base_buf *reterr)
@@ -164,6 +180,55 @@ int service_profiles_create(const struct service_profiles_config *config, struct
         return e;
     }
     *ret = profiles;
+    return 0;
+}
+
+static struct profile *profile_named(struct service_profiles *profiles, const char *identity)
+{
+    for (uint32_t i = 0; i < profiles->count; i++) {
+        if (memcmp(profiles->at[i].identity, identity, 32) == 0)
+            return &profiles->at[i];
+    }
+    return NULL;
+}
+
+int service_profiles_rebind(struct service_profiles *profiles, const struct cep_program *program, struct base_buf *reterr)
+{
+    uint32_t tables = cep_program_table_count(program), found = 0;
+    uint32_t *by_table = base_calloc(tables + 1, sizeof *by_table);
+    if (!by_table)
+        return BASE_E_NOMEM;
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < tables; i++) {
+        char identity[33];
+        if (!cep_program_table(program, i)->is_profile)
+            continue;
+        e = make_identity(program, cep_program_table(program, i), identity);
+        struct profile *p = e == 0 ? profile_named(profiles, identity) : NULL;
+        if (e == 0 && !p)
+            e = BASE_E_NOTFOUND;
+        if (e == 0) {
+            by_table[i] = (uint32_t)(p - profiles->at) + 1;
+            found++;
+        }
+    }
+    if (e == 0 && found != profiles->count)
+        e = BASE_E_NOTFOUND;
+    for (uint32_t i = 0; e == 0 && i < tables; i++) {
+        if (!by_table[i])
+            continue;
+        struct profile *p = &profiles->at[by_table[i] - 1];
+        p->table = i;
+        if (p->input)
+            e = service_input_rebind(p->input, program, i, reterr);
+    }
+    if (e < 0) {
+        base_free(by_table);
+        return e;
+    }
+    base_free(profiles->by_table);
+    profiles->by_table = by_table;
+    profiles->config.program = program;
     return 0;
 }
 

@@ -29,6 +29,9 @@ typedef int service_profile_changed(void *ctx, const struct service_profile_chan
 /* Opens all profile tables of the program; reads nothing yet. Reason appended to reterr. */
 int service_profiles_create(const struct service_profiles_config *config, struct service_profiles **ret, struct base_buf *reterr) BASE_MUST_CHECK;
 void service_profiles_destroy(struct service_profiles *profiles); /* NULL allowed */
+/* The same tables under another program (its profile tables are the same ones): nothing is read anew. BASE_E_NOTFOUND: they differ, nothing changed.
+ * While no flow runs and the loader rests. */
+int service_profiles_rebind(struct service_profiles *profiles, const struct cep_program *program, struct base_buf *reterr) BASE_MUST_CHECK;
 uint32_t service_profiles_count(const struct service_profiles *profiles);
 
 /* Reads on for at most about timeout_ms; *ret_ready: every table has been read to its end once. Errors of bounded sources are returned at the first load only;

@@ -34,6 +34,14 @@ void service_shard_stats(const struct service_shard *shard, uint32_t node, struc
     cep_flow_stats(shard->flow, node, ret);
 }
 
+int64_t service_shard_fired(const struct service_shard *shard)
+{
+    int64_t least = BASE_TIME_MAX_MS;
+    for (uint32_t i = 0; i < shard->shared->plan->exchange_count; i++)
+        least = shard->told[i] < least ? shard->told[i] : least;
+    return shard->shared->plan->exchange_count ? least : BASE_TIME_MIN_MS;
+}
+
 /* ---- stored timers ---- */
 
 static int arm_timer(void *ctx, struct base_str key, struct base_str value)
