@@ -1,5 +1,6 @@
-/* The pattern of a row pattern clause as a normalised tree, and its Thompson automaton with ordered alternatives. Called by bind_pattern.c, read by
- * liveness.c, stability.c and rowpat_emit.c. Knows variables by number only: no names, no conditions, no rows. Single-threaded; all in an arena. */
+/* The pattern of a row pattern clause as a normalised tree, and its Thompson automaton with ordered alternatives.
+ * Called by bind_pattern.c, read by liveness.c, stability.c and rowpat_emit.c. Knows variables by number only: no
+ * names, no conditions, no rows. Single-threaded; all in an arena. */
 #ifndef PATTERNS_AUTOMATON_H
 #define PATTERNS_AUTOMATON_H
 
@@ -18,9 +19,17 @@
 #define PATTERNS_LOOPS_MAX 64
 
 /* A set of variables. */
-struct patterns_varset { uint64_t words[PATTERNS_VARS_MAX / 64]; };
-static inline bool patterns_varset_has(const struct patterns_varset *set, uint32_t var) { return (set->words[var / 64] >> (var % 64)) & 1; }
-static inline void patterns_varset_add(struct patterns_varset *set, uint32_t var) { set->words[var / 64] |= (uint64_t)1 << (var % 64); }
+struct patterns_varset {
+    uint64_t words[PATTERNS_VARS_MAX / 64];
+};
+static inline bool patterns_varset_has(const struct patterns_varset *set, uint32_t var)
+{
+    return (set->words[var / 64] >> (var % 64)) & 1;
+}
+static inline void patterns_varset_add(struct patterns_varset *set, uint32_t var)
+{
+    set->words[var / 64] |= (uint64_t)1 << (var % 64);
+}
 bool patterns_varset_equal(const struct patterns_varset *a, const struct patterns_varset *b);
 bool patterns_varset_meets(const struct patterns_varset *a, const struct patterns_varset *b); /* a common member */
 void patterns_varset_join(struct patterns_varset *to, const struct patterns_varset *from);
@@ -47,11 +56,11 @@ struct patterns_pat {
     bool any;                   /* RELAX */
     bool arrow;                 /* NOT */
     int64_t for_ms;             /* NOT: 0 none */
-    struct patterns_varset set;    /* NOT: any of these violates */
+    struct patterns_varset set; /* NOT: any of these violates */
     struct patterns_pat **children;
     uint32_t count;
-    uint32_t loop;              /* set by build: number of a LOOP or RELAX whose body may be empty */
-    uint32_t begin, end;        /* place in the rule text */
+    uint32_t loop;       /* set by build: number of a LOOP or RELAX whose body may be empty */
+    uint32_t begin, end; /* place in the rule text */
 };
 
 /* Can it match without a row? (anchors may hold) */
@@ -60,48 +69,57 @@ bool patterns_pat_nullable(const struct patterns_pat *pat);
 void patterns_pat_firsts(const struct patterns_pat *pat, struct patterns_varset *set);
 /* Adds all variables that it can take (those of NOT are not taken). */
 void patterns_pat_vars(const struct patterns_pat *pat, struct patterns_varset *set);
-/* Least and greatest number of rows of `set` (NULL: of any variable) in one match; PATTERNS_UNBOUNDED if there is no bound. */
+/* Least and greatest number of rows of `set` (NULL: of any variable) in one match; PATTERNS_UNBOUNDED if there is no
+ * bound. */
 uint32_t patterns_pat_min_rows(const struct patterns_pat *pat, const struct patterns_varset *set);
 uint32_t patterns_pat_max_rows(const struct patterns_pat *pat, const struct patterns_varset *set);
 /* Is there a node of that kind? */
 bool patterns_pat_contains(const struct patterns_pat *pat, enum patterns_pat_kind kind);
 
 struct patterns_state {
-    uint8_t op;             /* enum cep_nfa_op */
+    uint8_t op; /* enum cep_nfa_op */
     bool excluded, any;
     uint8_t loop;
-    uint16_t var;           /* TAKE */
-    uint16_t guard;         /* GUARD */
+    uint16_t var;   /* TAKE */
+    uint16_t guard; /* GUARD */
     uint32_t a, b;
-    int64_t absent_ms;      /* ABSENT */
+    int64_t absent_ms;             /* ABSENT */
     struct patterns_varset firsts; /* WAIT */
-    uint64_t *live;         /* set by liveness.c: bits of registers, or NULL */
-    uint32_t guards;        /* set by liveness.c: guards that may be active while resting here */
+    uint64_t *live;                /* set by liveness.c: bits of registers, or NULL */
+    uint32_t guards;               /* set by liveness.c: guards that may be active while resting here */
 };
-struct patterns_guard { enum cep_guard_kind kind; struct patterns_varset set; };
+struct patterns_guard {
+    enum cep_guard_kind kind;
+    struct patterns_varset set;
+};
 struct patterns_automaton {
     struct patterns_state *states; /* [0] is the start; states stand in order of preference (depth first) */
     uint32_t count;
     struct patterns_guard guards[PATTERNS_GUARDS_MAX];
     uint32_t guard_count;
-    uint32_t loops;                /* numbered loops: bodies that may be empty */
-    bool needs_never;              /* some state takes `never_var`: a variable whose condition is FALSE */
+    uint32_t loops;   /* numbered loops: bodies that may be empty */
+    bool needs_never; /* some state takes `never_var`: a variable whose condition is FALSE */
     uint32_t never_var;
     bool has_wait, has_absent, has_absent_within, has_absent_for, has_not_next;
 };
 
 /* Why building failed (BASE_E_LIMIT, BASE_E_SYNTAX): message, hint (may be NULL) and where. Static texts. */
-struct patterns_fault { const char *code, *message, *hint; const struct patterns_pat *at; };
-/* never_var: number for the variable that never holds (behind all others). within_ms: 0 if the pattern has no WITHIN. */
+struct patterns_fault {
+    const char *code, *message, *hint;
+    const struct patterns_pat *at;
+};
+/* never_var: number for the variable that never holds (behind all others). within_ms: 0 if the pattern has no WITHIN.
+ */
 int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat, uint32_t never_var, int64_t within_ms,
                              struct patterns_fault *ret_fault, struct patterns_automaton **ret) BASE_MUST_CHECK;
 /* One line per state: "0 take A -> 1"; for golden tests. names: of variables, may be NULL ("v0"). */
-void patterns_automaton_print(const struct patterns_automaton *automaton, const struct base_str *names, struct base_buf *out);
+void patterns_automaton_print(const struct patterns_automaton *automaton, const struct base_str *names,
+                              struct base_buf *out);
 
 static inline bool patterns_state_rests(const struct patterns_state *state)
 {
-    return state->op == CEP_NFA_TAKE || state->op == CEP_NFA_WAIT || state->op == CEP_NFA_END || state->op == CEP_NFA_ABSENT ||
-           state->op == CEP_NFA_MATCH;
+    return state->op == CEP_NFA_TAKE || state->op == CEP_NFA_WAIT || state->op == CEP_NFA_END ||
+           state->op == CEP_NFA_ABSENT || state->op == CEP_NFA_MATCH;
 }
 
 #endif

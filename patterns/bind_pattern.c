@@ -1,5 +1,5 @@
-/* MATCH_RECOGNIZE from tree to bound match: clause by clause, all errors of the clause in one run. What names mean inside DEFINE and MEASURES is
- * rowpat_scope.c's; the automaton is automaton.c's. */
+/* MATCH_RECOGNIZE from tree to bound match: clause by clause, all errors of the clause in one run. What names mean
+ * inside DEFINE and MEASURES is rowpat_scope.c's; the automaton is automaton.c's. */
 #include "patterns/bind_pattern.h"
 
 #include <string.h>
@@ -15,7 +15,8 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return base_hash64(pair, sizeof pair, MATCH_HASH_VERSION);
 }
 
-static int refuse(struct patterns_match_detail *rp, uint32_t begin, uint32_t end, const char *code, const char *hint, const char *message)
+static int refuse(struct patterns_match_detail *rp, uint32_t begin, uint32_t end, const char *code, const char *hint,
+                  const char *message)
 {
     return patterns_refuse_at(rp->binder, rp->clause->source, begin, end, code, hint, "%s", message);
 }
@@ -50,7 +51,8 @@ static int variable(struct patterns_match_detail *rp, const struct patterns_iden
 
 static int convert(struct patterns_match_detail *rp, const struct patterns_pattern *from, struct patterns_pat **ret);
 
-/* (A B) C and A B C are one sequence, (A | B) | C and A | B | C one choice: parentheses must not change a fingerprint. */
+/* (A B) C and A B C are one sequence, (A | B) | C and A | B | C one choice: parentheses must not change a fingerprint.
+ */
 static int flatten(struct patterns_match_detail *rp, struct patterns_pat *pat)
 {
     uint32_t count = 0;
@@ -74,7 +76,8 @@ static int flatten(struct patterns_match_detail *rp, struct patterns_pat *pat)
     return 0;
 }
 
-static int convert_items(struct patterns_match_detail *rp, const struct patterns_pattern *from, struct patterns_pat *pat)
+static int convert_items(struct patterns_match_detail *rp, const struct patterns_pattern *from,
+                         struct patterns_pat *pat)
 {
     pat->children = base_arena_zalloc(rp->binder->arena, from->item_count, sizeof *pat->children);
     if (!pat->children)
@@ -101,7 +104,8 @@ static int convert_not(struct patterns_match_detail *rp, const struct patterns_p
         return 0;
     }
     if (what->kind != PATTERNS_PATTERN_CHOICE)
-        return refuse(rp, what->begin, what->end, "pattern-not", "NOT N, or NOT (N | M)", "NOT takes a variable or a choice of variables");
+        return refuse(rp, what->begin, what->end, "pattern-not", "NOT N, or NOT (N | M)",
+                      "NOT takes a variable or a choice of variables");
     for (uint32_t i = 0; i < what->item_count; i++) {
         int r = convert_not(rp, what->items[i], pat);
         if (r)
@@ -113,10 +117,13 @@ static int convert_not(struct patterns_match_detail *rp, const struct patterns_p
 static int convert(struct patterns_match_detail *rp, const struct patterns_pattern *from, struct patterns_pat **ret)
 {
     static const enum patterns_pat_kind kinds[] = {
-        [PATTERNS_PATTERN_VARIABLE] = PATTERNS_PAT_VAR, [PATTERNS_PATTERN_EMPTY] = PATTERNS_PAT_EMPTY, [PATTERNS_PATTERN_START] = PATTERNS_PAT_START,
-        [PATTERNS_PATTERN_END] = PATTERNS_PAT_END, [PATTERNS_PATTERN_SEQUENCE] = PATTERNS_PAT_SEQ, [PATTERNS_PATTERN_CHOICE] = PATTERNS_PAT_ALT,
+        [PATTERNS_PATTERN_VARIABLE] = PATTERNS_PAT_VAR,    [PATTERNS_PATTERN_EMPTY] = PATTERNS_PAT_EMPTY,
+        [PATTERNS_PATTERN_START] = PATTERNS_PAT_START,     [PATTERNS_PATTERN_END] = PATTERNS_PAT_END,
+        [PATTERNS_PATTERN_SEQUENCE] = PATTERNS_PAT_SEQ,    [PATTERNS_PATTERN_CHOICE] = PATTERNS_PAT_ALT,
         [PATTERNS_PATTERN_PERMUTE] = PATTERNS_PAT_PERMUTE, [PATTERNS_PATTERN_EXCLUDE] = PATTERNS_PAT_EXCLUDE,
-        [PATTERNS_PATTERN_REPEAT] = PATTERNS_PAT_LOOP, [PATTERNS_PATTERN_FOLLOW] = PATTERNS_PAT_RELAX, [PATTERNS_PATTERN_NOT] = PATTERNS_PAT_NOT };
+        [PATTERNS_PATTERN_REPEAT] = PATTERNS_PAT_LOOP,     [PATTERNS_PATTERN_FOLLOW] = PATTERNS_PAT_RELAX,
+        [PATTERNS_PATTERN_NOT] = PATTERNS_PAT_NOT
+    };
     struct patterns_pat *pat = base_arena_zalloc(rp->binder->arena, 1, sizeof *pat);
     if (!pat)
         return BASE_E_NOMEM;
@@ -162,15 +169,17 @@ static int bind_subset(struct patterns_match_detail *rp, const struct patterns_s
     struct patterns_rp_rows rows;
     struct base_str name = from->name.text;
     if (patterns_rp_find_label(rp, name, from->name.quoted, &rows))
-        return patterns_refuse_at(rp->binder, rp->clause->source, from->name.begin, from->name.end, "duplicate-name", "give the subset another name",
-                                  "SUBSET %.*s: there is a %s of that name", (int)name.len, name.ptr, rows.label <= PATTERNS_VARS_MAX ? "variable" : "subset");
+        return patterns_refuse_at(rp->binder, rp->clause->source, from->name.begin, from->name.end, "duplicate-name",
+                                  "give the subset another name", "SUBSET %.*s: there is a %s of that name",
+                                  (int)name.len, name.ptr, rows.label <= PATTERNS_VARS_MAX ? "variable" : "subset");
     struct patterns_rp_subset *subset = &rp->subsets[rp->subset_count];
     for (uint32_t i = 0; i < from->member_count; i++) {
         const struct patterns_ident *member = &from->members[i];
         if (!patterns_rp_find_label(rp, member->text, member->quoted, &rows) || rows.label > PATTERNS_VARS_MAX)
             return patterns_refuse_at(rp->binder, rp->clause->source, member->begin, member->end, "unknown-variable",
-                                      rows.label ? "write out the members of that subset" : NULL, "%.*s in SUBSET %.*s is no variable of the pattern",
-                                      (int)member->text.len, member->text.ptr, (int)name.len, name.ptr);
+                                      rows.label ? "write out the members of that subset" : NULL,
+                                      "%.*s in SUBSET %.*s is no variable of the pattern", (int)member->text.len,
+                                      member->text.ptr, (int)name.len, name.ptr);
         patterns_varset_join(&subset->set, &rows.set);
     }
     subset->label = patterns_rp_label(rp, name, from->name.quoted);
@@ -198,7 +207,8 @@ static int bind_skip(struct patterns_match_detail *rp)
         return 0;
     if (!patterns_rp_find_label(rp, target->text, target->quoted, &rows))
         return patterns_refuse_at(rp->binder, clause->source, target->begin, target->end, "unknown-variable", NULL,
-                                  "AFTER MATCH SKIP TO %.*s: no variable of the pattern and no SUBSET", (int)target->text.len, target->text.ptr);
+                                  "AFTER MATCH SKIP TO %.*s: no variable of the pattern and no SUBSET",
+                                  (int)target->text.len, target->text.ptr);
     rp->skip_set = rows.set;
     return 0;
 }
@@ -210,11 +220,13 @@ static int find_define(struct patterns_match_detail *rp, const struct patterns_d
     if (!patterns_rp_find_label(rp, name->text, name->quoted, &rows) || rows.label > PATTERNS_VARS_MAX)
         return patterns_refuse_at(rp->binder, rp->clause->source, name->begin, name->end, "unknown-variable",
                                   rows.label ? "define its members" : "use it in PATTERN or take its definition out",
-                                  "DEFINE %.*s: %s", (int)name->text.len, name->text.ptr, rows.label ? "a SUBSET has no condition" : "no such variable in PATTERN");
+                                  "DEFINE %.*s: %s", (int)name->text.len, name->text.ptr,
+                                  rows.label ? "a SUBSET has no condition" : "no such variable in PATTERN");
     struct patterns_rp_var *var = &rp->vars[rows.label - 1];
     if (var->define)
-        return patterns_refuse_at(rp->binder, rp->clause->source, name->begin, name->end, "duplicate-name", "join the conditions with AND",
-                                  "%.*s is defined twice", (int)name->text.len, name->text.ptr);
+        return patterns_refuse_at(rp->binder, rp->clause->source, name->begin, name->end, "duplicate-name",
+                                  "join the conditions with AND", "%.*s is defined twice", (int)name->text.len,
+                                  name->text.ptr);
     var->define = define;
     *ret_var = rows.label - 1;
     return 0;
@@ -255,12 +267,14 @@ static int bind_measures(struct patterns_match_detail *rp, bool *failed)
 
 /* ---- PARTITION BY, ORDER BY ---- */
 
-static int bind_column(struct patterns_match_detail *rp, const struct patterns_expr *expr, const char *where, uint32_t *ret)
+static int bind_column(struct patterns_match_detail *rp, const struct patterns_expr *expr, const char *where,
+                       uint32_t *ret)
 {
     struct patterns_scope scope = { .relation = rp->input, .where = where };
     const struct patterns_bound *bound;
     if (expr->kind != PATTERNS_EXPR_NAME)
-        return patterns_refuse(rp->binder, expr, "not-a-column", "compute it in a subquery: FROM (SELECT ..., expression AS c FROM t) MATCH_RECOGNIZE",
+        return patterns_refuse(rp->binder, expr, "not-a-column",
+                               "compute it in a subquery: FROM (SELECT ..., expression AS c FROM t) MATCH_RECOGNIZE",
                                "%s of a row pattern takes columns, not expressions", where);
     int r = patterns_bind_expr(rp->binder, &scope, expr, &bound);
     if (r)
@@ -279,7 +293,8 @@ static int bind_partition(struct patterns_match_detail *rp, struct patterns_boun
         return BASE_E_NOMEM;
     match->partition = columns;
     for (uint32_t i = 0; i < rp->clause->partition_count && !r; i++)
-        r = keep_going(bind_column(rp, rp->clause->partition_by[i], "PARTITION BY", &columns[match->partition_count++]), failed);
+        r = keep_going(bind_column(rp, rp->clause->partition_by[i], "PARTITION BY", &columns[match->partition_count++]),
+                       failed);
     return r;
 }
 
@@ -290,14 +305,16 @@ static int check_order(struct patterns_match_detail *rp)
     if (!rp->batch_sort || (!rp->binder->is_rule && rp->input->bounded))
         return 0;
     if (rp->input->rowtime == PATTERNS_NO_COLUMN)
-        return refuse(rp, clause->order_count ? clause->order_by[0].expr->begin : clause->begin,
-                      clause->order_count ? clause->order_by[0].expr->end : clause->end, "missing-watermark",
-                      "declare WATERMARK FOR column AS column - INTERVAL '5' SECOND at the table, and ORDER BY that column",
-                      "a pattern over a stream needs an event time, and the input has none");
+        return refuse(
+            rp, clause->order_count ? clause->order_by[0].expr->begin : clause->begin,
+            clause->order_count ? clause->order_by[0].expr->end : clause->end, "missing-watermark",
+            "declare WATERMARK FOR column AS column - INTERVAL '5' SECOND at the table, and ORDER BY that column",
+            "a pattern over a stream needs an event time, and the input has none");
     struct base_str name = rp->input->columns[rp->input->rowtime].name;
     const char *hint = base_arena_printf(rp->binder->arena, "write ORDER BY %.*s", (int)name.len, name.ptr);
     if (clause->order_count == 0)
-        return refuse(rp, clause->begin, clause->end, "missing-order", hint, "a pattern over a stream needs ORDER BY its event time");
+        return refuse(rp, clause->begin, clause->end, "missing-order", hint,
+                      "a pattern over a stream needs ORDER BY its event time");
     return refuse(rp, clause->order_by[0].expr->begin, clause->order_by[0].expr->end, "bad-order", hint,
                   "ORDER BY of a pattern over a stream starts with the event-time column, ascending");
 }
@@ -320,7 +337,8 @@ static int bind_order(struct patterns_match_detail *rp, bool *failed)
             return 0;
         }
         /* Flink's default: NULL is below all values. */
-        bool nulls_first = item->nulls == PATTERNS_NULLS_FIRST || (item->nulls == PATTERNS_NULLS_DEFAULT && !item->descending);
+        bool nulls_first =
+            item->nulls == PATTERNS_NULLS_FIRST || (item->nulls == PATTERNS_NULLS_DEFAULT && !item->descending);
         rp->order[rp->order_count++] = (struct patterns_rp_order){ columns[i], item->descending, nulls_first };
     }
     rp->order_column_count = clause->order_count;
@@ -339,21 +357,33 @@ static int bind_times(struct patterns_match_detail *rp, bool *failed)
     struct patterns_scope constants = { .where = "WITHIN" };
     int r = 0;
     if (clause->within)
-        r = keep_going(patterns_bind_interval_ms(rp->binder, &constants, clause->within, "WITHIN", false, &rp->within_ms), failed);
+        r = keep_going(patterns_bind_interval_ms(rp->binder, &constants, clause->within, "WITHIN", false,
+                                                 &rp->within_ms),
+                       failed);
     if (!r && clause->delay)
-        r = keep_going(patterns_bind_interval_ms(rp->binder, &constants, clause->delay, "INTERVAL", false, &rp->hold_ms), failed);
+        r = keep_going(patterns_bind_interval_ms(rp->binder, &constants, clause->delay, "INTERVAL", false,
+                                                 &rp->hold_ms),
+                       failed);
     if (!r && clause->or_terminated)
-        r = keep_going(refuse(rp, clause->delay ? clause->delay->begin : clause->begin, clause->delay ? clause->delay->end : clause->end, "not-supported",
-                              "leave OR TERMINATED out: the match is then told when the interval is over", "INTERVAL ... OR TERMINATED"), failed);
+        r = keep_going(refuse(rp, clause->delay ? clause->delay->begin : clause->begin,
+                              clause->delay ? clause->delay->end : clause->end, "not-supported",
+                              "leave OR TERMINATED out: the match is then told when the interval is over",
+                              "INTERVAL ... OR TERMINATED"),
+                       failed);
     if (!r && clause->delay && clause->within)
-        r = keep_going(refuse(rp, clause->delay->begin, clause->delay->end, "not-supported", "keep one of the two", "INTERVAL together with WITHIN"), failed);
+        r = keep_going(refuse(rp, clause->delay->begin, clause->delay->end, "not-supported", "keep one of the two",
+                              "INTERVAL together with WITHIN"),
+                       failed);
     const struct patterns_expr *timed = clause->within ? clause->within : clause->delay;
     if (!r && timed && rp->batch_sort && !*failed)
-        r = keep_going(refuse(rp, timed->begin, timed->end, "bad-order", "declare a WATERMARK for the column and ORDER BY it first, ascending",
-                              "WITHIN and INTERVAL need ORDER BY the event-time column"), failed);
+        r = keep_going(refuse(rp, timed->begin, timed->end, "bad-order",
+                              "declare a WATERMARK for the column and ORDER BY it first, ascending",
+                              "WITHIN and INTERVAL need ORDER BY the event-time column"),
+                       failed);
     if (!r && clause->timeout_rows && !clause->within)
-        r = keep_going(refuse(rp, clause->pattern->begin, clause->pattern->end, "missing-within", "add WITHIN INTERVAL '...' behind PATTERN (...)",
-                              "WITH TIMEOUT ROWS needs WITHIN"), failed);
+        r = keep_going(refuse(rp, clause->pattern->begin, clause->pattern->end, "missing-within",
+                              "add WITHIN INTERVAL '...' behind PATTERN (...)", "WITH TIMEOUT ROWS needs WITHIN"),
+                       failed);
     return r;
 }
 
@@ -365,7 +395,8 @@ static int check_output(struct patterns_match_detail *rp)
         return refuse(rp, begin, end, "bad-exclusion", "leave out WITH UNMATCHED ROWS, or the {- -}",
                       "{- -} cannot stand in a pattern whose unmatched rows are shown");
     if (rp->automaton->has_absent_for && rp->batch_sort)
-        return refuse(rp, begin, end, "bad-order", "declare a WATERMARK for the column and ORDER BY it first, ascending",
+        return refuse(rp, begin, end, "bad-order",
+                      "declare a WATERMARK for the column and ORDER BY it first, ascending",
                       "FOR INTERVAL needs ORDER BY the event-time column");
     if (!rp->binder->is_rule || !rp->can_match_empty)
         return 0;
@@ -373,14 +404,16 @@ static int check_output(struct patterns_match_detail *rp)
         return refuse(rp, begin, end, "empty-match", "make one element mandatory: `+` instead of `*`",
                       "the pattern matches no rows at all, so each row of the stream would be an alert");
     if (clause->rows != PATTERNS_ROWS_ALL_OMIT)
-        return refuse(rp, begin, end, "empty-match", "write ALL ROWS PER MATCH OMIT EMPTY MATCHES, or make one element mandatory",
+        return refuse(rp, begin, end, "empty-match",
+                      "write ALL ROWS PER MATCH OMIT EMPTY MATCHES, or make one element mandatory",
                       "the pattern matches no rows at all, so each row of the stream would be an alert");
     return 0;
 }
 
 /* ---- output columns ---- */
 
-static int add_out(struct patterns_match_detail *rp, struct patterns_bound_match *match, const struct patterns_column *column, struct patterns_rp_out out)
+static int add_out(struct patterns_match_detail *rp, struct patterns_bound_match *match,
+                   const struct patterns_column *column, struct patterns_rp_out out)
 {
     uint32_t at = patterns_relation_add(&match->output, rp->binder->arena, column);
     if (at == PATTERNS_NO_COLUMN)
@@ -389,11 +422,8 @@ static int add_out(struct patterns_match_detail *rp, struct patterns_bound_match
     return 0;
 }
 
-static int add_out_column(struct patterns_match_detail *rp, struct patterns_bound_match *match, uint32_t column, bool *shown)
+static int add_out_column(struct patterns_match_detail *rp, struct patterns_bound_match *match, uint32_t column)
 {
-    if (shown[column])
-        return 0;
-    shown[column] = true;
     struct patterns_column copy = rp->input->columns[column];
     copy.qualifier = (struct base_str){ 0 };
     copy.hash = mix(mix(rp->core_hash, 'c'), copy.hash);
@@ -415,7 +445,9 @@ static int add_measures(struct patterns_match_detail *rp, struct patterns_bound_
 {
     for (uint32_t i = 0; i < rp->measure_count; i++) {
         const struct patterns_rp_measure *measure = &rp->measures[i];
-        struct patterns_column column = { .name = measure->name, .quoted = measure->quoted, .type = measure->bound->type,
+        struct patterns_column column = { .name = measure->name,
+                                          .quoted = measure->quoted,
+                                          .type = measure->bound->type,
                                           .hash = mix(mix(rp->core_hash, 'm'), measure->bound->hash) };
         if (column.type.kind == CEP_KIND_NULL)
             column.type = CEP_TYPE(STRING);
@@ -435,25 +467,30 @@ static int bind_output(struct patterns_match_detail *rp, struct patterns_bound_m
 {
     const struct patterns_relation *input = rp->input;
     bool *shown = base_arena_zalloc(rp->binder->arena, input->count + 1, sizeof *shown);
-    rp->outs = base_arena_zalloc(rp->binder->arena, (size_t)input->count + rp->measure_count + 1, sizeof *rp->outs);
+    rp->outs =
+        base_arena_zalloc(rp->binder->arena, (size_t)input->count + rp->measure_count + rp->order_column_count + 1,
+                          sizeof *rp->outs);
     match->output.rowtime = PATTERNS_NO_COLUMN;
     match->output.bounded = input->bounded;
     match->all_rows = rp->clause->rows != PATTERNS_ROWS_ONE;
     if (!shown || !rp->outs)
         return BASE_E_NOMEM;
     int r = 0;
-    for (uint32_t i = 0; i < match->partition_count && !r; i++)
-        r = add_out_column(rp, match, match->partition[i], shown);
+    for (uint32_t i = 0; i < match->partition_count && !r; i++) {
+        r = shown[match->partition[i]] ? 0 : add_out_column(rp, match, match->partition[i]);
+        shown[match->partition[i]] = true;
+    }
+    /* A column in both keys shows once, one that ORDER BY names twice shows twice, as in Trino. */
     for (uint32_t i = 0; match->all_rows && i < rp->order_column_count && !r; i++)
-        r = add_out_column(rp, match, rp->order_columns[i], shown);
+        r = shown[rp->order_columns[i]] ? 0 : add_out_column(rp, match, rp->order_columns[i]);
+    for (uint32_t i = 0; i < rp->order_column_count; i++)
+        shown[rp->order_columns[i]] = true;
     if (!r)
         r = add_measures(rp, match);
-    for (uint32_t i = 0; match->all_rows && i < input->count && !r; i++) {
-        if (!input->columns[i].hidden)
-            r = add_out_column(rp, match, i, shown);
+    for (int hidden = 0; match->all_rows && hidden < 2; hidden++) { /* nested fields, reached by name only, last */
+        for (uint32_t i = 0; i < input->count && !r; i++)
+            r = shown[i] || input->columns[i].hidden != hidden ? 0 : add_out_column(rp, match, i);
     }
-    for (uint32_t i = 0; match->all_rows && i < input->count && !r; i++)
-        r = add_out_column(rp, match, i, shown); /* nested fields, reached by name only */
     for (uint32_t i = 0; match->all_rows && i < rp->out_count; i++) {
         if (rp->outs[i].column == input->rowtime && input->rowtime != PATTERNS_NO_COLUMN)
             match->output.rowtime = i;
@@ -495,8 +532,10 @@ static uint64_t hash_core(const struct patterns_match_detail *rp, const struct p
         hash = mix(hash, rp->input->columns[match->partition[i]].hash);
     hash = mix(hash, rp->batch_sort);
     for (uint32_t i = 0; i < rp->order_count; i++)
-        hash = mix(mix(hash, rp->input->columns[rp->order[i].column].hash), (uint64_t)rp->order[i].descending << 1 | rp->order[i].nulls_first);
-    hash = mix(mix(mix(hash, (uint64_t)clause->rows), (uint64_t)clause->skip), (uint64_t)clause->all_matches << 1 | clause->timeout_rows);
+        hash = mix(mix(hash, rp->input->columns[rp->order[i].column].hash),
+                   (uint64_t)rp->order[i].descending << 1 | rp->order[i].nulls_first);
+    hash = mix(mix(mix(hash, (uint64_t)clause->rows), (uint64_t)clause->skip),
+               (uint64_t)clause->all_matches << 1 | clause->timeout_rows);
     for (size_t i = 0; i < PATTERNS_VARS_MAX / 64; i++)
         hash = mix(hash, rp->skip_set.words[i]);
     return mix(mix(hash, (uint64_t)rp->within_ms), (uint64_t)rp->hold_ms);
@@ -551,8 +590,8 @@ static int bind_parts(struct patterns_match_detail *rp, struct patterns_bound_ma
     return r ? r : failed ? BASE_E_SYNTAX : 0;
 }
 
-int patterns_bind_match(struct patterns_binder *binder, const struct patterns_relation *input, const struct patterns_match *clause,
-                        const struct patterns_bound_match **ret)
+int patterns_bind_match(struct patterns_binder *binder, const struct patterns_relation *input,
+                        const struct patterns_match *clause, const struct patterns_bound_match **ret)
 {
     struct patterns_match_detail *rp = base_arena_zalloc(binder->arena, 1, sizeof *rp);
     struct patterns_bound_match *match = base_arena_zalloc(binder->arena, 1, sizeof *match);

@@ -1,5 +1,5 @@
-/* The automaton of a finished program as text, Graphviz or JSON. Reads the program alone; conditions are shown as they were written where the rule text
- * is given. */
+/* The automaton of a finished program as text, Graphviz or JSON. Reads the program alone; conditions are shown as they
+ * were written where the rule text is given. */
 #include <string.h>
 #include "patterns/bind_pattern.h"
 
@@ -10,9 +10,18 @@ struct view {
     struct base_buf *out;
 };
 
-static const struct cep_nfa *nfa_at(const struct view *v, uint32_t pc) { return cep_program_nfa(v->program, v->match->nfas.first + pc); }
-static const struct cep_var *var_at(const struct view *v, uint32_t var) { return cep_program_var(v->program, v->match->vars.first + var); }
-static const struct cep_pred *pred_at(const struct view *v, uint32_t pred) { return cep_program_pred(v->program, v->match->preds.first + pred); }
+static const struct cep_nfa *nfa_at(const struct view *v, uint32_t pc)
+{
+    return cep_program_nfa(v->program, v->match->nfas.first + pc);
+}
+static const struct cep_var *var_at(const struct view *v, uint32_t var)
+{
+    return cep_program_var(v->program, v->match->vars.first + var);
+}
+static const struct cep_pred *pred_at(const struct view *v, uint32_t pred)
+{
+    return cep_program_pred(v->program, v->match->preds.first + pred);
+}
 
 static struct base_str var_name(const struct view *v, uint32_t var)
 {
@@ -66,26 +75,18 @@ static void put_state(const struct view *v, const struct cep_nfa *s, struct base
     struct base_str name;
     const struct cep_guard *guard;
     switch ((enum cep_nfa_op)s->op) {
-    case CEP_NFA_MATCH:
-        base_buf_puts(out, "match");
-        break;
+    case CEP_NFA_MATCH: base_buf_puts(out, "match"); break;
     case CEP_NFA_TAKE:
         name = var_name(v, s->var);
         base_buf_printf(out, "take %.*s%s", (int)name.len, name.ptr, s->excluded ? " excluded" : "");
         break;
-    case CEP_NFA_SPLIT:
-        base_buf_puts(out, "split");
-        break;
+    case CEP_NFA_SPLIT: base_buf_puts(out, "split"); break;
     case CEP_NFA_WAIT:
         base_buf_puts(out, s->any ? "wait for any " : "wait for ");
         put_names(v, s->firsts, out);
         break;
-    case CEP_NFA_START:
-        base_buf_puts(out, "start of partition");
-        break;
-    case CEP_NFA_END:
-        base_buf_puts(out, "end of partition");
-        break;
+    case CEP_NFA_START: base_buf_puts(out, "start of partition"); break;
+    case CEP_NFA_END: base_buf_puts(out, "end of partition"); break;
     case CEP_NFA_GUARD:
         guard = cep_program_guard(v->program, v->match->guards.first + s->guard);
         base_buf_printf(out, "%s ", guard_name(guard->kind));
@@ -97,16 +98,15 @@ static void put_state(const struct view *v, const struct cep_nfa *s, struct base
         else
             base_buf_puts(out, "absent until WITHIN ends");
         break;
-    case CEP_NFA_LOOP_IN:
-        base_buf_printf(out, "enter loop %u", s->loop);
-        break;
-    case CEP_NFA_LOOP_OUT:
-        base_buf_printf(out, "end of loop %u", s->loop);
-        break;
+    case CEP_NFA_LOOP_IN: base_buf_printf(out, "enter loop %u", s->loop); break;
+    case CEP_NFA_LOOP_OUT: base_buf_printf(out, "end of loop %u", s->loop); break;
     }
 }
 
-static bool has_b(const struct cep_nfa *s) { return s->op == CEP_NFA_SPLIT || s->op == CEP_NFA_LOOP_OUT; }
+static bool has_b(const struct cep_nfa *s)
+{
+    return s->op == CEP_NFA_SPLIT || s->op == CEP_NFA_LOOP_OUT;
+}
 
 static bool rests(const struct cep_nfa *s)
 {
@@ -183,7 +183,8 @@ static void text_regs(const struct view *v, struct cep_list regs, const char *ti
 
 static const char *skip_name(uint32_t skip)
 {
-    static const char *const names[] = { "past last row", "to next row", "to current row", "to first of", "to last of" };
+    static const char *const names[] = { "past last row", "to next row", "to current row", "to first of",
+                                         "to last of" };
     return skip <= CEP_SKIP_LAST ? names[skip] : "?";
 }
 
@@ -194,8 +195,10 @@ static void text_bound(const struct view *v)
         resting += rests(nfa_at(v, pc));
         with_regs += rests(nfa_at(v, pc)) && nfa_at(v, pc)->live.count;
     }
-    base_buf_printf(v->out, "state per key: starts that stand in the same states with the same registers are one; at most %u thread%s for each", resting,
-                    resting == 1 ? "" : "s");
+    base_buf_printf(v->out,
+                    "state per key: starts that stand in the same states with the same registers are one; at most %u "
+                    "thread%s for each",
+                    resting, resting == 1 ? "" : "s");
     base_buf_puts(v->out, with_regs ? " combination of register values in use" : " set of starts");
     if (v->match->all_matches)
         base_buf_puts(v->out, "; ALL MATCHES: no thread is dropped for being less preferred");
@@ -216,7 +219,9 @@ static void explain_text(const struct view *v)
     if (v->match->within_ms)
         base_buf_printf(v->out, ", within %lld ms", (long long)v->match->within_ms);
     base_buf_puts(v->out, v->match->all_matches ? ", all matches" : "");
-    base_buf_puts(v->out, v->match->batch_sort ? ", sorted at the end of input\n" : v->match->eager ? ", eager\n" : ", final\n");
+    base_buf_puts(v->out, v->match->batch_sort ? ", sorted at the end of input\n"
+                          : v->match->eager    ? ", eager\n"
+                                               : ", final\n");
     text_states(v);
     base_buf_puts(v->out, "conditions:\n");
     text_vars(v);
@@ -258,7 +263,10 @@ static void explain_dot(const struct view *v)
             base_buf_putc(&label, '\n');
             put_live(v, s, &label);
         }
-        base_buf_printf(v->out, "  n%u [shape=%s, label=", pc, s->op == CEP_NFA_MATCH ? "doublecircle" : rests(s) ? "box" : "ellipse");
+        base_buf_printf(v->out, "  n%u [shape=%s, label=", pc,
+                        s->op == CEP_NFA_MATCH ? "doublecircle"
+                        : rests(s)             ? "box"
+                                               : "ellipse");
         put_dot_string(v, &label);
         base_buf_puts(v->out, "];\n");
         if (s->op != CEP_NFA_MATCH)
@@ -341,24 +349,22 @@ static void explain_json(const struct view *v)
     json_vars(v);
     json_regs(v, m->live_regs, "live_registers");
     json_regs(v, m->out_regs, "measure_registers");
-    base_buf_printf(v->out, "\"skip\":\"%s\",\"within_ms\":%lld,\"all_matches\":%s,\"eager\":%s,\"batch_sort\":%s,\"lookback\":%u,\"lookahead\":%u,"
-                    "\"can_match_empty\":%s}", skip_name(m->skip), (long long)m->within_ms, m->all_matches ? "true" : "false", m->eager ? "true" : "false",
-                    m->batch_sort ? "true" : "false", m->lookback, m->lookahead, m->can_match_empty ? "true" : "false");
+    base_buf_printf(v->out,
+                    "\"skip\":\"%s\",\"within_ms\":%lld,\"all_matches\":%s,\"eager\":%s,\"batch_sort\":%s,\"lookback\":"
+                    "%u,\"lookahead\":%u,"
+                    "\"can_match_empty\":%s}",
+                    skip_name(m->skip), (long long)m->within_ms, m->all_matches ? "true" : "false",
+                    m->eager ? "true" : "false", m->batch_sort ? "true" : "false", m->lookback, m->lookahead,
+                    m->can_match_empty ? "true" : "false");
 }
 
-void patterns_explain_match(const struct cep_program *program, uint32_t match, struct base_str text, enum patterns_explain_format format,
-                            struct base_buf *out)
+void patterns_explain_match(const struct cep_program *program, uint32_t match, struct base_str text,
+                            enum patterns_explain_format format, struct base_buf *out)
 {
     struct view v = { program, cep_program_match(program, match), text, out };
     switch (format) {
-    case PATTERNS_EXPLAIN_TEXT:
-        explain_text(&v);
-        break;
-    case PATTERNS_EXPLAIN_DOT:
-        explain_dot(&v);
-        break;
-    case PATTERNS_EXPLAIN_JSON:
-        explain_json(&v);
-        break;
+    case PATTERNS_EXPLAIN_TEXT: explain_text(&v); break;
+    case PATTERNS_EXPLAIN_DOT: explain_dot(&v); break;
+    case PATTERNS_EXPLAIN_JSON: explain_json(&v); break;
     }
 }

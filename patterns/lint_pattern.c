@@ -1,15 +1,16 @@
-/* Warnings and notes about a row pattern that compiles: state without a bound, conditions that never hold, the cost of ALL MATCHES, and where real Flink
- * reads the same text otherwise. */
+/* Warnings and notes about a row pattern that compiles: state without a bound, conditions that never hold, the cost of
+ * ALL MATCHES, and where real Flink reads the same text otherwise. */
 #include <string.h>
 #include "patterns/rowpat.h"
 
-static void tell(struct patterns_match_detail *rp, enum base_severity severity, uint32_t begin, uint32_t end, const char *code, const char *hint,
-                 const char *message)
+static void tell(struct patterns_match_detail *rp, enum base_severity severity, uint32_t begin, uint32_t end,
+                 const char *code, const char *hint, const char *message)
 {
     patterns_warn_at(rp->binder, severity, rp->clause->source, begin, end, code, hint, "%s", message);
 }
 
-static void tell_pattern(struct patterns_match_detail *rp, enum base_severity severity, const char *code, const char *hint, const char *message)
+static void tell_pattern(struct patterns_match_detail *rp, enum base_severity severity, const char *code,
+                         const char *hint, const char *message)
 {
     tell(rp, severity, rp->clause->pattern->begin, rp->clause->pattern->end, code, hint, message);
 }
@@ -18,8 +19,11 @@ static void tell_pattern(struct patterns_match_detail *rp, enum base_severity se
 static bool ends_greedy(const struct patterns_pat *pat)
 {
     switch (pat->kind) {
-    case PATTERNS_PAT_EMPTY: case PATTERNS_PAT_VAR: case PATTERNS_PAT_START: case PATTERNS_PAT_END: case PATTERNS_PAT_NOT:
-        return false;
+    case PATTERNS_PAT_EMPTY:
+    case PATTERNS_PAT_VAR:
+    case PATTERNS_PAT_START:
+    case PATTERNS_PAT_END:
+    case PATTERNS_PAT_NOT: return false;
     case PATTERNS_PAT_SEQ:
         for (uint32_t i = pat->count; i-- > 0;) {
             if (ends_greedy(pat->children[i]))
@@ -28,7 +32,10 @@ static bool ends_greedy(const struct patterns_pat *pat)
                 return false;
         }
         return false;
-    case PATTERNS_PAT_ALT: case PATTERNS_PAT_PERMUTE: case PATTERNS_PAT_EXCLUDE: case PATTERNS_PAT_RELAX:
+    case PATTERNS_PAT_ALT:
+    case PATTERNS_PAT_PERMUTE:
+    case PATTERNS_PAT_EXCLUDE:
+    case PATTERNS_PAT_RELAX:
         for (uint32_t i = 0; i < pat->count; i++) {
             if (ends_greedy(pat->children[i]))
                 return true;
@@ -71,23 +78,31 @@ static void lint_state(struct patterns_match_detail *rp)
             tell_pattern(rp, BASE_SEVERITY_WARNING, "unbounded-state", "add WITHIN INTERVAL '...' behind PATTERN (...)",
                          "a partial match waits for its next element for ever: state grows with every start");
         else if (has_unbounded_loop(rp->pat))
-            tell_pattern(rp, BASE_SEVERITY_WARNING, "unbounded-state", "add WITHIN INTERVAL '...' behind PATTERN (...), or bound the loop: {1,100}",
+            tell_pattern(rp, BASE_SEVERITY_WARNING, "unbounded-state",
+                         "add WITHIN INTERVAL '...' behind PATTERN (...), or bound the loop: {1,100}",
                          "a loop without bound keeps its rows for as long as it goes on");
         if (ends_greedy(rp->pat) && !rp->binder->eager)
-            tell_pattern(rp, BASE_SEVERITY_WARNING, "late-answer", "add WITHIN, make the last quantifier reluctant, or use 'emit' = 'eager'",
-                         "the pattern ends in a greedy quantifier: a match is told only when the key's next row is there");
+            tell_pattern(
+                rp, BASE_SEVERITY_WARNING, "late-answer",
+                "add WITHIN, make the last quantifier reluctant, or use 'emit' = 'eager'",
+                "the pattern ends in a greedy quantifier: a match is told only when the key's next row is there");
     }
-    if (rp->binder->is_rule && (rp->reads_number || (rp->uses & PATTERNS_RP_USES_NUMBER) || patterns_pat_contains(rp->pat, PATTERNS_PAT_START)))
+    if (rp->binder->is_rule && (rp->reads_number || (rp->uses & PATTERNS_RP_USES_NUMBER) ||
+                                patterns_pat_contains(rp->pat, PATTERNS_PAT_START)))
         tell_pattern(rp, BASE_SEVERITY_NOTE, "keeps-history", NULL,
-                     "MATCH_NUMBER() and ^ read the past of a key beyond its matches: a little state stays for every key ever seen");
+                     "MATCH_NUMBER() and ^ read the past of a key beyond its matches: a little state stays for every "
+                     "key ever seen");
     else if (rp->binder->is_rule && (rp->uses & PATTERNS_RP_USES_PHYSICAL))
         tell_pattern(rp, BASE_SEVERITY_NOTE, "keeps-history", NULL,
                      "PREV can read rows before the match: the last rows of every key stay");
     if (clause->all_matches && (rp->automaton->has_wait || has_unbounded_loop(rp->pat)))
-        tell_pattern(rp, BASE_SEVERITY_WARNING, "many-matches", "bound it by WITHIN and {n,m}, or leave ALL MATCHES out",
+        tell_pattern(rp, BASE_SEVERITY_WARNING, "many-matches",
+                     "bound it by WITHIN and {n,m}, or leave ALL MATCHES out",
                      "ALL MATCHES of a pattern with loops or arrows: the number of matches can double with every row");
-    if ((clause->skip == PATTERNS_SKIP_TO_FIRST || clause->skip == PATTERNS_SKIP_TO_LAST) && !clause->all_matches && first_row_is_target(rp))
-        tell(rp, BASE_SEVERITY_WARNING, clause->skip_target.begin, clause->skip_target.end, "skip-target", "skip to a later variable, or TO NEXT ROW",
+    if ((clause->skip == PATTERNS_SKIP_TO_FIRST || clause->skip == PATTERNS_SKIP_TO_LAST) && !clause->all_matches &&
+        first_row_is_target(rp))
+        tell(rp, BASE_SEVERITY_WARNING, clause->skip_target.begin, clause->skip_target.end, "skip-target",
+             "skip to a later variable, or TO NEXT ROW",
              "this target is always the first row of the match: each match ends in a run-time error");
 }
 
@@ -112,11 +127,15 @@ static void lint_conditions(struct patterns_match_detail *rp)
         const struct patterns_rp_var *var = &rp->vars[v];
         if (!var->pred || !never_holds(var->pred))
             continue;
-        const char *hint = patterns_bound_is_never(var->pred) ? "a condition that is FALSE or NULL takes no row" :
-                           base_arena_printf(rp->binder->arena, "the row under test is the last %.*s already: the one before it is LAST(%.*s.x, 1)",
-                                             (int)var->label.len, var->label.ptr, (int)var->label.len, var->label.ptr);
-        patterns_warn_at(rp->binder, BASE_SEVERITY_WARNING, rp->clause->source, var->define->condition->begin, var->define->condition->end, "never-true",
-                         hint, "the condition of %.*s can never hold", (int)var->label.len, var->label.ptr);
+        const char *hint =
+            patterns_bound_is_never(var->pred)
+                ? "a condition that is FALSE or NULL takes no row"
+                : base_arena_printf(rp->binder->arena,
+                                    "the row under test is the last %.*s already: the one before it is LAST(%.*s.x, 1)",
+                                    (int)var->label.len, var->label.ptr, (int)var->label.len, var->label.ptr);
+        patterns_warn_at(rp->binder, BASE_SEVERITY_WARNING, rp->clause->source, var->define->condition->begin,
+                         var->define->condition->end, "never-true", hint, "the condition of %.*s can never hold",
+                         (int)var->label.len, var->label.ptr);
     }
 }
 
@@ -138,8 +157,8 @@ static bool greedy_inside(const struct patterns_pat *pat)
 {
     for (uint32_t i = 0; i < pat->count; i++) {
         const struct patterns_pat *child = pat->children[i];
-        if (pat->kind == PATTERNS_PAT_SEQ && i + 1 < pat->count && child->kind == PATTERNS_PAT_LOOP && child->greed == PATTERNS_GREEDY &&
-            child->min < child->max)
+        if (pat->kind == PATTERNS_PAT_SEQ && i + 1 < pat->count && child->kind == PATTERNS_PAT_LOOP &&
+            child->greed == PATTERNS_GREEDY && child->min < child->max)
             return true;
         if (greedy_inside(child))
             return true;
@@ -179,26 +198,29 @@ static void lint_portability(struct patterns_match_detail *rp)
 {
     const struct patterns_match *clause = rp->clause;
     struct base_buf text = { 0 };
-    item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_RELAX) || patterns_pat_contains(rp->pat, PATTERNS_PAT_NOT), "arrows and NOT are refused");
+    item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_RELAX) || patterns_pat_contains(rp->pat, PATTERNS_PAT_NOT),
+         "arrows and NOT are refused");
     item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_ALT), "alternation is refused");
     item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_PERMUTE), "PERMUTE is refused");
     item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_EXCLUDE), "{- -} is refused");
     item(&text, loops_over_group(rp->pat), "quantified groups are refused");
-    item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_START) || patterns_pat_contains(rp->pat, PATTERNS_PAT_END), "^ and $ are silently ignored");
+    item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_START) || patterns_pat_contains(rp->pat, PATTERNS_PAT_END),
+         "^ and $ are silently ignored");
     item(&text, clause->subset_count > 0, "measures over a SUBSET are NULL");
     item(&text, variable_twice(rp), "a variable that stands twice is refused");
     item(&text, clause->rows != PATTERNS_ROWS_ONE, "ALL ROWS PER MATCH is refused");
     item(&text, clause->all_matches || clause->timeout_rows, "ALL MATCHES and TIMEOUT ROWS are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_PHYSICAL, "PREV and NEXT are refused");
-    item(&text, rp->uses & (PATTERNS_RP_USES_CLASSIFIER | PATTERNS_RP_USES_NUMBER), "CLASSIFIER and MATCH_NUMBER are refused");
+    item(&text, rp->uses & (PATTERNS_RP_USES_CLASSIFIER | PATTERNS_RP_USES_NUMBER),
+         "CLASSIFIER and MATCH_NUMBER are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_MODE, "RUNNING and FINAL are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_AVG_INT, "AVG of integers is truncated to an integer");
     item(&text, ends_greedy(rp->pat), "a greedy quantifier at the end is refused or cut short");
     item(&text, greedy_inside(rp->pat), "greedy loops never give rows back");
     item(&text, !clause->skip_written, "without AFTER MATCH it skips TO NEXT ROW, the standard PAST LAST ROW");
     if (text.len && !text.failed)
-        patterns_warn_at(rp->binder, BASE_SEVERITY_NOTE, clause->source, clause->pattern->begin, clause->pattern->end, "portability", NULL,
-                         "in Flink SQL: %s", text.ptr);
+        patterns_warn_at(rp->binder, BASE_SEVERITY_NOTE, clause->source, clause->pattern->begin, clause->pattern->end,
+                         "portability", NULL, "in Flink SQL: %s", text.ptr);
     base_buf_finish(&text);
 }
 

@@ -1,12 +1,12 @@
-/* Which live registers a partial match must carry at each resting state: backwards data flow over the automaton to a fixpoint.
+/* Which live registers a partial match must carry at each resting state: backwards data flow over the automaton to a
+ * fixpoint.
  *
- *   live(TAKE v)  = reads of v's condition + reads of all updates that v makes + what lives behind it and v does not set
- *   live(WAIT)    = reads of the conditions that start the element + live behind it
- *   live(ABSENT)  = the time of the last taken row, if the absence counts from it, + live behind it
- *   live(others)  = union over their successors
- * plus, while a guard may be active, the reads of its conditions. Where a guard may be active is a forward flow: GUARD sets it, TAKE clears all.
- * The reads of all updates count even if their result is dead behind the TAKE: update code is one per variable, and it must not compute with what a
- * thread does not carry. */
+ *   live(TAKE v)  = reads of v's condition + reads of all updates that v makes + what lives behind it and v does not
+ * set live(WAIT)    = reads of the conditions that start the element + live behind it live(ABSENT)  = the time of the
+ * last taken row, if the absence counts from it, + live behind it live(others)  = union over their successors plus,
+ * while a guard may be active, the reads of its conditions. Where a guard may be active is a forward flow: GUARD sets
+ * it, TAKE clears all. The reads of all updates count even if their result is dead behind the TAKE: update code is one
+ * per variable, and it must not compute with what a thread does not carry. */
 #include "patterns/rowpat.h"
 
 #include <string.h>
@@ -15,10 +15,10 @@
 struct flow {
     struct patterns_match_detail *rp;
     size_t words;
-    uint64_t *pred_reads;    /* per variable */
-    uint64_t *update_reads;  /* per variable: union over its updates */
-    uint64_t *sets;          /* per variable: registers that it sets */
-    uint64_t *guard_reads;   /* per guard */
+    uint64_t *pred_reads;   /* per variable */
+    uint64_t *update_reads; /* per variable: union over its updates */
+    uint64_t *sets;         /* per variable: registers that it sets */
+    uint64_t *guard_reads;  /* per guard */
     uint64_t *scratch;
 };
 
@@ -96,7 +96,9 @@ static void flow_guards(struct patterns_automaton *m)
                 out = 0;
             if (s->op == CEP_NFA_GUARD)
                 out |= UINT32_C(1) << s->guard;
-            uint32_t *next[2] = { &m->states[s->a].guards, s->op == CEP_NFA_SPLIT || s->op == CEP_NFA_LOOP_OUT ? &m->states[s->b].guards : NULL };
+            uint32_t *next[2] = { &m->states[s->a].guards, s->op == CEP_NFA_SPLIT || s->op == CEP_NFA_LOOP_OUT
+                                                               ? &m->states[s->b].guards
+                                                               : NULL };
             for (int k = 0; k < 2; k++) {
                 if (next[k] && (out & ~*next[k])) {
                     *next[k] |= out;
@@ -131,7 +133,8 @@ static bool flow_state(struct flow *f, const struct patterns_state *s)
         live[rp->last_time->number / 64] |= (uint64_t)1 << (rp->last_time->number % 64);
     }
     for (uint32_t g = 0; g < m->guard_count && patterns_state_rests(s); g++) {
-        bool next_only = s->op == CEP_NFA_MATCH && m->guards[g].kind != CEP_GUARD_NOT_NEXT; /* nothing else is asked behind the end */
+        bool next_only = s->op == CEP_NFA_MATCH &&
+                         m->guards[g].kind != CEP_GUARD_NOT_NEXT; /* nothing else is asked behind the end */
         if ((s->guards & (UINT32_C(1) << g)) && !next_only)
             join(live, f->guard_reads + g * f->words, f->words);
     }
@@ -158,7 +161,8 @@ static int unary_leaf(void *ctx, const struct patterns_bound *leaf)
 {
     (void)ctx;
     return (leaf->flags & PATTERNS_BOUND_IS_VOLATILE) ||
-           (leaf->kind == PATTERNS_BOUND_EXTERNAL && (leaf->id == PATTERNS_RP_REG || leaf->id == PATTERNS_RP_FINAL || leaf->id == PATTERNS_RP_NUMBER));
+           (leaf->kind == PATTERNS_BOUND_EXTERNAL &&
+            (leaf->id == PATTERNS_RP_REG || leaf->id == PATTERNS_RP_FINAL || leaf->id == PATTERNS_RP_NUMBER));
 }
 
 bool patterns_rp_is_unary(const struct patterns_bound *pred)

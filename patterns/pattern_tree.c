@@ -39,10 +39,8 @@ bool patterns_pat_nullable(const struct patterns_pat *pat)
     case PATTERNS_PAT_EMPTY:
     case PATTERNS_PAT_START:
     case PATTERNS_PAT_END:
-    case PATTERNS_PAT_NOT:
-        return true;
-    case PATTERNS_PAT_VAR:
-        return false;
+    case PATTERNS_PAT_NOT: return true;
+    case PATTERNS_PAT_VAR: return false;
     case PATTERNS_PAT_SEQ:
     case PATTERNS_PAT_PERMUTE:
         for (uint32_t i = 0; i < pat->count; i++) {
@@ -56,11 +54,9 @@ bool patterns_pat_nullable(const struct patterns_pat *pat)
                 return true;
         }
         return false;
-    case PATTERNS_PAT_LOOP:
-        return pat->min == 0 || patterns_pat_nullable(pat->children[0]);
+    case PATTERNS_PAT_LOOP: return pat->min == 0 || patterns_pat_nullable(pat->children[0]);
     case PATTERNS_PAT_EXCLUDE:
-    case PATTERNS_PAT_RELAX:
-        return patterns_pat_nullable(pat->children[0]);
+    case PATTERNS_PAT_RELAX: return patterns_pat_nullable(pat->children[0]);
     }
     return false;
 }
@@ -71,11 +67,8 @@ void patterns_pat_firsts(const struct patterns_pat *pat, struct patterns_varset 
     case PATTERNS_PAT_EMPTY:
     case PATTERNS_PAT_START:
     case PATTERNS_PAT_END:
-    case PATTERNS_PAT_NOT:
-        break;
-    case PATTERNS_PAT_VAR:
-        patterns_varset_add(set, pat->var);
-        break;
+    case PATTERNS_PAT_NOT: break;
+    case PATTERNS_PAT_VAR: patterns_varset_add(set, pat->var); break;
     case PATTERNS_PAT_SEQ:
         for (uint32_t i = 0; i < pat->count; i++) {
             patterns_pat_firsts(pat->children[i], set);
@@ -131,10 +124,8 @@ uint32_t patterns_pat_min_rows(const struct patterns_pat *pat, const struct patt
     case PATTERNS_PAT_EMPTY:
     case PATTERNS_PAT_START:
     case PATTERNS_PAT_END:
-    case PATTERNS_PAT_NOT:
-        return 0;
-    case PATTERNS_PAT_VAR:
-        return !set || patterns_varset_has(set, pat->var) ? 1 : 0;
+    case PATTERNS_PAT_NOT: return 0;
+    case PATTERNS_PAT_VAR: return !set || patterns_varset_has(set, pat->var) ? 1 : 0;
     case PATTERNS_PAT_SEQ:
     case PATTERNS_PAT_PERMUTE:
         for (uint32_t i = 0; i < pat->count; i++)
@@ -148,11 +139,9 @@ uint32_t patterns_pat_min_rows(const struct patterns_pat *pat, const struct patt
                 rows = one;
         }
         return rows;
-    case PATTERNS_PAT_LOOP:
-        return saturating_mul(pat->min, patterns_pat_min_rows(pat->children[0], set));
+    case PATTERNS_PAT_LOOP: return saturating_mul(pat->min, patterns_pat_min_rows(pat->children[0], set));
     case PATTERNS_PAT_EXCLUDE:
-    case PATTERNS_PAT_RELAX:
-        return patterns_pat_min_rows(pat->children[0], set);
+    case PATTERNS_PAT_RELAX: return patterns_pat_min_rows(pat->children[0], set);
     }
     return 0;
 }
@@ -164,10 +153,8 @@ uint32_t patterns_pat_max_rows(const struct patterns_pat *pat, const struct patt
     case PATTERNS_PAT_EMPTY:
     case PATTERNS_PAT_START:
     case PATTERNS_PAT_END:
-    case PATTERNS_PAT_NOT:
-        return 0;
-    case PATTERNS_PAT_VAR:
-        return !set || patterns_varset_has(set, pat->var) ? 1 : 0;
+    case PATTERNS_PAT_NOT: return 0;
+    case PATTERNS_PAT_VAR: return !set || patterns_varset_has(set, pat->var) ? 1 : 0;
     case PATTERNS_PAT_SEQ:
     case PATTERNS_PAT_PERMUTE:
         for (uint32_t i = 0; i < pat->count; i++)
@@ -184,8 +171,7 @@ uint32_t patterns_pat_max_rows(const struct patterns_pat *pat, const struct patt
         rows = patterns_pat_max_rows(pat->children[0], set);
         return rows == 0 ? 0 : pat->max == PATTERNS_UNBOUNDED ? PATTERNS_UNBOUNDED : saturating_mul(pat->max, rows);
     case PATTERNS_PAT_EXCLUDE:
-    case PATTERNS_PAT_RELAX:
-        return patterns_pat_max_rows(pat->children[0], set);
+    case PATTERNS_PAT_RELAX: return patterns_pat_max_rows(pat->children[0], set);
     }
     return 0;
 }

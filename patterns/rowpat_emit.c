@@ -6,18 +6,21 @@
 #include "base/map.h"
 #include "patterns/rowpat.h"
 
-struct patterns_pred_pool { struct base_map numbers; uint32_t next; };
+struct patterns_pred_pool {
+    struct base_map numbers;
+    uint32_t next;
+};
 
 struct emission {
     struct patterns_match_detail *rp;
     const struct patterns_match_emit_env *env;
     struct patterns_emit_env code_env;
-    struct base_str own_label;      /* of the variable whose code is written */
-    bool *out_used;                 /* by index in the out file */
+    struct base_str own_label; /* of the variable whose code is written */
+    bool *out_used;            /* by index in the out file */
     uint32_t *out_number;
-    bool writing_live;              /* REG means the live file */
+    bool writing_live; /* REG means the live file */
     int32_t nav_min, nav_max;
-    bool reads_number;              /* an out update reads MATCH_NUMBER */
+    bool reads_number; /* an out update reads MATCH_NUMBER */
 };
 
 struct patterns_pred_pool *patterns_pred_pool_create(struct base_arena *arena)
@@ -33,7 +36,12 @@ void patterns_pred_pool_destroy(struct patterns_pred_pool *pool)
 
 /* ---- which columns are read ---- */
 
-struct marking { const struct patterns_match_detail *rp; bool *used; bool *seen_live, *seen_out; bool live; };
+struct marking {
+    const struct patterns_match_detail *rp;
+    bool *used;
+    bool *seen_live, *seen_out;
+    bool live;
+};
 
 static int mark_leaf(void *ctx, const struct patterns_bound *leaf)
 {
@@ -61,7 +69,8 @@ void patterns_match_mark_columns(const struct patterns_bound_match *match, const
     struct marking m = { .rp = rp, .used = used, .live = true };
     m.seen_live = base_arena_zalloc(rp->binder->arena, rp->live.count + 1, sizeof(bool));
     m.seen_out = base_arena_zalloc(rp->binder->arena, rp->out.count + 1, sizeof(bool));
-    if (!m.seen_live || !m.seen_out) { /* the compile fails for lack of memory soon enough; until then nothing is missing */
+    if (!m.seen_live ||
+        !m.seen_out) { /* the compile fails for lack of memory soon enough; until then nothing is missing */
         memset(used, 1, rp->input->count * sizeof *used);
         return;
     }
@@ -98,7 +107,8 @@ static int emit_acc(struct patterns_emit *emit, const struct patterns_rp_acc *ac
     if (r)
         return r;
     if (acc->op == CEP_OP_SUM_N)
-        c = acc->type.scale | (uint32_t)acc->type.scale << 8 | (uint32_t)acc->type.precision << 16 | (uint32_t)acc->type.scale << 24;
+        c = acc->type.scale | (uint32_t)acc->type.scale << 8 | (uint32_t)acc->type.precision << 16 |
+            (uint32_t)acc->type.scale << 24;
     if (acc->op == CEP_OP_MIN || acc->op == CEP_OP_MAX || acc->op == CEP_OP_ARRAY_APPEND)
         c = patterns_emit_type(emit, acc->type);
     patterns_emit_insn(emit, acc->op, d, a, b, c, 0);
@@ -116,7 +126,8 @@ static int emit_leaf(void *ctx, struct patterns_emit *emit, const struct pattern
         patterns_emit_insn(emit, CEP_OP_REG, d, 0, 0, e->writing_live ? reg->number : e->out_number[reg->index], 0);
         return 0;
     case PATTERNS_RP_FINAL:
-        patterns_emit_insn(emit, e->rp->clause->rows == PATTERNS_ROWS_ONE ? CEP_OP_REG : CEP_OP_FINAL, d, 0, 0, e->out_number[reg->index], 0);
+        patterns_emit_insn(emit, e->rp->clause->rows == PATTERNS_ROWS_ONE ? CEP_OP_REG : CEP_OP_FINAL, d, 0, 0,
+                           e->out_number[reg->index], 0);
         return 0;
     case PATTERNS_RP_NAV:
         patterns_emit_insn(emit, CEP_OP_NAV, d, 0, 0, patterns_emit_column(emit, nav->column), nav->distance);
@@ -127,21 +138,19 @@ static int emit_leaf(void *ctx, struct patterns_emit *emit, const struct pattern
         constant = cep_builder_const(e->env->builder, CEP_TYPE(STRING), cep_string(e->own_label.ptr, e->own_label.len));
         patterns_emit_insn(emit, CEP_OP_CONST, d, 0, 0, constant, 0);
         return constant == CEP_NONE ? BASE_E_NOMEM : 0;
-    case PATTERNS_RP_LABEL:
-        patterns_emit_insn(emit, CEP_OP_LABEL, d, 0, 0, 0, nav->distance);
-        return 0;
+    case PATTERNS_RP_LABEL: patterns_emit_insn(emit, CEP_OP_LABEL, d, 0, 0, 0, nav->distance); return 0;
     case PATTERNS_RP_NUMBER:
         if (!e->writing_live)
             e->reads_number = true;
         patterns_emit_insn(emit, CEP_OP_MATCH_NUMBER, d, 0, 0, 0, 0);
         return 0;
-    case PATTERNS_RP_ACC:
-        return emit_acc(emit, leaf->detail, d);
+    case PATTERNS_RP_ACC: return emit_acc(emit, leaf->detail, d);
     }
     return BASE_E_INVALID;
 }
 
-/* Updates of one variable for one file: new values of all registers that its rows change. CEP_NONE if there are none. */
+/* Updates of one variable for one file: new values of all registers that its rows change. CEP_NONE if there are none.
+ */
 static int emit_update(struct emission *e, uint32_t var, bool live, uint32_t *ret)
 {
     const struct patterns_rp_file *file = live ? &e->rp->live : &e->rp->out;
@@ -166,7 +175,8 @@ static int emit_update(struct emission *e, uint32_t var, bool live, uint32_t *re
     return emit ? patterns_emit_end(emit, CEP_TYPE(NULL), 0, NULL, ret) : 0;
 }
 
-static int add(struct cep_builder *builder, enum cep_section section, const void *elements, uint32_t count, struct cep_list *ret)
+static int add(struct cep_builder *builder, enum cep_section section, const void *elements, uint32_t count,
+               struct cep_list *ret)
 {
     *ret = (struct cep_list){ 0, count };
     if (count)
@@ -229,8 +239,10 @@ static int emit_vars(struct emission *e, struct cep_match *match)
     }
     if (!r && rp->automaton->needs_never) {
         const struct patterns_bound *never = patterns_bound_const(rp->binder, NULL, CEP_TYPE(BOOLEAN), cep_int(0));
-        vars[rp->var_count] = (struct cep_var){ .name = cep_builder_text(e->env->builder, BASE_STR("")), .pred = rp->var_count,
-                                                .live_update = CEP_NONE, .out_update = CEP_NONE };
+        vars[rp->var_count] = (struct cep_var){ .name = cep_builder_text(e->env->builder, BASE_STR("")),
+                                                .pred = rp->var_count,
+                                                .live_update = CEP_NONE,
+                                                .out_update = CEP_NONE };
         preds[rp->var_count] = (struct cep_pred){ .unary = 1, .shared = CEP_NONE, .var = rp->var_count };
         r = never ? patterns_emit_expr(&e->code_env, never, &preds[rp->var_count].code) : BASE_E_NOMEM;
         if (!r)
@@ -264,8 +276,15 @@ static int emit_nfas(struct emission *e, struct cep_match *match)
     size_t live_bytes = (rp->live.used + 63) / 64 * sizeof(uint64_t);
     for (uint32_t i = 0; i < m->count; i++) {
         const struct patterns_state *s = &m->states[i];
-        nfas[i] = (struct cep_nfa){ .op = s->op, .excluded = s->excluded, .any = s->any, .loop = s->loop, .var = s->var, .guard = s->guard, .a = s->a,
-                                    .b = s->b, .absent_ms = s->absent_ms };
+        nfas[i] = (struct cep_nfa){ .op = s->op,
+                                    .excluded = s->excluded,
+                                    .any = s->any,
+                                    .loop = s->loop,
+                                    .var = s->var,
+                                    .guard = s->guard,
+                                    .a = s->a,
+                                    .b = s->b,
+                                    .absent_ms = s->absent_ms };
         if (s->op == CEP_NFA_WAIT)
             nfas[i].firsts = emit_set(e, &s->firsts);
         if (!patterns_state_rests(s) || rp->live.used == 0)
@@ -325,12 +344,15 @@ static int emit_outs(struct emission *e, struct cep_match *match)
         struct cep_out *out = &outs[count++];
         if (rp->outs[i].measure == CEP_NONE) {
             uint32_t column = rp->outs[i].column;
-            *out = (struct cep_out){ .kind = CEP_OUT_COLUMN, .code = CEP_NONE, .column = e->env->columns ? e->env->columns[column] : column };
+            *out = (struct cep_out){ .kind = CEP_OUT_COLUMN,
+                                     .code = CEP_NONE,
+                                     .column = e->env->columns ? e->env->columns[column] : column };
             continue;
         }
         *out = (struct cep_out){ .kind = CEP_OUT_MEASURE };
         r = patterns_emit_expr(&e->code_env, rp->measures[rp->outs[i].measure].bound, &out->code);
-        if (!r && !told) { /* the engine asks the measures' codes, not the updates, whether match numbers must be kept */
+        if (!r &&
+            !told) { /* the engine asks the measures' codes, not the updates, whether match numbers must be kept */
             ((struct cep_code *)cep_builder_at(e->env->builder, CEP_SEC_CODES, out->code))->flags |= CEP_CODE_NUMBER;
             told = true;
         }
@@ -345,7 +367,8 @@ static int emit_order(struct emission *e, struct cep_match *match)
     int r = orders ? 0 : BASE_E_NOMEM;
     for (uint32_t i = 0; i < rp->order_count && !r; i++) {
         const struct patterns_bound *column = patterns_bound_column(rp->binder, NULL, rp->input, rp->order[i].column);
-        orders[i] = (struct cep_order){ .descending = rp->order[i].descending, .nulls_first = rp->order[i].nulls_first };
+        orders[i] =
+            (struct cep_order){ .descending = rp->order[i].descending, .nulls_first = rp->order[i].nulls_first };
         r = column ? patterns_emit_expr(&e->code_env, column, &orders[i].code) : BASE_E_NOMEM;
     }
     return r ? r : add(e->env->builder, CEP_SEC_ORDERS, orders, rp->order_count, &match->order);
@@ -375,20 +398,36 @@ static bool choose_out(struct emission *e)
     return true;
 }
 
-int patterns_match_emit(const struct patterns_bound_match *bound, const struct patterns_match_emit_env *env, uint32_t *ret_match)
+int patterns_match_emit(const struct patterns_bound_match *bound, const struct patterns_match_emit_env *env,
+                        uint32_t *ret_match)
 {
-    static const enum cep_rows_mode rows[] = { [PATTERNS_ROWS_ONE] = CEP_ROWS_ONE, [PATTERNS_ROWS_ALL_SHOW] = CEP_ROWS_ALL_SHOW_EMPTY,
-                                               [PATTERNS_ROWS_ALL_OMIT] = CEP_ROWS_ALL_OMIT_EMPTY, [PATTERNS_ROWS_ALL_UNMATCHED] = CEP_ROWS_ALL_UNMATCHED };
-    static const enum cep_skip skips[] = { [PATTERNS_SKIP_PAST_LAST_ROW] = CEP_SKIP_PAST_LAST, [PATTERNS_SKIP_TO_NEXT_ROW] = CEP_SKIP_NEXT_ROW,
-                                           [PATTERNS_SKIP_TO_CURRENT_ROW] = CEP_SKIP_CURRENT_ROW, [PATTERNS_SKIP_TO_FIRST] = CEP_SKIP_FIRST,
+    static const enum cep_rows_mode rows[] = { [PATTERNS_ROWS_ONE] = CEP_ROWS_ONE,
+                                               [PATTERNS_ROWS_ALL_SHOW] = CEP_ROWS_ALL_SHOW_EMPTY,
+                                               [PATTERNS_ROWS_ALL_OMIT] = CEP_ROWS_ALL_OMIT_EMPTY,
+                                               [PATTERNS_ROWS_ALL_UNMATCHED] = CEP_ROWS_ALL_UNMATCHED };
+    static const enum cep_skip skips[] = { [PATTERNS_SKIP_PAST_LAST_ROW] = CEP_SKIP_PAST_LAST,
+                                           [PATTERNS_SKIP_TO_NEXT_ROW] = CEP_SKIP_NEXT_ROW,
+                                           [PATTERNS_SKIP_TO_CURRENT_ROW] = CEP_SKIP_CURRENT_ROW,
+                                           [PATTERNS_SKIP_TO_FIRST] = CEP_SKIP_FIRST,
                                            [PATTERNS_SKIP_TO_LAST] = CEP_SKIP_LAST };
-    struct patterns_match_detail *rp = (struct patterns_match_detail *)bound->detail; /* only its binder's arena is written to */
+    struct patterns_match_detail *rp =
+        (struct patterns_match_detail *)bound->detail; /* only its binder's arena is written to */
     struct emission e = { .rp = rp, .env = env };
-    struct cep_match match = { .within_ms = rp->within_ms, .rows = rows[rp->clause->rows], .skip = skips[rp->clause->skip],
-                               .all_matches = rp->clause->all_matches, .timeout_rows = rp->clause->timeout_rows, .eager = env->eager,
-                               .batch_sort = rp->batch_sort, .reads_number = rp->reads_number, .last_time_reg = CEP_NONE,
-                               .can_match_empty = rp->can_match_empty, .nullable_loops = rp->automaton->loops, .hold_ms = rp->hold_ms };
-    e.code_env = (struct patterns_emit_env){ .builder = env->builder, .arena = env->arena, .columns = env->columns, .leaf = emit_leaf, .ctx = &e };
+    struct cep_match match = { .within_ms = rp->within_ms,
+                               .rows = rows[rp->clause->rows],
+                               .skip = skips[rp->clause->skip],
+                               .all_matches = rp->clause->all_matches,
+                               .timeout_rows = rp->clause->timeout_rows,
+                               .eager = env->eager,
+                               .batch_sort = rp->batch_sort,
+                               .reads_number = rp->reads_number,
+                               .last_time_reg = CEP_NONE,
+                               .can_match_empty = rp->can_match_empty,
+                               .nullable_loops = rp->automaton->loops,
+                               .hold_ms = rp->hold_ms };
+    e.code_env = (struct patterns_emit_env){
+        .builder = env->builder, .arena = env->arena, .columns = env->columns, .leaf = emit_leaf, .ctx = &e
+    };
     match.evidence = env->evidence || bound->all_rows;
     if (rp->last_time)
         match.last_time_reg = rp->last_time->number;

@@ -5,9 +5,11 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-typedef const struct patterns_bound *bound; /* file-local shorthand: bound trees are immutable and passed by pointer everywhere below */
+typedef const struct patterns_bound
+    *bound; /* file-local shorthand: bound trees are immutable and passed by pointer everywhere below */
 
-static bound make_op(struct patterns_match_detail *rp, enum patterns_bound_kind kind, struct cep_type type, bound a, bound b)
+static bound make_op(struct patterns_match_detail *rp, enum patterns_bound_kind kind, struct cep_type type, bound a,
+                     bound b)
 {
     bound args[2] = { a, b };
     if (!a || (!b && kind != PATTERNS_BOUND_IS_NULL && kind != PATTERNS_BOUND_IS_NOT_NULL))
@@ -38,7 +40,10 @@ static bound make_cast(struct patterns_match_detail *rp, bound value, struct cep
     return value ? patterns_bound_cast(rp->binder, value, to) : NULL;
 }
 
-static bound is_null(struct patterns_match_detail *rp, bound value) { return make_op(rp, PATTERNS_BOUND_IS_NULL, CEP_TYPE(BOOLEAN), value, NULL); }
+static bound is_null(struct patterns_match_detail *rp, bound value)
+{
+    return make_op(rp, PATTERNS_BOUND_IS_NULL, CEP_TYPE(BOOLEAN), value, NULL);
+}
 static bound is_not_null(struct patterns_match_detail *rp, bound value)
 {
     return make_op(rp, PATTERNS_BOUND_IS_NOT_NULL, CEP_TYPE(BOOLEAN), value, NULL);
@@ -66,7 +71,8 @@ static const struct patterns_rp_nav *intern_nav(struct patterns_match_detail *rp
     return nav;
 }
 
-const struct patterns_bound *patterns_rp_nav_leaf(struct patterns_match_detail *rp, const struct patterns_expr *place, uint32_t column, int32_t distance)
+const struct patterns_bound *patterns_rp_nav_leaf(struct patterns_match_detail *rp, const struct patterns_expr *place,
+                                                  uint32_t column, int32_t distance)
 {
     if (distance == 0)
         return patterns_bound_column(rp->binder, place, rp->input, column);
@@ -74,22 +80,27 @@ const struct patterns_bound *patterns_rp_nav_leaf(struct patterns_match_detail *
     if (!nav)
         return NULL;
     uint64_t hash = mix(mix(rp->input->columns[column].hash, PATTERNS_RP_NAV), (uint64_t)(int64_t)distance);
-    return patterns_bound_external(rp->binder, place, rp->input->columns[column].type, PATTERNS_RP_NAV, nav, hash, PATTERNS_BOUND_HAS_COLUMN);
+    return patterns_bound_external(rp->binder, place, rp->input->columns[column].type, PATTERNS_RP_NAV, nav, hash,
+                                   PATTERNS_BOUND_HAS_COLUMN);
 }
 
 const struct patterns_bound *patterns_rp_own_label(struct patterns_match_detail *rp, const struct patterns_expr *place)
 {
-    return patterns_bound_external(rp->binder, place, CEP_TYPE(STRING), PATTERNS_RP_OWN_LABEL, NULL, PATTERNS_RP_OWN_LABEL, PATTERNS_BOUND_HAS_COLUMN);
+    return patterns_bound_external(rp->binder, place, CEP_TYPE(STRING), PATTERNS_RP_OWN_LABEL, NULL,
+                                   PATTERNS_RP_OWN_LABEL, PATTERNS_BOUND_HAS_COLUMN);
 }
 
 const struct patterns_bound *patterns_rp_number(struct patterns_match_detail *rp, const struct patterns_expr *place)
 {
-    return patterns_bound_external(rp->binder, place, CEP_TYPE(BIGINT), PATTERNS_RP_NUMBER, NULL, PATTERNS_RP_NUMBER, 0);
+    return patterns_bound_external(rp->binder, place, CEP_TYPE(BIGINT), PATTERNS_RP_NUMBER, NULL, PATTERNS_RP_NUMBER,
+                                   0);
 }
 
 static bound reg_leaf(struct patterns_match_detail *rp, const struct patterns_rp_reg *reg)
 {
-    return reg ? patterns_bound_external(rp->binder, NULL, reg->type, PATTERNS_RP_REG, reg, mix(reg->hash, PATTERNS_RP_REG), 0) : NULL;
+    return reg ? patterns_bound_external(rp->binder, NULL, reg->type, PATTERNS_RP_REG, reg,
+                                         mix(reg->hash, PATTERNS_RP_REG), 0)
+               : NULL;
 }
 
 static bound accumulate(struct patterns_match_detail *rp, enum cep_opcode op, struct cep_type type, bound a, bound b)
@@ -104,12 +115,14 @@ static bound accumulate(struct patterns_match_detail *rp, enum cep_opcode op, st
     return patterns_bound_external(rp->binder, NULL, type, PATTERNS_RP_ACC, acc, hash, a->flags | b->flags);
 }
 
-const struct patterns_bound *patterns_rp_append(struct patterns_match_detail *rp, const struct patterns_bound *array, const struct patterns_bound *value)
+const struct patterns_bound *patterns_rp_append(struct patterns_match_detail *rp, const struct patterns_bound *array,
+                                                const struct patterns_bound *value)
 {
     return accumulate(rp, CEP_OP_ARRAY_APPEND, array->type, array, value);
 }
 
-int patterns_rp_leaves(const struct patterns_bound *root, int (*fn)(void *ctx, const struct patterns_bound *leaf), void *ctx)
+int patterns_rp_leaves(const struct patterns_bound *root, int (*fn)(void *ctx, const struct patterns_bound *leaf),
+                       void *ctx)
 {
     if (root->kind == PATTERNS_BOUND_EXTERNAL && root->id == PATTERNS_RP_ACC) {
         const struct patterns_rp_acc *acc = root->detail;
@@ -128,13 +141,18 @@ int patterns_rp_leaves(const struct patterns_bound *root, int (*fn)(void *ctx, c
 
 /* ---- updates ---- */
 
-static struct patterns_rp_reg *get_reg(struct patterns_match_detail *rp, struct patterns_rp_file *file, const struct patterns_rp_request *want);
+static struct patterns_rp_reg *get_reg(struct patterns_match_detail *rp, struct patterns_rp_file *file,
+                                       const struct patterns_rp_request *want);
 
-static struct patterns_rp_reg *related(struct patterns_match_detail *rp, struct patterns_rp_file *file, const struct patterns_rp_reg *reg,
-                                       enum patterns_rp_kind kind, uint32_t n)
+static struct patterns_rp_reg *related(struct patterns_match_detail *rp, struct patterns_rp_file *file,
+                                       const struct patterns_rp_reg *reg, enum patterns_rp_kind kind, uint32_t n)
 {
-    struct patterns_rp_request want = { .kind = kind, .n = n, .descending = reg->descending, .rows = &reg->rows, .args = { reg->args[0], reg->args[1] },
-                            .type = reg->type };
+    struct patterns_rp_request want = { .kind = kind,
+                                        .n = n,
+                                        .descending = reg->descending,
+                                        .rows = &reg->rows,
+                                        .args = { reg->args[0], reg->args[1] },
+                                        .type = reg->type };
     switch (kind) {
     case PATTERNS_RP_SEEN:
         want.args[0] = want.args[1] = NULL;
@@ -145,13 +163,24 @@ static struct patterns_rp_reg *related(struct patterns_match_detail *rp, struct 
         want.type = CEP_TYPE(BIGINT);
         want.is_counter = true;
         break;
-    case PATTERNS_RP_TOP_KEY:
-        want.type = reg->args[1]->type;
-        break;
-    case PATTERNS_RP_LAST: case PATTERNS_RP_FIRST: case PATTERNS_RP_ROWS: case PATTERNS_RP_COUNT_TRUE: case PATTERNS_RP_SUM: case PATTERNS_RP_MIN:
-    case PATTERNS_RP_MAX: case PATTERNS_RP_MEAN: case PATTERNS_RP_M2: case PATTERNS_RP_ARRAY: case PATTERNS_RP_LIST: case PATTERNS_RP_ANY:
-    case PATTERNS_RP_NEWEST: case PATTERNS_RP_ALL_TRUE: case PATTERNS_RP_SOME_TRUE: case PATTERNS_RP_TOP_VALUE: case PATTERNS_RP_TIME:
-        break;
+    case PATTERNS_RP_TOP_KEY: want.type = reg->args[1]->type; break;
+    case PATTERNS_RP_LAST:
+    case PATTERNS_RP_FIRST:
+    case PATTERNS_RP_ROWS:
+    case PATTERNS_RP_COUNT_TRUE:
+    case PATTERNS_RP_SUM:
+    case PATTERNS_RP_MIN:
+    case PATTERNS_RP_MAX:
+    case PATTERNS_RP_MEAN:
+    case PATTERNS_RP_M2:
+    case PATTERNS_RP_ARRAY:
+    case PATTERNS_RP_LIST:
+    case PATTERNS_RP_ANY:
+    case PATTERNS_RP_NEWEST:
+    case PATTERNS_RP_ALL_TRUE:
+    case PATTERNS_RP_SOME_TRUE:
+    case PATTERNS_RP_TOP_VALUE:
+    case PATTERNS_RP_TIME: break;
     }
     return get_reg(rp, file, &want);
 }
@@ -163,7 +192,8 @@ static bound welford(struct patterns_match_detail *rp, struct patterns_rp_file *
     bound x = reg->args[0], self = reg_leaf(rp, reg), zero = patterns_bound_const(rp->binder, NULL, d, cep_double(0));
     bound mean = reg->kind == PATTERNS_RP_MEAN ? self : reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_MEAN, 0));
     bound n = reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_COUNT, 0));
-    bound next_n = make_cast(rp, make_op(rp, PATTERNS_BOUND_ADD, CEP_TYPE(BIGINT), n, make_int(rp, CEP_TYPE(BIGINT), 1)), d);
+    bound next_n =
+        make_cast(rp, make_op(rp, PATTERNS_BOUND_ADD, CEP_TYPE(BIGINT), n, make_int(rp, CEP_TYPE(BIGINT), 1)), d);
     bound delta = make_op(rp, PATTERNS_BOUND_SUB, d, x, mean);
     bound next_mean = make_op(rp, PATTERNS_BOUND_ADD, d, mean, make_op(rp, PATTERNS_BOUND_DIV, d, delta, next_n));
     bound first = reg->kind == PATTERNS_RP_MEAN ? x : zero, later = next_mean;
@@ -186,7 +216,8 @@ static bound top(struct patterns_match_detail *rp, struct patterns_rp_file *file
     if (reg->n > 0) {
         bound above = reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_TOP_KEY, reg->n - 1));
         bound moved = reg_leaf(rp, related(rp, file, reg, reg->kind, reg->n - 1));
-        bound beaten = make_op(rp, PATTERNS_BOUND_OR, boolean, is_null(rp, above), make_op(rp, beats, boolean, key, above));
+        bound beaten =
+            make_op(rp, PATTERNS_BOUND_OR, boolean, is_null(rp, above), make_op(rp, beats, boolean, key, above));
         value = make_case(rp, beaten, moved, value);
     }
     return make_case(rp, is_null(rp, key), self, value);
@@ -194,54 +225,54 @@ static bound top(struct patterns_match_detail *rp, struct patterns_rp_file *file
 
 static bound make_update(struct patterns_match_detail *rp, struct patterns_rp_file *file, struct patterns_rp_reg *reg)
 {
-    struct cep_type boolean = CEP_TYPE(BOOLEAN), bigint = CEP_TYPE(BIGINT), text = CEP_TYPE(STRING), integer = CEP_TYPE(INT);
+    struct cep_type boolean = CEP_TYPE(BOOLEAN), bigint = CEP_TYPE(BIGINT), text = CEP_TYPE(STRING),
+                    integer = CEP_TYPE(INT);
     bound self = reg_leaf(rp, reg), x = reg->args[0], one = make_int(rp, bigint, 1), pair[2] = { self, x };
     switch (reg->kind) {
-    case PATTERNS_RP_LAST:
-        return reg->n == 0 ? x : reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_LAST, reg->n - 1));
+    case PATTERNS_RP_LAST: return reg->n == 0 ? x : reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_LAST, reg->n - 1));
     case PATTERNS_RP_FIRST:
-        return make_case(rp, make_op(rp, PATTERNS_BOUND_EQ, boolean, reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_SEEN, reg->n + 1)),
-                                     make_int(rp, integer, reg->n)), x, self);
+        return make_case(rp,
+                         make_op(rp, PATTERNS_BOUND_EQ, boolean,
+                                 reg_leaf(rp, related(rp, file, reg, PATTERNS_RP_SEEN, reg->n + 1)),
+                                 make_int(rp, integer, reg->n)),
+                         x, self);
     case PATTERNS_RP_SEEN:
         return make_case(rp, make_op(rp, PATTERNS_BOUND_LT, boolean, self, make_int(rp, integer, reg->n)),
                          make_op(rp, PATTERNS_BOUND_ADD, integer, self, make_int(rp, integer, 1)), self);
-    case PATTERNS_RP_ROWS:
-        return make_op(rp, PATTERNS_BOUND_ADD, bigint, self, one);
-    case PATTERNS_RP_COUNT:
-        return accumulate(rp, CEP_OP_COUNT_IF, bigint, self, x);
-    case PATTERNS_RP_COUNT_TRUE:
-        return make_case(rp, x, make_op(rp, PATTERNS_BOUND_ADD, bigint, self, one), self);
+    case PATTERNS_RP_ROWS: return make_op(rp, PATTERNS_BOUND_ADD, bigint, self, one);
+    case PATTERNS_RP_COUNT: return accumulate(rp, CEP_OP_COUNT_IF, bigint, self, x);
+    case PATTERNS_RP_COUNT_TRUE: return make_case(rp, x, make_op(rp, PATTERNS_BOUND_ADD, bigint, self, one), self);
     case PATTERNS_RP_SUM:
-        return accumulate(rp, reg->type.kind == CEP_KIND_DOUBLE ? CEP_OP_SUM_D : reg->type.kind == CEP_KIND_DECIMAL ? CEP_OP_SUM_N : CEP_OP_SUM_I,
+        return accumulate(rp,
+                          reg->type.kind == CEP_KIND_DOUBLE    ? CEP_OP_SUM_D
+                          : reg->type.kind == CEP_KIND_DECIMAL ? CEP_OP_SUM_N
+                                                               : CEP_OP_SUM_I,
                           reg->type, self, x);
-    case PATTERNS_RP_MIN:
-        return accumulate(rp, CEP_OP_MIN, reg->type, self, x);
-    case PATTERNS_RP_MAX:
-        return accumulate(rp, CEP_OP_MAX, reg->type, self, x);
+    case PATTERNS_RP_MIN: return accumulate(rp, CEP_OP_MIN, reg->type, self, x);
+    case PATTERNS_RP_MAX: return accumulate(rp, CEP_OP_MAX, reg->type, self, x);
     case PATTERNS_RP_MEAN:
-    case PATTERNS_RP_M2:
-        return welford(rp, file, reg);
-    case PATTERNS_RP_ARRAY:
-        return accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x);
+    case PATTERNS_RP_M2: return welford(rp, file, reg);
+    case PATTERNS_RP_ARRAY: return accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x);
     case PATTERNS_RP_LIST: {
-        bound longer = make_op(rp, PATTERNS_BOUND_CONCAT, text, make_op(rp, PATTERNS_BOUND_CONCAT, text, self, reg->args[1]), x);
+        bound longer =
+            make_op(rp, PATTERNS_BOUND_CONCAT, text, make_op(rp, PATTERNS_BOUND_CONCAT, text, self, reg->args[1]), x);
         return make_case(rp, is_null(rp, x), self, make_case(rp, is_null(rp, self), x, longer));
     }
-    case PATTERNS_RP_ANY:
-        return patterns_bound_op(rp->binder, NULL, PATTERNS_BOUND_COALESCE, reg->type, pair, 2);
+    case PATTERNS_RP_ANY: return patterns_bound_op(rp->binder, NULL, PATTERNS_BOUND_COALESCE, reg->type, pair, 2);
     case PATTERNS_RP_NEWEST:
         pair[0] = x;
         pair[1] = self;
         return patterns_bound_op(rp->binder, NULL, PATTERNS_BOUND_COALESCE, reg->type, pair, 2);
     case PATTERNS_RP_ALL_TRUE:
     case PATTERNS_RP_SOME_TRUE:
-        return make_case(rp, is_null(rp, x), self, make_case(rp, is_null(rp, self), x,
-            make_op(rp, reg->kind == PATTERNS_RP_ALL_TRUE ? PATTERNS_BOUND_AND : PATTERNS_BOUND_OR, boolean, self, x)));
+        return make_case(rp, is_null(rp, x), self,
+                         make_case(rp, is_null(rp, self), x,
+                                   make_op(rp,
+                                           reg->kind == PATTERNS_RP_ALL_TRUE ? PATTERNS_BOUND_AND : PATTERNS_BOUND_OR,
+                                           boolean, self, x)));
     case PATTERNS_RP_TOP_KEY:
-    case PATTERNS_RP_TOP_VALUE:
-        return top(rp, file, reg);
-    case PATTERNS_RP_TIME:
-        return patterns_bound_op(rp->binder, NULL, PATTERNS_BOUND_ROW_TIME, reg->type, NULL, 0);
+    case PATTERNS_RP_TOP_VALUE: return top(rp, file, reg);
+    case PATTERNS_RP_TIME: return patterns_bound_op(rp->binder, NULL, PATTERNS_BOUND_ROW_TIME, reg->type, NULL, 0);
     }
     return NULL;
 }
@@ -255,10 +286,10 @@ static struct patterns_rp_reg *find_reg(const struct patterns_rp_file *file, con
 {
     for (uint32_t i = 0; i < file->count; i++) {
         struct patterns_rp_reg *reg = file->regs[i];
-        if (reg->kind == want->kind && reg->n == want->n && reg->descending == want->descending && cep_type_equal(reg->type, want->type) &&
-            reg->rows.universal == want->rows->universal &&
-            (reg->rows.universal || patterns_varset_equal(&reg->rows.set, &want->rows->set)) && same_arg(reg->args[0], want->args[0]) &&
-            same_arg(reg->args[1], want->args[1]))
+        if (reg->kind == want->kind && reg->n == want->n && reg->descending == want->descending &&
+            cep_type_equal(reg->type, want->type) && reg->rows.universal == want->rows->universal &&
+            (reg->rows.universal || patterns_varset_equal(&reg->rows.set, &want->rows->set)) &&
+            same_arg(reg->args[0], want->args[0]) && same_arg(reg->args[1], want->args[1]))
             return reg;
     }
     return NULL;
@@ -274,7 +305,8 @@ static uint64_t hash_request(const struct patterns_rp_request *want)
     return hash;
 }
 
-static struct patterns_rp_reg *get_reg(struct patterns_match_detail *rp, struct patterns_rp_file *file, const struct patterns_rp_request *want)
+static struct patterns_rp_reg *get_reg(struct patterns_match_detail *rp, struct patterns_rp_file *file,
+                                       const struct patterns_rp_request *want)
 {
     struct patterns_rp_reg *reg = find_reg(file, want);
     if (reg)
@@ -292,9 +324,15 @@ static struct patterns_rp_reg *get_reg(struct patterns_match_detail *rp, struct 
     reg = base_arena_zalloc(rp->binder->arena, 1, sizeof *reg);
     if (!reg)
         return NULL;
-    *reg = (struct patterns_rp_reg){ .kind = want->kind, .n = want->n, .descending = want->descending, .rows = *want->rows,
-                                     .args = { want->args[0], want->args[1] }, .type = want->type,
-                                     .init = want->is_counter ? cep_int(0) : cep_null(), .hash = hash_request(want), .index = file->count };
+    *reg = (struct patterns_rp_reg){ .kind = want->kind,
+                                     .n = want->n,
+                                     .descending = want->descending,
+                                     .rows = *want->rows,
+                                     .args = { want->args[0], want->args[1] },
+                                     .type = want->type,
+                                     .init = want->is_counter ? cep_int(0) : cep_null(),
+                                     .hash = hash_request(want),
+                                     .index = file->count };
     file->regs[file->count++] = reg;
     reg->update = make_update(rp, file, reg);
     return reg->update ? reg : NULL;
@@ -302,7 +340,10 @@ static struct patterns_rp_reg *get_reg(struct patterns_match_detail *rp, struct 
 
 /* ---- reading ---- */
 
-static struct patterns_rp_file *file_of(const struct patterns_rp_read *read) { return read->measures ? &read->rp->out : &read->rp->live; }
+static struct patterns_rp_file *file_of(const struct patterns_rp_read *read)
+{
+    return read->measures ? &read->rp->out : &read->rp->live;
+}
 
 /* Is the row under test one of those rows? */
 static bool counts_itself(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows)
@@ -310,7 +351,8 @@ static bool counts_itself(const struct patterns_rp_read *read, const struct patt
     return !read->measures && (rows->universal || patterns_varset_has(&rows->set, read->var));
 }
 
-const struct patterns_bound *patterns_rp_read_reg(const struct patterns_rp_read *read, const struct patterns_rp_request *want)
+const struct patterns_bound *patterns_rp_read_reg(const struct patterns_rp_read *read,
+                                                  const struct patterns_rp_request *want)
 {
     struct patterns_match_detail *rp = read->rp;
     const struct patterns_rp_reg *reg = get_reg(rp, file_of(read), want);
@@ -319,8 +361,10 @@ const struct patterns_bound *patterns_rp_read_reg(const struct patterns_rp_read 
     if (counts_itself(read, want->rows))
         return reg->update;
     if (read->measures && read->final)
-        return patterns_bound_external(rp->binder, read->place, reg->type, PATTERNS_RP_FINAL, reg, mix(reg->hash, PATTERNS_RP_FINAL), 0);
-    return patterns_bound_external(rp->binder, read->place, reg->type, PATTERNS_RP_REG, reg, mix(reg->hash, PATTERNS_RP_REG), 0);
+        return patterns_bound_external(rp->binder, read->place, reg->type, PATTERNS_RP_FINAL, reg,
+                                       mix(reg->hash, PATTERNS_RP_FINAL), 0);
+    return patterns_bound_external(rp->binder, read->place, reg->type, PATTERNS_RP_REG, reg,
+                                   mix(reg->hash, PATTERNS_RP_REG), 0);
 }
 
 /* Is value NULL whenever all that it reads of the row is NULL (a row outside of the partition)? */
@@ -333,27 +377,42 @@ static bool null_without_row(bound value)
         any = any || one;
     }
     switch (value->kind) {
-    case PATTERNS_BOUND_CONST:
-        return value->value.null;
-    case PATTERNS_BOUND_COLUMN:
-        return true;
+    case PATTERNS_BOUND_CONST: return value->value.null;
+    case PATTERNS_BOUND_COLUMN: return true;
     case PATTERNS_BOUND_EXTERNAL:
         return value->id == PATTERNS_RP_NAV || value->id == PATTERNS_RP_LABEL || value->id == PATTERNS_RP_OWN_LABEL;
-    case PATTERNS_BOUND_CAST: case PATTERNS_BOUND_NEG: case PATTERNS_BOUND_ADD: case PATTERNS_BOUND_SUB: case PATTERNS_BOUND_MUL:
-    case PATTERNS_BOUND_DIV: case PATTERNS_BOUND_MOD: case PATTERNS_BOUND_ADD_MONTHS: case PATTERNS_BOUND_CONCAT: case PATTERNS_BOUND_EQ:
-    case PATTERNS_BOUND_NE: case PATTERNS_BOUND_LT: case PATTERNS_BOUND_LE: case PATTERNS_BOUND_GT: case PATTERNS_BOUND_GE:
-    case PATTERNS_BOUND_NOT: case PATTERNS_BOUND_ARRAY_GET:
-        return any;
+    case PATTERNS_BOUND_CAST:
+    case PATTERNS_BOUND_NEG:
+    case PATTERNS_BOUND_ADD:
+    case PATTERNS_BOUND_SUB:
+    case PATTERNS_BOUND_MUL:
+    case PATTERNS_BOUND_DIV:
+    case PATTERNS_BOUND_MOD:
+    case PATTERNS_BOUND_ADD_MONTHS:
+    case PATTERNS_BOUND_CONCAT:
+    case PATTERNS_BOUND_EQ:
+    case PATTERNS_BOUND_NE:
+    case PATTERNS_BOUND_LT:
+    case PATTERNS_BOUND_LE:
+    case PATTERNS_BOUND_GT:
+    case PATTERNS_BOUND_GE:
+    case PATTERNS_BOUND_NOT:
+    case PATTERNS_BOUND_ARRAY_GET: return any;
     case PATTERNS_BOUND_IN:
-    case PATTERNS_BOUND_BETWEEN:
-        return null_without_row(value->args[0]);
-    case PATTERNS_BOUND_AND: case PATTERNS_BOUND_OR: case PATTERNS_BOUND_COALESCE:
-        return all;
-    case PATTERNS_BOUND_CALL:
-        return any && !(value->func->flags & CEP_FUNC_SEES_NULL);
-    case PATTERNS_BOUND_ROW_TIME: case PATTERNS_BOUND_PROC_TIME: case PATTERNS_BOUND_NOW: case PATTERNS_BOUND_SAME: case PATTERNS_BOUND_IS_NULL:
-    case PATTERNS_BOUND_IS_NOT_NULL: case PATTERNS_BOUND_IS_TRUE: case PATTERNS_BOUND_IS_FALSE: case PATTERNS_BOUND_CASE:
-        return false;
+    case PATTERNS_BOUND_BETWEEN: return null_without_row(value->args[0]);
+    case PATTERNS_BOUND_AND:
+    case PATTERNS_BOUND_OR:
+    case PATTERNS_BOUND_COALESCE: return all;
+    case PATTERNS_BOUND_CALL: return any && !(value->func->flags & CEP_FUNC_SEES_NULL);
+    case PATTERNS_BOUND_ROW_TIME:
+    case PATTERNS_BOUND_PROC_TIME:
+    case PATTERNS_BOUND_NOW:
+    case PATTERNS_BOUND_SAME:
+    case PATTERNS_BOUND_IS_NULL:
+    case PATTERNS_BOUND_IS_NOT_NULL:
+    case PATTERNS_BOUND_IS_TRUE:
+    case PATTERNS_BOUND_IS_FALSE:
+    case PATTERNS_BOUND_CASE: return false;
     }
     return false;
 }
@@ -366,25 +425,32 @@ struct shift {
     int error;
 };
 
-/* Label of a neighbour. In a condition rows behind the one under test have none yet, and labels of rows before it are kept in registers: exact only
- * where the rows of a match follow each other without gaps. */
+/* Label of a neighbour. In a condition rows behind the one under test have none yet, and labels of rows before it are
+ * kept in registers: exact only where the rows of a match follow each other without gaps. */
 static bound shift_label(struct shift *s, bound leaf)
 {
     struct patterns_match_detail *rp = s->read->rp;
     struct patterns_rp_rows all = { .universal = true };
     if (s->read->measures) {
         const struct patterns_rp_nav *nav = intern_nav(rp, PATTERNS_NO_COLUMN, s->distance);
-        return nav ? patterns_bound_external(rp->binder, NULL, leaf->type, PATTERNS_RP_LABEL, nav, mix(PATTERNS_RP_LABEL, (uint64_t)(int64_t)s->distance), 0) : NULL;
+        return nav ? patterns_bound_external(rp->binder, NULL, leaf->type, PATTERNS_RP_LABEL, nav,
+                                             mix(PATTERNS_RP_LABEL, (uint64_t)(int64_t)s->distance), 0)
+                   : NULL;
     }
     if (s->distance > 0 && s->current)
         return make_null(rp, leaf->type);
     if (s->distance > 0 || patterns_pat_contains(rp->pat, PATTERNS_PAT_RELAX)) {
-        s->error = patterns_refuse(rp->binder, s->read->place, "not-supported", s->distance > 0 ? "compare columns instead, or move it to MEASURES" :
-                                   "use LAST(CLASSIFIER(), 1), the row taken before, or move it to MEASURES",
-                                   s->distance > 0 ? "NEXT(CLASSIFIER()) in DEFINE" : "PREV(CLASSIFIER()) in the DEFINE of a pattern with arrows");
+        s->error =
+            patterns_refuse(rp->binder, s->read->place, "not-supported",
+                            s->distance > 0 ? "compare columns instead, or move it to MEASURES"
+                                            : "use LAST(CLASSIFIER(), 1), the row taken before, or move it to MEASURES",
+                            s->distance > 0 ? "NEXT(CLASSIFIER()) in DEFINE"
+                                            : "PREV(CLASSIFIER()) in the DEFINE of a pattern with arrows");
         return NULL;
     }
-    struct patterns_rp_request want = { .kind = PATTERNS_RP_LAST, .n = (uint32_t)(-s->distance - 1), .rows = &all, .args = { leaf }, .type = leaf->type };
+    struct patterns_rp_request want = {
+        .kind = PATTERNS_RP_LAST, .n = (uint32_t)(-s->distance - 1), .rows = &all, .args = { leaf }, .type = leaf->type
+    };
     return reg_leaf(rp, get_reg(rp, &rp->live, &want));
 }
 
@@ -393,7 +459,8 @@ static bound shift_leaf(void *ctx, bound leaf)
     struct shift *s = ctx;
     struct patterns_match_detail *rp = s->read->rp;
     if (leaf->kind == PATTERNS_BOUND_COLUMN) {
-        bound nav = patterns_rp_nav_leaf(rp, s->read->place, leaf->column, s->distance), there = nav ? is_not_null(rp, nav) : NULL;
+        bound nav = patterns_rp_nav_leaf(rp, s->read->place, leaf->column, s->distance),
+              there = nav ? is_not_null(rp, nav) : NULL;
         s->columns = s->columns && there ? make_op(rp, PATTERNS_BOUND_OR, CEP_TYPE(BOOLEAN), s->columns, there) : there;
         return nav;
     }
@@ -422,8 +489,9 @@ static int shift_value(const struct patterns_rp_read *read, int32_t distance, bo
     return *ret ? 0 : BASE_E_NOMEM;
 }
 
-static int navigate(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows, enum patterns_rp_direction from, uint32_t n,
-                         int32_t distance, const struct patterns_bound *value, const struct patterns_bound **ret)
+static int navigate(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows,
+                    enum patterns_rp_direction from, uint32_t n, int32_t distance, const struct patterns_bound *value,
+                    const struct patterns_bound **ret)
 {
     struct patterns_match_detail *rp = read->rp;
     bool itself = counts_itself(read, rows), first = from == PATTERNS_RP_FROM_FIRST;
@@ -442,8 +510,12 @@ static int navigate(const struct patterns_rp_read *read, const struct patterns_r
         else if (n > before)
             *ret = make_null(rp, value->type);
         else
-            *ret = patterns_rp_read_reg(read, &(struct patterns_rp_request){ .kind = first ? PATTERNS_RP_FIRST : PATTERNS_RP_LAST, .n = n, .rows = rows, .args = { value },
-                                                     .type = value->type });
+            *ret = patterns_rp_read_reg(read, &(struct patterns_rp_request){ .kind = first ? PATTERNS_RP_FIRST
+                                                                                           : PATTERNS_RP_LAST,
+                                                                             .n = n,
+                                                                             .rows = rows,
+                                                                             .args = { value },
+                                                                             .type = value->type });
         return *ret ? 0 : BASE_E_NOMEM;
     }
     if (n >= most) {
@@ -452,12 +524,17 @@ static int navigate(const struct patterns_rp_read *read, const struct patterns_r
     }
     if (most == 1)
         first = false;
-    *ret = patterns_rp_read_reg(read, &(struct patterns_rp_request){ .kind = first ? PATTERNS_RP_FIRST : PATTERNS_RP_LAST, .n = n, .rows = rows, .args = { value },
-                                             .type = value->type });
+    *ret =
+        patterns_rp_read_reg(read, &(struct patterns_rp_request){ .kind = first ? PATTERNS_RP_FIRST : PATTERNS_RP_LAST,
+                                                                  .n = n,
+                                                                  .rows = rows,
+                                                                  .args = { value },
+                                                                  .type = value->type });
     return *ret ? 0 : BASE_E_NOMEM;
 }
 
-const struct patterns_bound *patterns_rp_named(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows, uint64_t what, bound value)
+const struct patterns_bound *patterns_rp_named(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows,
+                                               uint64_t what, bound value)
 {
     uint64_t hash = mix(mix(mix(what, read->final), rows->universal), !read->measures);
     for (size_t i = 0; i < PATTERNS_VARS_MAX / 64 && !rows->universal; i++)
@@ -465,8 +542,9 @@ const struct patterns_bound *patterns_rp_named(const struct patterns_rp_read *re
     return value ? patterns_bound_with_hash(read->rp->binder, value, hash) : NULL;
 }
 
-int patterns_rp_navigate(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows, enum patterns_rp_direction from, uint32_t n,
-                         int32_t distance, const struct patterns_bound *value, const struct patterns_bound **ret)
+int patterns_rp_navigate(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows,
+                         enum patterns_rp_direction from, uint32_t n, int32_t distance,
+                         const struct patterns_bound *value, const struct patterns_bound **ret)
 {
     uint64_t what = mix(mix(mix(value->hash, (uint64_t)from), n), (uint64_t)(int64_t)distance);
     int r = navigate(read, rows, from, n, distance, value, ret);
@@ -478,7 +556,9 @@ int patterns_rp_navigate(const struct patterns_rp_read *read, const struct patte
 struct patterns_rp_reg *patterns_rp_last_time(struct patterns_match_detail *rp)
 {
     struct patterns_rp_rows all = { .universal = true };
-    return get_reg(rp, &rp->live, &(struct patterns_rp_request){ .kind = PATTERNS_RP_TIME, .rows = &all, .type = CEP_TYPE(TIMESTAMP_LTZ) });
+    return get_reg(rp, &rp->live,
+                   &(struct patterns_rp_request){
+                       .kind = PATTERNS_RP_TIME, .rows = &all, .type = CEP_TYPE(TIMESTAMP_LTZ) });
 }
 
 /* ---- use ---- */

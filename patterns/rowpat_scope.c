@@ -1,5 +1,6 @@
-/* What names and calls mean in DEFINE and MEASURES: `x`, `A.x`, PREV, NEXT, FIRST, LAST, CLASSIFIER, MATCH_NUMBER, MATCH_ROWTIME, aggregates. Every
- * navigation and every aggregate reads one set of rows; its argument is bound in an inner scope that notes which. */
+/* What names and calls mean in DEFINE and MEASURES: `x`, `A.x`, PREV, NEXT, FIRST, LAST, CLASSIFIER, MATCH_NUMBER,
+ * MATCH_ROWTIME, aggregates. Every navigation and every aggregate reads one set of rows; its argument is bound in an
+ * inner scope that notes which. */
 #include "patterns/rowpat.h"
 
 #include <string.h>
@@ -9,10 +10,10 @@ enum place { AT_TOP, IN_NAVIGATION, IN_AGGREGATE };
 struct scope {
     struct patterns_rp_read read;
     enum place at;
-    const char *function;        /* the navigation or aggregate around, upper case */
-    bool has_rows;               /* some column or CLASSIFIER was read */
+    const char *function; /* the navigation or aggregate around, upper case */
+    bool has_rows;        /* some column or CLASSIFIER was read */
     struct patterns_rp_rows rows;
-    struct base_str rows_name;   /* as written; empty: without a variable */
+    struct base_str rows_name; /* as written; empty: without a variable */
 };
 
 static const struct patterns_rp_rows all_rows = { .universal = true };
@@ -38,7 +39,8 @@ static bool label_is(struct base_str label, struct base_str name, bool quoted)
     return true;
 }
 
-bool patterns_rp_find_label(const struct patterns_match_detail *rp, struct base_str name, bool quoted, struct patterns_rp_rows *ret_rows)
+bool patterns_rp_find_label(const struct patterns_match_detail *rp, struct base_str name, bool quoted,
+                            struct patterns_rp_rows *ret_rows)
 {
     *ret_rows = (struct patterns_rp_rows){ 0 };
     for (uint32_t v = 0; v < rp->var_count; v++) {
@@ -67,7 +69,8 @@ static const char *near_label(const struct patterns_match_detail *rp, struct bas
         size_t distance = base_str_distance(rp->vars[v].label, name);
         if (distance < best && name.len > 1) {
             best = distance;
-            found = base_arena_printf(rp->binder->arena, "did you mean %.*s?", (int)rp->vars[v].label.len, rp->vars[v].label.ptr);
+            found = base_arena_printf(rp->binder->arena, "did you mean %.*s?", (int)rp->vars[v].label.len,
+                                      rp->vars[v].label.ptr);
         }
     }
     return found;
@@ -79,14 +82,15 @@ static const char *rows_text(struct patterns_binder *binder, struct base_str nam
 }
 
 /* Notes that the navigation or aggregate around reads these rows; all its reads must agree. */
-static int note_rows(struct scope *scope, const struct patterns_expr *place, const struct patterns_rp_rows *rows, struct base_str name)
+static int note_rows(struct scope *scope, const struct patterns_expr *place, const struct patterns_rp_rows *rows,
+                     struct base_str name)
 {
     struct patterns_binder *binder = scope->read.rp->binder;
     if (scope->has_rows && scope->rows.label != rows->label)
         return patterns_refuse(binder, place, "mixed-variables",
                                "write two calls, or declare SUBSET u = (...) and prefix every column with u",
-                               "%s reads %s and %s: one call reads one set of rows", scope->function, rows_text(binder, scope->rows_name),
-                               rows_text(binder, name));
+                               "%s reads %s and %s: one call reads one set of rows", scope->function,
+                               rows_text(binder, scope->rows_name), rows_text(binder, name));
     scope->has_rows = true;
     scope->rows = *rows;
     scope->rows_name = name;
@@ -94,8 +98,8 @@ static int note_rows(struct scope *scope, const struct patterns_expr *place, con
 }
 
 /* A row-wise value where it stands: as it is inside a navigation or aggregate; else as of the last row of its rows. */
-static int place_value(struct scope *scope, const struct patterns_expr *place, const struct patterns_rp_rows *rows, struct base_str name,
-                       const struct patterns_bound *value, const struct patterns_bound **ret)
+static int place_value(struct scope *scope, const struct patterns_expr *place, const struct patterns_rp_rows *rows,
+                       struct base_str name, const struct patterns_bound *value, const struct patterns_bound **ret)
 {
     if (!value)
         return BASE_E_NOMEM;
@@ -112,26 +116,30 @@ static int place_value(struct scope *scope, const struct patterns_expr *place, c
 /* ---- names ---- */
 
 /* parts[first] is where the search failed; first 1: behind a pattern variable. */
-static int unknown_name(struct scope *scope, const struct patterns_expr *place, const struct patterns_name_part *parts, uint32_t count, uint32_t first)
+static int unknown_name(struct scope *scope, const struct patterns_expr *place, const struct patterns_name_part *parts,
+                        uint32_t count, uint32_t first)
 {
     struct patterns_match_detail *rp = scope->read.rp;
     struct patterns_binder *binder = rp->binder;
     const struct patterns_ident *at = &place->name.parts[first];
     struct base_str near = patterns_relation_nearest(&rp->plain, parts[first].text);
-    const char *hint = near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
+    const char *hint =
+        near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
     uint32_t column;
     if (first || count == 1)
-        return patterns_refuse_at(binder, place->source, at->begin, at->end, "unknown-column", hint, "unknown column \"%.*s\"", (int)at->text.len,
-                                  at->text.ptr);
+        return patterns_refuse_at(binder, place->source, at->begin, at->end, "unknown-column", hint,
+                                  "unknown column \"%.*s\"", (int)at->text.len, at->text.ptr);
     hint = near_label(rp, parts[0].text);
     if (!hint && patterns_relation_find(rp->input, parts, count, &column) != PATTERNS_FOUND_NONE)
-        hint = "inside MATCH_RECOGNIZE a column is written alone or behind a pattern variable, not behind the table's name";
+        hint = "inside MATCH_RECOGNIZE a column is written alone or behind a pattern variable, not behind the table's "
+               "name";
     return patterns_refuse_at(binder, place->source, at->begin, at->end, "unknown-variable", hint,
-                              "\"%.*s\" is neither a pattern variable nor a column with fields", (int)at->text.len, at->text.ptr);
+                              "\"%.*s\" is neither a pattern variable nor a column with fields", (int)at->text.len,
+                              at->text.ptr);
 }
 
-static int scope_name(void *ctx, struct patterns_binder *binder, const struct patterns_expr *name, const struct patterns_name_part *parts, uint32_t count,
-                      const struct patterns_bound **ret)
+static int scope_name(void *ctx, struct patterns_binder *binder, const struct patterns_expr *name,
+                      const struct patterns_name_part *parts, uint32_t count, const struct patterns_bound **ret)
 {
     struct scope *scope = ctx;
     struct patterns_match_detail *rp = scope->read.rp;
@@ -149,12 +157,10 @@ static int scope_name(void *ctx, struct patterns_binder *binder, const struct pa
     }
     switch (patterns_relation_find(&rp->plain, rest, left, &column)) {
     case PATTERNS_FOUND_MANY:
-        return patterns_refuse(binder, name, "ambiguous-column", "name the columns apart in a subquery", "column \"%.*s\" is ambiguous",
-                               (int)rest[0].text.len, rest[0].text.ptr);
-    case PATTERNS_FOUND_NONE:
-        return unknown_name(scope, name, parts, count, (uint32_t)(rest - parts));
-    case PATTERNS_FOUND:
-        break;
+        return patterns_refuse(binder, name, "ambiguous-column", "name the columns apart in a subquery",
+                               "column \"%.*s\" is ambiguous", (int)rest[0].text.len, rest[0].text.ptr);
+    case PATTERNS_FOUND_NONE: return unknown_name(scope, name, parts, count, (uint32_t)(rest - parts));
+    case PATTERNS_FOUND: break;
     }
     return place_value(scope, name, &rows, label, patterns_bound_column(binder, name, rp->input, column), ret);
 }
@@ -180,15 +186,18 @@ static int check_decorations(struct scope *scope, const struct patterns_expr *pl
     struct patterns_binder *binder = scope->read.rp->binder;
     const struct patterns_call *call = place->call;
     if (call->over)
-        return patterns_refuse(binder, place, "not-supported", "compute it in a query around the pattern", "%s with OVER inside a row pattern", what);
+        return patterns_refuse(binder, place, "not-supported", "compute it in a query around the pattern",
+                               "%s with OVER inside a row pattern", what);
     if (call->distinct)
-        return patterns_refuse(binder, place, "not-supported", "collect with ARRAY_AGG and count outside of the pattern",
+        return patterns_refuse(binder, place, "not-supported",
+                               "collect with ARRAY_AGG and count outside of the pattern",
                                "%s with DISTINCT inside a row pattern", what);
     if (call->filter)
         return patterns_refuse(binder, place, "not-supported", "use CASE WHEN condition THEN value END as the argument",
                                "%s with FILTER inside a row pattern", what);
     if (call->within_count)
-        return patterns_refuse(binder, place, "not-supported", "rows come in the pattern's ORDER BY", "%s with an order of its own inside a row pattern", what);
+        return patterns_refuse(binder, place, "not-supported", "rows come in the pattern's ORDER BY",
+                               "%s with an order of its own inside a row pattern", what);
     return 0;
 }
 
@@ -200,21 +209,25 @@ static int check_mode(struct scope *scope, const struct patterns_expr *place, co
     scope->read.rp->uses |= PATTERNS_RP_USES_MODE;
     const char *mode = place->call->mode == PATTERNS_MODE_FINAL ? "FINAL" : "RUNNING";
     if (!allowed)
-        return patterns_refuse(binder, place, "bad-mode", "RUNNING and FINAL stand before FIRST, LAST and aggregates", "%s before %s", mode, what);
+        return patterns_refuse(binder, place, "bad-mode", "RUNNING and FINAL stand before FIRST, LAST and aggregates",
+                               "%s before %s", mode, what);
     if (!scope->read.measures && place->call->mode == PATTERNS_MODE_FINAL)
-        return patterns_refuse(binder, place, "bad-mode", "leave FINAL out: a condition sees the rows up to the one it tests",
+        return patterns_refuse(binder, place, "bad-mode",
+                               "leave FINAL out: a condition sees the rows up to the one it tests",
                                "FINAL in DEFINE: the end of the match is not known there");
     return 0;
 }
 
-static int bind_offset(struct scope *scope, const struct patterns_expr *place, const char *what, uint64_t otherwise, uint64_t max, uint64_t *ret)
+static int bind_offset(struct scope *scope, const struct patterns_expr *place, const char *what, uint64_t otherwise,
+                       uint64_t max, uint64_t *ret)
 {
     struct patterns_scope none = { .where = "an offset" };
     const char *name = base_arena_printf(scope->read.rp->binder->arena, "the offset of %s", what);
     *ret = otherwise;
     if (place->call->arg_count < 2)
         return 0;
-    return patterns_bind_count(scope->read.rp->binder, &none, place->call->args[1], name ? name : "the offset", max, ret);
+    return patterns_bind_count(scope->read.rp->binder, &none, place->call->args[1], name ? name : "the offset", max,
+                               ret);
 }
 
 /* Binds an argument in an inner scope. */
@@ -223,7 +236,8 @@ static int bind_inner(struct scope *inner, const struct patterns_expr *arg, cons
 static int nesting(struct scope *scope, const struct patterns_expr *place, const char *what)
 {
     return patterns_refuse(scope->read.rp->binder, place, "bad-nesting",
-                           scope->at == IN_AGGREGATE ? "aggregates take columns of one variable" : "only PREV or NEXT directly around FIRST or LAST is allowed",
+                           scope->at == IN_AGGREGATE ? "aggregates take columns of one variable"
+                                                     : "only PREV or NEXT directly around FIRST or LAST is allowed",
                            "%s inside %s", what, scope->function);
 }
 
@@ -242,17 +256,20 @@ static int bind_navigation(struct scope *scope, const struct patterns_expr *plac
     if (!r)
         r = check_mode(scope, place, what, !physical);
     if (!r && (call->arg_count < 1 || call->arg_count > 2 || call->args[0]->kind == PATTERNS_EXPR_STAR))
-        r = patterns_refuse(binder, place, "bad-argument", NULL, "%s takes an expression and, if wanted, an offset", what);
+        r = patterns_refuse(binder, place, "bad-argument", NULL, "%s takes an expression and, if wanted, an offset",
+                            what);
     if (!r && physical)
         r = bind_offset(scope, place, what, 1, PATTERNS_PHYSICAL_MAX, &distance);
     const struct patterns_expr *arg = r ? NULL : call->args[0];
-    if (!r && physical && arg->kind == PATTERNS_EXPR_CALL && (called(arg->call, "FIRST") || called(arg->call, "LAST"))) {
+    if (!r && physical && arg->kind == PATTERNS_EXPR_CALL &&
+        (called(arg->call, "FIRST") || called(arg->call, "LAST"))) {
         logical = arg;
         r = check_decorations(scope, logical, "FIRST or LAST");
         if (!r)
             r = check_mode(scope, logical, "FIRST", true);
         if (!r && (logical->call->arg_count < 1 || logical->call->arg_count > 2))
-            r = patterns_refuse(binder, logical, "bad-argument", NULL, "FIRST and LAST take an expression and, if wanted, an offset");
+            r = patterns_refuse(binder, logical, "bad-argument", NULL,
+                                "FIRST and LAST take an expression and, if wanted, an offset");
         arg = r ? NULL : logical->call->args[0];
     }
     bool first = logical && called(logical->call, "FIRST");
@@ -260,13 +277,16 @@ static int bind_navigation(struct scope *scope, const struct patterns_expr *plac
         r = bind_offset(scope, logical, first ? "FIRST" : "LAST", 0, PATTERNS_LOGICAL_MAX, &n);
     if (r)
         return r;
-    struct scope inner = { .read = scope->read, .at = IN_NAVIGATION, .function = logical ? (first ? "FIRST" : "LAST") : what };
+    struct scope inner = { .read = scope->read,
+                           .at = IN_NAVIGATION,
+                           .function = logical ? (first ? "FIRST" : "LAST") : what };
     const struct patterns_bound *value;
     r = bind_inner(&inner, arg, &value);
     if (r)
         return r;
     if (!inner.has_rows)
-        return patterns_refuse(binder, place, "bad-argument", "name a column, or CLASSIFIER()", "%s reads nothing of a row", inner.function);
+        return patterns_refuse(binder, place, "bad-argument", "name a column, or CLASSIFIER()",
+                               "%s reads nothing of a row", inner.function);
     struct patterns_rp_read read = scope->read;
     read.place = place;
     read.final = logical && logical->call->mode == PATTERNS_MODE_FINAL;
@@ -277,8 +297,8 @@ static int bind_navigation(struct scope *scope, const struct patterns_expr *plac
 static int unknown_variable(struct scope *scope, const struct patterns_expr *place, struct base_str name)
 {
     struct patterns_match_detail *rp = scope->read.rp;
-    return patterns_refuse(rp->binder, place, "unknown-variable", near_label(rp, name), "\"%.*s\" is no variable of the pattern and no SUBSET",
-                           (int)name.len, name.ptr);
+    return patterns_refuse(rp->binder, place, "unknown-variable", near_label(rp, name),
+                           "\"%.*s\" is no variable of the pattern and no SUBSET", (int)name.len, name.ptr);
 }
 
 static int bind_classifier(struct scope *scope, const struct patterns_expr *place, const struct patterns_bound **ret)
@@ -293,8 +313,10 @@ static int bind_classifier(struct scope *scope, const struct patterns_expr *plac
         r = check_mode(scope, place, "CLASSIFIER", false);
     if (r)
         return r;
-    if (call->arg_count > 1 || (call->arg_count == 1 && (call->args[0]->kind != PATTERNS_EXPR_NAME || call->args[0]->name.count != 1)))
-        return patterns_refuse(rp->binder, place, "bad-argument", "CLASSIFIER() or CLASSIFIER(variable)", "CLASSIFIER takes at most one pattern variable");
+    if (call->arg_count > 1 ||
+        (call->arg_count == 1 && (call->args[0]->kind != PATTERNS_EXPR_NAME || call->args[0]->name.count != 1)))
+        return patterns_refuse(rp->binder, place, "bad-argument", "CLASSIFIER() or CLASSIFIER(variable)",
+                               "CLASSIFIER takes at most one pattern variable");
     if (call->arg_count == 1) {
         const struct patterns_ident *name = &call->args[0]->name.parts[0];
         label = name->text;
@@ -312,7 +334,8 @@ static int bind_number(struct scope *scope, const struct patterns_expr *place, c
     if (!r)
         r = check_mode(scope, place, "MATCH_NUMBER", false);
     if (!r && place->call->arg_count)
-        r = patterns_refuse(rp->binder, place, "bad-argument", "write MATCH_NUMBER()", "MATCH_NUMBER takes no argument");
+        r = patterns_refuse(rp->binder, place, "bad-argument", "write MATCH_NUMBER()",
+                            "MATCH_NUMBER takes no argument");
     if (r)
         return r;
     if (!scope->read.measures)
@@ -322,7 +345,8 @@ static int bind_number(struct scope *scope, const struct patterns_expr *place, c
 }
 
 /* MATCH_ROWTIME([rowtime column]), MATCH_PROCTIME(). */
-static int bind_time(struct scope *scope, const struct patterns_expr *place, bool proc, const struct patterns_bound **ret)
+static int bind_time(struct scope *scope, const struct patterns_expr *place, bool proc,
+                     const struct patterns_bound **ret)
 {
     struct patterns_match_detail *rp = scope->read.rp;
     const char *what = proc ? "MATCH_PROCTIME" : "MATCH_ROWTIME";
@@ -334,12 +358,14 @@ static int bind_time(struct scope *scope, const struct patterns_expr *place, boo
     if (!r && place->call->arg_count > (proc ? 0u : 1u))
         r = patterns_refuse(rp->binder, place, "bad-argument", NULL, "%s takes no argument", what);
     if (!r && !proc && rp->input->rowtime == PATTERNS_NO_COLUMN)
-        r = patterns_refuse(rp->binder, place, "missing-watermark", "declare WATERMARK FOR column AS column - INTERVAL '5' SECOND at the table",
+        r = patterns_refuse(rp->binder, place, "missing-watermark",
+                            "declare WATERMARK FOR column AS column - INTERVAL '5' SECOND at the table",
                             "MATCH_ROWTIME() needs an event time, and the input has none");
     if (r)
         return r;
     struct cep_type type = proc ? CEP_TYPE(TIMESTAMP_LTZ) : rp->input->columns[rp->input->rowtime].type;
-    *ret = patterns_bound_op(rp->binder, place, proc ? PATTERNS_BOUND_PROC_TIME : PATTERNS_BOUND_ROW_TIME, type, NULL, 0);
+    *ret =
+        patterns_bound_op(rp->binder, place, proc ? PATTERNS_BOUND_PROC_TIME : PATTERNS_BOUND_ROW_TIME, type, NULL, 0);
     return *ret ? 0 : BASE_E_NOMEM;
 }
 
@@ -362,7 +388,8 @@ static int bind_aggregate(struct scope *scope, const struct patterns_expr *place
         if (arg->kind != PATTERNS_EXPR_STAR) {
             r = bind_inner(&inner, arg, &args[count++]);
         } else if (!called(call, "COUNT") || call->arg_count != 1 || arg->name.count > 1) {
-            r = patterns_refuse(binder, arg, "bad-argument", "COUNT(A.*) counts the rows of A", "only COUNT takes *, alone");
+            r = patterns_refuse(binder, arg, "bad-argument", "COUNT(A.*) counts the rows of A",
+                                "only COUNT takes *, alone");
         } else if (arg->name.count == 1) {
             struct patterns_rp_rows rows;
             if (!patterns_rp_find_label(rp, arg->name.parts[0].text, arg->name.parts[0].quoted, &rows))
@@ -378,7 +405,8 @@ static int bind_aggregate(struct scope *scope, const struct patterns_expr *place
     return patterns_rp_aggregate(&read, call->name.text, inner.has_rows ? &inner.rows : &all_rows, args, count, ret);
 }
 
-static int scope_call(void *ctx, struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
+static int scope_call(void *ctx, struct patterns_binder *binder, const struct patterns_expr *expr,
+                      const struct patterns_bound **ret)
 {
     struct scope *scope = ctx;
     const struct patterns_call *call = expr->call;
@@ -402,14 +430,18 @@ static int scope_call(void *ctx, struct patterns_binder *binder, const struct pa
         return check_decorations(scope, expr, what);
     for (uint32_t i = 0; i < call->arg_count; i++) {
         if (call->args[i]->kind == PATTERNS_EXPR_STAR)
-            return patterns_refuse(binder, call->args[i], "bad-argument", "COUNT(A.*) counts the rows of A", "only COUNT takes *, not %s", what);
+            return patterns_refuse(binder, call->args[i], "bad-argument", "COUNT(A.*) counts the rows of A",
+                                   "only COUNT takes *, not %s", what);
     }
     return 0;
 }
 
 static struct patterns_scope as_scope(struct scope *scope)
 {
-    return (struct patterns_scope){ .ctx = scope, .relation = &scope->read.rp->plain, .name = scope_name, .call = scope_call,
+    return (struct patterns_scope){ .ctx = scope,
+                                    .relation = &scope->read.rp->plain,
+                                    .name = scope_name,
+                                    .call = scope_call,
                                     .where = scope->read.measures ? "MEASURES" : "DEFINE" };
 }
 
@@ -419,14 +451,16 @@ static int bind_inner(struct scope *inner, const struct patterns_expr *arg, cons
     return patterns_bind_expr(inner->read.rp->binder, &scope, arg, ret);
 }
 
-int patterns_rp_bind_condition(struct patterns_match_detail *rp, uint32_t var, const struct patterns_expr *expr, const struct patterns_bound **ret)
+int patterns_rp_bind_condition(struct patterns_match_detail *rp, uint32_t var, const struct patterns_expr *expr,
+                               const struct patterns_bound **ret)
 {
     struct scope top = { .read = { .rp = rp, .var = var }, .at = AT_TOP };
     struct patterns_scope scope = as_scope(&top);
     return patterns_bind_condition(rp->binder, &scope, expr, ret);
 }
 
-int patterns_rp_bind_measure(struct patterns_match_detail *rp, const struct patterns_expr *expr, const struct patterns_bound **ret)
+int patterns_rp_bind_measure(struct patterns_match_detail *rp, const struct patterns_expr *expr,
+                             const struct patterns_bound **ret)
 {
     struct scope top = { .read = { .rp = rp, .measures = true }, .at = AT_TOP };
     struct patterns_scope scope = as_scope(&top);

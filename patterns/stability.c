@@ -1,42 +1,59 @@
 /* Is an alert that eager emission told ever withdrawn though no row was late? (docs/semantics.md, "Stability")
  *
- * An alert of start t goes away only because the match of an earlier start s comes to cover t after t was told: a later or preferred completion of s whose
- * AFTER MATCH SKIP passes over t. (A preferred match of t itself is an update; under ALL ROWS, where rows are told apart, it counts as a withdrawal.) So:
+ * An alert of start t goes away only because the match of an earlier start s comes to cover t after t was told: a later
+ * or preferred completion of s whose AFTER MATCH SKIP passes over t. (A preferred match of t itself is an update; under
+ * ALL ROWS, where rows are told apart, it counts as a withdrawal.) So:
  *
  *  1. SKIP TO NEXT ROW and TO CURRENT ROW: no match covers another start. Stable.
  *  2. No arrow and one possible length n: s completes at s + n - 1 or never, before t does. Stable.
- *  3. No alternatives at all and conditions on the row alone: a start is one thread in one state of a line. Where s and t are in one state they see the same
- *     rows and move together, and t starts behind s: s is never behind t, and completes no later or is dead. Stable.
- *  4. A line of arrows in which each element wants a value (and the same condition on the row) that none before it had: a start at s has taken min(n, number
- *     of distinct values from s on) elements, which is never less than for t > s. NULL stops a start for good. Stable.
- *  5. Otherwise the pair (threads of s, threads of t) is explored, conditions on the row being free bits, the same for both, other conditions free bits for
- *     each: an over-approximation of all rows. If no reachable pair has t told and s completing over t at a later row, it is stable.
- *  6. If there is such a pair, it is looked for again with rows that are made from the constants of the conditions. If found, the rows are run through
- *     the definition (match of the first start on each prefix, then skip) to see that a told start really goes: unstable, and the rows are the witness. */
+ *  3. No alternatives at all and conditions on the row alone: a start is one thread in one state of a line. Where s and
+ * t are in one state they see the same rows and move together, and t starts behind s: s is never behind t, and
+ * completes no later or is dead. Stable.
+ *  4. A line of arrows in which each element wants a value (and the same condition on the row) that none before it had:
+ * a start at s has taken min(n, number of distinct values from s on) elements, which is never less than for t > s. NULL
+ * stops a start for good. Stable.
+ *  5. Otherwise the pair (threads of s, threads of t) is explored, conditions on the row being free bits, the same for
+ * both, other conditions free bits for each: an over-approximation of all rows. If no reachable pair has t told and s
+ * completing over t at a later row, it is stable.
+ *  6. If there is such a pair, it is looked for again with rows that are made from the constants of the conditions. If
+ * found, the rows are run through the definition (match of the first start on each prefix, then skip) to see that a
+ * told start really goes: unstable, and the rows are the witness. */
 #include <string.h>
 #include "base/error.h"
 #include "base/map.h"
 #include "patterns/fold.h"
 #include "patterns/rowpat.h"
 
-#define STATES_MAX 200      /* of automata that are explored */
+#define STATES_MAX 200 /* of automata that are explored */
 #define THREADS_MAX 24
 #define BITS_MAX 8
 #define PAIRS_MAX 6000
 #define LETTER_DEADLINE_S (1u << BITS_MAX)
 #define LETTER_DEADLINE_T (LETTER_DEADLINE_S + 1)
-#define VALUES_MAX 8        /* candidate values of one column */
+#define VALUES_MAX 8 /* candidate values of one column */
 #define COLUMNS_MAX 4
 #define WITNESS_ROWS_MAX 12
 
-struct thread { uint16_t pc; uint8_t took; uint8_t pad; uint32_t guards; };
-struct threads { uint32_t count; struct thread at[THREADS_MAX]; };
+struct thread {
+    uint16_t pc;
+    uint8_t took;
+    uint8_t pad;
+    uint32_t guards;
+};
+struct threads {
+    uint32_t count;
+    struct thread at[THREADS_MAX];
+};
 /* s and t, t started or not. */
 struct pair {
     struct threads s, t;
     uint8_t started, told, accepted, overtaken; /* overtaken: t waited for its absence before s did */
 };
-struct node { struct pair pair; uint32_t parent, letter; uint8_t starts; /* t starts with that letter */ };
+struct node {
+    struct pair pair;
+    uint32_t parent, letter;
+    uint8_t starts; /* t starts with that letter */
+};
 
 struct explore {
     struct patterns_match_detail *rp;
@@ -45,15 +62,15 @@ struct explore {
     const struct patterns_bound *preds[BITS_MAX];                      /* unary condition of a bit, or NULL */
     uint32_t bits;
     bool all_unary;
-    bool realizable[1u << BITS_MAX];                                   /* letters that are tried */
-    const struct patterns_bound *values[1u << BITS_MAX][COLUMNS_MAX];  /* of a row that makes the letter */
+    bool realizable[1u << BITS_MAX];                                  /* letters that are tried */
+    const struct patterns_bound *values[1u << BITS_MAX][COLUMNS_MAX]; /* of a row that makes the letter */
     uint32_t columns[COLUMNS_MAX], column_count;
     struct node *nodes;
     uint32_t node_count;
-    bool overflow;           /* too many threads: gives up */
+    bool overflow; /* too many threads: gives up */
     uint32_t letter;
-    const uint32_t *bit_of;  /* of the start that is stepped */
-    bool behind;             /* rows taken now stand at or behind t */
+    const uint32_t *bit_of; /* of the start that is stepped */
+    bool behind;            /* rows taken now stand at or behind t */
 };
 
 /* ---- steps of one start ---- */
@@ -76,7 +93,8 @@ static bool any_holds(const struct explore *x, const struct patterns_varset *set
 static bool violates(const struct explore *x, uint32_t guards, bool taken)
 {
     for (uint32_t g = 0; g < x->m->guard_count; g++) {
-        if (((guards >> g) & 1) && !(taken && x->m->guards[g].kind == CEP_GUARD_NOT) && any_holds(x, &x->m->guards[g].set))
+        if (((guards >> g) & 1) && !(taken && x->m->guards[g].kind == CEP_GUARD_NOT) &&
+            any_holds(x, &x->m->guards[g].set))
             return true;
     }
     return false;
@@ -207,7 +225,8 @@ enum outcome { GOES_ON, HARMLESS, WITHDRAWS };
 
 static enum outcome advance(struct explore *x, const struct pair *from, uint32_t letter, bool starts, struct pair *ret)
 {
-    bool exact = x->rp->clause->skip == PATTERNS_SKIP_PAST_LAST_ROW, took = false, took_t = false, s_done = false, t_done = false;
+    bool exact = x->rp->clause->skip == PATTERNS_SKIP_PAST_LAST_ROW, took = false, took_t = false, s_done = false,
+         t_done = false;
     *ret = *from;
     x->letter = letter;
     x->behind = from->started || starts;
@@ -247,7 +266,8 @@ static enum outcome advance(struct explore *x, const struct pair *from, uint32_t
 }
 
 /* Appends a pair unless it is known. */
-static int visit(struct explore *x, struct base_map *seen, const struct pair *pair, uint32_t parent, uint32_t letter, bool starts)
+static int visit(struct explore *x, struct base_map *seen, const struct pair *pair, uint32_t parent, uint32_t letter,
+                 bool starts)
 {
     struct pair canonical;
     memset(&canonical, 0, sizeof canonical);
@@ -296,7 +316,8 @@ static int explore(struct explore *x, uint32_t *ret_bad, uint32_t *ret_letter)
                 continue;
             if (k > letters && (!in_absence(x, &from.t) || (in_absence(x, &from.s) && !from.overtaken)))
                 continue;
-            for (int starts = 0; starts <= (i > 0 && k < letters && !from.started) && !r && *ret_bad == CEP_NONE; starts++) {
+            for (int starts = 0; starts <= (i > 0 && k < letters && !from.started) && !r && *ret_bad == CEP_NONE;
+                 starts++) {
                 struct pair next;
                 enum outcome outcome = advance(x, &from, letter, starts, &next);
                 if (outcome == WITHDRAWS) {
@@ -314,7 +335,12 @@ static int explore(struct explore *x, uint32_t *ret_bad, uint32_t *ret_letter)
 
 /* ---- letters: what rows are there? ---- */
 
-struct constants { struct explore *x; const struct patterns_bound *at[COLUMNS_MAX][VALUES_MAX]; uint32_t count[COLUMNS_MAX]; bool failed; };
+struct constants {
+    struct explore *x;
+    const struct patterns_bound *at[COLUMNS_MAX][VALUES_MAX];
+    uint32_t count[COLUMNS_MAX];
+    bool failed;
+};
 
 static uint32_t column_index(struct constants *c, uint32_t column)
 {
@@ -385,7 +411,11 @@ static void collect(struct constants *c, const struct patterns_bound *b)
     }
 }
 
-struct row { const struct explore *x; const struct patterns_bound *const *values; bool foreign; };
+struct row {
+    const struct explore *x;
+    const struct patterns_bound *const *values;
+    bool foreign;
+};
 
 static const struct patterns_bound *put_value(void *ctx, const struct patterns_bound *leaf)
 {
@@ -399,7 +429,8 @@ static const struct patterns_bound *put_value(void *ctx, const struct patterns_b
 }
 
 /* Truth of a condition at a row of constants; false: cannot be told. */
-static bool evaluate(const struct explore *x, const struct patterns_bound *pred, const struct patterns_bound *const *values, bool *ret)
+static bool evaluate(const struct explore *x, const struct patterns_bound *pred,
+                     const struct patterns_bound *const *values, bool *ret)
 {
     struct row row = { x, values, false };
     const struct patterns_bound *at = patterns_bound_map(x->rp->binder, pred, put_value, &row);
@@ -467,8 +498,10 @@ static uint32_t match_end(struct explore *x, const uint32_t *letters, uint32_t s
     return end;
 }
 
-/* Does some start that stands after row r no longer stand after a later row? By the definition, with SKIP PAST LAST ROW. */
-static bool confirm(struct explore *x, const uint32_t *letters, uint32_t rows, uint32_t *ret_start, uint32_t *ret_told, uint32_t *ret_gone)
+/* Does some start that stands after row r no longer stand after a later row? By the definition, with SKIP PAST LAST
+ * ROW. */
+static bool confirm(struct explore *x, const uint32_t *letters, uint32_t rows, uint32_t *ret_start, uint32_t *ret_told,
+                    uint32_t *ret_gone)
 {
     bool stood[WITNESS_ROWS_MAX] = { false };
     uint32_t since[WITNESS_ROWS_MAX] = { 0 };
@@ -529,8 +562,10 @@ static const char *witness(struct explore *x, uint32_t bad, uint32_t last)
         base_buf_printf(&out, "%srow %u: ", i ? "; " : "", i + 1);
         print_row(x, letters[i], &out);
     }
-    base_buf_printf(&out, ". The match of row %u is told at row %u and withdrawn at row %u, where an earlier start completes over it", start + 1, told + 1,
-                    gone + 1);
+    base_buf_printf(
+        &out,
+        ". The match of row %u is told at row %u and withdrawn at row %u, where an earlier start completes over it",
+        start + 1, told + 1, gone + 1);
     const char *text = out.failed ? NULL : base_arena_strndup(x->rp->binder->arena, out.ptr, out.len);
     base_buf_finish(&out);
     return text;
@@ -557,7 +592,13 @@ static bool all_unary(const struct patterns_match_detail *rp)
 }
 
 /* x <> v1's x, ... : the column and the set of variables whose last row it must differ from. */
-struct differs { uint32_t column; bool some; struct patterns_varset from; uint64_t rest; bool other; };
+struct differs {
+    uint32_t column;
+    bool some;
+    struct patterns_varset from;
+    uint64_t rest;
+    bool other;
+};
 
 /* Is it the value of that column at the last row of one variable? */
 static bool is_last_of(const struct patterns_bound *b, uint32_t column, struct patterns_varset *set)
@@ -565,8 +606,9 @@ static bool is_last_of(const struct patterns_bound *b, uint32_t column, struct p
     if (b->kind != PATTERNS_BOUND_EXTERNAL || b->id != PATTERNS_RP_REG)
         return false;
     const struct patterns_rp_reg *reg = b->detail;
-    if (reg->kind != PATTERNS_RP_LAST || reg->n != 0 || reg->rows.universal || patterns_varset_count(&reg->rows.set) != 1 ||
-        reg->args[0]->kind != PATTERNS_BOUND_COLUMN || reg->args[0]->column != column)
+    if (reg->kind != PATTERNS_RP_LAST || reg->n != 0 || reg->rows.universal ||
+        patterns_varset_count(&reg->rows.set) != 1 || reg->args[0]->kind != PATTERNS_BOUND_COLUMN ||
+        reg->args[0]->column != column)
         return false;
     patterns_varset_join(set, &reg->rows.set);
     return true;
@@ -579,7 +621,8 @@ static void take_apart(const struct patterns_bound *b, struct differs *d)
             take_apart(b->args[i], d);
         return;
     }
-    const struct patterns_bound *in = b->kind == PATTERNS_BOUND_NOT && b->args[0]->kind == PATTERNS_BOUND_IN ? b->args[0] : NULL;
+    const struct patterns_bound *in =
+        b->kind == PATTERNS_BOUND_NOT && b->args[0]->kind == PATTERNS_BOUND_IN ? b->args[0] : NULL;
     const struct patterns_bound *left = in ? in->args[0] : b->kind == PATTERNS_BOUND_NE ? b->args[0] : NULL;
     uint32_t first = 1;
     if (b->kind == PATTERNS_BOUND_NE && left->kind != PATTERNS_BOUND_COLUMN) {
@@ -639,12 +682,14 @@ static bool distinct_chain(const struct patterns_match_detail *rp)
 /* ---- bits ---- */
 
 /* column = constant? */
-static bool is_equality(const struct patterns_bound *b, uint32_t *ret_column, const struct patterns_bound **ret_constant)
+static bool is_equality(const struct patterns_bound *b, uint32_t *ret_column,
+                        const struct patterns_bound **ret_constant)
 {
     if (b->kind != PATTERNS_BOUND_EQ)
         return false;
     int column = b->args[0]->kind == PATTERNS_BOUND_COLUMN ? 0 : 1;
-    if (b->args[column]->kind != PATTERNS_BOUND_COLUMN || b->args[1 - column]->kind != PATTERNS_BOUND_CONST || b->args[1 - column]->value.null)
+    if (b->args[column]->kind != PATTERNS_BOUND_COLUMN || b->args[1 - column]->kind != PATTERNS_BOUND_CONST ||
+        b->args[1 - column]->value.null)
         return false;
     *ret_column = b->args[column]->column;
     *ret_constant = b->args[1 - column];
@@ -666,7 +711,8 @@ static bool excludes(const struct patterns_bound *a, const struct patterns_bound
     if (b->kind == PATTERNS_BOUND_AND)
         return excludes(b, a);
     return is_equality(a, &column_a, &constant_a) && is_equality(b, &column_b, &constant_b) && column_a == column_b &&
-           cep_type_equal(constant_a->type, constant_b->type) && !cep_value_same(constant_a->type, constant_a->value, constant_b->value);
+           cep_type_equal(constant_a->type, constant_b->type) &&
+           !cep_value_same(constant_a->type, constant_a->value, constant_b->value);
 }
 
 /* Gives each different condition a bit; false: too many. */
@@ -742,8 +788,10 @@ static int try_pairs(struct patterns_match_detail *rp, const char **ret_verdict,
         *ret_why = "no earlier start can complete over a match that was told before";
         return 0;
     }
-    *ret_why = x->overflow ? "the pattern has too many ways to be explored" : "an earlier start may complete later than a later one, and then skips over its match";
-    if (x->overflow || !x->all_unary || rp->clause->skip != PATTERNS_SKIP_PAST_LAST_ROW || rp->clause->rows != PATTERNS_ROWS_ONE)
+    *ret_why = x->overflow ? "the pattern has too many ways to be explored"
+                           : "an earlier start may complete later than a later one, and then skips over its match";
+    if (x->overflow || !x->all_unary || rp->clause->skip != PATTERNS_SKIP_PAST_LAST_ROW ||
+        rp->clause->rows != PATTERNS_ROWS_ONE)
         return 0;
     memset(x->realizable, 0, sizeof x->realizable);
     find_rows(x);
@@ -760,7 +808,8 @@ int patterns_rp_stability(struct patterns_match_detail *rp, const char **ret_ver
 {
     const struct patterns_match *clause = rp->clause;
     const struct patterns_automaton *m = rp->automaton;
-    bool one_row = clause->rows == PATTERNS_ROWS_ONE, free_starts = clause->skip == PATTERNS_SKIP_TO_NEXT_ROW || clause->skip == PATTERNS_SKIP_TO_CURRENT_ROW;
+    bool one_row = clause->rows == PATTERNS_ROWS_ONE,
+         free_starts = clause->skip == PATTERNS_SKIP_TO_NEXT_ROW || clause->skip == PATTERNS_SKIP_TO_CURRENT_ROW;
     uint32_t min = patterns_pat_min_rows(rp->pat, NULL), max = patterns_pat_max_rows(rp->pat, NULL);
     *ret_verdict = "stable";
     if (!rp->binder->eager) {
@@ -779,8 +828,8 @@ int patterns_rp_stability(struct patterns_match_detail *rp, const char **ret_ver
         *ret_why = "a match is one row: it covers no other start";
         return 0;
     }
-    if (!uses_op(m, CEP_NFA_SPLIT) && !uses_op(m, CEP_NFA_START) && !uses_op(m, CEP_NFA_END) && m->loops == 0 && !clause->all_matches &&
-        all_unary(rp) && min > 0) {
+    if (!uses_op(m, CEP_NFA_SPLIT) && !uses_op(m, CEP_NFA_START) && !uses_op(m, CEP_NFA_END) && m->loops == 0 &&
+        !clause->all_matches && all_unary(rp) && min > 0) {
         bool any = false;
         for (uint32_t i = 0; i < m->count; i++)
             any |= m->states[i].any;
