@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "patterns/ast.h"
 #include "patterns/bind_call.h"
+#include "patterns/bind_subquery.h"
 #include "patterns/fold.h"
 #include "patterns/literal.h"
 #include "patterns/types.h"
@@ -651,9 +652,7 @@ static int bind_kind(struct patterns_binder *binder, const struct patterns_scope
         return patterns_refuse(binder, expr, "not-supported", "name the field of a ROW column directly: column.field", "a field cannot be taken from this expression");
     case PATTERNS_EXPR_MAP: case PATTERNS_EXPR_ROW:
         return patterns_refuse(binder, expr, "not-supported", NULL, "%s values are not supported", expr->kind == PATTERNS_EXPR_MAP ? "MAP" : "ROW");
-    case PATTERNS_EXPR_IN_QUERY: case PATTERNS_EXPR_EXISTS: case PATTERNS_EXPR_SUBQUERY:
-        return patterns_refuse(binder, expr, "not-supported", "join the table instead: LEFT JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = key",
-                               "a subquery cannot stand in an expression");
+    case PATTERNS_EXPR_IN_QUERY: case PATTERNS_EXPR_EXISTS: case PATTERNS_EXPR_SUBQUERY: return patterns_bind_subquery(binder, scope, expr, ret);
     }
     return BASE_E_INVALID;
 }
