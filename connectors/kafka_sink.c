@@ -9,7 +9,8 @@
 
 #define QUEUE_WAIT_US (5 * 1000000ll)
 #define TRANSACTION_TIMEOUT_MS 60000u
-#define SIZE_MARGIN 512u /* what librdkafka and the broker add to a record and its batch */
+#define BEGIN_ABORT_MS 10000 /* how long begin goes on with an abort that was left unfinished */
+#define SIZE_MARGIN 512u     /* what librdkafka and the broker add to a record and its batch */
 
 /* ---- configuration ---- */
 
@@ -332,6 +333,11 @@ int connectors_kafka_sink_init(struct connectors_kafka_sink *sink, int timeout_m
 
 int connectors_kafka_sink_begin(struct connectors_kafka_sink *sink, struct base_buf *reterr)
 {
+    if (sink->aborting) {
+        int error = connectors_kafka_sink_abort(sink, BEGIN_ABORT_MS, reterr);
+        if (error)
+            return error;
+    }
     rd_kafka_error_t *failed = rd_kafka_begin_transaction(clients_kafka_handle(sink->kafka));
     return failed ? transaction_failed(sink, "begin of a transaction", failed, 0, reterr) : 0;
 }
@@ -401,8 +407,12 @@ int connectors_kafka_sink_abort(struct connectors_kafka_sink *sink, int timeout_
         clients_kafka_poll(sink->kafka, 10);
     }
     (void)take_failure(sink, NULL); /* purged records and what led to the abort are told already */
-    if (failed)
-        return transaction_failed(sink, "abort of a transaction", failed, BASE_E_TIMEOUT, reterr);
+    if (failed) {
+        int error = transaction_failed(sink, "abort of a transaction", failed, BASE_E_TIMEOUT, reterr);
+        sink->aborting = error == BASE_E_TIMEOUT;
+        return error;
+    }
+    sink->aborting = false;
     sink->aborted++;
     return 0;
 }

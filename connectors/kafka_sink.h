@@ -96,7 +96,7 @@ int connectors_kafka_sink_send_offsets(struct connectors_kafka_sink *sink,
 /* Flushes and commits. BASE_E_AGAIN: the outcome is not known: call it again until it is; never abort after that. */
 int connectors_kafka_sink_commit(struct connectors_kafka_sink *sink, int timeout_ms,
                                  struct base_buf *reterr) BASE_MUST_CHECK;
-/* BASE_E_TIMEOUT: call again. */
+/* BASE_E_TIMEOUT: call again, or begin, which ends it first. */
 int connectors_kafka_sink_abort(struct connectors_kafka_sink *sink, int timeout_ms,
                                 struct base_buf *reterr) BASE_MUST_CHECK;
 bool connectors_kafka_sink_fatal(const struct connectors_kafka_sink *sink);

@@ -16,6 +16,7 @@ struct connectors_kafka_sink {
                   own metadata requests would create the topics that they ask for */
     size_t max_bytes;
     bool transactional;
+    bool aborting; /* an abort ran out of time: it must be ended before the next begin */
     atomic_bool fatal;
     _Atomic uint64_t produced, delivered, failed, bytes, transactions, aborted;
     pthread_mutex_t lock; /* guards what follows: delivery reports come from any thread that polls */

@@ -738,6 +738,31 @@ static void test_commit_through_kill(void)
     connectors_kafka_sink_destroy(sink);
 }
 
+/* The broker hangs while a transaction is aborted: the next one ends the abort first. */
+static void test_abort_through_hang(void)
+{
+    struct connectors_kafka_sink *sink = sink_of("hang", "app");
+    struct connectors_kafka_start starts[16];
+    struct base_buf text = { 0 };
+    make_topic(sink, "hang", 1);
+    struct connectors_kafka_source *source = source_of("hang", NULL);
+    begin(source, starts);
+    is_ok(connectors_kafka_sink_begin(sink, &text), &text, "begun");
+    IS_INT(put(sink, "hang", "k", "aborted"), 0, "produced");
+    is_ok(connectors_kafka_sink_flush(sink, WAIT_MS, &text), &text, "flushed");
+    OK(control("suspend 1"), "the broker hangs");
+    IS_INT(connectors_kafka_sink_abort(sink, 500, &text), BASE_E_TIMEOUT, "the abort runs out of time");
+    printf("# %s\n", text.ptr ? text.ptr : "");
+    base_buf_finish(&text);
+    OK(control("resume 1"), "the broker goes on");
+    is_ok(connectors_kafka_sink_begin(sink, &text), &text, "the next transaction begins");
+    IS_INT(put(sink, "hang", "k", "0"), 0, "produced");
+    is_ok(connectors_kafka_sink_commit(sink, WAIT_MS, &text), &text, "committed");
+    check_once_each(source, 1, "only what was committed is seen");
+    connectors_kafka_source_destroy(source);
+    connectors_kafka_sink_destroy(sink);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -754,5 +779,6 @@ int main(void)
     test_passwords();
     test_broker_killed();
     test_commit_through_kill();
+    test_abort_through_hang();
     return tap_done();
 }
