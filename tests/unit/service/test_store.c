@@ -411,6 +411,49 @@ static void test_full_disk(void)
     umount(path);
 }
 
+/* One epoch with the allocator failing at the nth call: refused as a whole or done as a whole. */
+static int one_epoch(struct service_store *store, uint64_t epoch, const char *value)
+{
+    struct service_batch *batch = NULL;
+    int error = service_batch_create(&batch);
+    for (int i = 0; !error && i < 40; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "m%d", i);
+        error = service_batch_put(batch, SERVICE_CF_STATE, (uint32_t)(i % 7), str(key), str(value));
+    }
+    if (!error)
+        error = service_store_prepare(store, epoch, &batch, 1);
+    if (!error)
+        error = service_store_apply(store, epoch);
+    service_batch_destroy(batch);
+    return error;
+}
+
+static void test_no_memory(void)
+{
+    struct service_store *store = open_at("memory", 0);
+    int good = one_epoch(store, 0, "old"), refused = 0;
+    IS_INT(good, 0, "with memory");
+    for (uint64_t nth = 1; nth < 1000; nth++) {
+        base_alloc_fail_at(nth, false);
+        int error = one_epoch(store, nth, "new");
+        bool fired = base_alloc_fault_fired();
+        base_alloc_fail_at(0, false);
+        if (!fired) {
+            IS_INT(error, 0, "past the last allocation it succeeds");
+            break;
+        }
+        IS_INT(error, BASE_E_NOMEM, "no memory");
+        refused++;
+        IS_INT(service_store_broken(store), 0, "is no damage to the store");
+        IS_STR(value_of(store, SERVICE_CF_STATE, "m0"), "old", "nothing of the epoch is seen");
+        IS_INT(service_store_drop(store, nth), 0, "and it can be dropped");
+    }
+    OK(refused > 10, "the sweep went over many calls");
+    IS_STR(value_of(store, SERVICE_CF_STATE, "m39"), "new", "the last one counts");
+    service_store_close(store);
+}
+
 static void test_refusals(void)
 {
     struct service_store *store = open_at("single", 0), *other = NULL;
@@ -467,6 +510,7 @@ int main(void)
     test_guard();
     test_faults();
     test_full_disk();
+    test_no_memory();
     test_refusals();
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", root);
