@@ -178,7 +178,9 @@ enum cep_guard_kind {
     CEP_GUARD_NOT_NEXT = 2,   /* `A NOT N B`: the very next row may not be N, taken or not; unknown until it is there */
     CEP_GUARD_POSSESSIVE = 3  /* a possessive loop was left: no row up to and including the next taken one may be one that the loop could take */
 };
-struct cep_guard { uint32_t kind; struct cep_list preds; /* u32s: any of these true violates */ uint32_t pad; };
+struct cep_guard { uint32_t kind; struct cep_list preds; /* u32s: any of these true violates */
+                   struct cep_list lifts; /* u32s, POSSESSIVE: a row that is passed over and holds one of these ends the guard: the loop could not be entered any more */
+                   uint32_t pad; };
 struct cep_pred {
     uint32_t code;   /* codes; BOOLEAN result; CEP_NONE: always true. Evaluated with the row under test as current row and the registers as they stood before it */
     uint32_t unary;  /* 1: depends on the row and its neighbours alone: evaluated once per row for all partial matches */

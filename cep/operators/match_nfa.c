@@ -259,6 +259,22 @@ static int violates(struct match_op *op, const struct match_thread *thread, bool
     return 0;
 }
 
+/* The current row was passed over: guards for the next row alone are done, possessive ones end where their loop can no longer be entered. */
+static int pass_over(struct match_op *op, struct match_thread *thread)
+{
+    thread->guards &= ~op->guard_next_mask;
+    for (uint32_t bits = thread->guards; bits; bits &= bits - 1) {
+        const struct cep_guard *guard = &op->guards[__builtin_ctz(bits)];
+        bool lifted = false;
+        int rc = guard->lifts.count ? any_of(op, guard->lifts, thread, &lifted) : 0;
+        if (rc)
+            return rc;
+        if (lifted)
+            thread->guards &= ~(bits & -bits);
+    }
+    return add_thread(op, &op->out, *thread);
+}
+
 static int add_path(struct match_op *op, uint32_t parent, const struct cep_nfa *nfa, uint32_t *ret)
 {
     if (op->path_count == op->path_cap) {
@@ -342,10 +358,7 @@ static int step_wait(struct match_op *op, struct match_thread thread, uint32_t d
             return rc;
     }
     rc = thread.guards ? violates(op, &thread, false, &bad) : (bad = false, 0);
-    if (rc || bad)
-        return rc;
-    thread.guards &= ~op->guard_next_mask;
-    return add_thread(op, &op->out, thread);
+    return rc || bad ? rc : pass_over(op, &thread);
 }
 
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread)
@@ -366,9 +379,7 @@ static int step_absent(struct match_op *op, struct match_thread thread, uint32_t
         return step_through(op, thread, op->nfas[thread.pc].a, 0, depth);
     if (op->mode == MATCH_STEP_ROW && thread.guards) {
         int rc = violates(op, &thread, false, &bad);
-        if (rc || bad)
-            return rc;
-        thread.guards &= ~op->guard_next_mask;
+        return rc || bad ? rc : pass_over(op, &thread);
     }
     return add_thread(op, &op->out, thread);
 }
