@@ -238,6 +238,8 @@ int cep_decimal_add(cep_int128 a, int as, cep_int128 b, int bs, struct cep_type 
     cep_int128 sum;
     if (!scales_good(as, bs) || to.scale > DIGITS_MAX)
         return BASE_E_INVALID;
+    if (as == bs && as == to.scale && !__builtin_add_overflow(a, b, &sum))
+        return check(magnitude(sum), sum < 0, to.precision, ret);
     if (as == bs && !__builtin_add_overflow(a, b, &sum))
         return cep_decimal_rescale(sum, as, to.scale, to.precision, ret);
     return wide_sum(a, as, b, bs, to, ret);

@@ -54,6 +54,11 @@ static inline void load_column(const struct cep_tuple *t, const struct cep_type 
     }
 }
 
+static inline bool equal(const struct cep_value *x, const struct cep_value *y)
+{
+    return x->s.len == y->s.len && (x->s.len == 0 || memcmp(x->s.ptr, y->s.ptr, x->s.len) == 0);
+}
+
 static struct cep_value time_or_null(int64_t ms)
 {
     return ms == BASE_TIME_MIN_MS ? cep_null() : cep_int(ms);
@@ -185,7 +190,7 @@ static struct cep_value array_get(struct cep_type type, const struct cep_value *
 
 /* ---- the dispatch loop ---- */
 
-/* The result of two operands that only looks at their bits: NULL without a branch. */
+/* The result of an operation that only looks at their bits: NULL without a branch. */
 #define PLAIN2(name, field, expression)                                                                                                   \
     op_##name : {                                                                                                                         \
         const struct cep_value x = v[i->a], y = v[i->b];                                                                                  \
@@ -200,11 +205,13 @@ static struct cep_value array_get(struct cep_type type, const struct cep_value *
     PLAIN2(LE_##k, i, x <= y)                                                                                                             \
     PLAIN2(GT_##k, i, x > y)                                                                                                              \
     PLAIN2(GE_##k, i, x >= y)
-/* Texts must not be looked at if NULL. */
+/* Texts must not be looked at if NULL. Operands are not copied: a wide load behind two narrow stores waits for both. */
 #define COMPARE_S(name, expression)                                                                                                       \
     op_##name : {                                                                                                                         \
-        const struct cep_value x = v[i->a], y = v[i->b];                                                                                  \
-        v[i->d] = (x.null | y.null) ? cep_null() : cep_int(expression);                                                                     \
+        const struct cep_value *x = &v[i->a], *y = &v[i->b];                                                                              \
+        bool null = x->null | y->null, is_true = !null && (expression);                                                                   \
+        v[i->d].null = null;                                                                                                              \
+        v[i->d].i = is_true;                                                                                                              \
     }                                                                                                                                     \
     NEXT;
 #define CHECKED_I(name, builtin)                                                                                                          \
@@ -246,7 +253,7 @@ static struct cep_value array_get(struct cep_type type, const struct cep_value *
     NEXT;
 
 /* NOLINT(size): the dispatch loop; one label per opcode, threaded jumps instead of a switch keep the branch predictor per opcode. */
-int cep_expr_run(struct cep_expr *x_, uint32_t code, const struct cep_frame *f, struct cep_value *ret)
+static inline int run(struct cep_expr *x_, uint32_t code, const struct cep_frame *f, const struct cep_value **ret)
 {
     static const void *const labels[] = {
 #define X(name, operands, meaning) &&op_##name,
@@ -255,7 +262,7 @@ int cep_expr_run(struct cep_expr *x_, uint32_t code, const struct cep_frame *f, 
     };
     const struct cep_linked *l = x_->linked;
     const struct cep_program *p = l->program;
-    const struct cep_insn *first = cep_program_insn(p, cep_program_code(p, code)->first), *i = first;
+    const struct cep_insn *first = l->codes[code], *i = first;
     struct cep_value *v = x_->slots;
     goto *labels[i->op];
 
@@ -315,12 +322,12 @@ op_NOT:
     COMPARE(I, x.i, y.i)
     COMPARE(D, x.d, y.d)
     COMPARE(N, cep_dec_get(x), cep_dec_get(y))
-    COMPARE_S(EQ_S, cep_text_equal(x, y))
-    COMPARE_S(NE_S, !cep_text_equal(x, y))
-    COMPARE_S(LT_S, cep_text_compare(x, y) < 0)
-    COMPARE_S(LE_S, cep_text_compare(x, y) <= 0)
-    COMPARE_S(GT_S, cep_text_compare(x, y) > 0)
-    COMPARE_S(GE_S, cep_text_compare(x, y) >= 0)
+    COMPARE_S(EQ_S, equal(x, y))
+    COMPARE_S(NE_S, !equal(x, y))
+    COMPARE_S(LT_S, cep_text_compare(*x, *y) < 0)
+    COMPARE_S(LE_S, cep_text_compare(*x, *y) <= 0)
+    COMPARE_S(GT_S, cep_text_compare(*x, *y) > 0)
+    COMPARE_S(GE_S, cep_text_compare(*x, *y) >= 0)
     GIVE_BOOL(SAME, cep_value_same(*cep_program_type(p, i->c), v[i->a], v[i->b]))
     CHECKED_I(ADD_I, __builtin_add_overflow)
     CHECKED_I(SUB_I, __builtin_sub_overflow)
@@ -404,18 +411,26 @@ op_CALL:
     TRY(call(&l->calls[i->c], &v[i->a], f->arena, &v[i->d]));
     NEXT;
 op_RETURN:
-    *ret = v[i->a];
+    *ret = &v[i->a];
     return 0;
 op_END:
-    *ret = cep_null();
     return 0;
+}
+
+int cep_expr_run(struct cep_expr *expr, uint32_t code, const struct cep_frame *frame, struct cep_value *ret)
+{
+    const struct cep_value *v = NULL;
+    int e = run(expr, code, frame, &v);
+    if (e == 0)
+        *ret = v ? *v : cep_null();
+    return e;
 }
 
 int cep_expr_test(struct cep_expr *expr, uint32_t code, const struct cep_frame *frame, bool *ret_true)
 {
-    struct cep_value v = cep_null();
-    int e = cep_expr_run(expr, code, frame, &v);
-    *ret_true = e == 0 && !v.null && v.i;
+    const struct cep_value *v = NULL;
+    int e = run(expr, code, frame, &v);
+    *ret_true = e == 0 && v && !v->null && v->i;
     return e;
 }
 

@@ -88,11 +88,15 @@ int cep_link(const struct cep_program *program, const struct cep_funcs *funcs, s
     l->program = program;
     l->consts = base_calloc(cep_program_const_count(program) + 1u, sizeof *l->consts);
     l->calls = base_calloc(cep_program_callsite_count(program) + 1u, sizeof *l->calls);
-    if (!l->consts || !l->calls)
+    l->codes = base_calloc(cep_program_code_count(program) + 1u, sizeof *l->codes);
+    if (!l->consts || !l->calls || !l->codes)
         goto out;
     decode_consts(l);
-    for (uint32_t i = 0; i < cep_program_code_count(program); i++)
-        l->slots = cep_program_code(program, i)->slots > l->slots ? cep_program_code(program, i)->slots : l->slots;
+    for (uint32_t i = 0; i < cep_program_code_count(program); i++) {
+        const struct cep_code *code = cep_program_code(program, i);
+        l->codes[i] = cep_program_insn(program, code->first);
+        l->slots = code->slots > l->slots ? code->slots : l->slots;
+    }
     e = 0;
     for (uint32_t i = 0; e == 0 && i < cep_program_callsite_count(program); i++)
         e = link_call(l, i, funcs, arena, &error);
@@ -113,6 +117,7 @@ void cep_unlink(struct cep_linked *l)
     for (uint32_t i = 0; i < l->call_count; i++)
         if (l->calls[i].func->unprepare)
             l->calls[i].func->unprepare(l->calls[i].prepared);
+    base_free(l->codes);
     base_free(l->calls);
     base_free(l->consts);
     base_free(l);

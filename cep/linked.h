@@ -16,6 +16,7 @@ struct cep_linked_call {
 struct cep_linked {
     const struct cep_program *program; /* borrowed */
     struct cep_value *consts;          /* decoded; texts point into the program */
+    const struct cep_insn **codes;     /* first instruction of each code, in the program */
     struct cep_linked_call *calls;
     uint32_t call_count;               /* calls that were linked so far */
     uint32_t slots;                    /* the most that any code needs */
