@@ -22,6 +22,7 @@ struct waitings BASE_VEC(struct waiting);
 
 struct profile {
     uint32_t table;              /* in the program */
+    char *name;
     char identity[33];
     struct enrichment_shape shape;
     struct cep_type *types;
@@ -72,6 +73,7 @@ static void free_profile(struct profile *p)
     base_buf_finish(&p->applied_to);
     base_free(p->types);
     base_free(p->keys);
+    base_free(p->name);
 }
 
 void service_profiles_destroy(struct service_profiles *profiles)
@@ -151,6 +153,9 @@ static int add_profile(struct service_profiles *profiles, uint32_t table, struct
     int e = open_input(profiles, p, reterr);
     if (e < 0)
         return e;
+    p->name = base_strdup(service_input_name(p->input));
+    if (!p->name)
+        return BASE_E_NOMEM;
     p->followed = service_input_kafka(p->input) && !service_input_bounded(p->input);
     e = make_shape(profiles->config.program, p);
     if (e < 0)
@@ -183,7 +188,7 @@ int service_profiles_create(const struct service_profiles_config *config, struct
     return 0;
 }
 
-static struct profile *profile_named(struct service_profiles *profiles, const char *identity)
+static struct profile *profile_named(const struct service_profiles *profiles, const char *identity)
 {
     for (uint32_t i = 0; i < profiles->count; i++) {
         if (memcmp(profiles->at[i].identity, identity, 32) == 0)
@@ -192,29 +197,46 @@ static struct profile *profile_named(struct service_profiles *profiles, const ch
     return NULL;
 }
 
-int service_profiles_rebind(struct service_profiles *profiles, const struct cep_program *program, struct base_buf *reterr)
+/* Place of each profile table of the program in profiles->at, plus one, by table. BASE_E_NOTFOUND: they are others. */
+static int map_tables(const struct service_profiles *profiles, const struct cep_program *program, uint32_t **ret)
 {
     uint32_t tables = cep_program_table_count(program), found = 0;
     uint32_t *by_table = base_calloc(tables + 1, sizeof *by_table);
-    if (!by_table)
-        return BASE_E_NOMEM;
-    int e = 0;
+    int e = by_table ? 0 : BASE_E_NOMEM;
     for (uint32_t i = 0; e == 0 && i < tables; i++) {
         char identity[33];
         if (!cep_program_table(program, i)->is_profile)
             continue;
         e = make_identity(program, cep_program_table(program, i), identity);
         struct profile *p = e == 0 ? profile_named(profiles, identity) : NULL;
+        by_table[i] = p ? (uint32_t)(p - profiles->at) + 1 : 0;
+        found++;
         if (e == 0 && !p)
             e = BASE_E_NOTFOUND;
-        if (e == 0) {
-            by_table[i] = (uint32_t)(p - profiles->at) + 1;
-            found++;
-        }
     }
     if (e == 0 && found != profiles->count)
         e = BASE_E_NOTFOUND;
-    for (uint32_t i = 0; e == 0 && i < tables; i++) {
+    if (e < 0)
+        base_free(by_table);
+    else
+        *ret = by_table;
+    return e;
+}
+
+bool service_profiles_same(const struct service_profiles *profiles, const struct cep_program *program)
+{
+    uint32_t *by_table = NULL;
+    if (map_tables(profiles, program, &by_table) < 0)
+        return false;
+    base_free(by_table);
+    return true;
+}
+
+int service_profiles_rebind(struct service_profiles *profiles, const struct cep_program *program, struct base_buf *reterr)
+{
+    uint32_t *by_table = NULL;
+    int e = map_tables(profiles, program, &by_table);
+    for (uint32_t i = 0; e == 0 && i < cep_program_table_count(program); i++) {
         if (!by_table[i])
             continue;
         struct profile *p = &profiles->at[by_table[i] - 1];
@@ -525,10 +547,9 @@ int service_profiles_restore(struct service_profiles *profiles, struct base_read
 
 void service_profiles_stats(struct service_profiles *profiles, uint32_t i, struct service_profile_stats *ret, char *trouble, size_t trouble_bytes)
 {
-    const struct cep_program *program = profiles->config.program;
     pthread_mutex_lock(&profiles->lock);
     const struct profile *p = &profiles->at[i];
-    ret->name = cep_program_text(program, cep_program_table(program, p->table)->name).ptr;
+    ret->name = p->name;
     ret->rows = enrichment_table_count(p->current);
     ret->bytes = enrichment_table_bytes(p->current);
     ret->applied = p->applied;

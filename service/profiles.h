@@ -32,6 +32,8 @@ void service_profiles_destroy(struct service_profiles *profiles); /* NULL allowe
 /* The same tables under another program (its profile tables are the same ones): nothing is read anew. BASE_E_NOTFOUND: they differ, nothing changed.
  * While no flow runs and the loader rests. */
 int service_profiles_rebind(struct service_profiles *profiles, const struct cep_program *program, struct base_buf *reterr) BASE_MUST_CHECK;
+/* Would rebind succeed? */
+bool service_profiles_same(const struct service_profiles *profiles, const struct cep_program *program);
 uint32_t service_profiles_count(const struct service_profiles *profiles);
 
 /* Reads on for at most about timeout_ms; *ret_ready: every table has been read to its end once. Errors of bounded sources are returned at the first load only;
