@@ -5,7 +5,8 @@
 #include "cep/text.h"
 #include "cep/value.h"
 
-/* Packed arrays (value.h). Every reader checks its bounds, so that damaged bytes read as NULLs or as a shorter array, never outside. */
+/* Packed arrays (value.h). Every reader checks its bounds, so that damaged bytes read as NULLs or as a shorter array,
+ * never outside. */
 
 #define NULL_LENGTH UINT32_MAX
 
@@ -85,7 +86,8 @@ static char *put_element(uint8_t kind, struct cep_value v, char *at)
     return at + bytes;
 }
 
-int cep_array_make(struct cep_type array, const struct cep_value *elements, uint32_t count, struct base_arena *arena, struct cep_value *ret)
+int cep_array_make(struct cep_type array, const struct cep_value *elements, uint32_t count, struct base_arena *arena,
+                   struct cep_value *ret)
 {
     size_t len = 4;
     for (uint32_t i = 0; i < count; i++) {
@@ -105,7 +107,8 @@ int cep_array_make(struct cep_type array, const struct cep_value *elements, uint
     return 0;
 }
 
-int cep_array_append(struct cep_type array, struct cep_value old, struct cep_value element, struct base_arena *arena, struct cep_value *ret)
+int cep_array_append(struct cep_type array, struct cep_value old, struct cep_value element, struct base_arena *arena,
+                     struct cep_value *ret)
 {
     if (old.null || old.s.len < 4)
         return cep_array_make(array, &element, 1, arena, ret);

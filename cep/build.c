@@ -116,7 +116,8 @@ struct cep_list cep_builder_u32s(struct cep_builder *b, const uint32_t *values, 
 
 /* ---- finish ---- */
 
-/* The builder's input is a compiler's: indexes are checked as far as this function follows them; the verifier does the rest. */
+/* The builder's input is a compiler's: indexes are checked as far as this function follows them; the verifier does the
+ * rest. */
 static int input_of(const struct cep_builder *b, uint32_t node, struct cep_list inputs, uint32_t i, uint32_t *ret)
 {
     const uint32_t *u32s = (const uint32_t *)(const void *)b->sections[CEP_SEC_U32S].at;

@@ -93,7 +93,8 @@ bool cep_type_common(struct cep_type a, struct cep_type b, struct cep_type *ret)
         return true;
     }
     bool numbers = cep_kind_is_number(a.kind) && cep_kind_is_number(b.kind);
-    if (numbers && a.kind != CEP_KIND_DOUBLE && b.kind != CEP_KIND_DOUBLE && (a.kind == CEP_KIND_DECIMAL || b.kind == CEP_KIND_DECIMAL)) {
+    if (numbers && a.kind != CEP_KIND_DOUBLE && b.kind != CEP_KIND_DOUBLE &&
+        (a.kind == CEP_KIND_DECIMAL || b.kind == CEP_KIND_DECIMAL)) {
         *ret = decimal_common(a, b);
         return true;
     }
@@ -130,7 +131,9 @@ static int to_boolean(struct cep_type from, struct cep_value v, struct cep_value
 {
     if (from.kind == CEP_KIND_STRING)
         return text_to_boolean(trimmed(v), ret);
-    *ret = cep_int(from.kind == CEP_KIND_DOUBLE ? v.d != 0 : from.kind == CEP_KIND_DECIMAL ? cep_dec_get(v) != 0 : v.i != 0);
+    *ret = cep_int(from.kind == CEP_KIND_DOUBLE    ? v.d != 0
+                   : from.kind == CEP_KIND_DECIMAL ? cep_dec_get(v) != 0
+                                                   : v.i != 0);
     return 0;
 }
 
@@ -236,7 +239,8 @@ double cep_decimal_to_double(cep_int128 n, int scale)
     if (negative)
         text[--at] = '-';
     double value = 0;
-    (void)base_str_to_double((struct base_str){ text + at, sizeof text - (size_t)at }, &value); /* well-formed by construction */
+    (void)base_str_to_double((struct base_str){ text + at, sizeof text - (size_t)at },
+                             &value); /* well-formed by construction */
     return value;
 }
 
@@ -365,7 +369,8 @@ static int to_string(struct cep_type from, struct cep_value v, struct base_arena
     return cep_text_take(&buf, arena, ret);
 }
 
-static int to_array(struct cep_type from, struct cep_type to, struct cep_value v, struct base_arena *arena, struct cep_value *ret)
+static int to_array(struct cep_type from, struct cep_type to, struct cep_value v, struct base_arena *arena,
+                    struct cep_value *ret)
 {
     uint32_t count = cep_array_count(v), n = 0;
     struct cep_value *elements = base_arena_alloc(arena, count * sizeof *elements + 1);
@@ -382,7 +387,8 @@ static int to_array(struct cep_type from, struct cep_type to, struct cep_value v
     return cep_array_make(to, elements, n, arena, ret);
 }
 
-int cep_value_cast(struct cep_type from, struct cep_type to, struct cep_value v, struct base_arena *arena, struct cep_value *ret)
+int cep_value_cast(struct cep_type from, struct cep_type to, struct cep_value v, struct base_arena *arena,
+                   struct cep_value *ret)
 {
     if (!cep_cast_exists(from, to, false))
         return BASE_E_CAST;
@@ -395,34 +401,22 @@ int cep_value_cast(struct cep_type from, struct cep_type to, struct cep_value v,
         return 0;
     }
     switch ((enum cep_kind)to.kind) {
-    case CEP_KIND_BOOLEAN:
-        return to_boolean(from, v, ret);
+    case CEP_KIND_BOOLEAN: return to_boolean(from, v, ret);
     case CEP_KIND_INT:
-    case CEP_KIND_BIGINT:
-        return to_integer(from, to, v, ret);
-    case CEP_KIND_DOUBLE:
-        return to_double(from, v, ret);
-    case CEP_KIND_DECIMAL:
-        return to_decimal(from, to, v, ret);
-    case CEP_KIND_STRING:
-        return to_string(from, v, arena, ret);
-    case CEP_KIND_DATE:
-        return to_date(from, v, ret);
-    case CEP_KIND_TIME:
-        return to_time(from, v, ret);
+    case CEP_KIND_BIGINT: return to_integer(from, to, v, ret);
+    case CEP_KIND_DOUBLE: return to_double(from, v, ret);
+    case CEP_KIND_DECIMAL: return to_decimal(from, to, v, ret);
+    case CEP_KIND_STRING: return to_string(from, v, arena, ret);
+    case CEP_KIND_DATE: return to_date(from, v, ret);
+    case CEP_KIND_TIME: return to_time(from, v, ret);
     case CEP_KIND_TIMESTAMP:
-    case CEP_KIND_TIMESTAMP_LTZ:
-        return to_timestamp(from, v, ret);
-    case CEP_KIND_ARRAY:
-        return to_array(from, to, v, arena, ret);
-    case CEP_KIND_BYTES: /* of STRING: its UTF-8 */
-        *ret = v;
-        return 0;
+    case CEP_KIND_TIMESTAMP_LTZ: return to_timestamp(from, v, ret);
+    case CEP_KIND_ARRAY: return to_array(from, to, v, arena, ret);
+    case CEP_KIND_BYTES: /* of STRING: its UTF-8 */ *ret = v; return 0;
     case CEP_KIND_NULL:
     case CEP_KIND_INTERVAL_DAY:
     case CEP_KIND_INTERVAL_MONTH:
-    case CEP_KIND_ROW:
-        break;
+    case CEP_KIND_ROW: break;
     }
     return BASE_E_CAST;
 }

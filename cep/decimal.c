@@ -3,8 +3,9 @@
 #include "base/error.h"
 #include "cep/value.h"
 
-/* Exact decimal arithmetic: unscaled 128-bit integers, 256-bit intermediates where 128 do not hold them. Every operation works on magnitudes, takes the exact
- * result, rounds it half up (away from zero on a tie) to the wanted scale, once, and checks its digits. */
+/* Exact decimal arithmetic: unscaled 128-bit integers, 256-bit intermediates where 128 do not hold them. Every
+ * operation works on magnitudes, takes the exact result, rounds it half up (away from zero on a tie) to the wanted
+ * scale, once, and checks its digits. */
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -52,7 +53,9 @@ static int check(u128 n, bool negative, int precision, cep_int128 *ret)
 
 /* ---- 256 bits, little end first ---- */
 
-struct wide { uint64_t w[4]; };
+struct wide {
+    uint64_t w[4];
+};
 
 static struct wide wide_of(u128 n)
 {
@@ -138,7 +141,8 @@ static void wide_shift(struct wide *a) /* a <<= 1 */
     a->w[0] <<= 1;
 }
 
-/* num = quot * den + rem, bit by bit: it is the rare path, where 128 bits do not hold the numerator. den is not 0 and below 2^255. */
+/* num = quot * den + rem, bit by bit: it is the rare path, where 128 bits do not hold the numerator. den is not 0 and
+ * below 2^255. */
 static void wide_divide(const struct wide *num, const struct wide *den, struct wide *ret_quot, struct wide *ret_rem)
 {
     struct wide quot = { { 0 } }, rem = { { 0 } };
@@ -317,15 +321,10 @@ struct cep_type cep_decimal_result(char op, struct cep_type a, struct cep_type b
     digits_of(b, &p2, &s2);
     int whole1 = p1 - s1, whole2 = p2 - s2, scale = s1 > s2 ? s1 : s2;
     switch (op) {
-    case '*':
-        return adjusted(p1 + p2 + 1, s1 + s2);
-    case '/':
-        scale = s1 + p2 + 1 > 6 ? s1 + p2 + 1 : 6;
-        return adjusted(whole1 + s2 + scale, scale);
-    case '%':
-        return adjusted((whole1 < whole2 ? whole1 : whole2) + scale, scale);
-    default: /* + and - */
-        return adjusted((whole1 > whole2 ? whole1 : whole2) + scale + 1, scale);
+    case '*': return adjusted(p1 + p2 + 1, s1 + s2);
+    case '/': scale = s1 + p2 + 1 > 6 ? s1 + p2 + 1 : 6; return adjusted(whole1 + s2 + scale, scale);
+    case '%': return adjusted((whole1 < whole2 ? whole1 : whole2) + scale, scale);
+    default: /* + and - */ return adjusted((whole1 > whole2 ? whole1 : whole2) + scale + 1, scale);
     }
 }
 

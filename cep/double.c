@@ -7,7 +7,8 @@
 double cep_digits_double(const struct cep_digits *digits)
 {
     char text[48];
-    int n = snprintf(text, sizeof text, "%s%.*se%d", digits->negative ? "-" : "", digits->len, digits->at, digits->point - digits->len);
+    int n = snprintf(text, sizeof text, "%s%.*se%d", digits->negative ? "-" : "", digits->len, digits->at,
+                     digits->point - digits->len);
     double value = 0;
     (void)base_str_to_double((struct base_str){ text, (size_t)n }, &value); /* well-formed by construction */
     return value;
@@ -39,7 +40,8 @@ void cep_double_digits(double value, struct cep_digits *ret)
         *ret = (struct cep_digits){ .at = "0", .len = 1, .point = 1, .negative = signbit(value) };
         return;
     }
-    /* 15 digits survive the way through a double and back, so that trailing zeros tell of a shorter form; not so below the normal range. */
+    /* 15 digits survive the way through a double and back, so that trailing zeros tell of a shorter form; not so below
+     * the normal range. */
     for (int precision = fabs(value) < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
         (void)snprintf(text, sizeof text, "%.*e", precision, value);
         read_scientific(text, ret);

@@ -1,5 +1,5 @@
-/* Shortest decimal form of a double that reads back as the same double, and its two spellings. Called by value.c and the number functions. Independent of the
- * locale. Internal to cep/. Any thread. */
+/* Shortest decimal form of a double that reads back as the same double, and its two spellings. Called by value.c and
+ * the number functions. Independent of the locale. Internal to cep/. Any thread. */
 #ifndef CEP_DOUBLE_H
 #define CEP_DOUBLE_H
 

@@ -33,7 +33,8 @@ void cep_expr_destroy(struct cep_expr *expr)
 #define TEXT_KINDS (1u << CEP_KIND_STRING | 1u << CEP_KIND_ARRAY | 1u << CEP_KIND_ROW | 1u << CEP_KIND_BYTES)
 
 /* cep_tuple_get for the hot path: a missing tuple or column is NULL. */
-static inline void load_column(const struct cep_tuple *t, const struct cep_type *types, uint32_t column, struct cep_value *d)
+static inline void load_column(const struct cep_tuple *t, const struct cep_type *types, uint32_t column,
+                               struct cep_value *d)
 {
     if (BASE_UNLIKELY(!t || column >= t->columns || cep_tuple_is_null(t, column))) {
         *d = cep_null();
@@ -66,7 +67,8 @@ static struct cep_value time_or_null(int64_t ms)
 
 typedef int decimal_op(cep_int128 a, int as, cep_int128 b, int bs, struct cep_type to, cep_int128 *ret);
 
-static int decimal(decimal_op *op, const struct cep_insn *i, const struct cep_value *x, const struct cep_value *y, struct cep_value *d)
+static int decimal(decimal_op *op, const struct cep_insn *i, const struct cep_value *x, const struct cep_value *y,
+                   struct cep_value *d)
 {
     if (x->null || y->null) {
         *d = cep_null();
@@ -80,7 +82,8 @@ static int decimal(decimal_op *op, const struct cep_insn *i, const struct cep_va
     return e;
 }
 
-static int decimal_sum(const struct cep_insn *i, const struct cep_value *x, const struct cep_value *y, struct cep_value *d)
+static int decimal_sum(const struct cep_insn *i, const struct cep_value *x, const struct cep_value *y,
+                       struct cep_value *d)
 {
     if (!x->null && !y->null)
         return decimal(cep_decimal_add, i, x, y, d);
@@ -98,7 +101,8 @@ static int divide(int64_t a, int64_t b, int64_t *ret)
     return 0;
 }
 
-static int add_months(const struct cep_insn *i, const struct cep_value *x, const struct cep_value *y, struct cep_value *d)
+static int add_months(const struct cep_insn *i, const struct cep_value *x, const struct cep_value *y,
+                      struct cep_value *d)
 {
     int64_t n = 0;
     int e = 0;
@@ -148,7 +152,8 @@ static struct cep_value extreme(struct cep_type type, int sign, const struct cep
     return cep_value_compare(type, *v, *old) * sign < 0 ? *v : *old;
 }
 
-static int cast(const struct cep_program *p, const struct cep_insn *i, const struct cep_value *x, struct base_arena *arena, struct cep_value *d)
+static int cast(const struct cep_program *p, const struct cep_insn *i, const struct cep_value *x,
+                struct base_arena *arena, struct cep_value *d)
 {
     int e = cep_value_cast(*cep_program_type(p, i->c), *cep_program_type(p, (uint32_t)i->e), *x, arena, d);
     if (i->op == CEP_OP_CAST || (e != BASE_E_CAST && e != BASE_E_OVERFLOW))
@@ -157,7 +162,8 @@ static int cast(const struct cep_program *p, const struct cep_insn *i, const str
     return 0;
 }
 
-static int call(const struct cep_linked_call *site, const struct cep_value *args, struct base_arena *arena, struct cep_value *d)
+static int call(const struct cep_linked_call *site, const struct cep_value *args, struct base_arena *arena,
+                struct cep_value *d)
 {
     if (site->strict)
         for (uint32_t n = 0; n < site->args; n++)
@@ -165,7 +171,11 @@ static int call(const struct cep_linked_call *site, const struct cep_value *args
                 *d = cep_null();
                 return 0;
             }
-    struct cep_call info = { .arena = arena, .arg_types = site->arg_types, .args = site->args, .ret_type = site->ret_type, .prepared = site->prepared };
+    struct cep_call info = { .arena = arena,
+                             .arg_types = site->arg_types,
+                             .args = site->args,
+                             .ret_type = site->ret_type,
+                             .prepared = site->prepared };
     struct cep_value out = cep_null();
     int e = site->func->run(&info, args, &out); /* d may be one of the arguments */
     if (e == 0)
@@ -191,68 +201,72 @@ static struct cep_value array_get(struct cep_type type, const struct cep_value *
 /* ---- the dispatch loop ---- */
 
 /* The result of an operation that only looks at their bits: NULL without a branch. */
-#define PLAIN2(name, field, expression)                                                                                                   \
-    op_##name : {                                                                                                                         \
-        const struct cep_value x = v[i->a], y = v[i->b];                                                                                  \
-        v[i->d].null = x.null | y.null;                                                                                                   \
-        v[i->d].field = (expression);                                                                                                     \
-    }                                                                                                                                     \
+#define PLAIN2(name, field, expression) \
+    op_##name: \
+    { \
+        const struct cep_value x = v[i->a], y = v[i->b]; \
+        v[i->d].null = x.null | y.null; \
+        v[i->d].field = (expression); \
+    } \
     NEXT;
-#define COMPARE(k, x, y)                                                                                                                  \
-    PLAIN2(EQ_##k, i, x == y)                                                                                                             \
-    PLAIN2(NE_##k, i, x != y)                                                                                                             \
-    PLAIN2(LT_##k, i, x < y)                                                                                                              \
-    PLAIN2(LE_##k, i, x <= y)                                                                                                             \
-    PLAIN2(GT_##k, i, x > y)                                                                                                              \
+#define COMPARE(k, x, y) \
+    PLAIN2(EQ_##k, i, x == y) \
+    PLAIN2(NE_##k, i, x != y) \
+    PLAIN2(LT_##k, i, x < y) \
+    PLAIN2(LE_##k, i, x <= y) \
+    PLAIN2(GT_##k, i, x > y) \
     PLAIN2(GE_##k, i, x >= y)
 /* Texts must not be looked at if NULL. Operands are not copied: a wide load behind two narrow stores waits for both. */
-#define COMPARE_S(name, expression)                                                                                                       \
-    op_##name : {                                                                                                                         \
-        const struct cep_value *x = &v[i->a], *y = &v[i->b];                                                                              \
-        bool null = x->null | y->null, is_true = !null && (expression);                                                                   \
-        v[i->d].null = null;                                                                                                              \
-        v[i->d].i = is_true;                                                                                                              \
-    }                                                                                                                                     \
+#define COMPARE_S(name, expression) \
+    op_##name: \
+    { \
+        const struct cep_value *x = &v[i->a], *y = &v[i->b]; \
+        bool null = x->null | y->null, is_true = !null && (expression); \
+        v[i->d].null = null; \
+        v[i->d].i = is_true; \
+    } \
     NEXT;
-#define CHECKED_I(name, builtin)                                                                                                          \
-    op_##name : {                                                                                                                         \
-        const struct cep_value x = v[i->a], y = v[i->b];                                                                                  \
-        bool null = x.null | y.null;                                                                                                      \
-        if (BASE_UNLIKELY(builtin(x.i, y.i, &v[i->d].i) && !null))                                                                        \
-            return BASE_E_OVERFLOW;                                                                                                       \
-        v[i->d].null = null;                                                                                                              \
-    }                                                                                                                                     \
+#define CHECKED_I(name, builtin) \
+    op_##name: \
+    { \
+        const struct cep_value x = v[i->a], y = v[i->b]; \
+        bool null = x.null | y.null; \
+        if (BASE_UNLIKELY(builtin(x.i, y.i, &v[i->d].i) && !null)) \
+            return BASE_E_OVERFLOW; \
+        v[i->d].null = null; \
+    } \
     NEXT;
-#define DECIMAL(name, function)                                                                                                           \
-    op_##name : TRY(decimal(function, i, &v[i->a], &v[i->b], &v[i->d]));                                                                  \
+#define DECIMAL(name, function) \
+    op_##name : TRY(decimal(function, i, &v[i->a], &v[i->b], &v[i->d])); \
     NEXT;
-#define GIVE(name, expression)                                                                                                            \
-    op_##name : v[i->d] = (expression);                                                                                                   \
+#define GIVE(name, expression) \
+    op_##name : v[i->d] = (expression); \
     NEXT;
 /* expression is evaluated before the slot is written, since both may be the same. */
-#define GIVE_BOOL(name, expression)                                                                                                       \
-    op_##name : v[i->d] = cep_int(expression);                                                                                            \
+#define GIVE_BOOL(name, expression) \
+    op_##name : v[i->d] = cep_int(expression); \
     NEXT;
-#define TRY(expression)                                                                                                                   \
-    do {                                                                                                                                  \
-        int error_ = (expression);                                                                                                        \
-        if (BASE_UNLIKELY(error_ < 0))                                                                                                    \
-            return error_;                                                                                                                \
+#define TRY(expression) \
+    do { \
+        int error_ = (expression); \
+        if (BASE_UNLIKELY(error_ < 0)) \
+            return error_; \
     } while (0)
-#define NEXT                                                                                                                              \
-    do {                                                                                                                                  \
-        i++;                                                                                                                              \
-        goto *labels[i->op];                                                                                                              \
+#define NEXT \
+    do { \
+        i++; \
+        goto *labels[i->op]; \
     } while (0)
-#define JUMP_IF(name, condition)                                                                                                          \
-    op_##name : if (condition)                                                                                                            \
-    {                                                                                                                                     \
-        i = first + i->c;                                                                                                                 \
-        goto *labels[i->op];                                                                                                              \
-    }                                                                                                                                     \
+#define JUMP_IF(name, condition) \
+    op_##name : if (condition) \
+    { \
+        i = first + i->c; \
+        goto *labels[i->op]; \
+    } \
     NEXT;
 
-/* NOLINT(size): the dispatch loop; one label per opcode, threaded jumps instead of a switch keep the branch predictor per opcode. */
+/* NOLINT(size): the dispatch loop; one label per opcode, threaded jumps instead of a switch keep the branch predictor
+ * per opcode. */
 static inline int run(struct cep_expr *x_, uint32_t code, const struct cep_frame *f, const struct cep_value **ret)
 {
     static const void *const labels[] = {
@@ -395,9 +409,7 @@ op_SUM_I:
         v[i->d].null = false;
     }
     NEXT;
-    GIVE(SUM_D, v[i->b].null   ? v[i->a]
-                : v[i->a].null ? v[i->b]
-                               : cep_double(v[i->a].d + v[i->b].d))
+    GIVE(SUM_D, v[i->b].null ? v[i->a] : v[i->a].null ? v[i->b] : cep_double(v[i->a].d + v[i->b].d))
 op_SUM_N:
     TRY(decimal_sum(i, &v[i->a], &v[i->b], &v[i->d]));
     NEXT;
@@ -449,8 +461,8 @@ static int keep(struct cep_type type, struct base_arena *arena, struct cep_value
     return 0;
 }
 
-int cep_expr_fold(const struct cep_program *program, uint32_t code, const struct cep_funcs *funcs, struct base_arena *arena,
-                  struct cep_value *ret)
+int cep_expr_fold(const struct cep_program *program, uint32_t code, const struct cep_funcs *funcs,
+                  struct base_arena *arena, struct cep_value *ret)
 {
     struct cep_linked *linked = NULL;
     const char *error = NULL;

@@ -48,8 +48,9 @@ int cep_funcs_add(struct cep_funcs *funcs, const struct cep_func *table, uint32_
 
 struct cep_funcs *cep_funcs_create(void)
 {
-    const struct cep_func_table tables[] = { cep_func_table_string(), cep_func_table_search(), cep_func_table_number(), cep_func_table_time(),
-                                             cep_func_table_format(), cep_func_table_array(),  cep_func_table_fraud() };
+    const struct cep_func_table tables[] = { cep_func_table_string(), cep_func_table_search(), cep_func_table_number(),
+                                             cep_func_table_time(),   cep_func_table_format(), cep_func_table_array(),
+                                             cep_func_table_fraud() };
     struct cep_funcs *funcs = base_calloc(1, sizeof *funcs);
     if (!funcs)
         return NULL;
@@ -73,7 +74,8 @@ void cep_funcs_destroy(struct cep_funcs *funcs)
 const struct cep_func *cep_funcs_find(const struct cep_funcs *funcs, struct base_str name, uint32_t *ret_index)
 {
     char upper[NAME_MAX_BYTES];
-    const uint64_t *index = upper_case(name, upper) ? base_map_find(&funcs->names, (struct base_str){ upper, name.len }) : NULL;
+    const uint64_t *index =
+        upper_case(name, upper) ? base_map_find(&funcs->names, (struct base_str){ upper, name.len }) : NULL;
     if (!index)
         return NULL;
     if (ret_index)

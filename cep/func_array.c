@@ -41,7 +41,8 @@ static bool rule_array(const struct cep_type *args, uint32_t n, struct cep_type 
 static bool array_and_element(const struct cep_type *args, struct cep_type *want)
 {
     struct cep_type common;
-    if (args[0].kind != CEP_KIND_ARRAY || !cep_type_common(cep_type_element(args[0]), args[1], &common) || common.kind == CEP_KIND_ARRAY)
+    if (args[0].kind != CEP_KIND_ARRAY || !cep_type_common(cep_type_element(args[0]), args[1], &common) ||
+        common.kind == CEP_KIND_ARRAY)
         return false;
     want[0] = cep_type_array(common);
     want[1] = common;
@@ -215,12 +216,16 @@ static int run_array_min(const struct cep_call *call, const struct cep_value *ar
     return extreme_element(call, args, -1, ret);
 }
 
-/* Keeps the first of equal elements. The work is the square of the number of different ones, which is therefore limited. */
+/* Keeps the first of equal elements. The work is the square of the number of different ones, which is therefore
+ * limited. */
 static int run_distinct(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
     struct cep_type element = cep_type_element(call->ret_type);
     uint32_t count = cep_array_count(args[0]), kept = 0;
-    struct cep_value *values = base_arena_alloc(call->arena, ((size_t)(count < DISTINCT_MAX ? count : DISTINCT_MAX) + 1) * sizeof *values), v;
+    struct cep_value *values =
+                         base_arena_alloc(call->arena,
+                                          ((size_t)(count < DISTINCT_MAX ? count : DISTINCT_MAX) + 1) * sizeof *values),
+                     v;
     struct cep_array_reader reader;
     if (!values)
         return BASE_E_NOMEM;
@@ -239,30 +244,38 @@ static int run_distinct(const struct cep_call *call, const struct cep_value *arg
 }
 
 static const struct cep_func table[] = {
-    { "COALESCE", 1, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, rule_common, run_coalesce, NULL, NULL, "COALESCE(a, b, ...)",
-      "The first argument that is not NULL." },
-    { "IFNULL", 2, 2, CEP_FUNC_SEES_NULL, rule_common, run_coalesce, NULL, NULL, "IFNULL(a, b)", "a, or b where a is NULL." },
-    { "NULLIF", 2, 2, CEP_FUNC_SEES_NULL, rule_nullif, run_nullif, NULL, NULL, "NULLIF(a, b)", "NULL where a = b, else a." },
-    { "IF", 3, 3, CEP_FUNC_SEES_NULL, rule_if, run_if, NULL, NULL, "IF(condition, a, b)", "a where the condition is TRUE, else b." },
+    { "COALESCE", 1, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, rule_common, run_coalesce, NULL, NULL,
+      "COALESCE(a, b, ...)", "The first argument that is not NULL." },
+    { "IFNULL", 2, 2, CEP_FUNC_SEES_NULL, rule_common, run_coalesce, NULL, NULL, "IFNULL(a, b)",
+      "a, or b where a is NULL." },
+    { "NULLIF", 2, 2, CEP_FUNC_SEES_NULL, rule_nullif, run_nullif, NULL, NULL, "NULLIF(a, b)",
+      "NULL where a = b, else a." },
+    { "IF", 3, 3, CEP_FUNC_SEES_NULL, rule_if, run_if, NULL, NULL, "IF(condition, a, b)",
+      "a where the condition is TRUE, else b." },
     { "GREATEST", 1, CEP_FUNC_ARGS_MAX, 0, rule_common, run_greatest, NULL, NULL, "GREATEST(a, b, ...)",
       "The greatest argument; NULL if any is NULL." },
-    { "LEAST", 1, CEP_FUNC_ARGS_MAX, 0, rule_common, run_least, NULL, NULL, "LEAST(a, b, ...)", "The least argument; NULL if any is NULL." },
+    { "LEAST", 1, CEP_FUNC_ARGS_MAX, 0, rule_common, run_least, NULL, NULL, "LEAST(a, b, ...)",
+      "The least argument; NULL if any is NULL." },
     { "ARRAY", 0, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, rule_array, run_array, NULL, NULL, "ARRAY(a, b, ...)",
       "An array of the arguments; also written ARRAY[a, b]." },
-    { "CARDINALITY", 1, 1, 0, array_int, run_cardinality, NULL, NULL, "CARDINALITY(array)", "Number of elements, NULLs included." },
+    { "CARDINALITY", 1, 1, 0, array_int, run_cardinality, NULL, NULL, "CARDINALITY(array)",
+      "Number of elements, NULLs included." },
     { "ELEMENT", 1, 1, 0, rule_element, run_element, NULL, NULL, "ELEMENT(array)",
       "The only element; NULL if the array is empty, an error if it has more than one." },
-    { "ARRAY_CONTAINS", 2, 2, CEP_FUNC_SEES_NULL, rule_contains, run_contains, NULL, NULL, "ARRAY_CONTAINS(array, value)",
-      "Is the value among the elements? NULL is looked for like any other value." },
+    { "ARRAY_CONTAINS", 2, 2, CEP_FUNC_SEES_NULL, rule_contains, run_contains, NULL, NULL,
+      "ARRAY_CONTAINS(array, value)", "Is the value among the elements? NULL is looked for like any other value." },
     { "ARRAY_POSITION", 2, 2, 0, rule_position, run_position, NULL, NULL, "ARRAY_POSITION(array, value)",
       "Place of the first such element, from 1; 0 if there is none." },
     { "ARRAY_APPEND", 2, 2, CEP_FUNC_SEES_NULL, rule_append, run_append, NULL, NULL, "ARRAY_APPEND(array, value)",
       "The array with the value behind its last element." },
-    { "ARRAY_MAX", 1, 1, 0, rule_element, run_array_max, NULL, NULL, "ARRAY_MAX(array)", "The greatest element; NULLs are passed over." },
-    { "ARRAY_MIN", 1, 1, 0, rule_element, run_array_min, NULL, NULL, "ARRAY_MIN(array)", "The least element; NULLs are passed over." },
+    { "ARRAY_MAX", 1, 1, 0, rule_element, run_array_max, NULL, NULL, "ARRAY_MAX(array)",
+      "The greatest element; NULLs are passed over." },
+    { "ARRAY_MIN", 1, 1, 0, rule_element, run_array_min, NULL, NULL, "ARRAY_MIN(array)",
+      "The least element; NULLs are passed over." },
     { "ARRAY_DISTINCT", 1, 1, 0, array_same, run_distinct, NULL, NULL, "ARRAY_DISTINCT(array)",
       "The elements without repetitions, in order of their first occurrence; at most 4,096 different ones." },
-    { "ARRAY_JOIN", 2, 3, CEP_FUNC_SEES_NULL, strings_string, run_join, NULL, NULL, "ARRAY_JOIN(array, delimiter[, null_text])",
+    { "ARRAY_JOIN", 2, 3, CEP_FUNC_SEES_NULL, strings_string, run_join, NULL, NULL,
+      "ARRAY_JOIN(array, delimiter[, null_text])",
       "The elements as one text; NULL elements are left out unless null_text stands for them." },
 };
 

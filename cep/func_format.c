@@ -7,18 +7,19 @@
 #include "cep/func_tables.h"
 #include "cep/text.h"
 
-/* Timestamps from and to text by Java's pattern letters: y u M d H h m s S a E X, text in single quotes, '' for a quote. UTC. Text that does not fit the
- * pattern gives NULL, as in Flink; a pattern with other letters is an error. */
+/* Timestamps from and to text by Java's pattern letters: y u M d H h m s S a E X, text in single quotes, '' for a
+ * quote. UTC. Text that does not fit the pattern gives NULL, as in Flink; a pattern with other letters is an error. */
 
-static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" };
+static const char *const months[] = { "January", "February", "March",     "April",   "May",      "June",
+                                      "July",    "August",   "September", "October", "November", "December" };
 static const char *const weekdays[] = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday" };
 static const struct base_str default_pattern = { "yyyy-MM-dd HH:mm:ss", 19 };
 
 /* One element of a pattern: a run of one letter, or literal text (letter 0). */
 struct element {
     char letter;
-    size_t count;          /* of the letter */
-    struct base_str text;  /* literal */
+    size_t count;         /* of the letter */
+    struct base_str text; /* literal */
 };
 
 static bool is_letter(char c)
@@ -65,12 +66,15 @@ static bool pattern_good(struct base_str pattern)
     return at == pattern.len;
 }
 
-static int check_pattern(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int check_pattern(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+                         const char **ret_error, void **ret)
 {
     *ret = NULL;
-    if (n < 2 || !constant[1] || constants[1].null || pattern_good((struct base_str){ constants[1].s.ptr, constants[1].s.len }))
+    if (n < 2 || !constant[1] || constants[1].null ||
+        pattern_good((struct base_str){ constants[1].s.ptr, constants[1].s.len }))
         return 0;
-    *ret_error = "the pattern may hold the letters y u M d H h m s S a E X, other characters, and text in single quotes";
+    *ret_error =
+        "the pattern may hold the letters y u M d H h m s S a E X, other characters, and text in single quotes";
     return BASE_E_INVALID;
 }
 
@@ -102,36 +106,16 @@ static void put_element(const struct element *e, const struct base_civil *c, int
         else
             base_buf_printf(out, "%0*d", width, c->month);
         break;
-    case 'd':
-        base_buf_printf(out, "%0*d", width, c->day);
-        break;
-    case 'H':
-        base_buf_printf(out, "%0*d", width, c->hour);
-        break;
-    case 'h':
-        base_buf_printf(out, "%0*d", width, half ? half : 12);
-        break;
-    case 'm':
-        base_buf_printf(out, "%0*d", width, c->minute);
-        break;
-    case 's':
-        base_buf_printf(out, "%0*d", width, c->second);
-        break;
-    case 'S':
-        put_fraction(c->milli, e->count, out);
-        break;
-    case 'a':
-        base_buf_puts(out, c->hour < 12 ? "AM" : "PM");
-        break;
-    case 'E':
-        put_name(weekdays[weekday], e->count, out);
-        break;
-    case 'X':
-        base_buf_putc(out, 'Z');
-        break;
-    default:
-        base_buf_put_str(out, e->text);
-        break;
+    case 'd': base_buf_printf(out, "%0*d", width, c->day); break;
+    case 'H': base_buf_printf(out, "%0*d", width, c->hour); break;
+    case 'h': base_buf_printf(out, "%0*d", width, half ? half : 12); break;
+    case 'm': base_buf_printf(out, "%0*d", width, c->minute); break;
+    case 's': base_buf_printf(out, "%0*d", width, c->second); break;
+    case 'S': put_fraction(c->milli, e->count, out); break;
+    case 'a': base_buf_puts(out, c->hour < 12 ? "AM" : "PM"); break;
+    case 'E': put_name(weekdays[weekday], e->count, out); break;
+    case 'X': base_buf_putc(out, 'Z'); break;
+    default: base_buf_put_str(out, e->text); break;
     }
 }
 
@@ -219,28 +203,16 @@ static bool read_number(const struct element *e, struct base_str text, size_t *a
         return false;
     switch (e->letter) {
     case 'y':
-    case 'u':
-        m->civil.year = (int32_t)(e->count == 2 && count == 2 ? 2000 + n : n);
-        return true;
-    case 'M':
-        m->civil.month = (int8_t)n;
-        return n >= 1 && n <= 12;
-    case 'd':
-        m->civil.day = (int8_t)n;
-        return n >= 1 && n <= 31;
-    case 'H':
-        m->civil.hour = (int8_t)n;
-        return n <= 23;
+    case 'u': m->civil.year = (int32_t)(e->count == 2 && count == 2 ? 2000 + n : n); return true;
+    case 'M': m->civil.month = (int8_t)n; return n >= 1 && n <= 12;
+    case 'd': m->civil.day = (int8_t)n; return n >= 1 && n <= 31;
+    case 'H': m->civil.hour = (int8_t)n; return n <= 23;
     case 'h':
         m->civil.hour = (int8_t)(n % 12);
         m->half = true;
         return n >= 1 && n <= 12;
-    case 'm':
-        m->civil.minute = (int8_t)n;
-        return true;
-    case 's':
-        m->civil.second = (int8_t)n;
-        return true;
+    case 'm': m->civil.minute = (int8_t)n; return true;
+    case 's': m->civil.second = (int8_t)n; return true;
     default: /* S: a fraction; digits beyond milliseconds are cut */
         for (; count < 3; count++)
             n *= 10;
@@ -390,12 +362,19 @@ static int run_from_unixtime(const struct cep_call *call, const struct cep_value
 }
 
 static const struct cep_func table[] = {
-    { "TO_TIMESTAMP", 1, 2, 0, strings_timestamp, run_to_timestamp, check_pattern, NULL, "TO_TIMESTAMP(text[, pattern])", "The TIMESTAMP that the text spells, by default in SQL or ISO-8601 form; NULL if it spells none." },
-    { "TO_TIMESTAMP_LTZ", 1, 2, 0, long_precision, run_to_timestamp_ltz, NULL, NULL, "TO_TIMESTAMP_LTZ(n[, precision])", "The TIMESTAMP_LTZ of n seconds (precision 0) or milliseconds (3) since 1970." },
-    { "TO_DATE", 1, 2, 0, strings_date, run_to_date, check_pattern, NULL, "TO_DATE(text[, pattern])", "The DATE that the text spells; NULL if it spells none." },
-    { "DATE_FORMAT", 2, 2, 0, rule_date_format, run_date_format, check_pattern, NULL, "DATE_FORMAT(timestamp, pattern)", "The timestamp by a pattern of Java's letters y M d H h m s S a E." },
-    { "UNIX_TIMESTAMP", 1, 2, 0, rule_unix, run_unix_timestamp, check_pattern, NULL, "UNIX_TIMESTAMP(timestamp) or (text[, pattern])", "Seconds since 1970; NULL if the text spells no timestamp." },
-    { "FROM_UNIXTIME", 1, 2, 0, long_pattern, run_from_unixtime, check_pattern, NULL, "FROM_UNIXTIME(seconds[, pattern])", "Seconds since 1970 as text, by default yyyy-MM-dd HH:mm:ss." },
+    { "TO_TIMESTAMP", 1, 2, 0, strings_timestamp, run_to_timestamp, check_pattern, NULL,
+      "TO_TIMESTAMP(text[, pattern])",
+      "The TIMESTAMP that the text spells, by default in SQL or ISO-8601 form; NULL if it spells none." },
+    { "TO_TIMESTAMP_LTZ", 1, 2, 0, long_precision, run_to_timestamp_ltz, NULL, NULL, "TO_TIMESTAMP_LTZ(n[, precision])",
+      "The TIMESTAMP_LTZ of n seconds (precision 0) or milliseconds (3) since 1970." },
+    { "TO_DATE", 1, 2, 0, strings_date, run_to_date, check_pattern, NULL, "TO_DATE(text[, pattern])",
+      "The DATE that the text spells; NULL if it spells none." },
+    { "DATE_FORMAT", 2, 2, 0, rule_date_format, run_date_format, check_pattern, NULL, "DATE_FORMAT(timestamp, pattern)",
+      "The timestamp by a pattern of Java's letters y M d H h m s S a E." },
+    { "UNIX_TIMESTAMP", 1, 2, 0, rule_unix, run_unix_timestamp, check_pattern, NULL,
+      "UNIX_TIMESTAMP(timestamp) or (text[, pattern])", "Seconds since 1970; NULL if the text spells no timestamp." },
+    { "FROM_UNIXTIME", 1, 2, 0, long_pattern, run_from_unixtime, check_pattern, NULL,
+      "FROM_UNIXTIME(seconds[, pattern])", "Seconds since 1970 as text, by default yyyy-MM-dd HH:mm:ss." },
 };
 
 struct cep_func_table cep_func_table_format(void)

@@ -49,7 +49,8 @@ static int run_luhn(const struct cep_call *call, const struct cep_value *args, s
     return 0;
 }
 
-/* Keeps the first six and the last four digits of what has as many digits as a card number; other texts lose all but their last four characters' worth of digits. */
+/* Keeps the first six and the last four digits of what has as many digits as a card number; other texts lose all but
+ * their last four characters' worth of digits. */
 static int run_mask(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
     struct cep_value text = args[0];
@@ -188,7 +189,8 @@ static bool parse_range(struct base_str text, struct address *ret, int *ret_bits
         return false;
     bool dotted = memchr(address.ptr, ':', address.len) == NULL;
     int64_t bits = dotted ? 32 : 128;
-    if (slash && (!base_str_to_i64((struct base_str){ slash + 1, text.len - address.len - 1 }, &bits) || bits < 0 || bits > (dotted ? 32 : 128)))
+    if (slash && (!base_str_to_i64((struct base_str){ slash + 1, text.len - address.len - 1 }, &bits) || bits < 0 ||
+                  bits > (dotted ? 32 : 128)))
         return false;
     *ret_bits = (int)bits + (dotted ? 96 : 0);
     return true;
@@ -213,7 +215,8 @@ static int run_in_cidr(const struct cep_call *call, const struct cep_value *args
     return 0;
 }
 
-static int prepare_in_cidr(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_in_cidr(const struct cep_value *constants, const bool *constant, uint32_t n,
+                           struct base_arena *arena, const char **ret_error, void **ret)
 {
     struct address network;
     int bits = 0;
@@ -226,10 +229,15 @@ static int prepare_in_cidr(const struct cep_value *constants, const bool *consta
 }
 
 static const struct cep_func table[] = {
-    { "LUHN_VALID", 1, 1, 0, string_boolean, run_luhn, NULL, NULL, "LUHN_VALID(text)", "Do the digits (blanks and hyphens aside) pass the Luhn check of card numbers?" },
-    { "MASK_PAN", 1, 1, 0, string_string, run_mask, NULL, NULL, "MASK_PAN(text)", "A card number with all but its first six and last four digits masked; of a number of fewer than 12 digits only the last four stay." },
-    { "GEO_DISTANCE", 4, 4, 0, doubles_double, run_distance, NULL, NULL, "GEO_DISTANCE(lat1, lon1, lat2, lon2)", "Great-circle distance in kilometres between two points in degrees; an error outside of the globe." },
-    { "IN_CIDR", 2, 2, 0, strings_boolean, run_in_cidr, prepare_in_cidr, NULL, "IN_CIDR(address, network)", "Is the IPv4 or IPv6 address in the network ('10.0.0.0/8')? NULL if the text is no address." },
+    { "LUHN_VALID", 1, 1, 0, string_boolean, run_luhn, NULL, NULL, "LUHN_VALID(text)",
+      "Do the digits (blanks and hyphens aside) pass the Luhn check of card numbers?" },
+    { "MASK_PAN", 1, 1, 0, string_string, run_mask, NULL, NULL, "MASK_PAN(text)",
+      "A card number with all but its first six and last four digits masked; of a number of fewer than 12 digits only "
+      "the last four stay." },
+    { "GEO_DISTANCE", 4, 4, 0, doubles_double, run_distance, NULL, NULL, "GEO_DISTANCE(lat1, lon1, lat2, lon2)",
+      "Great-circle distance in kilometres between two points in degrees; an error outside of the globe." },
+    { "IN_CIDR", 2, 2, 0, strings_boolean, run_in_cidr, prepare_in_cidr, NULL, "IN_CIDR(address, network)",
+      "Is the IPv4 or IPv6 address in the network ('10.0.0.0/8')? NULL if the text is no address." },
 };
 
 struct cep_func_table cep_func_table_fraud(void)

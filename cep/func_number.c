@@ -93,7 +93,8 @@ static int run_sign(const struct cep_call *call, const struct cep_value *args, s
     return 0;
 }
 
-/* Direction of rounding: -1 floor, 1 ceiling, 0 half away from zero, 2 towards zero. n * 10^-scale to a multiple of 10^-digits, at the same scale. */
+/* Direction of rounding: -1 floor, 1 ceiling, 0 half away from zero, 2 towards zero. n * 10^-scale to a multiple of
+ * 10^-digits, at the same scale. */
 static int round_decimal(cep_int128 n, int scale, int64_t digits, int direction, cep_int128 *ret)
 {
     if (digits >= scale) {
@@ -232,11 +233,11 @@ static int run_mod(const struct cep_call *call, const struct cep_value *args, st
     return 0;
 }
 
-#define ONE_DOUBLE(name, expression)                                                                                                      \
-    static int run_##name(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)                               \
-    {                                                                                                                                     \
-        double x = args[0].d;                                                                                                             \
-        return checked((expression), ret);                                                                                                \
+#define ONE_DOUBLE(name, expression) \
+    static int run_##name(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret) \
+    { \
+        double x = args[0].d; \
+        return checked((expression), ret); \
     }
 ONE_DOUBLE(sqrt, sqrt(x))
 ONE_DOUBLE(exp, exp(x))
@@ -253,8 +254,8 @@ ONE_DOUBLE(atan, atan(x))
 ONE_DOUBLE(sinh, sinh(x))
 ONE_DOUBLE(cosh, cosh(x))
 ONE_DOUBLE(tanh, tanh(x))
-ONE_DOUBLE(radians, x * (M_PI / 180))
-ONE_DOUBLE(degrees, x * (180 / M_PI))
+ONE_DOUBLE(radians, x *(M_PI / 180))
+ONE_DOUBLE(degrees, x *(180 / M_PI))
 
 static int run_power(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
@@ -302,24 +303,33 @@ static int run_bitxor(const struct cep_call *call, const struct cep_value *args,
     return 0;
 }
 
-#define DOUBLE_ROW(name, n, run, signature, doc) { name, n, n, 0, doubles_double, run, NULL, NULL, signature, doc }
+#define DOUBLE_ROW(name, n, run, signature, doc) \
+    { \
+        name, n, n, 0, doubles_double, run, NULL, NULL, signature, doc \
+    }
 
 static const struct cep_func table[] = {
     { "ABS", 1, 1, 0, number_same, run_abs, NULL, NULL, "ABS(x)", "Absolute value, of the type of x." },
     { "SIGN", 1, 1, 0, number_same, run_sign, NULL, NULL, "SIGN(x)", "-1, 0 or 1, of the type of x." },
-    { "CEIL", 1, 1, 0, rule_whole, run_ceil, NULL, NULL, "CEIL(x)", "Least whole number not below x; also CEIL(timestamp TO unit)." },
+    { "CEIL", 1, 1, 0, rule_whole, run_ceil, NULL, NULL, "CEIL(x)",
+      "Least whole number not below x; also CEIL(timestamp TO unit)." },
     { "CEILING", 1, 1, 0, rule_whole, run_ceil, NULL, NULL, "CEILING(x)", "As CEIL." },
-    { "FLOOR", 1, 1, 0, rule_whole, run_floor, NULL, NULL, "FLOOR(x)", "Greatest whole number not above x; also FLOOR(timestamp TO unit)." },
-    { "ROUND", 1, 2, 0, rule_round, run_round, NULL, NULL, "ROUND(x[, digits])", "x rounded half away from zero to digits behind the point (negative: before it)." },
-    { "TRUNCATE", 1, 2, 0, rule_round, run_truncate, NULL, NULL, "TRUNCATE(x[, digits])", "x cut to digits behind the point." },
-    { "MOD", 2, 2, 0, rule_mod, run_mod, NULL, NULL, "MOD(a, b)", "Remainder of a / b with the sign of a; also a % b." },
+    { "FLOOR", 1, 1, 0, rule_whole, run_floor, NULL, NULL, "FLOOR(x)",
+      "Greatest whole number not above x; also FLOOR(timestamp TO unit)." },
+    { "ROUND", 1, 2, 0, rule_round, run_round, NULL, NULL, "ROUND(x[, digits])",
+      "x rounded half away from zero to digits behind the point (negative: before it)." },
+    { "TRUNCATE", 1, 2, 0, rule_round, run_truncate, NULL, NULL, "TRUNCATE(x[, digits])",
+      "x cut to digits behind the point." },
+    { "MOD", 2, 2, 0, rule_mod, run_mod, NULL, NULL, "MOD(a, b)",
+      "Remainder of a / b with the sign of a; also a % b." },
     DOUBLE_ROW("POWER", 2, run_power, "POWER(x, y)", "x to the power of y."),
     DOUBLE_ROW("SQRT", 1, run_sqrt, "SQRT(x)", "Square root; an error below 0."),
     DOUBLE_ROW("EXP", 1, run_exp, "EXP(x)", "e to the power of x."),
     DOUBLE_ROW("LN", 1, run_ln, "LN(x)", "Natural logarithm; an error at and below 0."),
     DOUBLE_ROW("LOG10", 1, run_log10, "LOG10(x)", "Logarithm to base 10."),
     DOUBLE_ROW("LOG2", 1, run_log2, "LOG2(x)", "Logarithm to base 2."),
-    { "LOG", 1, 2, 0, doubles_double, run_log, NULL, NULL, "LOG([base,] x)", "Logarithm of x to the base, or the natural one." },
+    { "LOG", 1, 2, 0, doubles_double, run_log, NULL, NULL, "LOG([base,] x)",
+      "Logarithm of x to the base, or the natural one." },
     DOUBLE_ROW("SIN", 1, run_sin, "SIN(x)", "Sine of an angle in radians."),
     DOUBLE_ROW("COS", 1, run_cos, "COS(x)", "Cosine of an angle in radians."),
     DOUBLE_ROW("TAN", 1, run_tan, "TAN(x)", "Tangent of an angle in radians."),

@@ -116,7 +116,8 @@ static int run_ends(const struct cep_call *call, const struct cep_value *args, s
 
 /* ---- LIKE ---- */
 
-static int prepare_like(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_like(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+                        const char **ret_error, void **ret)
 {
     struct base_str escape = { NULL, 0 };
     *ret = NULL;
@@ -141,7 +142,8 @@ static int run_like(const struct cep_call *call, const struct cep_value *args, s
     const char *error = NULL;
     struct cep_like *own = NULL;
     if (!call->prepared) {
-        int e = cep_like_create(text_of(args[1]), call->args > 2 ? text_of(args[2]) : (struct base_str){ NULL, 0 }, &error, &own);
+        int e = cep_like_create(text_of(args[1]), call->args > 2 ? text_of(args[2]) : (struct base_str){ NULL, 0 },
+                                &error, &own);
         if (e < 0)
             return e;
     }
@@ -244,7 +246,8 @@ static int run_levenshtein(const struct cep_call *call, const struct cep_value *
 /* Marks the characters that both have within half the longer length of each other; gives their number. */
 static uint32_t mark_common(const struct pair *p, bool *in_a, bool *in_b)
 {
-    uint32_t longer = p->a_count > p->b_count ? p->a_count : p->b_count, reach = longer / 2 ? longer / 2 - 1 : 0, common = 0;
+    uint32_t longer = p->a_count > p->b_count ? p->a_count : p->b_count, reach = longer / 2 ? longer / 2 - 1 : 0,
+             common = 0;
     for (uint32_t i = 0; i < p->a_count; i++) {
         uint32_t from = i > reach ? i - reach : 0, to = i + reach + 1 < p->b_count ? i + reach + 1 : p->b_count;
         for (uint32_t j = from; j < to; j++)
@@ -291,19 +294,31 @@ static int run_jaro_winkler(const struct cep_call *call, const struct cep_value 
 }
 
 static const struct cep_func table[] = {
-    { "POSITION", 2, 2, 0, strings_int, run_position, NULL, NULL, "POSITION(part IN text)", "Place of the part's first occurrence, from 1; 0 if there is none." },
-    { "LOCATE", 2, 3, 0, locate, run_locate, NULL, NULL, "LOCATE(part, text[, from])", "Place of the part's first occurrence at or behind a place, from 1; 0 if there is none." },
-    { "INSTR", 2, 2, 0, strings_int, run_instr, NULL, NULL, "INSTR(text, part)", "Place of the part's first occurrence, from 1; 0 if there is none." },
-    { "REPLACE", 3, 3, 0, strings_string, run_replace, NULL, NULL, "REPLACE(text, part, by)", "The text with every occurrence of the part replaced." },
-    { "SPLIT_INDEX", 3, 3, 0, rule_split, run_split, NULL, NULL, "SPLIT_INDEX(text, delimiter, n)", "The nth piece between delimiters, from 0; NULL if there is none." },
-    { "STARTSWITH", 2, 2, 0, strings_boolean, run_starts, NULL, NULL, "STARTSWITH(text, start)", "Does the text start so?" },
+    { "POSITION", 2, 2, 0, strings_int, run_position, NULL, NULL, "POSITION(part IN text)",
+      "Place of the part's first occurrence, from 1; 0 if there is none." },
+    { "LOCATE", 2, 3, 0, locate, run_locate, NULL, NULL, "LOCATE(part, text[, from])",
+      "Place of the part's first occurrence at or behind a place, from 1; 0 if there is none." },
+    { "INSTR", 2, 2, 0, strings_int, run_instr, NULL, NULL, "INSTR(text, part)",
+      "Place of the part's first occurrence, from 1; 0 if there is none." },
+    { "REPLACE", 3, 3, 0, strings_string, run_replace, NULL, NULL, "REPLACE(text, part, by)",
+      "The text with every occurrence of the part replaced." },
+    { "SPLIT_INDEX", 3, 3, 0, rule_split, run_split, NULL, NULL, "SPLIT_INDEX(text, delimiter, n)",
+      "The nth piece between delimiters, from 0; NULL if there is none." },
+    { "STARTSWITH", 2, 2, 0, strings_boolean, run_starts, NULL, NULL, "STARTSWITH(text, start)",
+      "Does the text start so?" },
     { "ENDSWITH", 2, 2, 0, strings_boolean, run_ends, NULL, NULL, "ENDSWITH(text, end)", "Does the text end so?" },
-    { "LIKE", 2, 3, 0, strings_boolean, run_like, prepare_like, unprepare_like, "text LIKE pattern [ESCAPE character]", "Does the whole text match? % stands for any characters, _ for one." },
-    { "IS_DIGIT", 1, 1, CEP_FUNC_SEES_NULL, strings_boolean, run_is_digit, NULL, NULL, "IS_DIGIT(text)", "Digits only, and at least one? FALSE for NULL." },
-    { "IS_ALPHA", 1, 1, CEP_FUNC_SEES_NULL, strings_boolean, run_is_alpha, NULL, NULL, "IS_ALPHA(text)", "Letters only, and at least one? FALSE for NULL." },
-    { "IS_DECIMAL", 1, 1, CEP_FUNC_SEES_NULL, strings_boolean, run_is_decimal, NULL, NULL, "IS_DECIMAL(text)", "Does the text spell a number? FALSE for NULL." },
-    { "LEVENSHTEIN", 2, 2, 0, strings_int, run_levenshtein, NULL, NULL, "LEVENSHTEIN(a, b)", "Insertions, deletions and replacements that make a to b; texts of at most 512 characters." },
-    { "JARO_WINKLER", 2, 2, 0, strings_double, run_jaro_winkler, NULL, NULL, "JARO_WINKLER(a, b)", "Likeness from 0 to 1 with a bonus for a common start; texts of at most 512 characters." },
+    { "LIKE", 2, 3, 0, strings_boolean, run_like, prepare_like, unprepare_like, "text LIKE pattern [ESCAPE character]",
+      "Does the whole text match? % stands for any characters, _ for one." },
+    { "IS_DIGIT", 1, 1, CEP_FUNC_SEES_NULL, strings_boolean, run_is_digit, NULL, NULL, "IS_DIGIT(text)",
+      "Digits only, and at least one? FALSE for NULL." },
+    { "IS_ALPHA", 1, 1, CEP_FUNC_SEES_NULL, strings_boolean, run_is_alpha, NULL, NULL, "IS_ALPHA(text)",
+      "Letters only, and at least one? FALSE for NULL." },
+    { "IS_DECIMAL", 1, 1, CEP_FUNC_SEES_NULL, strings_boolean, run_is_decimal, NULL, NULL, "IS_DECIMAL(text)",
+      "Does the text spell a number? FALSE for NULL." },
+    { "LEVENSHTEIN", 2, 2, 0, strings_int, run_levenshtein, NULL, NULL, "LEVENSHTEIN(a, b)",
+      "Insertions, deletions and replacements that make a to b; texts of at most 512 characters." },
+    { "JARO_WINKLER", 2, 2, 0, strings_double, run_jaro_winkler, NULL, NULL, "JARO_WINKLER(a, b)",
+      "Likeness from 0 to 1 with a bonus for a common start; texts of at most 512 characters." },
 };
 
 struct cep_func_table cep_func_table_search(void)

@@ -163,7 +163,8 @@ static int run_octets(const struct cep_call *call, const struct cep_value *args,
     return 0;
 }
 
-/* Flink's: a negative place counts from the end, 0 is 1, before the start gives the empty text, a negative length NULL. */
+/* Flink's: a negative place counts from the end, 0 is 1, before the start gives the empty text, a negative length NULL.
+ */
 static int run_substring(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
     struct cep_value text = args[0];
@@ -199,7 +200,8 @@ static int run_right(const struct cep_call *call, const struct cep_value *args, 
 
 /* ---- joining ---- */
 
-static int joined(const struct cep_call *call, const struct cep_value *parts, uint32_t n, struct cep_value separator, struct cep_value *ret)
+static int joined(const struct cep_call *call, const struct cep_value *parts, uint32_t n, struct cep_value separator,
+                  struct cep_value *ret)
 {
     size_t len = 0;
     uint32_t used = 0;
@@ -243,7 +245,8 @@ static int run_concat_ws(const struct cep_call *call, const struct cep_value *ar
 static int run_overlay(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
     struct cep_value text = args[0];
-    int64_t place = args[2].i, count = (int64_t)length(text), len = call->args > 3 ? args[3].i : (int64_t)length(args[1]);
+    int64_t place = args[2].i, count = (int64_t)length(text),
+            len = call->args > 3 ? args[3].i : (int64_t)length(args[1]);
     if (place < 1 || place > count) {
         *ret = text;
         return 0;
@@ -439,35 +442,57 @@ static int run_from_base64(const struct cep_call *call, const struct cep_value *
 }
 
 static const struct cep_func table[] = {
-    { "UPPER", 1, 1, 0, strings_string, run_upper, NULL, NULL, "UPPER(text)", "Upper case of Latin, Greek, Cyrillic and Armenian letters, one letter for one." },
-    { "LOWER", 1, 1, 0, strings_string, run_lower, NULL, NULL, "LOWER(text)", "Lower case of Latin, Greek, Cyrillic and Armenian letters, one letter for one." },
-    { "INITCAP", 1, 1, 0, strings_string, run_initcap, NULL, NULL, "INITCAP(text)", "First letter of each word in upper case, the rest in lower case." },
-    { "TRIM", 1, 2, 0, strings_string, run_btrim, NULL, NULL, "TRIM(text[, characters])", "Text without blanks, or without those characters, at both ends; also TRIM(LEADING|TRAILING|BOTH characters FROM text)." },
+    { "UPPER", 1, 1, 0, strings_string, run_upper, NULL, NULL, "UPPER(text)",
+      "Upper case of Latin, Greek, Cyrillic and Armenian letters, one letter for one." },
+    { "LOWER", 1, 1, 0, strings_string, run_lower, NULL, NULL, "LOWER(text)",
+      "Lower case of Latin, Greek, Cyrillic and Armenian letters, one letter for one." },
+    { "INITCAP", 1, 1, 0, strings_string, run_initcap, NULL, NULL, "INITCAP(text)",
+      "First letter of each word in upper case, the rest in lower case." },
+    { "TRIM", 1, 2, 0, strings_string, run_btrim, NULL, NULL, "TRIM(text[, characters])",
+      "Text without blanks, or without those characters, at both ends; also TRIM(LEADING|TRAILING|BOTH characters FROM "
+      "text)." },
     { "BTRIM", 1, 2, 0, strings_string, run_btrim, NULL, NULL, "BTRIM(text[, characters])", "As TRIM." },
     { "TRIM_BOTH", 1, 2, 0, strings_string, run_btrim, NULL, NULL, "TRIM_BOTH(text[, characters])", "As TRIM." },
-    { "LTRIM", 1, 2, 0, strings_string, run_ltrim, NULL, NULL, "LTRIM(text[, characters])", "Text without blanks, or without those characters, at its start." },
-    { "RTRIM", 1, 2, 0, strings_string, run_rtrim, NULL, NULL, "RTRIM(text[, characters])", "Text without blanks, or without those characters, at its end." },
+    { "LTRIM", 1, 2, 0, strings_string, run_ltrim, NULL, NULL, "LTRIM(text[, characters])",
+      "Text without blanks, or without those characters, at its start." },
+    { "RTRIM", 1, 2, 0, strings_string, run_rtrim, NULL, NULL, "RTRIM(text[, characters])",
+      "Text without blanks, or without those characters, at its end." },
     { "CHAR_LENGTH", 1, 1, 0, string_int, run_length, NULL, NULL, "CHAR_LENGTH(text)", "Number of characters." },
     { "CHARACTER_LENGTH", 1, 1, 0, string_int, run_length, NULL, NULL, "CHARACTER_LENGTH(text)", "As CHAR_LENGTH." },
     { "LENGTH", 1, 1, 0, string_int, run_length, NULL, NULL, "LENGTH(text)", "As CHAR_LENGTH." },
     { "OCTET_LENGTH", 1, 1, 0, string_int, run_octets, NULL, NULL, "OCTET_LENGTH(text)", "Number of bytes in UTF-8." },
-    { "SUBSTRING", 2, 3, 0, string_long_long, run_substring, NULL, NULL, "SUBSTRING(text, from[, length])", "Part of the text from a place on, counted from 1; a negative place counts from the end. Also SUBSTRING(text FROM from FOR length)." },
+    { "SUBSTRING", 2, 3, 0, string_long_long, run_substring, NULL, NULL, "SUBSTRING(text, from[, length])",
+      "Part of the text from a place on, counted from 1; a negative place counts from the end. Also SUBSTRING(text "
+      "FROM from FOR length)." },
     { "SUBSTR", 2, 3, 0, string_long_long, run_substring, NULL, NULL, "SUBSTR(text, from[, length])", "As SUBSTRING." },
     { "LEFT", 2, 2, 0, string_long_long, run_left, NULL, NULL, "LEFT(text, n)", "The first n characters." },
     { "RIGHT", 2, 2, 0, string_long_long, run_right, NULL, NULL, "RIGHT(text, n)", "The last n characters." },
-    { "CONCAT", 1, CEP_FUNC_ARGS_MAX, 0, strings_string, run_concat, NULL, NULL, "CONCAT(a, b, ...)", "The texts one behind the other; NULL if any is NULL." },
-    { "CONCAT_WS", 2, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, strings_string, run_concat_ws, NULL, NULL, "CONCAT_WS(separator, a, b, ...)", "The texts that are not NULL, with the separator between." },
-    { "OVERLAY", 3, 4, 0, overlay, run_overlay, NULL, NULL, "OVERLAY(text, part, from[, length])", "The text with the part put in the place of its characters from a place on. Also OVERLAY(text PLACING part FROM from FOR length)." },
+    { "CONCAT", 1, CEP_FUNC_ARGS_MAX, 0, strings_string, run_concat, NULL, NULL, "CONCAT(a, b, ...)",
+      "The texts one behind the other; NULL if any is NULL." },
+    { "CONCAT_WS", 2, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, strings_string, run_concat_ws, NULL, NULL,
+      "CONCAT_WS(separator, a, b, ...)", "The texts that are not NULL, with the separator between." },
+    { "OVERLAY", 3, 4, 0, overlay, run_overlay, NULL, NULL, "OVERLAY(text, part, from[, length])",
+      "The text with the part put in the place of its characters from a place on. Also OVERLAY(text PLACING part FROM "
+      "from FOR length)." },
     { "REPEAT", 2, 2, 0, string_long_long, run_repeat, NULL, NULL, "REPEAT(text, n)", "The text n times." },
-    { "LPAD", 3, 3, 0, string_long_string, run_lpad, NULL, NULL, "LPAD(text, length, pad)", "The text, filled up at its start or cut to that length." },
-    { "RPAD", 3, 3, 0, string_long_string, run_rpad, NULL, NULL, "RPAD(text, length, pad)", "The text, filled up at its end or cut to that length." },
-    { "REVERSE", 1, 1, 0, strings_string, run_reverse, NULL, NULL, "REVERSE(text)", "The characters in reverse order." },
-    { "TRANSLATE", 3, 3, 0, strings_string, run_translate, NULL, NULL, "TRANSLATE(text, from, to)", "The text with each character of from replaced by the one at its place in to, or left out." },
-    { "ASCII", 1, 1, 0, string_int, run_ascii, NULL, NULL, "ASCII(text)", "Value of the first byte; 0 of the empty text." },
-    { "CHR", 1, 1, 0, long_string, run_chr, NULL, NULL, "CHR(n)", "The character with the number n modulo 256 in ISO-8859-1; NULL if n is negative." },
-    { "HEX", 1, 1, 0, rule_hex, run_hex, NULL, NULL, "HEX(number_or_text)", "Hexadecimal digits of an integer, or of the text's bytes." },
-    { "TO_BASE64", 1, 1, 0, strings_string, run_to_base64, NULL, NULL, "TO_BASE64(text)", "Base64 of the text's UTF-8." },
-    { "FROM_BASE64", 1, 1, 0, strings_string, run_from_base64, NULL, NULL, "FROM_BASE64(text)", "The text that the base64 stands for; an error if there is none." },
+    { "LPAD", 3, 3, 0, string_long_string, run_lpad, NULL, NULL, "LPAD(text, length, pad)",
+      "The text, filled up at its start or cut to that length." },
+    { "RPAD", 3, 3, 0, string_long_string, run_rpad, NULL, NULL, "RPAD(text, length, pad)",
+      "The text, filled up at its end or cut to that length." },
+    { "REVERSE", 1, 1, 0, strings_string, run_reverse, NULL, NULL, "REVERSE(text)",
+      "The characters in reverse order." },
+    { "TRANSLATE", 3, 3, 0, strings_string, run_translate, NULL, NULL, "TRANSLATE(text, from, to)",
+      "The text with each character of from replaced by the one at its place in to, or left out." },
+    { "ASCII", 1, 1, 0, string_int, run_ascii, NULL, NULL, "ASCII(text)",
+      "Value of the first byte; 0 of the empty text." },
+    { "CHR", 1, 1, 0, long_string, run_chr, NULL, NULL, "CHR(n)",
+      "The character with the number n modulo 256 in ISO-8859-1; NULL if n is negative." },
+    { "HEX", 1, 1, 0, rule_hex, run_hex, NULL, NULL, "HEX(number_or_text)",
+      "Hexadecimal digits of an integer, or of the text's bytes." },
+    { "TO_BASE64", 1, 1, 0, strings_string, run_to_base64, NULL, NULL, "TO_BASE64(text)",
+      "Base64 of the text's UTF-8." },
+    { "FROM_BASE64", 1, 1, 0, strings_string, run_from_base64, NULL, NULL, "FROM_BASE64(text)",
+      "The text that the base64 stands for; an error if there is none." },
 };
 
 struct cep_func_table cep_func_table_string(void)

@@ -4,7 +4,8 @@
 #include "cep/func_tables.h"
 #include "cep/units.h"
 
-/* Functions of moments and intervals. Units come as constant texts, which SQL's own syntax (EXTRACT(DAY FROM t)) is turned into. Everything is in UTC. */
+/* Functions of moments and intervals. Units come as constant texts, which SQL's own syntax (EXTRACT(DAY FROM t)) is
+ * turned into. Everything is in UTC. */
 
 static bool is_moment(uint8_t kind)
 {
@@ -72,19 +73,22 @@ static bool rule_interval(const struct cep_type *args, uint32_t n, struct cep_ty
 /* A constant unit is checked once. */
 static int check_unit(const struct cep_value *constants, const bool *constant, uint32_t at, const char **ret_error)
 {
-    if (!constant[at] || constants[at].null || cep_unit_of((struct base_str){ constants[at].s.ptr, constants[at].s.len }) != CEP_UNIT_NONE)
+    if (!constant[at] || constants[at].null ||
+        cep_unit_of((struct base_str){ constants[at].s.ptr, constants[at].s.len }) != CEP_UNIT_NONE)
         return 0;
     *ret_error = "unknown time unit; units are YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, MILLISECOND";
     return BASE_E_INVALID;
 }
 
-static int prepare_first(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_first(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+                         const char **ret_error, void **ret)
 {
     *ret = NULL;
     return check_unit(constants, constant, 0, ret_error);
 }
 
-static int prepare_second(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_second(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+                          const char **ret_error, void **ret)
 {
     *ret = NULL;
     return check_unit(constants, constant, 1, ret_error);
@@ -117,10 +121,10 @@ static int run_extract(const struct cep_call *call, const struct cep_value *args
     return field(call->arg_types[1], unit_of(args[0]), args[1].i, ret);
 }
 
-#define FIELD(name, unit)                                                                                                                 \
-    static int run_##name(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)                               \
-    {                                                                                                                                     \
-        return field(call->arg_types[0], CEP_UNIT_##unit, args[0].i, ret);                                                                \
+#define FIELD(name, unit) \
+    static int run_##name(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret) \
+    { \
+        return field(call->arg_types[0], CEP_UNIT_##unit, args[0].i, ret); \
     }
 FIELD(year, YEAR)
 FIELD(quarter, QUARTER)
@@ -182,15 +186,23 @@ static int run_interval_ms(const struct cep_call *call, const struct cep_value *
     return 0;
 }
 
-#define FIELD_ROW(name, run, doc) { name, 1, 1, 0, rule_field, run, NULL, NULL, name "(time)", doc }
+#define FIELD_ROW(name, run, doc) \
+    { \
+        name, 1, 1, 0, rule_field, run, NULL, NULL, name "(time)", doc \
+    }
 
 static const struct cep_func table[] = {
     { "EXTRACT", 2, 2, 0, rule_extract, run_extract, prepare_first, NULL, "EXTRACT(unit FROM time)",
-      "A field of a date, time, timestamp or interval: YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, MILLISECOND, EPOCH, DOW (Sunday 1), ISODOW (Monday 1), DOY, ISOYEAR, CENTURY, DECADE, MILLENNIUM." },
-    { "FLOOR_TIME", 2, 2, 0, rule_floor, run_floor, prepare_second, NULL, "FLOOR(time TO unit)", "Start of the unit that holds the time; weeks start on Sunday." },
-    { "CEIL_TIME", 2, 2, 0, rule_floor, run_ceil, prepare_second, NULL, "CEIL(time TO unit)", "Start of the next unit, or the time itself at a start." },
-    { "TIMESTAMPADD", 3, 3, 0, rule_add, run_add, prepare_first, NULL, "TIMESTAMPADD(unit, n, time)", "The time n units later; the day is clipped to the month's end." },
-    { "TIMESTAMPDIFF", 3, 3, 0, rule_between, run_between, prepare_first, NULL, "TIMESTAMPDIFF(unit, a, b)", "Whole units from a to b, as a BIGINT." },
+      "A field of a date, time, timestamp or interval: YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, "
+      "MILLISECOND, EPOCH, DOW (Sunday 1), ISODOW (Monday 1), DOY, ISOYEAR, CENTURY, DECADE, MILLENNIUM." },
+    { "FLOOR_TIME", 2, 2, 0, rule_floor, run_floor, prepare_second, NULL, "FLOOR(time TO unit)",
+      "Start of the unit that holds the time; weeks start on Sunday." },
+    { "CEIL_TIME", 2, 2, 0, rule_floor, run_ceil, prepare_second, NULL, "CEIL(time TO unit)",
+      "Start of the next unit, or the time itself at a start." },
+    { "TIMESTAMPADD", 3, 3, 0, rule_add, run_add, prepare_first, NULL, "TIMESTAMPADD(unit, n, time)",
+      "The time n units later; the day is clipped to the month's end." },
+    { "TIMESTAMPDIFF", 3, 3, 0, rule_between, run_between, prepare_first, NULL, "TIMESTAMPDIFF(unit, a, b)",
+      "Whole units from a to b, as a BIGINT." },
     FIELD_ROW("YEAR", run_year, "The year."),
     FIELD_ROW("QUARTER", run_quarter, "The quarter, 1 to 4."),
     FIELD_ROW("MONTH", run_month, "The month, 1 to 12."),
@@ -201,7 +213,8 @@ static const struct cep_func table[] = {
     FIELD_ROW("HOUR", run_hour, "The hour, 0 to 23."),
     FIELD_ROW("MINUTE", run_minute, "The minute, 0 to 59."),
     FIELD_ROW("SECOND", run_second, "The second, 0 to 59."),
-    { "INTERVAL_MS", 1, 1, 0, rule_interval, run_interval_ms, NULL, NULL, "INTERVAL_MS(interval)", "An interval of days to seconds as milliseconds, e.g. of a difference of timestamps." },
+    { "INTERVAL_MS", 1, 1, 0, rule_interval, run_interval_ms, NULL, NULL, "INTERVAL_MS(interval)",
+      "An interval of days to seconds as milliseconds, e.g. of a difference of timestamps." },
 };
 
 struct cep_func_table cep_func_table_time(void)

@@ -5,9 +5,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* A pattern is cut at its % into pieces. The first piece must stand at the start unless a % stands before it, the last at the end unless a % stands behind
- * it; those between are found from left to right, each at its first place, which is right because a % may cover whatever lies between. So the work is at
- * most text times pattern, and linear for pieces without _. */
+/* A pattern is cut at its % into pieces. The first piece must stand at the start unless a % stands before it, the last
+ * at the end unless a % stands behind it; those between are found from left to right, each at its first place, which is
+ * right because a % may cover whatever lies between. So the work is at most text times pattern, and linear for pieces
+ * without _. */
 
 #define ONE '\xff' /* stands for _ in a piece; never occurs in UTF-8 */
 
@@ -16,15 +17,16 @@ struct piece {
     bool wild;         /* holds a _ */
 };
 struct cep_like {
-    uint32_t count;   /* pieces; empty ones are not kept */
-    bool open_start;  /* % at the start */
+    uint32_t count;  /* pieces; empty ones are not kept */
+    bool open_start; /* % at the start */
     bool open_end;
     bool any_percent;
     char *bytes;
     struct piece pieces[];
 };
 
-static bool scan(struct base_str pattern, struct base_str escape, struct cep_like *like, uint32_t *count, const char **error)
+static bool scan(struct base_str pattern, struct base_str escape, struct cep_like *like, uint32_t *count,
+                 const char **error)
 {
     uint32_t len = 0, start = 0;
     bool wild = false, percent = false;

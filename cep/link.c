@@ -21,22 +21,25 @@ static void decode_consts(struct cep_linked *l)
     }
 }
 
-/* The types of the call must be exactly those that the function asked for when it was bound: its code relies on them. */
-static int check_types(const struct cep_linked_call *call, struct base_arena *arena, struct base_str name, const char **ret_error)
+/* The types of the call must be exactly those that the function asked for when it was bound: its code relies on them.
+ */
+static int check_types(const struct cep_linked_call *call, struct base_arena *arena, struct base_str name,
+                       const char **ret_error)
 {
     struct cep_type want[CEP_FUNC_ARGS_MAX] = { { 0 } }, ret = { 0 };
-    bool good = call->args >= call->func->args_min && call->args <= call->func->args_max && call->args <= CEP_FUNC_ARGS_MAX &&
-                call->func->resolve(call->arg_types, call->args, want, &ret);
+    bool good = call->args >= call->func->args_min && call->args <= call->func->args_max &&
+                call->args <= CEP_FUNC_ARGS_MAX && call->func->resolve(call->arg_types, call->args, want, &ret);
     for (uint32_t i = 0; good && i < call->args; i++)
         good = cep_type_equal(want[i], call->arg_types[i]);
     if (good && cep_type_equal(ret, call->ret_type))
         return 0;
-    *ret_error = base_arena_printf(arena, "function %.*s has no signature with these argument types", (int)name.len, name.ptr);
+    *ret_error =
+        base_arena_printf(arena, "function %.*s has no signature with these argument types", (int)name.len, name.ptr);
     return BASE_E_INVALID;
 }
 
-static int prepare(struct cep_linked *l, const struct cep_callsite *site, struct cep_linked_call *call, struct base_arena *arena,
-                   const char **ret_error)
+static int prepare(struct cep_linked *l, const struct cep_callsite *site, struct cep_linked_call *call,
+                   struct base_arena *arena, const char **ret_error)
 {
     struct cep_value constants[CEP_FUNC_ARGS_MAX];
     bool constant[CEP_FUNC_ARGS_MAX];
@@ -54,7 +57,8 @@ static int prepare(struct cep_linked *l, const struct cep_callsite *site, struct
     return e;
 }
 
-static int link_call(struct cep_linked *l, uint32_t index, const struct cep_funcs *funcs, struct base_arena *arena, const char **ret_error)
+static int link_call(struct cep_linked *l, uint32_t index, const struct cep_funcs *funcs, struct base_arena *arena,
+                     const char **ret_error)
 {
     const struct cep_callsite *site = cep_program_callsite(l->program, index);
     struct base_str name = cep_program_text(l->program, site->name);
@@ -77,8 +81,8 @@ static int link_call(struct cep_linked *l, uint32_t index, const struct cep_func
     return e;
 }
 
-int cep_link(const struct cep_program *program, const struct cep_funcs *funcs, struct base_arena *arena, const char **ret_error,
-             struct cep_linked **ret)
+int cep_link(const struct cep_program *program, const struct cep_funcs *funcs, struct base_arena *arena,
+             const char **ret_error, struct cep_linked **ret)
 {
     const char *error = NULL;
     int e = BASE_E_NOMEM;

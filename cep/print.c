@@ -2,7 +2,8 @@
 
 #include "cep/sections.h"
 
-/* Text of programs for explain and golden tests: one line per instruction, node, automaton state. The program has been verified. */
+/* Text of programs for explain and golden tests: one line per instruction, node, automaton state. The program has been
+ * verified. */
 
 static void put_text(const struct cep_program *p, struct cep_text text, struct base_buf *out)
 {
@@ -14,7 +15,8 @@ static void put_const(const struct cep_program *p, uint32_t index, struct base_b
     const struct cep_const *c = cep_program_const(p, index);
     struct cep_value v = { .null = c->null };
     if (cep_kind_is_text(c->type.kind)) {
-        struct base_str text = c->null ? (struct base_str){ NULL, 0 } : cep_program_text(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
+        struct base_str text = c->null ? (struct base_str){ NULL, 0 }
+                                       : cep_program_text(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
         v.s.ptr = text.ptr;
         v.s.len = text.len;
     } else {
@@ -26,7 +28,8 @@ static void put_const(const struct cep_program *p, uint32_t index, struct base_b
 
 static bool names_type(uint16_t op)
 {
-    return op == CEP_OP_SAME || op == CEP_OP_MIN || op == CEP_OP_MAX || op == CEP_OP_ARRAY_APPEND || op == CEP_OP_ARRAY_GET;
+    return op == CEP_OP_SAME || op == CEP_OP_MIN || op == CEP_OP_MAX || op == CEP_OP_ARRAY_APPEND ||
+           op == CEP_OP_ARRAY_GET;
 }
 
 static bool is_scaled(uint16_t op)
@@ -44,7 +47,8 @@ static void put_c(const struct cep_program *p, const struct cep_insn *i, struct 
     } else if (i->op == CEP_OP_CAST || i->op == CEP_OP_TRY_CAST || names_type(i->op)) {
         cep_type_print(*cep_program_type(p, i->c), out);
     } else if (is_scaled(i->op)) {
-        base_buf_printf(out, "scales %u, %u to DECIMAL(%u, %u)", i->c & 255, i->c >> 8 & 255, i->c >> 16 & 255, i->c >> 24);
+        base_buf_printf(out, "scales %u, %u to DECIMAL(%u, %u)", i->c & 255, i->c >> 8 & 255, i->c >> 16 & 255,
+                        i->c >> 24);
     } else if (i->op == CEP_OP_CALL) {
         const struct cep_callsite *site = cep_program_callsite(p, i->c);
         base_buf_put_str(out, cep_program_text(p, site->name));
@@ -145,7 +149,8 @@ static void put_table(const struct cep_program *p, uint32_t index, struct base_b
     base_buf_puts(out, t->is_profile ? " profile" : "");
     put_list(p, "key", t->key_fields, out);
     put_index("rowtime", t->rowtime_field, out);
-    base_buf_printf(out, " delay %lld ms, %u columns declared\n", (long long)t->watermark_delay_ms, t->declared_columns);
+    base_buf_printf(out, " delay %lld ms, %u columns declared\n", (long long)t->watermark_delay_ms,
+                    t->declared_columns);
     for (uint32_t i = 0; i < t->fields.count; i++) {
         const struct cep_field *f = cep_program_field(p, t->fields.first + i);
         base_buf_printf(out, "  field %u ", i);
@@ -169,7 +174,8 @@ static void put_table(const struct cep_program *p, uint32_t index, struct base_b
 
 static void put_nfa(const struct cep_program *p, const struct cep_match *m, uint32_t pc, struct base_buf *out)
 {
-    static const char *const names[] = { "?", "MATCH", "TAKE", "SPLIT", "WAIT", "START", "END", "GUARD", "ABSENT", "LOOP_IN", "LOOP_OUT" };
+    static const char *const names[] = { "?",   "MATCH", "TAKE",   "SPLIT",   "WAIT",    "START",
+                                         "END", "GUARD", "ABSENT", "LOOP_IN", "LOOP_OUT" };
     const struct cep_nfa *s = cep_program_nfa(p, m->nfas.first + pc);
     base_buf_printf(out, "  %3u  %-8s", pc, names[s->op]);
     if (s->op == CEP_NFA_TAKE) {
@@ -197,9 +203,11 @@ static void put_nfa(const struct cep_program *p, const struct cep_match *m, uint
 static void put_match(const struct cep_program *p, uint32_t index, struct base_buf *out)
 {
     const struct cep_match *m = cep_program_match(p, index);
-    base_buf_printf(out, "  within %lld ms, rows %u, skip %u, all %u, timeouts %u, eager %u, batch %u, ahead %u, back %u, evidence %u, registers %u + %u",
-                    (long long)m->within_ms, m->rows, m->skip, m->all_matches, m->timeout_rows, m->eager, m->batch_sort, m->lookahead,
-                    m->lookback, m->evidence, m->live_regs.count, m->out_regs.count);
+    base_buf_printf(out,
+                    "  within %lld ms, rows %u, skip %u, all %u, timeouts %u, eager %u, batch %u, ahead %u, back %u, "
+                    "evidence %u, registers %u + %u",
+                    (long long)m->within_ms, m->rows, m->skip, m->all_matches, m->timeout_rows, m->eager, m->batch_sort,
+                    m->lookahead, m->lookback, m->evidence, m->live_regs.count, m->out_regs.count);
     put_list(p, "skip to", m->skip_vars, out);
     base_buf_putc(out, '\n');
     for (uint32_t i = 0; i < m->nfas.count; i++)
@@ -228,7 +236,8 @@ static void put_match(const struct cep_program *p, uint32_t index, struct base_b
     }
     for (uint32_t i = 0; i < m->outs.count; i++) {
         const struct cep_out *o = cep_program_out(p, m->outs.first + i);
-        base_buf_printf(out, "  output %u %s %u\n", i, o->kind == CEP_OUT_COLUMN ? "column" : "code", o->kind == CEP_OUT_COLUMN ? o->column : o->code);
+        base_buf_printf(out, "  output %u %s %u\n", i, o->kind == CEP_OUT_COLUMN ? "column" : "code",
+                        o->kind == CEP_OUT_COLUMN ? o->column : o->code);
     }
 }
 
@@ -265,10 +274,11 @@ static void put_detail(const struct cep_program *p, const struct cep_node *n, st
 
 static void put_node(const struct cep_program *p, uint32_t index, struct base_buf *out)
 {
-    static const char *const names[] = { "?", "SOURCE", "CALC", "UNION", "EXCHANGE", "LOOKUP", "MATCH", "ALERT", "SINK", "WINDOW", "OVER", "GROUP",
-                                         "JOIN", "TOPN", "SORT" };
+    static const char *const names[] = { "?",    "SOURCE", "CALC", "UNION", "EXCHANGE", "LOOKUP", "MATCH", "ALERT",
+                                         "SINK", "WINDOW", "OVER", "GROUP", "JOIN",     "TOPN",   "SORT" };
     const struct cep_node *n = cep_program_node(p, index);
-    base_buf_printf(out, "node %u %s stage %u", index, n->kind < sizeof names / sizeof *names ? names[n->kind] : "?", n->stage);
+    base_buf_printf(out, "node %u %s stage %u", index, n->kind < sizeof names / sizeof *names ? names[n->kind] : "?",
+                    n->stage);
     put_list(p, "from", n->inputs, out);
     put_list(p, "to", n->outputs, out);
     put_list(p, "keys", n->keys, out);

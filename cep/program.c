@@ -27,11 +27,16 @@ const char *cep_section_name(enum cep_section section)
     return names[section];
 }
 
-/* No padding inside the elements that mix sizes: their bytes are hashed and compared. (Structs of 32-bit fields alone have none.) */
-_Static_assert(sizeof(struct cep_type) == 8 && sizeof(struct cep_const) == 32 && sizeof(struct cep_insn) == 16, "padding");
-_Static_assert(sizeof(struct cep_code) == 36 && sizeof(struct cep_callsite) == 32 && sizeof(struct cep_field) == 32, "padding");
-_Static_assert(sizeof(struct cep_table) == 56 && sizeof(struct cep_node) == 64 && sizeof(struct cep_sort) == 24, "padding");
-_Static_assert(sizeof(struct cep_rule) == 112 && sizeof(struct cep_match) == 152 && sizeof(struct cep_nfa) == 40, "padding");
+/* No padding inside the elements that mix sizes: their bytes are hashed and compared. (Structs of 32-bit fields alone
+ * have none.) */
+_Static_assert(sizeof(struct cep_type) == 8 && sizeof(struct cep_const) == 32 && sizeof(struct cep_insn) == 16,
+               "padding");
+_Static_assert(sizeof(struct cep_code) == 36 && sizeof(struct cep_callsite) == 32 && sizeof(struct cep_field) == 32,
+               "padding");
+_Static_assert(sizeof(struct cep_table) == 56 && sizeof(struct cep_node) == 64 && sizeof(struct cep_sort) == 24,
+               "padding");
+_Static_assert(sizeof(struct cep_rule) == 112 && sizeof(struct cep_match) == 152 && sizeof(struct cep_nfa) == 40,
+               "padding");
 
 struct opcode {
     const char *name, *operands;

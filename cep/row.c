@@ -40,7 +40,8 @@ size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *valu
     return bytes > CEP_ROW_BYTES_MAX ? 0 : bytes;
 }
 
-void cep_tuple_write(const struct cep_type *types, const struct cep_value *values, uint32_t columns, struct cep_tuple *at)
+void cep_tuple_write(const struct cep_type *types, const struct cep_value *values, uint32_t columns,
+                     struct cep_tuple *at)
 {
     uint32_t words = cep_tuple_null_words(columns);
     size_t tail = fixed_bytes(columns);
@@ -127,8 +128,8 @@ int cep_position_compare(const struct cep_position *a, const struct cep_position
     return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
-int cep_row_make(const struct cep_type *types, const struct cep_value *values, uint32_t columns, int64_t time_ms, struct cep_position at,
-                 struct base_arena *arena, struct cep_row **ret)
+int cep_row_make(const struct cep_type *types, const struct cep_value *values, uint32_t columns, int64_t time_ms,
+                 struct cep_position at, struct base_arena *arena, struct cep_row **ret)
 {
     size_t bytes = cep_tuple_size(types, values, columns);
     if (!bytes)

@@ -24,7 +24,8 @@ void cep_base64_print(const char *bytes, size_t len, struct base_buf *out)
     for (; len; at += 3) {
         size_t n = len < 3 ? len : 3;
         uint32_t bits = (uint32_t)at[0] << 16 | (n > 1 ? (uint32_t)at[1] << 8 : 0) | (n > 2 ? at[2] : 0);
-        char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=', n > 2 ? digits[bits & 63] : '=' };
+        char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=',
+                         n > 2 ? digits[bits & 63] : '=' };
         base_buf_put(out, four, 4);
         len -= n;
     }

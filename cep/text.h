@@ -1,4 +1,5 @@
-/* Text helpers that values and functions share: comparison, base64, copies into an arena. Internal to cep/. Any thread. */
+/* Text helpers that values and functions share: comparison, base64, copies into an arena. Internal to cep/. Any thread.
+ */
 #ifndef CEP_TEXT_H
 #define CEP_TEXT_H
 
@@ -12,12 +13,14 @@ int cep_text_compare(struct cep_value a, struct cep_value b);
 bool cep_text_equal(struct cep_value a, struct cep_value b);
 /* Standard alphabet, padded. */
 void cep_base64_print(const char *bytes, size_t len, struct base_buf *out);
-/* The buffer's content as a value in the arena; the buffer is freed. BASE_E_NOMEM; BASE_E_LIMIT beyond the row limit. */
+/* The buffer's content as a value in the arena; the buffer is freed. BASE_E_NOMEM; BASE_E_LIMIT beyond the row limit.
+ */
 int cep_text_take(struct base_buf *buf, struct base_arena *arena, struct cep_value *ret) BASE_MUST_CHECK;
 /* Simple case mapping of one code point: Latin, Greek, Cyrillic, Armenian, full-width letters; others stay. */
 uint32_t cep_lower(uint32_t code_point);
 uint32_t cep_upper(uint32_t code_point);
-bool cep_is_letter_or_digit(uint32_t code_point); /* what separates no words: ASCII letters and digits, and all above ASCII but blanks and marks */
+bool cep_is_letter_or_digit(uint32_t code_point); /* what separates no words: ASCII letters and digits, and all above
+                                                     ASCII but blanks and marks */
 /* len bytes in the arena for a result. BASE_E_NOMEM, BASE_E_LIMIT. */
 int cep_text_room(struct base_arena *arena, size_t len, char **ret) BASE_MUST_CHECK;
 

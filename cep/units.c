@@ -8,8 +8,10 @@
 
 enum cep_unit cep_unit_of(struct base_str name)
 {
-    static const char *const names[] = { "", "YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND",
-                                         "NANOSECOND", "EPOCH", "DOW", "ISODOW", "DOY", "ISOYEAR", "CENTURY", "DECADE", "MILLENNIUM" };
+    static const char *const names[] = { "",       "YEAR",      "QUARTER", "MONTH",       "WEEK",        "DAY",
+                                         "HOUR",   "MINUTE",    "SECOND",  "MILLISECOND", "MICROSECOND", "NANOSECOND",
+                                         "EPOCH",  "DOW",       "ISODOW",  "DOY",         "ISOYEAR",     "CENTURY",
+                                         "DECADE", "MILLENNIUM" };
     struct base_str prefix = BASE_STR("SQL_TSI_");
     if (name.len > prefix.len && base_str_equal_fold((struct base_str){ name.ptr, prefix.len }, prefix))
         name = (struct base_str){ name.ptr + prefix.len, name.len - prefix.len };
@@ -49,30 +51,18 @@ static int64_t extract_day(enum cep_unit unit, int64_t day, const struct base_ci
 {
     int64_t year = 0, week = 0;
     switch (unit) {
-    case CEP_UNIT_YEAR:
-        return civil->year;
-    case CEP_UNIT_QUARTER:
-        return (civil->month - 1) / 3 + 1;
-    case CEP_UNIT_MONTH:
-        return civil->month;
-    case CEP_UNIT_DAY:
-        return civil->day;
+    case CEP_UNIT_YEAR: return civil->year;
+    case CEP_UNIT_QUARTER: return (civil->month - 1) / 3 + 1;
+    case CEP_UNIT_MONTH: return civil->month;
+    case CEP_UNIT_DAY: return civil->day;
     case CEP_UNIT_WEEK:
-    case CEP_UNIT_ISOYEAR:
-        iso_week(day, &year, &week);
-        return unit == CEP_UNIT_WEEK ? week : year;
-    case CEP_UNIT_DOW:
-        return (weekday(day) + 1) % 7 + 1;
-    case CEP_UNIT_ISODOW:
-        return weekday(day) + 1;
-    case CEP_UNIT_DOY:
-        return day - base_days_from_civil(civil->year, 1, 1) + 1;
-    case CEP_UNIT_DECADE:
-        return cep_floor_div(civil->year, 10);
-    case CEP_UNIT_CENTURY:
-        return civil->year > 0 ? (civil->year + 99) / 100 : (civil->year - 99) / 100;
-    case CEP_UNIT_MILLENNIUM:
-        return civil->year > 0 ? (civil->year + 999) / 1000 : (civil->year - 999) / 1000;
+    case CEP_UNIT_ISOYEAR: iso_week(day, &year, &week); return unit == CEP_UNIT_WEEK ? week : year;
+    case CEP_UNIT_DOW: return (weekday(day) + 1) % 7 + 1;
+    case CEP_UNIT_ISODOW: return weekday(day) + 1;
+    case CEP_UNIT_DOY: return day - base_days_from_civil(civil->year, 1, 1) + 1;
+    case CEP_UNIT_DECADE: return cep_floor_div(civil->year, 10);
+    case CEP_UNIT_CENTURY: return civil->year > 0 ? (civil->year + 99) / 100 : (civil->year - 99) / 100;
+    case CEP_UNIT_MILLENNIUM: return civil->year > 0 ? (civil->year + 999) / 1000 : (civil->year - 999) / 1000;
     case CEP_UNIT_NONE:
     case CEP_UNIT_HOUR:
     case CEP_UNIT_MINUTE:
@@ -80,8 +70,7 @@ static int64_t extract_day(enum cep_unit unit, int64_t day, const struct base_ci
     case CEP_UNIT_MILLISECOND:
     case CEP_UNIT_MICROSECOND:
     case CEP_UNIT_NANOSECOND:
-    case CEP_UNIT_EPOCH:
-        break;
+    case CEP_UNIT_EPOCH: break;
     }
     return 0;
 }
@@ -92,20 +81,13 @@ int64_t cep_unit_extract(enum cep_unit unit, int64_t ms)
     base_time_to_civil(ms, &civil);
     int64_t millis = civil.second * INT64_C(1000) + civil.milli;
     switch (unit) {
-    case CEP_UNIT_HOUR:
-        return civil.hour;
-    case CEP_UNIT_MINUTE:
-        return civil.minute;
-    case CEP_UNIT_SECOND:
-        return civil.second;
-    case CEP_UNIT_MILLISECOND:
-        return millis;
-    case CEP_UNIT_MICROSECOND:
-        return millis * 1000;
-    case CEP_UNIT_NANOSECOND:
-        return millis * 1000000;
-    case CEP_UNIT_EPOCH:
-        return cep_floor_div(ms, 1000);
+    case CEP_UNIT_HOUR: return civil.hour;
+    case CEP_UNIT_MINUTE: return civil.minute;
+    case CEP_UNIT_SECOND: return civil.second;
+    case CEP_UNIT_MILLISECOND: return millis;
+    case CEP_UNIT_MICROSECOND: return millis * 1000;
+    case CEP_UNIT_NANOSECOND: return millis * 1000000;
+    case CEP_UNIT_EPOCH: return cep_floor_div(ms, 1000);
     case CEP_UNIT_NONE:
     case CEP_UNIT_YEAR:
     case CEP_UNIT_QUARTER:
@@ -118,8 +100,7 @@ int64_t cep_unit_extract(enum cep_unit unit, int64_t ms)
     case CEP_UNIT_ISOYEAR:
     case CEP_UNIT_CENTURY:
     case CEP_UNIT_DECADE:
-    case CEP_UNIT_MILLENNIUM:
-        break;
+    case CEP_UNIT_MILLENNIUM: break;
     }
     return extract_day(unit, day_of(ms), &civil);
 }
@@ -127,8 +108,10 @@ int64_t cep_unit_extract(enum cep_unit unit, int64_t ms)
 /* Milliseconds of a unit of fixed length, 0 for the others. */
 static int64_t fixed_ms(enum cep_unit unit)
 {
-    static const int64_t ms[] = { [CEP_UNIT_WEEK] = 7 * CEP_DAY_MS, [CEP_UNIT_DAY] = CEP_DAY_MS, [CEP_UNIT_HOUR] = 3600000, [CEP_UNIT_MINUTE] = 60000,
-                                  [CEP_UNIT_SECOND] = 1000,         [CEP_UNIT_MILLISECOND] = 1 };
+    static const int64_t ms[] = {
+        [CEP_UNIT_WEEK] = 7 * CEP_DAY_MS, [CEP_UNIT_DAY] = CEP_DAY_MS, [CEP_UNIT_HOUR] = 3600000,
+        [CEP_UNIT_MINUTE] = 60000,        [CEP_UNIT_SECOND] = 1000,    [CEP_UNIT_MILLISECOND] = 1
+    };
     return unit < sizeof ms / sizeof *ms ? ms[unit] : 0;
 }
 
@@ -189,7 +172,8 @@ int cep_unit_floor(enum cep_unit unit, int64_t ms, bool ceil, int64_t *ret)
     int64_t unit_ms = fixed_ms(unit), start = 0;
     if (unit_ms) {
         int64_t shift = unit == CEP_UNIT_WEEK ? 3 * CEP_DAY_MS : 0; /* 1970-01-04 was a Sunday */
-        if (__builtin_sub_overflow(ms, shift, &start) || __builtin_mul_overflow(cep_floor_div(start, unit_ms), unit_ms, &start))
+        if (__builtin_sub_overflow(ms, shift, &start) ||
+            __builtin_mul_overflow(cep_floor_div(start, unit_ms), unit_ms, &start))
             return BASE_E_OVERFLOW;
         start += shift;
     } else {
@@ -223,7 +207,8 @@ static int64_t months_between(int64_t a, int64_t b)
     base_time_to_civil(a, &x);
     base_time_to_civil(b, &y);
     int64_t months = ((int64_t)y.year - x.year) * 12 + y.month - x.month;
-    int64_t rest_a = (x.day - 1) * CEP_DAY_MS + (a - day_of(a) * CEP_DAY_MS), rest_b = (y.day - 1) * CEP_DAY_MS + (b - day_of(b) * CEP_DAY_MS);
+    int64_t rest_a = (x.day - 1) * CEP_DAY_MS + (a - day_of(a) * CEP_DAY_MS),
+            rest_b = (y.day - 1) * CEP_DAY_MS + (b - day_of(b) * CEP_DAY_MS);
     return months - (rest_b < rest_a);
 }
 

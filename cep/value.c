@@ -17,7 +17,7 @@ bool cep_type_equal(struct cep_type a, struct cep_type b)
     if (a.kind != CEP_KIND_ARRAY)
         return true;
     return a.element == b.element && (a.element != CEP_KIND_DECIMAL || (a.element_precision == b.element_precision &&
-                                                                       a.element_scale == b.element_scale));
+                                                                        a.element_scale == b.element_scale));
 }
 
 bool cep_type_valid(struct cep_type type)
@@ -37,19 +37,35 @@ bool cep_type_valid(struct cep_type type)
 
 struct cep_type cep_type_element(struct cep_type array)
 {
-    return (struct cep_type){ .kind = array.element, .precision = array.element_precision, .scale = array.element_scale };
+    return (
+        struct cep_type){ .kind = array.element, .precision = array.element_precision, .scale = array.element_scale };
 }
 
 struct cep_type cep_type_array(struct cep_type element)
 {
-    return (struct cep_type){ .kind = CEP_KIND_ARRAY, .element = element.kind, .element_precision = element.precision,
+    return (struct cep_type){ .kind = CEP_KIND_ARRAY,
+                              .element = element.kind,
+                              .element_precision = element.precision,
                               .element_scale = element.scale };
 }
 
 static const char *kind_name(uint8_t kind)
 {
-    static const char *const names[] = { "NULL", "BOOLEAN", "INT", "BIGINT", "DOUBLE", "DECIMAL", "STRING", "DATE", "TIMESTAMP(3)",
-                                         "TIMESTAMP_LTZ(3)", "INTERVAL DAY TO SECOND", "INTERVAL YEAR TO MONTH", "ARRAY", "ROW", "TIME",
+    static const char *const names[] = { "NULL",
+                                         "BOOLEAN",
+                                         "INT",
+                                         "BIGINT",
+                                         "DOUBLE",
+                                         "DECIMAL",
+                                         "STRING",
+                                         "DATE",
+                                         "TIMESTAMP(3)",
+                                         "TIMESTAMP_LTZ(3)",
+                                         "INTERVAL DAY TO SECOND",
+                                         "INTERVAL YEAR TO MONTH",
+                                         "ARRAY",
+                                         "ROW",
+                                         "TIME",
                                          "BYTES" };
     return kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
@@ -166,7 +182,8 @@ static struct base_str text_of(struct cep_value v)
     return (struct base_str){ v.s.ptr, v.s.len };
 }
 
-/* Kinds that both forms spell alike, JSON with quotes around. Dates far out of the calendar's range of 32-bit days come from no parser. */
+/* Kinds that both forms spell alike, JSON with quotes around. Dates far out of the calendar's range of 32-bit days come
+ * from no parser. */
 static void print_plain(struct cep_type type, struct cep_value v, struct base_buf *out)
 {
     char text[40];
@@ -186,25 +203,13 @@ void cep_value_print_json(struct cep_type type, struct cep_value v, struct base_
         return;
     }
     switch ((enum cep_kind)type.kind) {
-    case CEP_KIND_NULL:
-        base_buf_puts(out, "null");
-        break;
-    case CEP_KIND_BOOLEAN:
-        base_buf_puts(out, v.i ? "true" : "false");
-        break;
+    case CEP_KIND_NULL: base_buf_puts(out, "null"); break;
+    case CEP_KIND_BOOLEAN: base_buf_puts(out, v.i ? "true" : "false"); break;
     case CEP_KIND_INT:
-    case CEP_KIND_BIGINT:
-        base_buf_put_i64(out, v.i);
-        break;
-    case CEP_KIND_DOUBLE:
-        cep_double_print_json(v.d, out);
-        break;
-    case CEP_KIND_DECIMAL:
-        cep_decimal_print(cep_dec_get(v), type.scale, out);
-        break;
-    case CEP_KIND_STRING:
-        base_buf_put_json(out, text_of(v));
-        break;
+    case CEP_KIND_BIGINT: base_buf_put_i64(out, v.i); break;
+    case CEP_KIND_DOUBLE: cep_double_print_json(v.d, out); break;
+    case CEP_KIND_DECIMAL: cep_decimal_print(cep_dec_get(v), type.scale, out); break;
+    case CEP_KIND_STRING: base_buf_put_json(out, text_of(v)); break;
     case CEP_KIND_TIMESTAMP:
     case CEP_KIND_TIMESTAMP_LTZ:
         base_buf_putc(out, '"');
@@ -219,15 +224,9 @@ void cep_value_print_json(struct cep_type type, struct cep_value v, struct base_
         print_plain(type, v, out);
         base_buf_putc(out, '"');
         break;
-    case CEP_KIND_ARRAY:
-        print_array(type, v, true, out);
-        break;
-    case CEP_KIND_ROW:
-        base_buf_put_str(out, text_of(v));
-        break;
-    case CEP_KIND_BYTES:
-        print_base64_json(v, out);
-        break;
+    case CEP_KIND_ARRAY: print_array(type, v, true, out); break;
+    case CEP_KIND_ROW: base_buf_put_str(out, text_of(v)); break;
+    case CEP_KIND_BYTES: print_base64_json(v, out); break;
     }
 }
 
@@ -237,38 +236,21 @@ void cep_value_print_text(struct cep_type type, struct cep_value v, struct base_
     if (v.null)
         return;
     switch ((enum cep_kind)type.kind) {
-    case CEP_KIND_NULL:
-        break;
-    case CEP_KIND_BOOLEAN:
-        base_buf_puts(out, v.i ? "TRUE" : "FALSE");
-        break;
+    case CEP_KIND_NULL: break;
+    case CEP_KIND_BOOLEAN: base_buf_puts(out, v.i ? "TRUE" : "FALSE"); break;
     case CEP_KIND_INT:
-    case CEP_KIND_BIGINT:
-        base_buf_put_i64(out, v.i);
-        break;
-    case CEP_KIND_DOUBLE:
-        cep_double_print_sql(v.d, out);
-        break;
-    case CEP_KIND_DECIMAL:
-        cep_decimal_print(cep_dec_get(v), type.scale, out);
-        break;
+    case CEP_KIND_BIGINT: base_buf_put_i64(out, v.i); break;
+    case CEP_KIND_DOUBLE: cep_double_print_sql(v.d, out); break;
+    case CEP_KIND_DECIMAL: cep_decimal_print(cep_dec_get(v), type.scale, out); break;
     case CEP_KIND_STRING:
     case CEP_KIND_ROW:
-    case CEP_KIND_BYTES:
-        base_buf_put_str(out, text_of(v));
-        break;
+    case CEP_KIND_BYTES: base_buf_put_str(out, text_of(v)); break;
     case CEP_KIND_TIMESTAMP:
-    case CEP_KIND_TIMESTAMP_LTZ:
-        base_buf_put(out, text, base_time_print_sql(v.i, text));
-        break;
+    case CEP_KIND_TIMESTAMP_LTZ: base_buf_put(out, text, base_time_print_sql(v.i, text)); break;
     case CEP_KIND_DATE:
     case CEP_KIND_TIME:
     case CEP_KIND_INTERVAL_DAY:
-    case CEP_KIND_INTERVAL_MONTH:
-        print_plain(type, v, out);
-        break;
-    case CEP_KIND_ARRAY:
-        print_array(type, v, false, out);
-        break;
+    case CEP_KIND_INTERVAL_MONTH: print_plain(type, v, out); break;
+    case CEP_KIND_ARRAY: print_array(type, v, false, out); break;
     }
 }

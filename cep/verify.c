@@ -5,8 +5,9 @@
 #include "cep/row.h"
 #include "cep/sections.h"
 
-/* The verifier: total over any bytes. First the block and its sections, then every element's own indexes, then the nodes in their order, each with the
- * types of the rows that it reads and gives, and the codes in the contexts in which the nodes use them. */
+/* The verifier: total over any bytes. First the block and its sections, then every element's own indexes, then the
+ * nodes in their order, each with the types of the rows that it reads and gives, and the codes in the contexts in which
+ * the nodes use them. */
 
 struct checker {
     const struct cep_program *program;
@@ -52,7 +53,8 @@ static uint32_t u32_of(const struct cep_program *p, struct cep_list list, uint32
 
 static bool block_good(const struct cep_program *p, uint64_t bytes)
 {
-    if (!p || ((uintptr_t)p & 7) || bytes < sizeof *p || p->magic != CEP_PROGRAM_MAGIC || p->version != CEP_PROGRAM_VERSION || p->size_bytes != bytes)
+    if (!p || ((uintptr_t)p & 7) || bytes < sizeof *p || p->magic != CEP_PROGRAM_MAGIC ||
+        p->version != CEP_PROGRAM_VERSION || p->size_bytes != bytes)
         return false;
     uint64_t behind = sizeof *p;
     for (int i = 0; i < CEP_SEC_COUNT_; i++) {
@@ -76,7 +78,8 @@ static bool consts_good(const struct cep_program *p)
         if (!cep_type_valid(c->type) || c->null > 1)
             return false;
         if (!c->null && cep_kind_is_text(c->type.kind) &&
-            (c->lo > UINT32_MAX || c->hi > UINT32_MAX || !text_good(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi })))
+            (c->lo > UINT32_MAX || c->hi > UINT32_MAX ||
+             !text_good(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi })))
             return false;
     }
     return true;
@@ -86,8 +89,9 @@ static bool callsites_good(const struct cep_program *p)
 {
     for (uint32_t i = 0; i < cep_program_callsite_count(p); i++) {
         const struct cep_callsite *s = cep_program_callsite(p, i);
-        if (!text_good(p, s->name) || !list_in(s->arg_types, cep_program_type_count(p)) || s->arg_types.count > CEP_FUNC_ARGS_MAX ||
-            !u32s_good(p, s->arg_consts, cep_program_const_count(p), true) || s->arg_consts.count != s->arg_types.count || !cep_type_valid(s->ret))
+        if (!text_good(p, s->name) || !list_in(s->arg_types, cep_program_type_count(p)) ||
+            s->arg_types.count > CEP_FUNC_ARGS_MAX || !u32s_good(p, s->arg_consts, cep_program_const_count(p), true) ||
+            s->arg_consts.count != s->arg_types.count || !cep_type_valid(s->ret))
             return false;
         for (uint32_t n = 0; n < s->arg_consts.count; n++) {
             uint32_t c = u32_of(p, s->arg_consts, n);
@@ -114,7 +118,8 @@ static bool names_good(const struct cep_program *p)
             return false;
     for (uint32_t i = 0; i < cep_program_schema_count(p); i++) {
         const struct cep_schema *s = cep_program_schema(p, i);
-        if (!list_in(s->columns, cep_program_column_count(p)) || s->columns.count > CEP_COLUMNS_MAX || !optional(s->rowtime, s->columns.count))
+        if (!list_in(s->columns, cep_program_column_count(p)) || s->columns.count > CEP_COLUMNS_MAX ||
+            !optional(s->rowtime, s->columns.count))
             return false;
     }
     return true;
@@ -124,14 +129,16 @@ static bool tables_good(const struct cep_program *p)
 {
     for (uint32_t i = 0; i < cep_program_field_count(p); i++) {
         const struct cep_field *f = cep_program_field(p, i);
-        if (!text_good(p, f->name) || !text_good(p, f->path) || !cep_type_valid(f->type) || f->metadata > CEP_META_FILE || f->not_null > 1)
+        if (!text_good(p, f->name) || !text_good(p, f->path) || !cep_type_valid(f->type) ||
+            f->metadata > CEP_META_FILE || f->not_null > 1)
             return false;
     }
     for (uint32_t i = 0; i < cep_program_table_count(p); i++) {
         const struct cep_table *t = cep_program_table(p, i);
-        if (!text_good(p, t->name) || !list_in(t->options, cep_program_option_count(p)) || !list_in(t->fields, cep_program_field_count(p)) ||
-            t->fields.count > CEP_COLUMNS_MAX || !u32s_good(p, t->key_fields, t->fields.count, false) ||
-            !optional(t->rowtime_field, t->fields.count) || t->is_profile > 1)
+        if (!text_good(p, t->name) || !list_in(t->options, cep_program_option_count(p)) ||
+            !list_in(t->fields, cep_program_field_count(p)) || t->fields.count > CEP_COLUMNS_MAX ||
+            !u32s_good(p, t->key_fields, t->fields.count, false) || !optional(t->rowtime_field, t->fields.count) ||
+            t->is_profile > 1)
             return false;
     }
     return true;
@@ -141,12 +148,13 @@ static bool rules_good(const struct cep_program *p)
 {
     for (uint32_t i = 0; i < cep_program_rule_count(p); i++) {
         const struct cep_rule *r = cep_program_rule(p, i);
-        const struct cep_text texts[] = { r->name, r->severity, r->title, r->mode, r->sinks, r->fingerprint, r->stability, r->witness, r->text, r->file };
+        const struct cep_text texts[] = { r->name,        r->severity,  r->title,   r->mode, r->sinks,
+                                          r->fingerprint, r->stability, r->witness, r->text, r->file };
         for (size_t n = 0; n < sizeof texts / sizeof *texts; n++)
             if (!text_good(p, texts[n]))
                 return false;
-        if (!list_in(r->options, cep_program_option_count(p)) || r->eager > 1 || !optional(r->alert_node, cep_program_node_count(p)) ||
-            !optional(r->match_node, cep_program_node_count(p)))
+        if (!list_in(r->options, cep_program_option_count(p)) || r->eager > 1 ||
+            !optional(r->alert_node, cep_program_node_count(p)) || !optional(r->match_node, cep_program_node_count(p)))
             return false;
         if (r->alert_node != CEP_NONE && cep_program_node(p, r->alert_node)->kind != CEP_NODE_ALERT)
             return false;
@@ -156,7 +164,8 @@ static bool rules_good(const struct cep_program *p)
     for (uint32_t i = 0; i < cep_program_sink_count(p); i++) {
         const struct cep_sink *s = cep_program_sink(p, i);
         uint32_t limit = s->kind == CEP_SINK_TABLE ? cep_program_table_count(p) : cep_program_rule_count(p);
-        if (s->kind < CEP_SINK_QUERY || s->kind > CEP_SINK_RULE || (s->kind != CEP_SINK_QUERY && s->detail >= limit) || s->accepts_changes > 1)
+        if (s->kind < CEP_SINK_QUERY || s->kind > CEP_SINK_RULE || (s->kind != CEP_SINK_QUERY && s->detail >= limit) ||
+            s->accepts_changes > 1)
             return false;
     }
     for (uint32_t i = 0; i < cep_program_order_count(p); i++)
@@ -188,7 +197,8 @@ static bool code_typed(struct checker *c, uint32_t code, const struct cep_code_c
     struct cep_type have = cep_program_code(c->program, code)->type;
     if (have.kind != CEP_KIND_NULL || type.kind == CEP_KIND_NULL)
         return cep_type_equal(have, type);
-    const struct cep_code *k = cep_program_code(c->program, code); /* a code of type NULL gives NULL only if it gives anything */
+    const struct cep_code *k =
+        cep_program_code(c->program, code); /* a code of type NULL gives NULL only if it gives anything */
     return cep_program_insn(c->program, k->first + k->count - 1)->op == CEP_OP_RETURN;
 }
 
@@ -197,7 +207,9 @@ static struct cep_code_context context_of(struct checker *c, uint32_t schema)
     struct cep_list columns = cep_program_schema(c->program, schema)->columns;
     for (uint32_t i = 0; i < columns.count; i++)
         c->types[i] = cep_program_column(c->program, columns.first + i)->type;
-    return (struct cep_code_context){ .program = c->program, .known = true, .columns = c->types, .column_count = columns.count };
+    return (struct cep_code_context){
+        .program = c->program, .known = true, .columns = c->types, .column_count = columns.count
+    };
 }
 
 static struct cep_type column_type(const struct checker *c, uint32_t schema, uint32_t column)
@@ -255,8 +267,9 @@ static bool calc_good(struct checker *c, const struct cep_node *n, uint32_t inpu
     struct cep_code_context context = context_of(c, input);
     if (calc->filter != CEP_NONE && !code_typed(c, calc->filter, &context, CEP_TYPE(BOOLEAN)))
         return false;
-    if (calc->rowtime_code != CEP_NONE && (!code_in(c, calc->rowtime_code, &context) ||
-                                           cep_class_of(cep_program_code(c->program, calc->rowtime_code)->type) != CEP_CLASS_I))
+    if (calc->rowtime_code != CEP_NONE &&
+        (!code_in(c, calc->rowtime_code, &context) ||
+         cep_class_of(cep_program_code(c->program, calc->rowtime_code)->type) != CEP_CLASS_I))
         return false;
     if (!u32s_good(c->program, calc->outputs, cep_program_code_count(c->program), false))
         return false;
@@ -288,13 +301,15 @@ static bool lookup_good(struct checker *c, const struct cep_node *n, uint32_t in
         if (!code_typed(c, u32_of(p, l->keys, i), &context, type))
             return false;
     }
-    if (l->as_of != CEP_NONE && (!code_in(c, l->as_of, &context) || cep_class_of(cep_program_code(p, l->as_of)->type) != CEP_CLASS_I))
+    if (l->as_of != CEP_NONE &&
+        (!code_in(c, l->as_of, &context) || cep_class_of(cep_program_code(p, l->as_of)->type) != CEP_CLASS_I))
         return false;
     uint32_t left = columns_of(c, input);
     if (columns_of(c, n->schema) != left + l->columns.count)
         return false;
     for (uint32_t i = 0; i < left + l->columns.count; i++) {
-        struct cep_type want = i < left ? column_type(c, input, i) : cep_program_field(p, t->fields.first + u32_of(p, l->columns, i - left))->type;
+        struct cep_type want = i < left ? column_type(c, input, i)
+                                        : cep_program_field(p, t->fields.first + u32_of(p, l->columns, i - left))->type;
         if (!cep_type_equal(want, column_type(c, n->schema, i)))
             return false;
     }
@@ -333,12 +348,14 @@ static bool regs_good(const struct cep_program *p, struct cep_list regs)
 
 static bool match_lists_good(const struct cep_program *p, const struct cep_match *m)
 {
-    if (!list_in(m->nfas, cep_program_nfa_count(p)) || m->nfas.count == 0 || !list_in(m->vars, cep_program_var_count(p)) ||
-        !list_in(m->preds, cep_program_pred_count(p)) || !list_in(m->guards, cep_program_guard_count(p)) || m->guards.count > 32 ||
+    if (!list_in(m->nfas, cep_program_nfa_count(p)) || m->nfas.count == 0 ||
+        !list_in(m->vars, cep_program_var_count(p)) || !list_in(m->preds, cep_program_pred_count(p)) ||
+        !list_in(m->guards, cep_program_guard_count(p)) || m->guards.count > 32 ||
         !list_in(m->live_regs, cep_program_reg_count(p)) || m->live_regs.count > CEP_COLUMNS_MAX ||
-        !list_in(m->out_regs, cep_program_reg_count(p)) || m->out_regs.count > CEP_COLUMNS_MAX || !list_in(m->outs, cep_program_out_count(p)) ||
-        !u32s_good(p, m->skip_vars, m->vars.count, false) || m->nullable_loops > 64 || m->vars.count > UINT16_MAX ||
-        m->rows > CEP_ROWS_ALL_UNMATCHED || m->skip > CEP_SKIP_LAST || !optional(m->last_time_reg, m->live_regs.count) || m->within_ms < 0 ||
+        !list_in(m->out_regs, cep_program_reg_count(p)) || m->out_regs.count > CEP_COLUMNS_MAX ||
+        !list_in(m->outs, cep_program_out_count(p)) || !u32s_good(p, m->skip_vars, m->vars.count, false) ||
+        m->nullable_loops > 64 || m->vars.count > UINT16_MAX || m->rows > CEP_ROWS_ALL_UNMATCHED ||
+        m->skip > CEP_SKIP_LAST || !optional(m->last_time_reg, m->live_regs.count) || m->within_ms < 0 ||
         m->hold_ms < 0)
         return false;
     for (uint32_t i = 0; i < m->nfas.count; i++)
@@ -346,18 +363,21 @@ static bool match_lists_good(const struct cep_program *p, const struct cep_match
             return false;
     for (uint32_t i = 0; i < m->guards.count; i++) {
         const struct cep_guard *g = cep_program_guard(p, m->guards.first + i);
-        if (g->kind < CEP_GUARD_NOT || g->kind > CEP_GUARD_POSSESSIVE || !u32s_good(p, g->preds, m->preds.count, false) ||
+        if (g->kind < CEP_GUARD_NOT || g->kind > CEP_GUARD_POSSESSIVE ||
+            !u32s_good(p, g->preds, m->preds.count, false) ||
             (g->lifts.count && !u32s_good(p, g->lifts, m->preds.count, false)))
             return false;
     }
-    if (m->last_time_reg != CEP_NONE && cep_class_of(cep_program_reg(p, m->live_regs.first + m->last_time_reg)->type) != CEP_CLASS_I)
+    if (m->last_time_reg != CEP_NONE &&
+        cep_class_of(cep_program_reg(p, m->live_regs.first + m->last_time_reg)->type) != CEP_CLASS_I)
         return false;
     return regs_good(p, m->live_regs) && regs_good(p, m->out_regs);
 }
 
 static bool update_good(struct checker *c, uint32_t code, const struct cep_code_context *context)
 {
-    return code == CEP_NONE || (code_in(c, code, context) && cep_program_code(c->program, code)->type.kind == CEP_KIND_NULL);
+    return code == CEP_NONE ||
+           (code_in(c, code, context) && cep_program_code(c->program, code)->type.kind == CEP_KIND_NULL);
 }
 
 static bool match_good(struct checker *c, const struct cep_node *n, uint32_t input)
@@ -380,14 +400,16 @@ static bool match_good(struct checker *c, const struct cep_node *n, uint32_t inp
     }
     for (uint32_t i = 0; i < m->vars.count; i++) {
         const struct cep_var *v = cep_program_var(p, m->vars.first + i);
-        if (!text_good(p, v->name) || v->pred >= m->preds.count || !update_good(c, v->live_update, &live) || !update_good(c, v->out_update, &out))
+        if (!text_good(p, v->name) || v->pred >= m->preds.count || !update_good(c, v->live_update, &live) ||
+            !update_good(c, v->out_update, &out))
             return false;
     }
     for (uint32_t i = 0; i < m->outs.count; i++) {
         const struct cep_out *o = cep_program_out(p, m->outs.first + i);
         struct cep_type type = column_type(c, n->schema, i);
-        if (o->kind == CEP_OUT_COLUMN ? o->column >= columns_of(c, input) || !cep_type_equal(column_type(c, input, o->column), type)
-                                      : o->kind != CEP_OUT_MEASURE || !code_typed(c, o->code, &out, type))
+        if (o->kind == CEP_OUT_COLUMN
+                ? o->column >= columns_of(c, input) || !cep_type_equal(column_type(c, input, o->column), type)
+                : o->kind != CEP_OUT_MEASURE || !code_typed(c, o->code, &out, type))
             return false;
     }
     return orders_good(c, m->order, &plain);
@@ -412,14 +434,10 @@ static bool keys_good(struct checker *c, const struct cep_node *n, uint32_t inpu
 static bool arity_good(const struct cep_node *n)
 {
     switch (n->kind) {
-    case CEP_NODE_SOURCE:
-        return n->inputs.count == 0 && n->keys.count == 0;
-    case CEP_NODE_UNION:
-        return n->inputs.count >= 1 && n->inputs.count <= UINT16_MAX && n->keys.count == 0;
-    case CEP_NODE_JOIN:
-        return n->inputs.count == 2;
-    default:
-        return n->inputs.count == 1;
+    case CEP_NODE_SOURCE: return n->inputs.count == 0 && n->keys.count == 0;
+    case CEP_NODE_UNION: return n->inputs.count >= 1 && n->inputs.count <= UINT16_MAX && n->keys.count == 0;
+    case CEP_NODE_JOIN: return n->inputs.count == 2;
+    default: return n->inputs.count == 1;
     }
 }
 
@@ -428,27 +446,19 @@ static bool detail_good(struct checker *c, const struct cep_node *n, uint32_t in
     const struct cep_program *p = c->program;
     struct cep_code_context context;
     switch (n->kind) {
-    case CEP_NODE_SOURCE:
-        return source_good(c, n);
-    case CEP_NODE_CALC:
-        return calc_good(c, n, input);
-    case CEP_NODE_LOOKUP:
-        return lookup_good(c, n, input);
-    case CEP_NODE_MATCH:
-        return match_good(c, n, input);
+    case CEP_NODE_SOURCE: return source_good(c, n);
+    case CEP_NODE_CALC: return calc_good(c, n, input);
+    case CEP_NODE_LOOKUP: return lookup_good(c, n, input);
+    case CEP_NODE_MATCH: return match_good(c, n, input);
     case CEP_NODE_SORT:
         if (n->detail >= cep_program_sort_count(p))
             return false;
         context = context_of(c, input);
         return schemas_equal(c, input, n->schema) && orders_good(c, cep_program_sort(p, n->detail)->keys, &context);
-    case CEP_NODE_SINK:
-        return n->detail < cep_program_sink_count(p) && schemas_equal(c, input, n->schema);
-    case CEP_NODE_ALERT:
-        return n->detail < cep_program_rule_count(p) && schemas_equal(c, input, n->schema);
-    case CEP_NODE_EXCHANGE:
-        return schemas_equal(c, input, n->schema);
-    default: /* UNION is checked by its inputs; the aggregates and joins bring their own details */
-        return true;
+    case CEP_NODE_SINK: return n->detail < cep_program_sink_count(p) && schemas_equal(c, input, n->schema);
+    case CEP_NODE_ALERT: return n->detail < cep_program_rule_count(p) && schemas_equal(c, input, n->schema);
+    case CEP_NODE_EXCHANGE: return schemas_equal(c, input, n->schema);
+    default: /* UNION is checked by its inputs; the aggregates and joins bring their own details */ return true;
     }
 }
 
@@ -456,9 +466,10 @@ static bool node_good(struct checker *c, uint32_t index)
 {
     const struct cep_program *p = c->program;
     const struct cep_node *n = cep_program_node(p, index);
-    if (n->kind < CEP_NODE_SOURCE || n->kind > CEP_NODE_SORT || n->schema >= cep_program_schema_count(p) || !arity_good(n) ||
-        !u32s_good(p, n->inputs, index, false) || !u32s_good(p, n->outputs, cep_program_node_count(p), false) ||
-        !optional(n->rule, cep_program_rule_count(p)) || n->stage > index)
+    if (n->kind < CEP_NODE_SOURCE || n->kind > CEP_NODE_SORT || n->schema >= cep_program_schema_count(p) ||
+        !arity_good(n) || !u32s_good(p, n->inputs, index, false) ||
+        !u32s_good(p, n->outputs, cep_program_node_count(p), false) || !optional(n->rule, cep_program_rule_count(p)) ||
+        n->stage > index)
         return false;
     for (uint32_t i = 0; i < n->outputs.count; i++)
         if (u32_of(p, n->outputs, i) <= index)
@@ -471,7 +482,8 @@ static bool node_good(struct checker *c, uint32_t index)
     }
     if (n->inputs.count == 1 && !keys_good(c, n, input))
         return false;
-    if (n->inputs.count != 1 && (!u32s_good(p, n->keys, cep_program_code_count(p), false) || !list_in(n->key_columns, cep_program_column_count(p))))
+    if (n->inputs.count != 1 && (!u32s_good(p, n->keys, cep_program_code_count(p), false) ||
+                                 !list_in(n->key_columns, cep_program_column_count(p))))
         return false;
     return detail_good(c, n, input);
 }
@@ -496,8 +508,8 @@ static bool codes_good(struct checker *c)
 
 int cep_program_verify(const struct cep_program *program, uint64_t bytes)
 {
-    if (!block_good(program, bytes) || !names_good(program) || !consts_good(program) || !callsites_good(program) || !tables_good(program) ||
-        !rules_good(program))
+    if (!block_good(program, bytes) || !names_good(program) || !consts_good(program) || !callsites_good(program) ||
+        !tables_good(program) || !rules_good(program))
         return BASE_E_CORRUPT;
     struct checker c = { .program = program };
     c.used = base_calloc(cep_program_code_count(program) + 1, 1);

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "cep/sections.h"
 
-/* One pass over a code, which is enough because jumps only go forward: the class of every slot is followed along all paths, so that no instruction reads
- * a slot that was never set or takes a number for a pointer. */
+/* One pass over a code, which is enough because jumps only go forward: the class of every slot is followed along all
+ * paths, so that no instruction reads a slot that was never set or takes a number for a pointer. */
 
 #define STATE_BYTES_MAX (64u << 20)
 
@@ -14,14 +14,10 @@ enum cep_class cep_class_of(struct cep_type type)
     if (cep_kind_is_text(type.kind))
         return CEP_CLASS_S;
     switch (type.kind) {
-    case CEP_KIND_NULL:
-        return CEP_CLASS_NULL;
-    case CEP_KIND_DOUBLE:
-        return CEP_CLASS_D;
-    case CEP_KIND_DECIMAL:
-        return CEP_CLASS_N;
-    default:
-        return CEP_CLASS_I;
+    case CEP_KIND_NULL: return CEP_CLASS_NULL;
+    case CEP_KIND_DOUBLE: return CEP_CLASS_D;
+    case CEP_KIND_DECIMAL: return CEP_CLASS_N;
+    default: return CEP_CLASS_I;
     }
 }
 
@@ -74,14 +70,18 @@ static void arrive(struct walk *w, uint32_t target)
 }
 
 /* Classes of the plain instructions, those whose operands are given by the opcode alone. */
-struct plain { uint8_t d, a, b; }; /* 0: no such operand; else 1 + class */
+struct plain {
+    uint8_t d, a, b;
+}; /* 0: no such operand; else 1 + class */
 #define P_(x) (CEP_CLASS_##x + 1)
-#define COMPARE_(k)                                                                                                                       \
-    [CEP_OP_EQ_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_NE_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_LT_##k] = { P_(I), P_(k), P_(k) },      \
-    [CEP_OP_LE_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_GT_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_GE_##k] = { P_(I), P_(k), P_(k) }
-#define ARITHMETIC_(k)                                                                                                                    \
-    [CEP_OP_ADD_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_SUB_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_MUL_##k] = { P_(k), P_(k), P_(k) },   \
-    [CEP_OP_DIV_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_MOD_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_NEG_##k] = { P_(k), P_(k), 0 },       \
+#define COMPARE_(k) \
+    [CEP_OP_EQ_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_NE_##k] = { P_(I), P_(k), P_(k) }, \
+    [CEP_OP_LT_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_LE_##k] = { P_(I), P_(k), P_(k) }, \
+    [CEP_OP_GT_##k] = { P_(I), P_(k), P_(k) }, [CEP_OP_GE_##k] = { P_(I), P_(k), P_(k) }
+#define ARITHMETIC_(k) \
+    [CEP_OP_ADD_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_SUB_##k] = { P_(k), P_(k), P_(k) }, \
+    [CEP_OP_MUL_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_DIV_##k] = { P_(k), P_(k), P_(k) }, \
+    [CEP_OP_MOD_##k] = { P_(k), P_(k), P_(k) }, [CEP_OP_NEG_##k] = { P_(k), P_(k), 0 }, \
     [CEP_OP_SUM_##k] = { P_(k), P_(k), P_(k) }
 static const struct plain plains[CEP_OP_COUNT_] = {
     [CEP_OP_NULL] = { P_(NULL), 0, 0 },
@@ -128,7 +128,7 @@ static bool set(struct walk *w, uint32_t slot, enum cep_class class)
 {
     if (slot >= w->code->slots)
         return false;
-    w->slots[slot] = (uint8_t)class;
+    w->slots[slot] = (uint8_t) class;
     return true;
 }
 
@@ -162,8 +162,7 @@ static bool plain_good(struct walk *w, const struct cep_insn *i)
         if (i->e < w->code->nav_min || i->e > w->code->nav_max)
             return false;
         break;
-    default:
-        break;
+    default: break;
     }
     return !p.d || set(w, i->d, (enum cep_class)(p.d - 1));
 }
@@ -237,34 +236,26 @@ static bool const_good(struct walk *w, const struct cep_insn *i)
 static bool insn_good(struct walk *w, const struct cep_insn *i)
 {
     switch (i->op) {
-    case CEP_OP_CONST:
-        return const_good(w, i);
-    case CEP_OP_MOVE:
-        return reads(w, i->a, CEP_CLASS_ANY) && set(w, i->d, (enum cep_class)w->slots[i->a]);
+    case CEP_OP_CONST: return const_good(w, i);
+    case CEP_OP_MOVE: return reads(w, i->a, CEP_CLASS_ANY) && set(w, i->d, (enum cep_class)w->slots[i->a]);
     case CEP_OP_COLUMN:
-    case CEP_OP_NAV:
-        return column_good(w, i);
+    case CEP_OP_NAV: return column_good(w, i);
     case CEP_OP_REG:
     case CEP_OP_FINAL:
-    case CEP_OP_STORE:
-        return register_good(w, i);
+    case CEP_OP_STORE: return register_good(w, i);
     case CEP_OP_CAST:
-    case CEP_OP_TRY_CAST:
-        return cast_good(w, i);
+    case CEP_OP_TRY_CAST: return cast_good(w, i);
     case CEP_OP_SAME:
     case CEP_OP_MIN:
     case CEP_OP_MAX:
     case CEP_OP_ARRAY_APPEND:
-    case CEP_OP_ARRAY_GET:
-        return typed_good(w, i);
-    case CEP_OP_CALL:
-        return call_good(w, i);
+    case CEP_OP_ARRAY_GET: return typed_good(w, i);
+    case CEP_OP_CALL: return call_good(w, i);
     case CEP_OP_RETURN:
-        return w->code->type.kind != CEP_KIND_NULL ? reads(w, i->a, cep_class_of(w->code->type)) : reads(w, i->a, CEP_CLASS_NULL);
-    case CEP_OP_END:
-        return w->code->type.kind == CEP_KIND_NULL;
-    default:
-        return plain_good(w, i);
+        return w->code->type.kind != CEP_KIND_NULL ? reads(w, i->a, cep_class_of(w->code->type))
+                                                   : reads(w, i->a, CEP_CLASS_NULL);
+    case CEP_OP_END: return w->code->type.kind == CEP_KIND_NULL;
+    default: return plain_good(w, i);
     }
 }
 
@@ -317,7 +308,9 @@ static bool walk(struct walk *w)
 
 int cep_verify_code(const struct cep_code_context *context, uint32_t code)
 {
-    struct walk w = { .context = context, .program = context->program, .code = cep_program_code(context->program, code) };
+    struct walk w = { .context = context,
+                      .program = context->program,
+                      .code = cep_program_code(context->program, code) };
     w.insns = cep_program_insn(w.program, w.code->first);
     uint32_t targets = 0;
     int ret = BASE_E_NOMEM;

@@ -1,4 +1,5 @@
-/* A small assembler for tests: programs of hand-written codes, run against hand-made rows. Include in one .c per test. */
+/* A small assembler for tests: programs of hand-written codes, run against hand-made rows. Include in one .c per test.
+ */
 #ifndef TESTS_CEP_ASM_H
 #define TESTS_CEP_ASM_H
 
@@ -9,18 +10,19 @@
 #define I_(opcode, ...) ((struct cep_insn){ .op = CEP_OP_##opcode, __VA_ARGS__ })
 
 /* A code of its own instructions; the result type NULL: no result. */
-static inline uint32_t asm_code(struct cep_builder *b, struct cep_type type, uint32_t slots, const struct cep_insn *insns, uint32_t count)
+static inline uint32_t asm_code(struct cep_builder *b, struct cep_type type, uint32_t slots,
+                                const struct cep_insn *insns, uint32_t count)
 {
     struct cep_code code = { .count = count, .slots = slots, .type = type, .nav_min = -8, .nav_max = 8 };
     code.first = cep_builder_add(b, CEP_SEC_INSNS, insns, count);
     return cep_builder_add(b, CEP_SEC_CODES, &code, 1);
 }
-#define ASM(b, type, slots, ...)                                                                                                          \
-    asm_code((b), (type), (slots), (const struct cep_insn[]){ __VA_ARGS__ },                                                              \
+#define ASM(b, type, slots, ...) \
+    asm_code((b), (type), (slots), (const struct cep_insn[]){ __VA_ARGS__ }, \
              sizeof((const struct cep_insn[]){ __VA_ARGS__ }) / sizeof(struct cep_insn))
 
-static inline uint32_t asm_call(struct cep_builder *b, const char *name, const struct cep_type *types, const uint32_t *consts, uint32_t n,
-                                struct cep_type ret)
+static inline uint32_t asm_call(struct cep_builder *b, const char *name, const struct cep_type *types,
+                                const uint32_t *consts, uint32_t n, struct cep_type ret)
 {
     uint32_t none[CEP_FUNC_ARGS_MAX];
     for (uint32_t i = 0; i < CEP_FUNC_ARGS_MAX; i++)

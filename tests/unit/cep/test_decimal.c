@@ -1,4 +1,5 @@
-/* Exact decimals: known results, Flink's result types, and random arithmetic against schoolbook arithmetic on digit strings. */
+/* Exact decimals: known results, Flink's result types, and random arithmetic against schoolbook arithmetic on digit
+ * strings. */
 #include "tests/unit/tap.h"
 
 #include <stdlib.h>
@@ -31,12 +32,28 @@ static void test_text(void)
     is_text(-1205, 2, "-12.05");
     is_text(number("99999999999999999999999999999999999999", 0), 0, "99999999999999999999999999999999999999");
     is_text(number("-0.00000000000000000000000000000000000001", 38), 38, "-0.00000000000000000000000000000000000001");
-    struct { const char *text; int precision, scale, error; const char *want; } cases[] = {
-        { "12.345", 5, 2, 0, "12.35" },   { "12.3449999", 5, 2, 0, "12.34" }, { "-12.345", 5, 2, 0, "-12.35" },   { " 1e2 ", 5, 2, 0, "100.00" },
-        { "1.5E-2", 5, 2, 0, "0.02" },    { "+.5", 5, 2, 0, "0.50" },         { "5.", 5, 2, 0, "5.00" },          { "999.995", 5, 2, BASE_E_OVERFLOW, "" },
-        { "1000", 5, 2, BASE_E_OVERFLOW, "" }, { "", 5, 2, BASE_E_CAST, "" }, { "1.2.3", 5, 2, BASE_E_CAST, "" }, { "1e", 5, 2, BASE_E_CAST, "" },
-        { ".", 5, 2, BASE_E_CAST, "" },   { "0x1", 5, 2, BASE_E_CAST, "" },   { "1e99999999999", 5, 2, BASE_E_OVERFLOW, "" },
-        { "1e-99999999999", 5, 2, 0, "0.00" }, { "0e99999999999", 5, 2, 0, "0.00" },
+    struct {
+        const char *text;
+        int precision, scale, error;
+        const char *want;
+    } cases[] = {
+        { "12.345", 5, 2, 0, "12.35" },
+        { "12.3449999", 5, 2, 0, "12.34" },
+        { "-12.345", 5, 2, 0, "-12.35" },
+        { " 1e2 ", 5, 2, 0, "100.00" },
+        { "1.5E-2", 5, 2, 0, "0.02" },
+        { "+.5", 5, 2, 0, "0.50" },
+        { "5.", 5, 2, 0, "5.00" },
+        { "999.995", 5, 2, BASE_E_OVERFLOW, "" },
+        { "1000", 5, 2, BASE_E_OVERFLOW, "" },
+        { "", 5, 2, BASE_E_CAST, "" },
+        { "1.2.3", 5, 2, BASE_E_CAST, "" },
+        { "1e", 5, 2, BASE_E_CAST, "" },
+        { ".", 5, 2, BASE_E_CAST, "" },
+        { "0x1", 5, 2, BASE_E_CAST, "" },
+        { "1e99999999999", 5, 2, BASE_E_OVERFLOW, "" },
+        { "1e-99999999999", 5, 2, 0, "0.00" },
+        { "0e99999999999", 5, 2, 0, "0.00" },
         { "0.0000000000000000000000000000000000000000000000000000000001e56", 5, 2, 0, "0.01" },
         { "123456789012345678901234567890123456785", 38, 0, BASE_E_OVERFLOW, "" },
         { "12345678901234567890123456789012345678.5", 38, 0, 0, "12345678901234567890123456789012345679" },
@@ -45,7 +62,8 @@ static void test_text(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cep_int128 n = 0;
-        int e = cep_decimal_parse(base_str_of(cases[i].text), CEP_DECIMAL_TYPE((uint8_t)cases[i].precision, (uint8_t)cases[i].scale), &n);
+        int e = cep_decimal_parse(base_str_of(cases[i].text),
+                                  CEP_DECIMAL_TYPE((uint8_t)cases[i].precision, (uint8_t)cases[i].scale), &n);
         struct base_buf buf = { 0 };
         if (e == 0)
             cep_decimal_print(n, cases[i].scale, &buf);
@@ -58,7 +76,8 @@ static void is_type(char op, struct cep_type a, struct cep_type b, int precision
 {
     struct cep_type t = cep_decimal_result(op, a, b);
     char what[80];
-    snprintf(what, sizeof what, "(%u,%u) %c (%u,%u) gives (%d,%d)", a.precision, a.scale, op, b.precision, b.scale, precision, scale);
+    snprintf(what, sizeof what, "(%u,%u) %c (%u,%u) gives (%d,%d)", a.precision, a.scale, op, b.precision, b.scale,
+             precision, scale);
     OK(t.kind == CEP_KIND_DECIMAL && t.precision == precision && t.scale == scale, what);
 }
 
@@ -184,7 +203,8 @@ static int naive(char op, cep_int128 a, int as, cep_int128 b, int bs, struct cep
     if (op == '*')
         return big_round(big_shift(big_mul(x, y), to.scale), big_shift(one, as + bs), negative, to.precision, ret);
     if (op == '/')
-        return b == 0 ? BASE_E_DIVISION : big_round(big_shift(x, to.scale + bs), big_shift(y, as), negative, to.precision, ret);
+        return b == 0 ? BASE_E_DIVISION
+                      : big_round(big_shift(x, to.scale + bs), big_shift(y, as), negative, to.precision, ret);
     x = big_shift(x, scale - as);
     y = big_shift(y, scale - bs);
     if (op == '%') {
@@ -222,12 +242,15 @@ static void test_random(void)
 {
     static const char ops[] = "+-*/%";
     typedef int operation(cep_int128, int, cep_int128, int, struct cep_type, cep_int128 *);
-    static operation *const functions[] = { cep_decimal_add, cep_decimal_sub, cep_decimal_mul, cep_decimal_div, cep_decimal_mod };
+    static operation *const functions[] = { cep_decimal_add, cep_decimal_sub, cep_decimal_mul, cep_decimal_div,
+                                            cep_decimal_mod };
     int wrong = 0, overflows = 0, rounds = 0;
     for (int i = 0; i < 60000; i++) {
-        int p1 = 1 + (int)rnd(38), p2 = 1 + (int)rnd(38), s1 = (int)rnd((uint32_t)p1 + 1), s2 = (int)rnd((uint32_t)p2 + 1), op = (int)rnd(5);
+        int p1 = 1 + (int)rnd(38), p2 = 1 + (int)rnd(38), s1 = (int)rnd((uint32_t)p1 + 1),
+            s2 = (int)rnd((uint32_t)p2 + 1), op = (int)rnd(5);
         cep_int128 a = random_number(p1), b = random_number(p2), got = 0, want = 0;
-        struct cep_type to = cep_decimal_result(ops[op], CEP_DECIMAL_TYPE((uint8_t)p1, (uint8_t)s1), CEP_DECIMAL_TYPE((uint8_t)p2, (uint8_t)s2));
+        struct cep_type to = cep_decimal_result(ops[op], CEP_DECIMAL_TYPE((uint8_t)p1, (uint8_t)s1),
+                                                CEP_DECIMAL_TYPE((uint8_t)p2, (uint8_t)s2));
         if (rnd(4) == 0) {
             to.precision = (uint8_t)(1 + rnd(38));
             to.scale = (uint8_t)rnd(to.precision + 1u);
@@ -260,10 +283,12 @@ static void test_rescale(void)
     OK(cep_decimal_rescale(-125, 2, 1, 10, &n) == 0 && n == -13, "-1.25 rounds to -1.3");
     OK(cep_decimal_rescale(124, 2, 1, 10, &n) == 0 && n == 12, "1.24 rounds to 1.2");
     OK(cep_decimal_rescale(99, 1, 0, 1, &n) == BASE_E_OVERFLOW, "9.9 has no room in one digit");
-    OK(cep_decimal_rescale(number("99999999999999999999999999999999999999", 0), 0, 1, 38, &n) == BASE_E_OVERFLOW, "38 digits cannot be widened");
+    OK(cep_decimal_rescale(number("99999999999999999999999999999999999999", 0), 0, 1, 38, &n) == BASE_E_OVERFLOW,
+       "38 digits cannot be widened");
     OK(cep_decimal_rescale(1, 38, 0, 1, &n) == 0 && n == 0, "38 digits are cut");
     OK(cep_decimal_to_double(number("0.1", 20), 20) == 0.1, "the nearest double of 0.1");
-    OK(cep_decimal_to_double(number("-12345678901234567890123456789.125", 3), 3) == -12345678901234567890123456789.125, "the nearest double of a wide number");
+    OK(cep_decimal_to_double(number("-12345678901234567890123456789.125", 3), 3) == -12345678901234567890123456789.125,
+       "the nearest double of a wide number");
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* The built-in functions, called as programs call them: by name through the binding rules, with texts for arguments and results. */
+/* The built-in functions, called as programs call them: by name through the binding rules, with texts for arguments and
+ * results. */
 #include "tests/unit/tap.h"
 #include "tests/unit/cep/asm.h"
 
@@ -10,12 +11,14 @@
 static struct cep_funcs *funcs;
 static struct base_arena arena;
 
-/* A value from a text of the form "I:5", "D:1.5", "N(5,2):1.25", "S:text", "B:1", "t:2026-01-01 00:00:00", "d:2026-01-01", "i:ms", "0" (NULL). */
+/* A value from a text of the form "I:5", "D:1.5", "N(5,2):1.25", "S:text", "B:1", "t:2026-01-01 00:00:00",
+ * "d:2026-01-01", "i:ms", "0" (NULL). */
 static void parse(const char *text, struct cep_type *type, struct cep_value *v)
 {
     static const char letters[] = "ILDSBtzdiT";
-    static const uint8_t kinds[] = { CEP_KIND_INT,       CEP_KIND_BIGINT,        CEP_KIND_DOUBLE, CEP_KIND_STRING,       CEP_KIND_BOOLEAN,
-                                     CEP_KIND_TIMESTAMP, CEP_KIND_TIMESTAMP_LTZ, CEP_KIND_DATE,   CEP_KIND_INTERVAL_DAY, CEP_KIND_TIME };
+    static const uint8_t kinds[] = { CEP_KIND_INT,          CEP_KIND_BIGINT,    CEP_KIND_DOUBLE,        CEP_KIND_STRING,
+                                     CEP_KIND_BOOLEAN,      CEP_KIND_TIMESTAMP, CEP_KIND_TIMESTAMP_LTZ, CEP_KIND_DATE,
+                                     CEP_KIND_INTERVAL_DAY, CEP_KIND_TIME };
     if (*text == '0' && !text[1]) {
         *type = CEP_TYPE(NULL);
         *v = cep_null();
@@ -81,7 +84,9 @@ static void call_text(const char *name, const char *const *texts, uint32_t n, ch
         f->unprepare(call.prepared);
 }
 
-struct example { const char *want, *name, *args[6]; };
+struct example {
+    const char *want, *name, *args[6];
+};
 
 static const struct example examples[] = {
     /* texts */
@@ -225,7 +230,9 @@ static const struct example examples[] = {
     { "2026-11-01", "TO_DATE", { "S:Nov 2026", "S:MMM yyyy" } },
     { "1970-01-01 00:00:01.500", "TO_TIMESTAMP_LTZ", { "L:1500", "I:3" } },
     { "1970-01-01 00:25:00.000", "TO_TIMESTAMP_LTZ", { "L:1500", "I:0" } },
-    { "Sat 21 November 26, 10 o clock AM 3450", "DATE_FORMAT", { "t:2026-11-21 10:11:12.345", "S:EEE dd MMMM yy, h 'o clock' a SSSS" } },
+    { "Sat 21 November 26, 10 o clock AM 3450",
+      "DATE_FORMAT",
+      { "t:2026-11-21 10:11:12.345", "S:EEE dd MMMM yy, h 'o clock' a SSSS" } },
     { "1500", "UNIX_TIMESTAMP", { "t:1970-01-01 00:25:00.999" } },
     { "1970-01-01 00:25:00", "FROM_UNIXTIME", { "L:1500" } },
     /* conditions and fraud */
@@ -261,8 +268,8 @@ static void test_examples(void)
         while (n < 6 && x->args[n])
             n++;
         call_text(x->name, x->args, n, got, sizeof got);
-        snprintf(what, sizeof what, "%s(%s%s%s%s) is %s", x->name, n ? x->args[0] : "", n > 1 ? ", " : "", n > 1 ? x->args[1] : "",
-                 n > 2 ? ", ..." : "", x->want);
+        snprintf(what, sizeof what, "%s(%s%s%s%s) is %s", x->name, n ? x->args[0] : "", n > 1 ? ", " : "",
+                 n > 1 ? x->args[1] : "", n > 2 ? ", ..." : "", x->want);
         IS_STR(got, x->want, what);
     }
     const char *const berlin_munich[] = { "D:52.52", "D:13.405", "D:48.1372", "D:11.5755" };
@@ -297,7 +304,8 @@ static void test_like(void)
             char pattern[8], text[8];
             spell(p, "ab%_", 4, pattern);
             spell(t, "ab", 2, text);
-            struct cep_value args[] = { cep_string(text, strlen(text)), cep_string(pattern, strlen(pattern)) }, v = cep_null();
+            struct cep_value args[] = { cep_string(text, strlen(text)), cep_string(pattern, strlen(pattern)) },
+                             v = cep_null();
             struct cep_call call = { .arena = &arena, .args = 2 };
             if (f->run(&call, args, &v) < 0 || v.i != naive_like(text, pattern))
                 wrong++;
@@ -306,8 +314,8 @@ static void test_like(void)
     IS_INT(wrong, 0, "LIKE agrees with the naive matcher");
     OK(matched > 1000, "some texts matched");
     char got[64];
-    const char *const umlaut[] = { "S:Größe", "S:Gr__e" }, *const escaped[] = { "S:50%", "S:__!%", "S:!" }, *const not_escaped[] = { "S:50x", "S:__!%", "S:!" },
-                      *const bad[] = { "S:x", "S:!x", "S:!" };
+    const char *const umlaut[] = { "S:Größe", "S:Gr__e" }, *const escaped[] = { "S:50%", "S:__!%", "S:!" },
+                      *const not_escaped[] = { "S:50x", "S:__!%", "S:!" }, *const bad[] = { "S:x", "S:!x", "S:!" };
     call_text("LIKE", umlaut, 2, got, sizeof got);
     IS_STR(got, "TRUE", "_ stands for a character, not a byte");
     call_text("LIKE", escaped, 3, got, sizeof got);
@@ -332,17 +340,24 @@ static void test_arrays(void)
     struct cep_type array = cep_type_array(CEP_TYPE(STRING)), types[] = { array, CEP_TYPE(STRING), CEP_TYPE(STRING) };
     struct cep_value elements[] = { cep_string("a", 1), cep_null(), cep_string("bc", 2) }, v = cep_null();
     OK(cep_array_make(array, elements, 3, &arena, &v) == 0 && cep_array_count(v) == 3, "an array of three");
-    static const struct { const char *name; uint32_t n; const char *b, *c, *want; } calls[] = {
-        { "CARDINALITY", 1, NULL, NULL, "3" },          { "ARRAY_CONTAINS", 2, "bc", NULL, "TRUE" },     { "ARRAY_CONTAINS", 2, "b", NULL, "FALSE" },
-        { "ARRAY_CONTAINS", 2, NULL, NULL, "TRUE" },    { "ARRAY_POSITION", 2, "bc", NULL, "3" },        { "ARRAY_JOIN", 2, "-", NULL, "a-bc" },
-        { "ARRAY_JOIN", 3, "-", "?", "a-?-bc" },        { "ARRAY_APPEND", 2, "d", NULL, "[a, NULL, bc, d]" }, { "ELEMENT", 1, NULL, NULL, "error RANGE" },
-        { "ARRAY_MAX", 1, NULL, NULL, "bc" },           { "ARRAY_MIN", 1, NULL, NULL, "a" },             { "ARRAY_DISTINCT", 1, NULL, NULL, "[a, NULL, bc]" },
+    static const struct {
+        const char *name;
+        uint32_t n;
+        const char *b, *c, *want;
+    } calls[] = {
+        { "CARDINALITY", 1, NULL, NULL, "3" },       { "ARRAY_CONTAINS", 2, "bc", NULL, "TRUE" },
+        { "ARRAY_CONTAINS", 2, "b", NULL, "FALSE" }, { "ARRAY_CONTAINS", 2, NULL, NULL, "TRUE" },
+        { "ARRAY_POSITION", 2, "bc", NULL, "3" },    { "ARRAY_JOIN", 2, "-", NULL, "a-bc" },
+        { "ARRAY_JOIN", 3, "-", "?", "a-?-bc" },     { "ARRAY_APPEND", 2, "d", NULL, "[a, NULL, bc, d]" },
+        { "ELEMENT", 1, NULL, NULL, "error RANGE" }, { "ARRAY_MAX", 1, NULL, NULL, "bc" },
+        { "ARRAY_MIN", 1, NULL, NULL, "a" },         { "ARRAY_DISTINCT", 1, NULL, NULL, "[a, NULL, bc]" },
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         const struct cep_func *f = cep_funcs_find(funcs, base_str_of(calls[i].name), NULL);
         struct cep_type want[3], ret;
         struct cep_value args[] = { v, calls[i].b ? cep_string(calls[i].b, strlen(calls[i].b)) : cep_null(),
-                                    calls[i].c ? cep_string(calls[i].c, strlen(calls[i].c)) : cep_null() }, r = cep_null();
+                                    calls[i].c ? cep_string(calls[i].c, strlen(calls[i].c)) : cep_null() },
+                         r = cep_null();
         if (!OK(f && f->resolve(types, calls[i].n, want, &ret), calls[i].name))
             continue;
         struct cep_call call = { .arena = &arena, .arg_types = want, .args = calls[i].n, .ret_type = ret };
@@ -357,7 +372,8 @@ static void test_arrays(void)
     }
 }
 
-/* Every function survives every combination of argument types that its rule accepts, with edge values; results are what their types say. */
+/* Every function survives every combination of argument types that its rule accepts, with edge values; results are what
+ * their types say. */
 static struct cep_value edge(struct cep_type type, int i)
 {
     static const int64_t integers[] = { 0, 1, -1, INT64_MAX, INT64_MIN, 100 };
@@ -366,33 +382,31 @@ static struct cep_value edge(struct cep_type type, int i)
     if (i == 6)
         return cep_null();
     switch (type.kind) {
-    case CEP_KIND_NULL:
-        return cep_null();
-    case CEP_KIND_BOOLEAN:
-        return cep_int(i & 1);
+    case CEP_KIND_NULL: return cep_null();
+    case CEP_KIND_BOOLEAN: return cep_int(i & 1);
     case CEP_KIND_INT:
     case CEP_KIND_DATE:
         return cep_int(integers[i] == INT64_MAX ? INT32_MAX : integers[i] == INT64_MIN ? INT32_MIN : integers[i]);
-    case CEP_KIND_DOUBLE:
-        return cep_double(doubles[i]);
-    case CEP_KIND_DECIMAL:
-        return cep_dec(i == 3 ? 999999 : i == 4 ? -999999 : integers[i]);
+    case CEP_KIND_DOUBLE: return cep_double(doubles[i]);
+    case CEP_KIND_DECIMAL: return cep_dec(i == 3 ? 999999 : i == 4 ? -999999 : integers[i]);
     case CEP_KIND_STRING:
     case CEP_KIND_BYTES:
     case CEP_KIND_ROW:
     case CEP_KIND_ARRAY: /* texts are no arrays: readers must stay inside */
         return cep_string(texts[i], strlen(texts[i]));
-    default:
-        return cep_int(integers[i]);
+    default: return cep_int(integers[i]);
     }
 }
 
 static void test_no_function_breaks(void)
 {
-    static const struct cep_type pool[] = { CEP_TYPE(BOOLEAN), CEP_TYPE(INT), CEP_TYPE(BIGINT), CEP_TYPE(DOUBLE), CEP_DECIMAL_TYPE(6, 2),
-                                            CEP_DECIMAL_TYPE(38, 38), CEP_TYPE(STRING), CEP_TYPE(DATE), CEP_TYPE(TIMESTAMP), CEP_TYPE(TIMESTAMP_LTZ),
-                                            CEP_TYPE(INTERVAL_DAY), CEP_TYPE(INTERVAL_MONTH), CEP_TYPE(TIME), CEP_TYPE(NULL),
-                                            { .kind = CEP_KIND_ARRAY, .element = CEP_KIND_STRING } };
+    static const struct cep_type pool[] = {
+        CEP_TYPE(BOOLEAN),       CEP_TYPE(INT),          CEP_TYPE(BIGINT),
+        CEP_TYPE(DOUBLE),        CEP_DECIMAL_TYPE(6, 2), CEP_DECIMAL_TYPE(38, 38),
+        CEP_TYPE(STRING),        CEP_TYPE(DATE),         CEP_TYPE(TIMESTAMP),
+        CEP_TYPE(TIMESTAMP_LTZ), CEP_TYPE(INTERVAL_DAY), CEP_TYPE(INTERVAL_MONTH),
+        CEP_TYPE(TIME),          CEP_TYPE(NULL),         { .kind = CEP_KIND_ARRAY, .element = CEP_KIND_STRING }
+    };
     const uint32_t types = sizeof pool / sizeof *pool;
     uint64_t calls = 0, signatures = 0;
     bool documented = true;

@@ -22,9 +22,12 @@ static char texts[256];
 
 static struct cep_type random_type(void)
 {
-    static const struct cep_type pool[] = { CEP_TYPE(BOOLEAN), CEP_TYPE(INT), CEP_TYPE(BIGINT), CEP_TYPE(DOUBLE), CEP_DECIMAL_TYPE(18, 2),
-                                            CEP_DECIMAL_TYPE(19, 2), CEP_DECIMAL_TYPE(38, 2), CEP_TYPE(STRING), CEP_TYPE(BYTES), CEP_TYPE(TIMESTAMP),
-                                            CEP_TYPE(ROW), { .kind = CEP_KIND_ARRAY, .element = CEP_KIND_INT } };
+    static const struct cep_type pool[] = {
+        CEP_TYPE(BOOLEAN),       CEP_TYPE(INT),           CEP_TYPE(BIGINT),
+        CEP_TYPE(DOUBLE),        CEP_DECIMAL_TYPE(18, 2), CEP_DECIMAL_TYPE(19, 2),
+        CEP_DECIMAL_TYPE(38, 2), CEP_TYPE(STRING),        CEP_TYPE(BYTES),
+        CEP_TYPE(TIMESTAMP),     CEP_TYPE(ROW),           { .kind = CEP_KIND_ARRAY, .element = CEP_KIND_INT }
+    };
     return pool[rnd(sizeof pool / sizeof *pool)];
 }
 
@@ -69,7 +72,8 @@ static void test_round_trip(void)
                 values[i].s.ptr = copies[i];
             }
         }
-        if (cep_row_make(types, values, n, 5, (struct cep_position){ .offset = 7 }, &arena, &other) < 0 || !cep_tuple_equal(&row->tuple, &other->tuple))
+        if (cep_row_make(types, values, n, 5, (struct cep_position){ .offset = 7 }, &arena, &other) < 0 ||
+            !cep_tuple_equal(&row->tuple, &other->tuple))
             unequal++;
         for (uint32_t i = 0; i < n; i++)
             wrong += !cep_value_same(types[i], cep_tuple_get(&row->tuple, i, types[i]), values[i]);
@@ -84,7 +88,8 @@ static void test_round_trip(void)
 
 static void test_damage(void)
 {
-    struct cep_type types[] = { CEP_TYPE(STRING), CEP_TYPE(INT), CEP_DECIMAL_TYPE(38, 0), CEP_TYPE(BOOLEAN), CEP_TYPE(STRING) };
+    struct cep_type types[] = { CEP_TYPE(STRING), CEP_TYPE(INT), CEP_DECIMAL_TYPE(38, 0), CEP_TYPE(BOOLEAN),
+                                CEP_TYPE(STRING) };
     struct cep_value values[] = { cep_string("hello", 5), cep_int(3), cep_dec(9), cep_int(1), cep_null() };
     struct base_arena arena = { 0 };
     struct cep_row *row = NULL;
@@ -112,7 +117,8 @@ static void test_damage(void)
     OK(accepted > 0, "flipped bits are refused or read without harm");
     OK(!cep_tuple_valid(&row->tuple, size, types, 4), "another number of columns is refused");
     struct cep_value bad = cep_string("x", CEP_ROW_BYTES_MAX + 1u);
-    OK(cep_row_make(types, &bad, 1, 0, (struct cep_position){ 0 }, &arena, &row) == BASE_E_LIMIT, "a row beyond the limit is refused");
+    OK(cep_row_make(types, &bad, 1, 0, (struct cep_position){ 0 }, &arena, &row) == BASE_E_LIMIT,
+       "a row beyond the limit is refused");
     OK(cep_tuple_size(types, values, CEP_COLUMNS_MAX + 1) == 0, "too many columns are refused");
     base_arena_finish(&arena);
 }
@@ -120,8 +126,10 @@ static void test_damage(void)
 static void test_order(void)
 {
     struct cep_row rows[] = {
-        { .time_ms = 1, .at = { .offset = 9, .partition = 9, .place = 9 } }, { .time_ms = 2, .at = { .offset = 3, .partition = 3, .place = 0 } },
-        { .time_ms = 2, .at = { .offset = 1, .partition = 0, .place = 1 } }, { .time_ms = 2, .at = { .offset = 0, .partition = 1, .place = 1 } },
+        { .time_ms = 1, .at = { .offset = 9, .partition = 9, .place = 9 } },
+        { .time_ms = 2, .at = { .offset = 3, .partition = 3, .place = 0 } },
+        { .time_ms = 2, .at = { .offset = 1, .partition = 0, .place = 1 } },
+        { .time_ms = 2, .at = { .offset = 0, .partition = 1, .place = 1 } },
         { .time_ms = 2, .at = { .offset = 5, .partition = 1, .place = 1 } },
     };
     bool good = true;
@@ -131,7 +139,8 @@ static void test_order(void)
             good &= i < j ? order < 0 : i > j ? order > 0 : order == 0;
         }
     OK(good, "rows are ordered by time, place, partition, offset");
-    OK(sizeof(struct cep_row) == 40 && sizeof(struct cep_tuple) == 8, "a row without columns takes 40 bytes, 8 of them its tuple");
+    OK(sizeof(struct cep_row) == 40 && sizeof(struct cep_tuple) == 8,
+       "a row without columns takes 40 bytes, 8 of them its tuple");
 }
 
 int main(void)

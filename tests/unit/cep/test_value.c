@@ -11,10 +11,11 @@
 
 static struct base_arena arena;
 
-static const struct cep_type NONE = CEP_TYPE(NULL), BOOLEAN = CEP_TYPE(BOOLEAN), INT = CEP_TYPE(INT), BIGINT = CEP_TYPE(BIGINT), DOUBLE = CEP_TYPE(DOUBLE),
-                             STRING = CEP_TYPE(STRING), DATE = CEP_TYPE(DATE), TIMESTAMP = CEP_TYPE(TIMESTAMP), LTZ = CEP_TYPE(TIMESTAMP_LTZ),
-                             DAYS = CEP_TYPE(INTERVAL_DAY), MONTHS = CEP_TYPE(INTERVAL_MONTH), TIME = CEP_TYPE(TIME), BYTES = CEP_TYPE(BYTES),
-                             ROW = CEP_TYPE(ROW), MONEY = CEP_DECIMAL_TYPE(12, 2);
+static const struct cep_type NONE = CEP_TYPE(NULL), BOOLEAN = CEP_TYPE(BOOLEAN), INT = CEP_TYPE(INT),
+                             BIGINT = CEP_TYPE(BIGINT), DOUBLE = CEP_TYPE(DOUBLE), STRING = CEP_TYPE(STRING),
+                             DATE = CEP_TYPE(DATE), TIMESTAMP = CEP_TYPE(TIMESTAMP), LTZ = CEP_TYPE(TIMESTAMP_LTZ),
+                             DAYS = CEP_TYPE(INTERVAL_DAY), MONTHS = CEP_TYPE(INTERVAL_MONTH), TIME = CEP_TYPE(TIME),
+                             BYTES = CEP_TYPE(BYTES), ROW = CEP_TYPE(ROW), MONEY = CEP_DECIMAL_TYPE(12, 2);
 
 static void is_json(struct cep_type type, struct cep_value v, const char *want)
 {
@@ -73,7 +74,8 @@ static void test_doubles(void)
 }
 
 /* want NULL: the error. */
-static void is_cast(struct cep_type from, struct cep_value v, struct cep_type to, int error, const char *want, const char *what)
+static void is_cast(struct cep_type from, struct cep_value v, struct cep_type to, int error, const char *want,
+                    const char *what)
 {
     struct cep_value r = cep_null();
     int e = cep_value_cast(from, to, v, &arena, &r);
@@ -163,7 +165,10 @@ static void test_casts_of_others(void)
 /* What exists must work without reading outside; what does not exist is refused. */
 static void test_matrix(void)
 {
-    struct cep_type all[] = { NONE, BOOLEAN, INT, BIGINT, DOUBLE, MONEY, STRING, DATE, TIMESTAMP, LTZ, DAYS, MONTHS, cep_type_array(INT), ROW, TIME, BYTES };
+    struct cep_type all[] = {
+        NONE, BOOLEAN, INT,  BIGINT, DOUBLE, MONEY, STRING, DATE, TIMESTAMP, LTZ, DAYS, MONTHS, cep_type_array(INT),
+        ROW,  TIME,    BYTES
+    };
     int exists = 0, implicit = 0;
     bool good = true;
     for (int i = 0; i < 16; i++)
@@ -177,27 +182,35 @@ static void test_matrix(void)
             implicit += cep_cast_exists(all[i], all[j], true);
             struct cep_type common, other;
             bool has = cep_type_common(all[i], all[j], &common), back = cep_type_common(all[j], all[i], &other);
-            good &= has == back && (!has || (cep_type_equal(common, other) && cep_cast_exists(all[i], common, true) && cep_cast_exists(all[j], common, true)));
+            good &= has == back && (!has || (cep_type_equal(common, other) && cep_cast_exists(all[i], common, true) &&
+                                             cep_cast_exists(all[j], common, true)));
         }
     OK(good, "casts are refused exactly where there are none; common types are symmetric and reached implicitly");
     printf("# %d casts, %d of them implicit\n", exists, implicit);
     struct cep_type common;
-    OK(cep_type_common(CEP_DECIMAL_TYPE(12, 2), CEP_DECIMAL_TYPE(10, 4), &common) && common.precision == 14 && common.scale == 4, "common DECIMAL");
-    OK(cep_type_common(INT, CEP_DECIMAL_TYPE(10, 4), &common) && common.precision == 14 && common.scale == 4, "INT with DECIMAL");
-    OK(cep_type_common(CEP_DECIMAL_TYPE(38, 0), CEP_DECIMAL_TYPE(38, 38), &common) && common.precision == 38 && common.scale == 0,
+    OK(cep_type_common(CEP_DECIMAL_TYPE(12, 2), CEP_DECIMAL_TYPE(10, 4), &common) && common.precision == 14 &&
+           common.scale == 4,
+       "common DECIMAL");
+    OK(cep_type_common(INT, CEP_DECIMAL_TYPE(10, 4), &common) && common.precision == 14 && common.scale == 4,
+       "INT with DECIMAL");
+    OK(cep_type_common(CEP_DECIMAL_TYPE(38, 0), CEP_DECIMAL_TYPE(38, 38), &common) && common.precision == 38 &&
+           common.scale == 0,
        "digits before the point win");
     OK(!cep_type_common(STRING, INT, &common), "STRING and INT have nothing in common");
 }
 
 static void test_compare(void)
 {
-    OK(cep_value_compare(DOUBLE, cep_double(NAN), cep_double(INFINITY)) > 0 && cep_value_same(DOUBLE, cep_double(NAN), cep_double(NAN)),
+    OK(cep_value_compare(DOUBLE, cep_double(NAN), cep_double(INFINITY)) > 0 &&
+           cep_value_same(DOUBLE, cep_double(NAN), cep_double(NAN)),
        "NaN is above all and equal to itself");
     OK(cep_value_compare(DOUBLE, cep_double(0.0), cep_double(-0.0)) == 0, "zeros are equal");
     OK(cep_value_compare(STRING, cep_string("a", 1), cep_string("", 0)) > 0, "the empty text is the least");
     OK(cep_value_compare(MONEY, cep_dec(-5), cep_dec(3)) < 0, "decimals have signs");
-    OK(cep_value_same(INT, cep_null(), cep_null()) && !cep_value_same(INT, cep_null(), cep_int(0)), "NULL is the same as NULL only");
-    OK(cep_type_equal(TIMESTAMP, (struct cep_type){ .kind = CEP_KIND_TIMESTAMP, .precision = 3 }), "the precision of a TIMESTAMP does not count");
+    OK(cep_value_same(INT, cep_null(), cep_null()) && !cep_value_same(INT, cep_null(), cep_int(0)),
+       "NULL is the same as NULL only");
+    OK(cep_type_equal(TIMESTAMP, (struct cep_type){ .kind = CEP_KIND_TIMESTAMP, .precision = 3 }),
+       "the precision of a TIMESTAMP does not count");
     OK(!cep_type_equal(MONEY, CEP_DECIMAL_TYPE(12, 3)), "that of a DECIMAL does");
     struct base_buf buf = { 0 };
     cep_type_print(cep_type_array(MONEY), &buf);
