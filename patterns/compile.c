@@ -480,7 +480,10 @@ static int emit_all(struct compiling *c, struct patterns_result *result)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < c->root_count; i++)
         memcpy(emitted[i].fingerprint, c->compiled[i].fingerprint, sizeof emitted[i].fingerprint);
-    int error = patterns_emit_program(&c->binder, c->roots, c->root_count, !c->options->no_optimiser, emitted, &result->program);
+    struct patterns_code_sources sources = { NULL, 0 };
+    int error = patterns_emit_program(&c->binder, c->roots, c->root_count, !c->options->no_optimiser, emitted, &sources, &result->program);
+    result->code_sources = sources.at;
+    result->code_count = sources.count;
     for (uint32_t i = 0; i < c->root_count && !error; i++) {
         struct patterns_compiled *out = &c->compiled[i];
         out->sink_node = emitted[i].sink_node;
@@ -535,6 +538,18 @@ int patterns_compile(const struct base_source *sources, uint32_t count, const st
     result->script_count = count;
     *ret = result;
     return 0;
+}
+
+bool patterns_result_place(const struct patterns_result *result, const struct cep_program *program, uint32_t code, const struct base_source **ret_source,
+                           uint32_t *ret_begin, uint32_t *ret_end)
+{
+    if (code >= result->code_count || !result->code_sources[code])
+        return false;
+    const struct cep_code *c = cep_program_code(program, code);
+    *ret_source = result->code_sources[code];
+    *ret_begin = c->origin_begin;
+    *ret_end = c->origin_end;
+    return c->origin_end > c->origin_begin && c->origin_end <= (*ret_source)->len;
 }
 
 void patterns_result_finish(struct patterns_result *result)

@@ -46,12 +46,17 @@ struct patterns_result {
     uint32_t compiled_count;
     const struct patterns_script *const *scripts; /* parallel to the sources */
     uint32_t script_count;
+    const struct base_source **code_sources;      /* parallel to the program's codes: what their origins point into; entries may be NULL */
+    uint32_t code_count;
 };
 
 /* sources, funcs and the arena must outlive the result. Diagnostics (errors, warnings, notes) are added to diags, whose arena may be the same. The result lives in the
  * arena, its program on the heap. 0; BASE_E_SYNTAX: diags say why; BASE_E_NOMEM; BASE_E_CORRUPT: a fault of the compiler, told as "internal". */
 int patterns_compile(const struct base_source *sources, uint32_t count, const struct cep_funcs *funcs, const struct patterns_options *options,
                      struct base_arena *arena, struct base_diags *diags, struct patterns_result **ret) BASE_MUST_CHECK;
+/* Place of a code in the rule texts, for run-time errors. False: it has none. */
+bool patterns_result_place(const struct patterns_result *result, const struct cep_program *program, uint32_t code, const struct base_source **ret_source,
+                           uint32_t *ret_begin, uint32_t *ret_end);
 /* Frees the program; NULL allowed. */
 void patterns_result_finish(struct patterns_result *result);
 /* Takes the program out of the result, which then owns none. */

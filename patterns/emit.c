@@ -33,6 +33,8 @@ struct writing {
     struct base_map fingerprints;   /* 8 bytes -> 1, so that no two nodes share one */
     struct profile { const struct patterns_table_info *table; uint32_t *fields; uint32_t emitted; } *profiles;
     uint32_t profile_count;
+    struct patterns_code_sources sources;
+    uint32_t sources_cap;
     int error;                      /* sticky */
 };
 
@@ -55,6 +57,26 @@ static struct cep_text text(struct writing *w, struct base_str t)
     return cep_builder_text(w->builder, t.ptr ? t : (struct base_str){ "", 0 });
 }
 
+/* The codes made since the last call stand in this source. */
+static void note_source(struct writing *w, const struct base_source *source)
+{
+    uint32_t count = cep_builder_count(w->builder, CEP_SEC_CODES);
+    if (count > w->sources_cap) {
+        uint32_t cap = count > 64 ? count * 2 : 128;
+        const struct base_source **grown = base_arena_zalloc(w->binder->arena, cap, sizeof *grown);
+        if (!grown) {
+            fail(w, BASE_E_NOMEM);
+            return;
+        }
+        if (w->sources.count)
+            memcpy(grown, w->sources.at, w->sources.count * sizeof *grown);
+        w->sources.at = grown;
+        w->sources_cap = cap;
+    }
+    while (w->sources.count < count)
+        w->sources.at[w->sources.count++] = source;
+}
+
 static uint32_t code(struct writing *w, const struct patterns_bound *bound, const uint32_t *layout)
 {
     const struct patterns_emit_env env = { .builder = w->builder, .arena = w->binder->arena, .columns = layout };
@@ -62,6 +84,7 @@ static uint32_t code(struct writing *w, const struct patterns_bound *bound, cons
     if (!bound || w->error)
         return CEP_NONE;
     fail(w, patterns_emit_expr(&env, bound, &index));
+    note_source(w, bound->source);
     return index;
 }
 
@@ -252,6 +275,7 @@ static uint32_t emit_match(struct writing *w, const struct patterns_graph_node *
                                                  .input_node = input->emitted, .eager = node->plan->eager, .evidence = node->plan->evidence, .pool = w->pool };
     uint32_t match = CEP_NONE;
     fail(w, patterns_match_emit(node->plan->match, &env, &match));
+    note_source(w, node->plan->source);
     return match;
 }
 
@@ -504,7 +528,7 @@ static int write_all(struct writing *w, const struct patterns_root *roots, uint3
 }
 
 int patterns_emit_program(struct patterns_binder *binder, const struct patterns_root *roots, uint32_t count, bool share, struct patterns_emitted *ret_emitted,
-                          struct cep_program **ret)
+                          struct patterns_code_sources *ret_sources, struct cep_program **ret)
 {
     struct writing w = { .binder = binder };
     *ret = NULL;
@@ -514,6 +538,7 @@ int patterns_emit_program(struct patterns_binder *binder, const struct patterns_
     int error = w.builder && w.pool ? write_all(&w, roots, count, ret_emitted) : BASE_E_NOMEM;
     if (!error)
         error = cep_builder_finish(w.builder, ret);
+    *ret_sources = w.sources;
     patterns_pred_pool_destroy(w.pool);
     patterns_graph_finish(&w.graph);
     base_map_finish(&w.fingerprints);
