@@ -79,6 +79,7 @@ struct cep_table {
     struct cep_list fields;        /* fields that are decoded, in the order of the source node's schema (profile tables: all columns) */
     struct cep_list key_fields;    /* u32s: indexes into fields that form the PRIMARY KEY */
     uint32_t rowtime_field;        /* index into fields or CEP_NONE */
+    uint32_t pad;                  /* 0 */
     int64_t watermark_delay_ms;    /* WATERMARK FOR ts AS ts - INTERVAL; 0 if AS ts */
     uint32_t is_profile;           /* 1: read through LOOKUP only (a profile table), not as a stream */
     uint32_t declared_columns;     /* columns of the table as declared, decoded or not */
