@@ -355,7 +355,7 @@ bool patterns_cursor_height(struct patterns_cursor *c, uint32_t height, uint32_t
 
 bool patterns_cursor_grow(struct patterns_cursor *c, void **at, size_t *cap, size_t len, size_t element_bytes)
 {
-    if (len < *cap)
+    if (len < *cap && len < PATTERNS_MAX_LIST)
         return true;
     if (len >= PATTERNS_MAX_LIST)
         return patterns_cursor_refuse(c, "limit", patterns_cursor_begin(c), patterns_cursor_begin(c) + 1, NULL,

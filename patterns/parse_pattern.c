@@ -147,10 +147,7 @@ static const struct patterns_pattern *parse_group(struct patterns_cursor *c)
     patterns_cursor_skip(c, 1);
     if (!exclude && patterns_cursor_accept(c, PATTERNS_TOKEN_CLOSE))
         return new_pattern(c, PATTERNS_PATTERN_EMPTY, begin);
-    if (!patterns_cursor_enter(c))
-        return NULL;
     const struct patterns_pattern *inner = parse_choice(c);
-    patterns_cursor_leave(c);
     if (!inner)
         return NULL;
     if (!exclude)
@@ -311,7 +308,7 @@ static const struct patterns_pattern *parse_sequence(struct patterns_cursor *c)
     return pattern ? close_pattern(c, pattern, &items) : NULL;
 }
 
-static const struct patterns_pattern *parse_choice(struct patterns_cursor *c)
+static const struct patterns_pattern *parse_alternatives(struct patterns_cursor *c)
 {
     uint32_t begin = patterns_cursor_begin(c);
     struct items items = { 0 };
@@ -326,19 +323,25 @@ static const struct patterns_pattern *parse_choice(struct patterns_cursor *c)
     return pattern ? close_pattern(c, pattern, &items) : NULL;
 }
 
+/* All nesting of patterns goes through here. */
+static const struct patterns_pattern *parse_choice(struct patterns_cursor *c)
+{
+    if (!patterns_cursor_enter(c))
+        return NULL;
+    const struct patterns_pattern *pattern = parse_alternatives(c);
+    patterns_cursor_leave(c);
+    return pattern;
+}
+
 const struct patterns_pattern *patterns_parse_row_pattern(struct patterns_cursor *c)
 {
     if (patterns_cursor_is(c, PATTERNS_TOKEN_CLOSE)) {
         patterns_cursor_expected(c, "a pattern variable in PATTERN", "a pattern that matches nothing is written (())");
         return NULL;
     }
-    bool outer = c->in_pattern;
     c->in_pattern = true;
-    const struct patterns_pattern *pattern = patterns_cursor_enter(c) ? parse_choice(c) : NULL;
-    if (pattern) {
-        patterns_cursor_leave(c);
-        c->in_pattern = outer;
-    }
+    const struct patterns_pattern *pattern = parse_choice(c);
+    c->in_pattern = false;
     return pattern;
 }
 

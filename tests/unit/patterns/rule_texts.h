@@ -1,0 +1,95 @@
+/* Rule texts that use all of the language: for round trips and as the stock that the mutation test works on. */
+#ifndef TESTS_PATTERNS_RULE_TEXTS_H
+#define TESTS_PATTERNS_RULE_TEXTS_H
+
+#define MATCH(clauses) "SELECT * FROM t MATCH_RECOGNIZE (" clauses ")"
+#define PATTERN(text) MATCH("PATTERN (" text ") DEFINE A AS TRUE")
+
+static const char *const rule_texts[] = {
+    "CREATE TABLE IF NOT EXISTS orders (order_id STRING NOT NULL, user_id VARCHAR(20) COMMENT 'who', "
+    "amount DECIMAL(12,2), tags ARRAY<STRING>, m MAP<STRING, INT>, loc ROW<lat DOUBLE, lon DOUBLE PRECISION NOT NULL>, "
+    "r2 ROW(a INT, b ROW<c INT>), big NUMERIC(38), ts TIMESTAMP_LTZ(3), t2 TIMESTAMP(3) WITH LOCAL TIME ZONE, "
+    "t3 TIMESTAMP(3) WITHOUT TIME ZONE, b VARBINARY(10), total AS amount * 1.2 COMMENT 'x''y', "
+    "`offset` BIGINT METADATA VIRTUAL, k BYTES METADATA FROM 'key', d INTERVAL DAY(3) TO SECOND(3), "
+    "WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, CONSTRAINT pk PRIMARY KEY (order_id) NOT ENFORCED) "
+    "COMMENT 'orders' PARTITIONED BY (user_id) WITH ('connector' = 'kafka', 'x' = '${KAFKA}')",
+    "CREATE TEMPORARY TABLE c (user_id STRING PRIMARY KEY NOT ENFORCED, timestamp TIMESTAMP(3) NULL, f REAL, i "
+    "INTEGER, "
+    "s SMALLINT, y TINYINT, o BOOLEAN, h CHAR(2), e DATE, u TIME(3), g FLOAT, w MULTISET<INT>) WITH ('a'='b')",
+    "CREATE MATERIALIZED VIEW top10 (a, b) WITH ('x' = 'y') AS SELECT * FROM (SELECT *, ROW_NUMBER() OVER "
+    "(PARTITION BY g ORDER BY n DESC NULLS LAST, m ASC NULLS FIRST) AS rn FROM t) WHERE rn <= 10",
+    "CREATE VIEW IF NOT EXISTS all_events COMMENT 'union' AS SELECT 'tx' AS stream, * FROM tx UNION ALL SELECT "
+    "'login', "
+    "l.* FROM login l UNION SELECT 1, 2 INTERSECT SELECT 3, 4",
+    "CREATE RULE three WITH ('severity'='high', 'suppress' = '10 min') AS SELECT m.user_id, c.home FROM orders "
+    "MATCH_RECOGNIZE (PARTITION BY user_id ORDER BY ts MEASURES A.c || ',' || B.c AS cs, MATCH_ROWTIME() AS rt "
+    "ONE ROW PER MATCH WITH TIMEOUT ROWS ALL MATCHES AFTER MATCH SKIP TO CURRENT ROW "
+    "PATTERN (A -> B -> C) WITHIN INTERVAL '2' MINUTE SUBSET u = (A, B), v = (C) "
+    "DEFINE B AS B.c <> A.c AND FINAL LAST(A.x, 1) > 3, C AS C.country NOT IN (A.country, B.country)) AS m "
+    "LEFT OUTER JOIN customers FOR SYSTEM_TIME AS OF m.rt AS c ON c.user_id = m.user_id",
+    "INSERT INTO sink (a, b) SELECT a, b FROM t UNION ALL SELECT c, d FROM u UNION ALL (SELECT 1, 2 ORDER BY 1 LIMIT "
+    "3) "
+    "EXCEPT VALUES (1, 2), (3, 4) ORDER BY a LIMIT 5 OFFSET 2 ROWS",
+    "SELECT window_start, COUNT(*), SUM(x) FILTER (WHERE y > 0), COUNT(DISTINCT z) FROM TABLE(TUMBLE(TABLE t, "
+    "DESCRIPTOR(ts), INTERVAL '1' MINUTES)) GROUP BY window_start, window_end HAVING COUNT(*) > 1",
+    "SELECT * FROM TABLE(HOP(DATA => TABLE t, TIMECOL => DESCRIPTOR(ts), SLIDE => INTERVAL '5' MINUTES, "
+    "SIZE => INTERVAL '10' MINUTES)), CUMULATE(TABLE (SELECT 1), DESCRIPTOR(ts), INTERVAL '1' MINUTE, "
+    "INTERVAL '1' HOUR, INTERVAL '3' SECOND) AS w (a, b) JOIN u USING (a, b) CROSS JOIN v",
+    "SELECT * FROM TABLE(SESSION(TABLE t PARTITION BY a, b, DESCRIPTOR(ts), INTERVAL '5' MINUTE)) w (a, b)",
+    "WITH q AS (SELECT 1), r (x) AS (SELECT * FROM q) SELECT DISTINCT -(-x), - -x, NOT a = b, NOT (NOT c), "
+    "a IS NOT NULL IS TRUE, (a, b) = ROW(1, 2), x.y.z, f(x).y, a[1].b[2], (a).b, CAST(a AS DECIMAL(1)), "
+    "TRY_CAST('1' AS INT NOT NULL), a OR b AND c OR (d OR e), (a AND b) AND c FROM r",
+    "SELECT EXTRACT(HOUR FROM ts), FLOOR(ts TO DAY), FLOOR(x), CEILING((ts + INTERVAL '1' DAY) TO HOUR), "
+    "FLOOR((INTERVAL '1' DAY) TO HOUR), POSITION('a' IN b || c), POSITION((a IN (b)) IN c), TRIM(BOTH FROM x), "
+    "TRIM(x), "
+    "TRIM('a' FROM x), TRIM(LEADING 'a' FROM x), TRIM(TRAILING FROM x), SUBSTRING(x FROM 2 FOR 3), SUBSTRING(x, 2), "
+    "OVERLAY(a PLACING b FROM 1 FOR 2), OVERLAY(a PLACING b FROM 1), TIMESTAMPDIFF(SECOND, a, b), TIMESTAMPADD(DAY, 1, "
+    "ts)",
+    "SELECT CURRENT_TIMESTAMP, CURRENT_DATE, LOCALTIMESTAMP, CURRENT_TIMESTAMP(3), DATE '2020-01-01', TIME '10:00:00', "
+    "TIMESTAMP '2020-01-01 00:00:00', TIMESTAMP_LTZ '2020', TIMESTAMP WITH LOCAL TIME ZONE '2020', "
+    "INTERVAL -'1-2' YEAR TO MONTH, INTERVAL + '2' MINUTE(2), INTERVAL '10 00:00:00.5' DAY(2) TO SECOND(3), "
+    "INTERVAL '1' SECOND(2, 3), 1e3, 1.5E-3, .5, 12.30, 5., 'it''s', TRUE, FALSE, NULL",
+    "SELECT ARRAY[1, 2], ARRAY[], MAP['a', 1], CASE x WHEN 1 THEN 2 ELSE 3 END, CASE WHEN a THEN b WHEN c THEN d END, "
+    "EXISTS (SELECT 1), x IN (SELECT 1), (SELECT 1) + 1, x NOT BETWEEN 1 AND 2, x BETWEEN SYMMETRIC a AND b, "
+    "x LIKE 'a!%' ESCAPE '!', x NOT LIKE y, x SIMILAR TO 'b', x IS DISTINCT FROM y, x IS NOT DISTINCT FROM NULL, "
+    "x IS NOT UNKNOWN, x IS NOT FALSE, a <> b, a != b, a <= b, a >= b, a < b, a > b, a % b * c / d, +a",
+    "SELECT LISTAGG(DISTINCT x, ',') WITHIN GROUP (ORDER BY x DESC), FIRST_VALUE(x) IGNORE NULLS OVER w, "
+    "LAST_VALUE(x) RESPECT NULLS OVER (w2), SUM(a) OVER (w ROWS BETWEEN 3 PRECEDING AND CURRENT ROW), "
+    "SUM(a) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW), "
+    "AVG(a) FILTER (WHERE b) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING), "
+    "LEFT(x, 2), RIGHT(x, 2), f(a => 1, b => 2), \"f\"(x), COUNT(A.*), a - (b - c), (a - b) - c, a || (b || c), DATE, "
+    "\"a\"\"b\", `x``y` FROM r WINDOW w AS (PARTITION BY x ORDER BY y), w2 AS (w ROWS UNBOUNDED PRECEDING)",
+    "SELECT * FROM a JOIN (b CROSS JOIN c) ON TRUE RIGHT JOIN d ON x FULL OUTER JOIN e USING (k), f, g JOIN h ON y",
+    "SELECT * FROM ((SELECT 1) UNION (SELECT 2)) x, ((SELECT 1) AS a JOIN b ON a.x = b.x), (VALUES (1, 'a'), (2, 'b')) "
+    "AS v (n, s)",
+    "SELECT * FROM t AS x MATCH_RECOGNIZE (PARTITION BY x.a, b ORDER BY ts DESC MEASURES RUNNING LAST(A.x) AS n, "
+    "FINAL COUNT(*) AS c, PREV(FIRST(A.v, 1), 2) AS p, CLASSIFIER(U) AS k, MATCH_NUMBER() AS \"No\" ALL ROWS PER MATCH "
+    "WITH UNMATCHED ROWS AFTER MATCH SKIP TO FIRST B PATTERN (A) DEFINE A AS PREV(A.v) < A.v) AS m (a, b)",
+    MATCH("ALL ROWS PER MATCH SHOW EMPTY MATCHES AFTER MATCH SKIP TO LAST B PATTERN (A B)"),
+    MATCH("ALL ROWS PER MATCH OMIT EMPTY MATCHES WITH TIMEOUT ROWS AFTER MATCH SKIP TO B PATTERN (A B)"),
+    MATCH("AFTER MATCH SKIP TO NEXT ROW PATTERN (A) INTERVAL '10' SECOND OR TERMINATED"),
+    MATCH("ALL MATCHES AFTER MATCH SKIP PAST LAST ROW PATTERN (A) WITHIN INTERVAL '1' HOUR * 2 INTERVAL '3' SECOND"),
+    PATTERN("^ A -> B{2,5}+ ->> (C | D)*? (-> NOT STOP -> B)* {- X A+?{2} -} () PERMUTE(A, B C) $"),
+    PATTERN("A?? NOT N Q -> NOT (N | M) FOR INTERVAL '5' MINUTE"),
+    PATTERN("A (-> B){2,5}"),
+    PATTERN("A (-> B)? -> C"),
+    PATTERN("A X*? B Y*? C"),
+    PATTERN("A -> NOT N -> B"),
+    PATTERN("A -> NOT B"),
+    PATTERN("B (NOT C ->> B)* NOT C -> D"),
+    PATTERN("A++ B*+ C?+ D{2}+ E{,3} F{4,} G{,} H{2}{3} (I | J | ())"),
+    PATTERN("((A (B | C)?) | (D? (E | F)))"),
+    PATTERN("\"a b\" `end` first last"),
+    "EXPLAIN PLAN FOR SELECT 1 FETCH FIRST ROW ONLY",
+    "EXPLAIN CREATE RULE r AS SELECT 1 OFFSET 3 LIMIT 4",
+    "EXPLAIN INSERT INTO t VALUES (1), (2)",
+    "DROP VIEW IF EXISTS a.b",
+    "DROP TABLE t",
+    "DROP RULE r",
+    "SET 'a' = 'b'",
+    "(SELECT 1 ORDER BY 1) UNION ALL (WITH a AS (SELECT 2) SELECT * FROM a)",
+    "SELECT a -- comment\n, /* another\n; */ b FROM t",
+};
+#define RULE_TEXT_COUNT (sizeof rule_texts / sizeof rule_texts[0])
+
+#endif
