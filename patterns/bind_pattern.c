@@ -623,9 +623,10 @@ int patterns_bind_match(struct patterns_binder *binder, const struct patterns_re
     r = bind_output(rp, match);
     if (!r)
         r = patterns_rp_stability(rp, &match->stability, &match->witness);
+    if (!r)
+        r = patterns_rp_lint(rp);
     if (r)
         return r;
-    patterns_rp_lint(rp);
     rp->after = (struct patterns_binder){ .arena = binder->arena };
     rp->binder = &rp->after;
     *ret = match;

@@ -1,6 +1,6 @@
 /* Warnings and notes about a row pattern that compiles: state without a bound, conditions that never hold, the cost of
  * ALL MATCHES, and where real Flink reads the same text otherwise. */
-#include <string.h>
+#include "base/error.h"
 #include "patterns/rowpat.h"
 
 static void tell(struct patterns_match_detail *rp, enum base_severity severity, uint32_t begin, uint32_t end,
@@ -194,7 +194,7 @@ static void item(struct base_buf *out, bool applies, const char *text)
     base_buf_puts(out, text);
 }
 
-static void lint_portability(struct patterns_match_detail *rp)
+static int lint_portability(struct patterns_match_detail *rp)
 {
     const struct patterns_match *clause = rp->clause;
     struct base_buf text = { 0 };
@@ -218,15 +218,17 @@ static void lint_portability(struct patterns_match_detail *rp)
     item(&text, ends_greedy(rp->pat), "a greedy quantifier at the end is refused or cut short");
     item(&text, greedy_inside(rp->pat), "greedy loops never give rows back");
     item(&text, !clause->skip_written, "without AFTER MATCH it skips TO NEXT ROW, the standard PAST LAST ROW");
-    if (text.len && !text.failed)
+    int r = text.failed ? BASE_E_NOMEM : 0;
+    if (text.len && !r)
         patterns_warn_at(rp->binder, BASE_SEVERITY_NOTE, clause->source, clause->pattern->begin, clause->pattern->end,
                          "portability", NULL, "in Flink SQL: %s", text.ptr);
     base_buf_finish(&text);
+    return r;
 }
 
-void patterns_rp_lint(struct patterns_match_detail *rp)
+int patterns_rp_lint(struct patterns_match_detail *rp)
 {
     lint_state(rp);
     lint_conditions(rp);
-    lint_portability(rp);
+    return lint_portability(rp);
 }

@@ -230,7 +230,7 @@ static inline bool patterns_rp_is_live(const struct patterns_state *state, uint3
 bool patterns_rp_is_unary(const struct patterns_bound *pred);
 
 /* ---- lint_pattern.c, stability.c: what is told about a match that compiles ---- */
-void patterns_rp_lint(struct patterns_match_detail *rp);
+int patterns_rp_lint(struct patterns_match_detail *rp) BASE_MUST_CHECK;
 /* "stable", "unstable", "not proved" and why. Texts live in the arena or are static. */
 int patterns_rp_stability(struct patterns_match_detail *rp, const char **ret_verdict,
                           const char **ret_why) BASE_MUST_CHECK;

@@ -156,6 +156,8 @@ static int emit_update(struct emission *e, uint32_t var, bool live, uint32_t *re
     const struct patterns_rp_file *file = live ? &e->rp->live : &e->rp->out;
     struct patterns_emit *emit = NULL;
     *ret = CEP_NONE;
+    if (!e->rp->vars[var].taken)
+        return 0;
     e->writing_live = live;
     e->own_label = e->rp->vars[var].label;
     for (uint32_t i = 0; i < file->count; i++) {

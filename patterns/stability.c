@@ -68,6 +68,7 @@ struct explore {
     struct node *nodes;
     uint32_t node_count;
     bool overflow; /* too many threads: gives up */
+    bool no_memory;
     uint32_t letter;
     const uint32_t *bit_of; /* of the start that is stepped */
     bool behind;            /* rows taken now stand at or behind t */
@@ -367,7 +368,7 @@ static void add_value(struct constants *c, uint32_t index, struct cep_type type,
     if (c->count[index] == VALUES_MAX)
         return;
     c->at[index][c->count[index]] = patterns_bound_const(binder, NULL, type, value);
-    c->failed |= !c->at[index][c->count[index]++];
+    c->x->no_memory |= !c->at[index][c->count[index]++];
 }
 
 static const struct patterns_bound *through_casts(const struct patterns_bound *b)
@@ -429,14 +430,19 @@ static const struct patterns_bound *put_value(void *ctx, const struct patterns_b
 }
 
 /* Truth of a condition at a row of constants; false: cannot be told. */
-static bool evaluate(const struct explore *x, const struct patterns_bound *pred,
+static bool evaluate(struct explore *x, const struct patterns_bound *pred,
                      const struct patterns_bound *const *values, bool *ret)
 {
     struct row row = { x, values, false };
     const struct patterns_bound *at = patterns_bound_map(x->rp->binder, pred, put_value, &row);
     struct cep_value value;
-    if (!at || row.foreign || (pred->flags & (PATTERNS_BOUND_IS_VOLATILE | PATTERNS_BOUND_HAS_ROW_TIME)) ||
-        patterns_fold_value(x->rp->binder, at, &value))
+    if (!at)
+        x->no_memory = true;
+    if (!at || row.foreign || (pred->flags & (PATTERNS_BOUND_IS_VOLATILE | PATTERNS_BOUND_HAS_ROW_TIME)))
+        return false;
+    int r = patterns_fold_value(x->rp->binder, at, &value);
+    x->no_memory |= r == BASE_E_NOMEM;
+    if (r)
         return false;
     *ret = !value.null && value.i == 1;
     return true;
@@ -567,6 +573,7 @@ static const char *witness(struct explore *x, uint32_t bad, uint32_t last)
         ". The match of row %u is told at row %u and withdrawn at row %u, where an earlier start completes over it",
         start + 1, told + 1, gone + 1);
     const char *text = out.failed ? NULL : base_arena_strndup(x->rp->binder->arena, out.ptr, out.len);
+    x->no_memory |= !text;
     base_buf_finish(&out);
     return text;
 }
@@ -795,8 +802,10 @@ static int try_pairs(struct patterns_match_detail *rp, const char **ret_verdict,
         return 0;
     memset(x->realizable, 0, sizeof x->realizable);
     find_rows(x);
-    r = explore(x, &bad, &letter);
+    r = x->no_memory ? BASE_E_NOMEM : explore(x, &bad, &letter);
     const char *rows = !r && bad != CEP_NONE ? witness(x, bad, letter) : NULL;
+    if (!r && x->no_memory)
+        r = BASE_E_NOMEM;
     if (rows) {
         *ret_verdict = "unstable";
         *ret_why = rows;
