@@ -10,7 +10,15 @@
 
 uint64_t cep_key_hash(const struct cep_tuple *tuple) { return base_hash64(tuple, tuple->size_bytes, KEY_SEED); }
 
-void cep_keyed_init(struct cep_keyed *keyed) { *keyed = (struct cep_keyed){ 0 }; }
+void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes)
+{
+    *keyed = (struct cep_keyed){ .room_bytes = room_bytes };
+}
+
+static size_t key_bytes(const struct cep_keyed *keyed, const struct cep_tuple *tuple)
+{
+    return ((offsetof(struct cep_key, tuple) + tuple->size_bytes + 15) & ~(size_t)15) + keyed->room_bytes;
+}
 
 void cep_keyed_finish(struct cep_keyed *keyed)
 {
@@ -95,7 +103,7 @@ int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64
             if (rc)
                 return rc;
         }
-        key = base_calloc(1, offsetof(struct cep_key, tuple) + tuple->size_bytes);
+        key = base_calloc(1, key_bytes(keyed, tuple));
         if (!key)
             return BASE_E_NOMEM;
         key->hash = hash;
@@ -104,7 +112,7 @@ int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64
         key->next = keyed->buckets[hash & keyed->mask];
         keyed->buckets[hash & keyed->mask] = key;
         keyed->count++;
-        keyed->bytes += offsetof(struct cep_key, tuple) + tuple->size_bytes;
+        keyed->bytes += key_bytes(keyed, tuple);
         link_newest(keyed, key);
     }
     *ret = key;
@@ -121,7 +129,7 @@ void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
     }
     unlink_use(keyed, key);
     keyed->count--;
-    keyed->bytes -= offsetof(struct cep_key, tuple) + key->tuple.size_bytes + (uint64_t)key->state_bytes * 16;
+    keyed->bytes -= key_bytes(keyed, &key->tuple) + (uint64_t)key->state_bytes * 16;
     key->removed = true;
     key->armed_ms = BASE_TIME_MAX_MS;
     if (key->timer_entries == 0)

@@ -4,6 +4,7 @@
 #define CEP_KEYED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/attr.h"
 #include "cep/row.h"
@@ -35,8 +36,15 @@ struct cep_keyed {
     struct cep_key *dirty_first;
     struct cep_key *oldest, *newest;
     uint64_t bytes;              /* accounted memory of keys and states */
+    uint32_t room_bytes;         /* room for the operator's state behind each key's tuple, zeroed: one block for both */
 };
-void cep_keyed_init(struct cep_keyed *keyed);
+void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes);
+/* That room; 16-byte aligned. */
+static inline void *cep_key_room(struct cep_key *key)
+{
+    size_t at = offsetof(struct cep_key, tuple) + key->tuple.size_bytes;
+    return (char *)key + ((at + 15) & ~(size_t)15);
+}
 /* Frees keys; states must have been freed by the operator before. */
 void cep_keyed_finish(struct cep_keyed *keyed);
 /* NULL if there is none. */

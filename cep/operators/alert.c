@@ -452,7 +452,7 @@ int cep_alert_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
         return BASE_E_NOMEM;
     op->op = (struct cep_operator){ .ops = &alert_ops, .flow = flow, .node = node, .watermark_ms = BASE_TIME_MIN_MS };
     op->rule = cep_program_rule(cep_flow_program(flow), cep_program_node(cep_flow_program(flow), node)->detail);
-    cep_keyed_init(&op->op.keyed);
+    cep_keyed_init(&op->op.keyed, 0);
     *ret = &op->op;
     return 0;
 }

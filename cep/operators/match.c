@@ -44,10 +44,10 @@ static size_t bytes(const struct cep_operator *op, const struct cep_key *key)
 {
     (void)op;
     const struct match_key *state = key->state;
-    size_t sum = sizeof *state + state->rows.bytes + state->rows.cap * sizeof *state->rows.chunks + state->told.cap * sizeof *state->told.at;
-    const struct match_head *heads[2] = { &state->now, state->base };
-    for (int i = 0; i < 2 && heads[i]; i++)
-        sum += (size_t)heads[i]->class_cap * 4 + (size_t)heads[i]->parent_cap * 4 + heads[i]->blob_cap + heads[i]->cands.cap * sizeof *heads[i]->cands.at;
+    size_t sum = state->rows.bytes + (state->rows.cap > 1 ? state->rows.cap * sizeof *state->rows.chunks : 0) + state->told.cap * sizeof *state->told.at;
+    const struct match_head *heads[2] = { &state->now, &state->base };
+    for (int i = 0; i < 2; i++)
+        sum += heads[i]->block_bytes + heads[i]->cands.cap * sizeof *heads[i]->cands.at;
     return sum;
 }
 
@@ -218,7 +218,7 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
     op->op.flow = flow;
     op->op.node = node;
     op->op.watermark_ms = BASE_TIME_MIN_MS;
-    cep_keyed_init(&op->op.keyed);
+    cep_keyed_init(&op->op.keyed, sizeof(struct match_key));
     op->program = p;
     op->m = cep_program_match(p, n->detail);
     op->nfas = cep_program_nfa(p, op->m->nfas.first);

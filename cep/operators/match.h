@@ -50,6 +50,9 @@ struct match_cand {
 };
 struct match_cands BASE_VEC(struct match_cand);
 
+/* A row that may be a start: its class, MATCH_NO_CLASS if it is none or dead; its time, so that running out of time needs no row. */
+struct match_start { int64_t time_ms; uint32_t id; uint32_t pad; };
+
 /* What is known after rows [.., next_seq): one for the settled rows (base), one for all rows. Copied as a whole for a rewind. */
 struct match_head {
     uint64_t next_seq;        /* next row to be processed */
@@ -57,13 +60,15 @@ struct match_head {
     uint64_t covered;         /* last row that a resolved match covers */
     uint64_t unmatched_next;  /* first row not yet decided as matched or not (WITH UNMATCHED ROWS) */
     uint64_t trying;          /* one start at a time: the start under way, 0: none */
-    uint64_t first_start;     /* starts below are dead or resolved; class_of[class_skip] is its class */
-    uint32_t *class_of;       /* per row from first_start on: class id or MATCH_NO_CLASS */
-    uint32_t class_skip, class_len, class_cap; /* dead prefix; used (prefix included); room */
+    uint64_t first_start;     /* starts below are dead or resolved; starts[class_skip] is its entry */
+    struct match_start *starts; /* per row from first_start on */
+    uint32_t class_skip, class_len, class_cap; /* of starts: dead prefix; used (prefix included); room */
     uint32_t *parents;        /* union-find over class ids; MATCH_NO_CLASS: the class is dead */
     uint32_t parent_count, parent_cap;
     char *blob;               /* classes back to back */
     uint32_t blob_used, blob_cap, classes;
+    uint32_t block_bytes;
+    char *block;              /* the memory of starts, blob and parents */
     struct match_cands cands;
 };
 
@@ -83,7 +88,8 @@ struct match_tolds BASE_VEC(struct match_told);
 struct match_key {
     struct match_rows rows;
     struct match_head now;     /* over all rows of the log (but the lookahead and, if final, the waiting ones) */
-    struct match_head *base;   /* eager: over the settled rows only; NULL: all rows are settled */
+    struct match_head base;    /* eager: over the settled rows only, if has_base; else all rows are settled (and it keeps its memory for the next time) */
+    bool has_base;
     uint64_t waiting_from;     /* final: rows of the log from here on wait for the watermark; eager: first unsettled row */
     struct match_tolds told;
     bool ended;                /* the end of input was processed */
@@ -175,7 +181,10 @@ void cep_match_reset_out(struct match_op *op);
 /* ---- match_head.c: classes, starts, candidates ---- */
 void cep_match_head_init(struct match_head *head);
 void cep_match_head_finish(struct match_head *head);
-int cep_match_head_copy(const struct match_head *from, struct match_head *to) BASE_MUST_CHECK; /* to is empty */
+/* to is initialised; its memory is reused, what it held is gone. */
+int cep_match_head_copy(const struct match_head *from, struct match_head *to) BASE_MUST_CHECK;
+/* Room for so many starts, parents and bytes of classes. */
+int cep_match_head_reserve(struct match_head *head, uint32_t starts, uint32_t parents, uint32_t blob) BASE_MUST_CHECK;
 /* Processes the row head->next_seq of the log. */
 int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_head *head) BASE_MUST_CHECK;
 /* Event time has reached time_ms for this key: starts run out, absences hold. */
@@ -219,6 +228,8 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
 int cep_match_key_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key);
 bool cep_match_key_idle(const struct match_op *op, const struct match_key *key);
+/* The empty state in the key's room. */
+struct match_key *cep_match_key_init(struct cep_key *key);
 void cep_match_key_finish(struct match_key *key);
 int cep_match_key_settle(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 

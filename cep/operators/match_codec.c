@@ -17,7 +17,8 @@ static void put_head(const struct match_head *head, struct base_buf *buf)
     base_buf_put_u64(buf, head->first_start);
     base_buf_put_varint(buf, head->class_len - head->class_skip);
     for (uint32_t i = head->class_skip; i < head->class_len; i++) {
-        uint32_t id = cep_match_find(head, head->class_of[i]);
+        uint32_t id = cep_match_find(head, head->starts[i].id);
+        base_buf_put_u64(buf, (uint64_t)head->starts[i].time_ms);
         base_buf_put_varint(buf, id == MATCH_NO_CLASS ? 0 : (uint64_t)id + 1);
     }
     base_buf_put_varint(buf, head->parent_count);
@@ -94,31 +95,33 @@ static int get_classes(const struct match_op *op, struct base_reader *in, struct
     if (in->failed || head->first_start == 0 || starts > (uint64_t)(in->end - in->at) || head->first_start > head->next_seq ||
         starts > head->next_seq - head->first_start)
         return BASE_E_CORRUPT;
-    head->class_of = base_calloc(starts ? starts : 1, sizeof *head->class_of);
-    if (!head->class_of)
-        return BASE_E_NOMEM;
-    head->class_len = head->class_cap = (uint32_t)starts;
+    if (starts > UINT32_C(1) << 26)
+        return BASE_E_CORRUPT;
+    int rc = cep_match_head_reserve(head, (uint32_t)starts, 0, 0);
+    if (rc)
+        return rc;
+    head->class_len = (uint32_t)starts;
     uint64_t most = 0;
     for (uint64_t i = 0; i < starts; i++) {
+        int64_t time_ms = (int64_t)base_read_u64(in);
         uint64_t id = base_read_varint(in);
         most = id > most ? id : most;
-        head->class_of[i] = id == 0 ? MATCH_NO_CLASS : (uint32_t)(id - 1);
+        head->starts[i] = (struct match_start){ .time_ms = time_ms, .id = id == 0 ? MATCH_NO_CLASS : (uint32_t)(id - 1) };
     }
     uint64_t parents = base_read_varint(in);
     uint64_t classes = base_read_varint(in);
     struct base_str blob = base_read_bytes(in);
-    if (in->failed || most > parents || parents > UINT32_C(1) << 26 || classes > blob.len || blob.len > UINT32_MAX / 2)
+    if (in->failed || most > parents || parents > UINT32_C(1) << 26 || classes > blob.len || blob.len > UINT32_C(1) << 30)
         return BASE_E_CORRUPT;
-    head->parents = base_calloc(parents ? parents : 1, sizeof *head->parents);
-    head->blob = base_alloc(blob.len ? blob.len : 1);
-    if (!head->parents || !head->blob)
-        return BASE_E_NOMEM;
+    rc = cep_match_head_reserve(head, (uint32_t)starts, (uint32_t)parents, (uint32_t)blob.len);
+    if (rc)
+        return rc;
     for (uint32_t i = 0; i < parents; i++)
         head->parents[i] = MATCH_NO_CLASS;
-    head->parent_count = head->parent_cap = (uint32_t)parents;
+    head->parent_count = (uint32_t)parents;
     if (blob.len)
         memcpy(head->blob, blob.ptr, blob.len);
-    head->blob_used = head->blob_cap = (uint32_t)blob.len;
+    head->blob_used = (uint32_t)blob.len;
     head->classes = (uint32_t)classes;
     if (!classes_valid(op, head))
         return BASE_E_CORRUPT;
@@ -127,7 +130,7 @@ static int get_classes(const struct match_op *op, struct base_reader *in, struct
         if (head->parents[class->id] != MATCH_NO_CLASS)
             return BASE_E_CORRUPT; /* two classes of one id */
         head->parents[class->id] = class->id;
-        if (class->min_seq - head->first_start >= starts || head->class_of[class->min_seq - head->first_start] != class->id)
+        if (class->min_seq - head->first_start >= starts || head->starts[class->min_seq - head->first_start].id != class->id)
             return BASE_E_CORRUPT;
         off += class->bytes;
     }
@@ -209,15 +212,15 @@ static int save_head(const struct match_key *state, cep_keyed_piece *piece, void
 {
     struct base_buf buf = { 0 };
     base_buf_put_u8(&buf, MATCH_STATE_VERSION);
-    base_buf_put_u8(&buf, (uint8_t)((state->base ? 1 : 0) | (state->ended ? 2 : 0) | (state->limited ? 4 : 0)));
+    base_buf_put_u8(&buf, (uint8_t)((state->has_base ? 1 : 0) | (state->ended ? 2 : 0) | (state->limited ? 4 : 0)));
     base_buf_put_u64(&buf, state->waiting_from);
     base_buf_put_u64(&buf, state->rows.first_seq);
     base_buf_put_u64(&buf, state->rows.end_seq);
     base_buf_put_u32(&buf, state->rows.count ? state->rows.chunks[0].number : state->rows.next_number);
     base_buf_put_u32(&buf, state->rows.next_number);
     put_head(&state->now, &buf);
-    if (state->base)
-        put_head(state->base, &buf);
+    if (state->has_base)
+        put_head(&state->base, &buf);
     base_buf_put_varint(&buf, state->told.len);
     for (size_t i = 0; i < state->told.len; i++)
         put_told(&state->told.at[i], &buf);
@@ -281,18 +284,15 @@ static int load_head(struct match_op *op, struct match_key *state, const void *b
     state->rows.dropped_first = state->rows.dropped_end = first_piece; /* until the chunks are loaded: where they start */
     int rc = get_head(op, &in, &state->now);
     if (!rc && (flags & 1)) {
-        state->base = base_alloc(sizeof *state->base);
-        if (!state->base)
-            return BASE_E_NOMEM;
-        cep_match_head_init(state->base);
-        rc = get_head(op, &in, state->base);
+        state->has_base = true;
+        rc = get_head(op, &in, &state->base);
     }
     uint64_t told = rc ? 0 : base_read_varint(&in);
     if (!rc && (in.failed || told > (uint64_t)(in.end - in.at)))
         return BASE_E_CORRUPT;
     for (uint64_t i = 0; i < told && !rc; i++)
         rc = get_told(op, &in, state);
-    if (!rc && (in.at != in.end || state->now.next_seq > state->rows.end_seq || (state->base && state->base->next_seq > state->now.next_seq)))
+    if (!rc && (in.at != in.end || state->now.next_seq > state->rows.end_seq || (state->has_base && state->base.next_seq > state->now.next_seq)))
         rc = BASE_E_CORRUPT;
     if (!rc && (cep_match_head_keep_from(op, &state->now) < state->rows.first_seq && cep_match_head_live(&state->now)) &&
         state->now.first_start < state->rows.first_seq)
@@ -354,13 +354,8 @@ int cep_match_load(struct match_op *op, struct cep_key *key, uint32_t piece, con
     if (piece == 0) {
         if (key->state)
             return BASE_E_CORRUPT;
-        struct match_key *state = base_calloc(1, sizeof *state);
-        if (!state)
-            return BASE_E_NOMEM;
-        cep_match_rows_init(&state->rows);
-        cep_match_head_init(&state->now);
-        key->state = state;
-        return load_head(op, state, bytes, len);
+        key->state = cep_match_key_init(key);
+        return load_head(op, key->state, bytes, len);
     }
     return key->state ? load_chunk(op, key->state, piece, bytes, len) : BASE_E_CORRUPT;
 }

@@ -13,42 +13,89 @@ void cep_match_head_init(struct match_head *head)
 
 void cep_match_head_finish(struct match_head *head)
 {
-    base_free(head->class_of);
-    base_free(head->parents);
-    base_free(head->blob);
+    base_free(head->block);
     BASE_VEC_FINISH(&head->cands);
     cep_match_head_init(head);
 }
 
-static void *copy_of(const void *from, size_t bytes)
+/* Memory: starts, then classes, then parents, in one block, so that a small key is a few neighbouring cache lines and a copy is one. */
+static uint32_t room(uint32_t have, uint32_t need, uint32_t least)
 {
-    void *to = base_alloc(bytes ? bytes : 1);
-    if (to && bytes)
-        memcpy(to, from, bytes);
-    return to;
+    if (need <= have)
+        return have;
+    uint32_t to = have + have / 2;
+    to = to < least ? least : to;
+    return (to < need ? need : to);
+}
+
+int cep_match_head_reserve(struct match_head *head, uint32_t starts, uint32_t parents, uint32_t blob)
+{
+    if (starts <= head->class_cap && parents <= head->parent_cap && blob <= head->blob_cap)
+        return 0;
+    if (starts > (1u << 26) || parents > (1u << 26) || blob > (1u << 30))
+        return BASE_E_LIMIT;
+    starts = room(head->class_cap, starts, 4);
+    parents = (room(head->parent_cap, parents, 4) + 3) & ~3u;
+    blob = (room(head->blob_cap, blob, 64) + 15) & ~15u;
+    uint64_t bytes = (uint64_t)starts * sizeof(struct match_start) + blob + (uint64_t)parents * sizeof(uint32_t);
+    char *block = bytes > UINT32_MAX ? NULL : base_alloc(bytes);
+    if (!block)
+        return BASE_E_NOMEM;
+    struct match_start *new_starts = (struct match_start *)(void *)block;
+    char *new_blob = block + starts * sizeof *new_starts;
+    uint32_t *new_parents = (uint32_t *)(void *)(new_blob + blob);
+    uint32_t live = head->class_len - head->class_skip;
+    if (live)
+        memcpy(new_starts, head->starts + head->class_skip, live * sizeof *new_starts);
+    if (head->blob_used)
+        memcpy(new_blob, head->blob, head->blob_used);
+    if (head->parent_count)
+        memcpy(new_parents, head->parents, head->parent_count * sizeof *new_parents);
+    base_free(head->block);
+    head->block = block;
+    head->block_bytes = (uint32_t)bytes;
+    head->starts = new_starts;
+    head->class_skip = 0;
+    head->class_len = live;
+    head->class_cap = starts;
+    head->blob = new_blob;
+    head->blob_cap = blob;
+    head->parents = new_parents;
+    head->parent_cap = parents;
+    return 0;
 }
 
 int cep_match_head_copy(const struct match_head *from, struct match_head *to)
 {
     struct match_head copy = *from;
     uint32_t live = from->class_len - from->class_skip;
-    copy.class_of = copy_of(from->class_of ? from->class_of + from->class_skip : NULL, live * sizeof *copy.class_of);
+    to->class_len = to->class_skip = to->parent_count = to->blob_used = 0; /* nothing to carry over */
+    int rc = cep_match_head_reserve(to, live, from->parent_count, from->blob_used);
+    if (!rc && from->cands.len > to->cands.cap && !BASE_VEC_RESERVE(&to->cands, from->cands.len))
+        rc = BASE_E_NOMEM;
+    if (rc)
+        return rc;
+    copy.block = to->block;
+    copy.block_bytes = to->block_bytes;
+    copy.starts = to->starts;
     copy.class_skip = 0;
-    copy.class_len = copy.class_cap = live;
-    copy.parents = copy_of(from->parents, from->parent_count * sizeof *copy.parents);
-    copy.parent_cap = from->parent_count;
-    copy.blob = copy_of(from->blob, from->blob_used);
-    copy.blob_cap = from->blob_used;
-    copy.cands.at = copy_of(from->cands.at, from->cands.len * sizeof *copy.cands.at);
-    copy.cands.cap = from->cands.len;
-    if (!copy.class_of || !copy.parents || !copy.blob || !copy.cands.at) {
-        base_free(copy.class_of);
-        base_free(copy.parents);
-        base_free(copy.blob);
-        base_free(copy.cands.at);
-        return BASE_E_NOMEM;
-    }
+    copy.class_len = live;
+    copy.class_cap = to->class_cap;
+    copy.blob = to->blob;
+    copy.blob_cap = to->blob_cap;
+    copy.parents = to->parents;
+    copy.parent_cap = to->parent_cap;
+    copy.cands.at = to->cands.at;
+    copy.cands.cap = to->cands.cap;
     *to = copy;
+    if (live)
+        memcpy(to->starts, from->starts + from->class_skip, live * sizeof *to->starts);
+    if (from->blob_used)
+        memcpy(to->blob, from->blob, from->blob_used);
+    if (from->parent_count)
+        memcpy(to->parents, from->parents, from->parent_count * sizeof *to->parents);
+    if (from->cands.len)
+        memcpy(to->cands.at, from->cands.at, from->cands.len * sizeof *to->cands.at);
     return 0;
 }
 
@@ -65,7 +112,12 @@ uint32_t cep_match_find(const struct match_head *head, uint32_t id)
 
 static uint32_t *class_slot(const struct match_head *head, uint64_t seq)
 {
-    return &head->class_of[head->class_skip + (seq - head->first_start)];
+    return &head->starts[head->class_skip + (seq - head->first_start)].id;
+}
+
+static int64_t start_time(const struct match_head *head, uint64_t seq)
+{
+    return head->starts[head->class_skip + (seq - head->first_start)].time_ms;
 }
 
 static uint64_t starts_end(const struct match_head *head)
@@ -80,28 +132,13 @@ static uint32_t class_at(const struct match_head *head, uint64_t seq)
     return cep_match_find(head, *class_slot(head, seq));
 }
 
-static int reserve_u32(uint32_t **at, uint32_t *cap, uint32_t need)
-{
-    if (need <= *cap)
-        return 0;
-    uint32_t to = *cap ? *cap : 4;
-    while (to < need)
-        to += to / 2 + 1;
-    uint32_t *grown = base_realloc(*at, (size_t)to * sizeof *grown);
-    if (!grown)
-        return BASE_E_NOMEM;
-    *at = grown;
-    *cap = to;
-    return 0;
-}
-
 /* Class ids are given out per row; the dead ones are squeezed out once they outnumber rows and classes together. */
 static void renumber(struct match_head *head)
 {
     if (head->parent_count < 16 || head->parent_count < 2 * head->classes + (head->class_len - head->class_skip) / 2)
         return;
     for (uint32_t i = head->class_skip; i < head->class_len; i++)
-        head->class_of[i] = cep_match_find(head, head->class_of[i]);
+        head->starts[i].id = cep_match_find(head, head->starts[i].id);
     uint32_t next = 0;
     for (uint32_t off = 0; off < head->blob_used;) {
         struct match_class *class = (struct match_class *)(void *)(head->blob + off);
@@ -110,14 +147,14 @@ static void renumber(struct match_head *head)
         off += class->bytes;
     }
     for (uint32_t i = head->class_skip; i < head->class_len; i++)
-        if (head->class_of[i] != MATCH_NO_CLASS)
-            head->class_of[i] = head->parents[head->class_of[i]];
+        if (head->starts[i].id != MATCH_NO_CLASS)
+            head->starts[i].id = head->parents[head->starts[i].id];
     for (uint32_t i = 0; i < next; i++)
         head->parents[i] = i;
     head->parent_count = next;
 }
 
-static int append_start(struct match_head *head, uint64_t seq, uint32_t id)
+static int append_start(struct match_head *head, uint64_t seq, int64_t time_ms, uint32_t id)
 {
     if (head->class_skip == head->class_len) {
         head->class_skip = head->class_len = 0;
@@ -128,19 +165,20 @@ static int append_start(struct match_head *head, uint64_t seq, uint32_t id)
         }
     }
     if (head->class_len == head->class_cap && head->class_skip > head->class_len / 2) {
-        memmove(head->class_of, head->class_of + head->class_skip, (head->class_len - head->class_skip) * sizeof *head->class_of);
+        memmove(head->starts, head->starts + head->class_skip, (head->class_len - head->class_skip) * sizeof *head->starts);
         head->class_len -= head->class_skip;
         head->class_skip = 0;
     }
-    int rc = reserve_u32(&head->class_of, &head->class_cap, head->class_len + 1);
+    uint32_t live = head->class_len - head->class_skip;
+    int rc = head->class_len < head->class_cap ? 0 : cep_match_head_reserve(head, (live + 1 > head->class_cap ? live : head->class_cap) + 1, 0, 0);
     if (!rc)
-        head->class_of[head->class_len++] = id;
+        head->starts[head->class_len++] = (struct match_start){ .time_ms = time_ms, .id = id };
     return rc;
 }
 
 static void pop_dead(struct match_head *head)
 {
-    while (head->class_skip < head->class_len && cep_match_find(head, head->class_of[head->class_skip]) == MATCH_NO_CLASS) {
+    while (head->class_skip < head->class_len && cep_match_find(head, head->starts[head->class_skip].id) == MATCH_NO_CLASS) {
         head->class_skip++;
         head->first_start++;
     }
@@ -336,7 +374,7 @@ static int intern_class(struct match_op *op, struct match_head *head, struct mat
 
 static int new_class_id(struct match_head *head, uint32_t *ret)
 {
-    int rc = reserve_u32(&head->parents, &head->parent_cap, head->parent_count + 1);
+    int rc = cep_match_head_reserve(head, 0, head->parent_count + 1, 0);
     if (rc)
         return rc;
     *ret = head->parent_count;
@@ -368,6 +406,21 @@ static bool unchanged(const struct match_op *op)
         if (op->in.at[i].pc != op->out.at[i].pc || op->in.at[i].guards != op->out.at[i].guards || op->in.at[i].regs != op->out.at[i].regs)
             return false;
     return true;
+}
+
+static int reserve_u32(uint32_t **at, uint32_t *cap, uint32_t need)
+{
+    if (need <= *cap)
+        return 0;
+    uint32_t to = *cap ? *cap : 4;
+    while (to < need)
+        to += to / 2 + 1;
+    uint32_t *grown = base_realloc(*at, (size_t)to * sizeof *grown);
+    if (!grown)
+        return BASE_E_NOMEM;
+    *at = grown;
+    *cap = to;
+    return 0;
 }
 
 static int note_accepted(struct match_op *op, uint32_t id)
@@ -422,16 +475,9 @@ static int step_classes(struct match_op *op, struct match_head *head)
 /* The scratch blob becomes the head's. */
 static int swap_blob(struct match_op *op, struct match_head *head)
 {
-    if (head->blob_cap < op->scratch_used || head->blob_cap > 4 * op->scratch_used + 256) {
-        uint32_t cap = op->scratch_used ? op->scratch_used : 16;
-        char *moved = base_realloc(head->blob, cap);
-        if (moved) {
-            head->blob = moved;
-            head->blob_cap = cap;
-        } else if (head->blob_cap < op->scratch_used) {
-            return BASE_E_NOMEM;
-        }
-    }
+    int rc = cep_match_head_reserve(head, 0, 0, op->scratch_used);
+    if (rc)
+        return rc;
     if (op->scratch_used)
         memcpy(head->blob, op->scratch, op->scratch_used);
     head->classes = op->scratch_classes;
@@ -469,8 +515,6 @@ static int fill_end(struct match_op *op, struct match_key *key, struct match_can
     return rc;
 }
 
-static int64_t start_time(const struct match_key *key, uint64_t seq) { return cep_match_rows_at(&key->rows, seq)->time_ms; }
-
 /* Starts of accepting classes become candidates, in order; what they skip for good is discarded at once (PAST LAST ROW: whatever replaces such a candidate
  * ends at a later row, so its starts stay covered: docs/engine.md). */
 static int handle_accepts(struct match_op *op, struct match_key *key, struct match_head *head, bool ends_here)
@@ -491,7 +535,7 @@ static int handle_accepts(struct match_op *op, struct match_key *key, struct mat
             cand.not_before_ms = op->step_time_ms - 1;
         }
         if (op->within_ms && op->m->hold_ms)
-            cand.not_before_ms = start_time(key, seq) + op->within_ms - 1;
+            cand.not_before_ms = start_time(head, seq) + op->within_ms - 1;
         if (!ends_here || op->guard_next_mask || op->has_for_absence)
             rc = fill_end(op, key, &cand);
         if (!rc)
@@ -517,7 +561,7 @@ static bool any_live(const struct match_head *head)
 }
 
 /* The row as a start of its own. */
-static int new_start(struct match_op *op, struct match_key *key, struct match_head *head)
+static int new_start(struct match_op *op, struct match_head *head)
 {
     uint64_t seq = op->seq;
     bool anchor = op->has_start_anchor && seq == 1;
@@ -548,11 +592,11 @@ static int new_start(struct match_op *op, struct match_key *key, struct match_he
         }
     }
     if (!rc)
-        rc = append_start(head, seq, id);
+        rc = append_start(head, seq, op->row->time_ms, id);
     if (!rc && accepted) {
         struct match_cand cand = { .start = seq, .end = seq, .accept_seq = seq, .not_before_ms = INT64_MIN, .kind = MATCH_FOUND, .step = MATCH_STEP_ROW, .fresh = 1 };
         if (op->within_ms && op->m->hold_ms)
-            cand.not_before_ms = start_time(key, seq) + op->within_ms - 1;
+            cand.not_before_ms = start_time(head, seq) + op->within_ms - 1;
         rc = put_cand(op, head, cand);
     }
     return rc;
@@ -616,9 +660,9 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     if (free_row && op->accepted_count)
         rc = reload_scratch(op, head);
     if (!rc && free_row)
-        rc = new_start(op, key, head);
+        rc = new_start(op, head);
     if (!rc && !free_row)
-        rc = append_start(head, seq, MATCH_NO_CLASS);
+        rc = append_start(head, seq, op->row->time_ms, MATCH_NO_CLASS);
     if (!rc && (free_row || !op->accepted_count))
         rc = swap_blob(op, head);
     if (rc)
@@ -634,7 +678,7 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
 /* Threads rest in the trailing absence counted by WITHIN? Then running out of time completes them. */
 static int expire_start(struct match_op *op, struct match_key *key, struct match_head *head, uint64_t seq)
 {
-    int64_t deadline = start_time(key, seq) + op->within_ms;
+    int64_t deadline = start_time(head, seq) + op->within_ms;
     bool absent = false, has = false;
     int rc = 0;
     if (op->has_absence || op->m->timeout_rows) {
@@ -667,7 +711,7 @@ static int expire(struct match_op *op, struct match_key *key, struct match_head 
 {
     int rc = 0;
     pop_dead(head);
-    while (!rc && op->within_ms && head->class_skip < head->class_len && start_time(key, head->first_start) + op->within_ms <= time_ms) {
+    while (!rc && op->within_ms && head->class_skip < head->class_len && start_time(head, head->first_start) + op->within_ms <= time_ms) {
         uint64_t seq = head->first_start;
         rc = expire_start(op, key, head, seq);
         pop_dead(head);
@@ -897,10 +941,13 @@ int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct ma
 int64_t cep_match_head_deadline(struct match_op *op, const struct match_key *key, const struct match_head *head)
 {
     int64_t at = BASE_TIME_MAX_MS;
+    (void)key;
     if (op->has_for_absence && head->classes && for_deadline(op, (struct match_head *)head, &at) == 0 && at < BASE_TIME_MAX_MS)
         at -= 1;
     if (op->within_ms && head->class_skip < head->class_len) {
-        int64_t expiry = start_time(key, head->first_start) + op->within_ms - 1;
+        /* where running out of time tells nothing, a start may stay behind until the key is touched: one wake-up when the last one is due */
+        bool tells = op->has_absence || op->m->timeout_rows || head->cands.len > 0 || op->m->rows == CEP_ROWS_ALL_UNMATCHED;
+        int64_t expiry = head->starts[tells ? head->class_skip : head->class_len - 1].time_ms + op->within_ms - 1;
         if (expiry < at)
             at = expiry;
     }

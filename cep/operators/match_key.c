@@ -46,25 +46,21 @@ void cep_match_key_finish(struct match_key *key)
 {
     cep_match_rows_finish(&key->rows);
     cep_match_head_finish(&key->now);
-    if (key->base) {
-        cep_match_head_finish(key->base);
-        base_free(key->base);
-    }
+    cep_match_head_finish(&key->base);
     for (size_t i = 0; i < key->told.len; i++)
         base_free(key->told.at[i].row);
     BASE_VEC_FINISH(&key->told);
-    base_free(key);
 }
 
-static struct match_key *create_key(void)
+struct match_key *cep_match_key_init(struct cep_key *key)
 {
-    struct match_key *key = base_calloc(1, sizeof *key);
-    if (!key)
-        return NULL;
-    cep_match_rows_init(&key->rows);
-    cep_match_head_init(&key->now);
-    key->waiting_from = 1;
-    return key;
+    struct match_key *state = cep_key_room(key);
+    memset(state, 0, sizeof *state);
+    cep_match_rows_init(&state->rows);
+    cep_match_head_init(&state->now);
+    cep_match_head_init(&state->base);
+    state->waiting_from = 1;
+    return state;
 }
 
 /* ---- telling ---- */
@@ -246,11 +242,11 @@ static bool eager(const struct match_op *op) { return op->m->eager && !op->m->ba
 static void drop_rows(struct match_op *op, struct match_key *state)
 {
     uint64_t keep = cep_match_head_keep_from(op, &state->now);
-    if (state->base) {
-        uint64_t base = cep_match_head_keep_from(op, state->base);
+    if (state->has_base) {
+        uint64_t base = cep_match_head_keep_from(op, &state->base);
         keep = base < keep ? base : keep;
     }
-    if (keep > state->waiting_from && !state->base)
+    if (keep > state->waiting_from && !state->has_base)
         keep = state->waiting_from;
     cep_match_rows_drop(&state->rows, keep);
 }
@@ -264,14 +260,11 @@ static int settle(struct match_op *op, struct cep_key *key)
     while (end < state->rows.end_seq && cep_match_rows_at(&state->rows, end)->time_ms <= watermark)
         end++;
     state->waiting_from = end;
-    struct match_head *base = state->base;
+    struct match_head *base = &state->base;
     int rc = 0;
-    if (!base || end == state->rows.end_seq) {
+    if (!state->has_base || end == state->rows.end_seq) {
         /* everything is settled: what now holds is the base */
-        if (base)
-            cep_match_head_finish(base);
-        base_free(base);
-        state->base = NULL;
+        state->has_base = false;
         size_t kept = 0;
         for (size_t i = 0; i < state->now.cands.len; i++)
             if (!state->now.cands.at[i].resolved || state->now.cands.at[i].not_before_ms > watermark)
@@ -377,26 +370,17 @@ static int insert_row(struct match_op *op, struct match_key *state, uint64_t fro
 
 static int make_base(struct match_key *state)
 {
-    struct match_head *base = base_alloc(sizeof *base);
-    if (!base)
-        return BASE_E_NOMEM;
-    int rc = cep_match_head_copy(&state->now, base);
-    if (rc)
-        base_free(base);
-    else
-        state->base = base;
+    int rc = cep_match_head_copy(&state->now, &state->base);
+    state->has_base = rc == 0;
     return rc;
 }
 
 /* A row came in between: back to the settled state, and on again. */
 static int rewind_key(struct match_op *op, struct match_key *state)
 {
-    struct match_head copy;
-    int rc = cep_match_head_copy(state->base, &copy);
+    int rc = cep_match_head_copy(&state->base, &state->now);
     if (rc)
         return rc;
-    cep_match_head_finish(&state->now);
-    state->now = copy;
     for (size_t i = 0; i < state->now.cands.len; i++)
         state->now.cands.at[i].fresh = 1;
     /* rows have new numbers: told outputs are found again by identity */
@@ -441,7 +425,7 @@ static int row_eager(struct match_op *op, struct cep_key *key, const struct cep_
 {
     struct match_key *state = key->state;
     int rc = settle(op, key);
-    if (!rc && !state->base)
+    if (!rc && !state->has_base)
         rc = make_base(state);
     if (rc)
         return rc;
@@ -473,7 +457,7 @@ static int forget_oldest(struct match_op *op, struct match_key *state)
     uint64_t keep = state->rows.first_seq + (state->rows.end_seq - state->rows.first_seq) / 16 + 1;
     (void)op;
     while (head->class_skip < head->class_len && head->first_start < keep) {
-        head->class_of[head->class_skip++] = MATCH_NO_CLASS;
+        head->starts[head->class_skip++].id = MATCH_NO_CLASS;
         head->first_start++;
     }
     /* classes whose starts are all gone die; the others find their new earliest start */
@@ -481,7 +465,7 @@ static int forget_oldest(struct match_op *op, struct match_key *state)
         struct match_class *class = (struct match_class *)(void *)(head->blob + off);
         uint64_t seq = class->min_seq < head->first_start ? head->first_start : class->min_seq;
         uint64_t end = head->first_start + (head->class_len - head->class_skip);
-        while (seq < end && cep_match_find(head, head->class_of[head->class_skip + (seq - head->first_start)]) != class->id)
+        while (seq < end && cep_match_find(head, head->starts[head->class_skip + (seq - head->first_start)].id) != class->id)
             seq++;
         if (seq < end) {
             class->min_seq = seq;
@@ -499,8 +483,8 @@ static int forget_oldest(struct match_op *op, struct match_key *state)
 
 int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep_event *event)
 {
-    if (!key->state && !(key->state = create_key()))
-        return BASE_E_NOMEM;
+    if (!key->state)
+        key->state = cep_match_key_init(key);
     struct match_key *state = key->state;
     int rc = 0;
     if (!op->m->batch_sort && op->op.watermark_ms != BASE_TIME_MIN_MS && event->row->time_ms <= op->op.watermark_ms) {
@@ -509,7 +493,7 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
         return 0;
     }
     if (eager(op)) {
-        if (over_limit(op, state, event) && !state->base)
+        if (over_limit(op, state, event) && !state->has_base)
             rc = forget_oldest(op, state);
         if (!rc)
             rc = row_eager(op, key, event->row);
@@ -603,7 +587,7 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
     int64_t at = cep_match_head_deadline(op, state, &state->now);
     if (eager(op)) {
         /* settled when the last row is; a key that must wake for a start anyway and has told nothing is settled on that occasion */
-        if (state->base && (at == BASE_TIME_MAX_MS || state->told.len)) {
+        if (state->has_base && (at == BASE_TIME_MAX_MS || state->told.len)) {
             int64_t last = cep_match_rows_at(&state->rows, state->rows.end_seq - 1)->time_ms;
             at = last < at ? last : at;
         }
@@ -622,6 +606,6 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
 
 bool cep_match_key_idle(const struct match_op *op, const struct match_key *state)
 {
-    return !state->base && !cep_match_head_live(&state->now) && state->told.len == 0 && state->now.next_seq == state->rows.end_seq &&
+    return !state->has_base && !cep_match_head_live(&state->now) && state->told.len == 0 && state->now.next_seq == state->rows.end_seq &&
            !op->needs_history && (op->m->lookback == 0 || state->ended);
 }

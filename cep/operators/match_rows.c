@@ -3,33 +3,42 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+static uint32_t *off_of(const struct match_chunk *chunk, uint32_t row)
+{
+    return (uint32_t *)(void *)(chunk->bytes + chunk->cap) - 1 - row;
+}
+
 void cep_match_rows_init(struct match_rows *rows)
 {
-    *rows = (struct match_rows){ .next_number = 1, .first_seq = 1, .end_seq = 1 };
+    *rows = (struct match_rows){ .next_number = 1, .first_seq = 1, .end_seq = 1, .cap = 1 };
+    rows->chunks = &rows->one;
 }
 
 static void free_chunk(struct match_rows *rows, struct match_chunk *chunk)
 {
-    rows->bytes -= chunk->cap + (uint64_t)chunk->offs_cap * sizeof *chunk->offs;
+    rows->bytes -= chunk->cap;
     base_free(chunk->bytes);
-    base_free(chunk->offs);
 }
 
 void cep_match_rows_finish(struct match_rows *rows)
 {
     for (uint32_t i = 0; i < rows->count; i++)
         free_chunk(rows, &rows->chunks[i]);
-    base_free(rows->chunks);
+    if (rows->chunks != &rows->one)
+        base_free(rows->chunks);
     cep_match_rows_init(rows);
 }
 
 static int add_chunk(struct match_rows *rows)
 {
     if (rows->count == rows->cap) {
-        uint32_t cap = rows->cap ? rows->cap * 2 : 1;
-        struct match_chunk *chunks = base_realloc(rows->chunks, cap * sizeof *chunks);
+        uint32_t cap = rows->cap * 2;
+        bool own = rows->chunks == &rows->one;
+        struct match_chunk *chunks = base_realloc(own ? NULL : rows->chunks, cap * sizeof *chunks);
         if (!chunks)
             return BASE_E_NOMEM;
+        if (own)
+            chunks[0] = rows->one;
         rows->chunks = chunks;
         rows->cap = cap;
     }
@@ -39,27 +48,21 @@ static int add_chunk(struct match_rows *rows)
 
 static int reserve(struct match_rows *rows, struct match_chunk *chunk, uint32_t bytes)
 {
-    if (chunk->count == chunk->offs_cap) {
-        uint32_t cap = chunk->offs_cap ? chunk->offs_cap * 2 : 4;
-        uint32_t *offs = base_realloc(chunk->offs, cap * sizeof *offs);
-        if (!offs)
-            return BASE_E_NOMEM;
-        rows->bytes += (uint64_t)(cap - chunk->offs_cap) * sizeof *offs;
-        chunk->offs = offs;
-        chunk->offs_cap = cap;
-    }
-    if (chunk->cap - chunk->used < bytes) {
-        uint32_t cap = chunk->cap ? chunk->cap : 128;
-        while (cap - chunk->used < bytes)
-            cap += cap / 2 + 8;
-        cap = (cap + 15) & ~15u;
-        char *at = base_realloc(chunk->bytes, cap);
-        if (!at)
-            return BASE_E_NOMEM;
-        rows->bytes += cap - chunk->cap;
-        chunk->bytes = at;
-        chunk->cap = cap;
-    }
+    uint32_t offs = (chunk->count + 1) * (uint32_t)sizeof(uint32_t);
+    if (chunk->cap >= chunk->used + bytes + offs)
+        return 0;
+    uint32_t cap = chunk->cap ? chunk->cap : 256;
+    while (cap < chunk->used + bytes + offs)
+        cap += cap / 2;
+    cap = (cap + 15) & ~15u;
+    char *at = base_realloc(chunk->bytes, cap);
+    if (!at)
+        return BASE_E_NOMEM;
+    uint32_t old = chunk->count * (uint32_t)sizeof(uint32_t);
+    memmove(at + cap - old, at + chunk->cap - old, old);
+    rows->bytes += cap - chunk->cap;
+    chunk->bytes = at;
+    chunk->cap = cap;
     return 0;
 }
 
@@ -81,7 +84,7 @@ int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row)
     if (chunk->count == 0)
         chunk->first_seq = rows->end_seq;
     memcpy(chunk->bytes + chunk->used, row, cep_row_size(row));
-    chunk->offs[chunk->count++] = chunk->used;
+    *off_of(chunk, chunk->count++) = chunk->used;
     chunk->used += (uint32_t)bytes;
     chunk->dirty = true;
     rows->end_seq++;
@@ -101,7 +104,7 @@ const struct cep_row *cep_match_rows_at(const struct match_rows *rows, uint64_t 
             hi = mid - 1;
     }
     const struct match_chunk *chunk = &rows->chunks[lo];
-    return (const struct cep_row *)(const void *)(chunk->bytes + chunk->offs[seq - chunk->first_seq]);
+    return (const struct cep_row *)(const void *)(chunk->bytes + *off_of(chunk, (uint32_t)(seq - chunk->first_seq)));
 }
 
 static void note_dropped(struct match_rows *rows, uint32_t number)
@@ -118,12 +121,12 @@ static void note_dropped(struct match_rows *rows, uint32_t number)
 static void compact(struct match_chunk *chunk, uint64_t seq)
 {
     uint32_t dead = (uint32_t)(seq - chunk->first_seq);
-    uint32_t off = dead < chunk->count ? chunk->offs[dead] : chunk->used;
+    uint32_t off = dead < chunk->count ? *off_of(chunk, dead) : chunk->used;
     if (off < chunk->used - off + 256)
         return;
     memmove(chunk->bytes, chunk->bytes + off, chunk->used - off);
     for (uint32_t i = dead; i < chunk->count; i++)
-        chunk->offs[i - dead] = chunk->offs[i] - off;
+        *off_of(chunk, i - dead) = *off_of(chunk, i) - off;
     chunk->count -= dead;
     chunk->used -= off;
     chunk->first_seq = seq;
@@ -170,7 +173,7 @@ void cep_match_rows_cut(struct match_rows *rows, uint64_t seq)
             break;
         uint32_t keep = seq > chunk->first_seq ? (uint32_t)(seq - chunk->first_seq) : 0;
         if (keep > 0 || rows->count == 1) {
-            chunk->used = keep < chunk->count ? chunk->offs[keep] : chunk->used;
+            chunk->used = keep < chunk->count ? *off_of(chunk, keep) : chunk->used;
             chunk->count = keep < chunk->count ? keep : chunk->count;
             chunk->dirty = true;
             if (keep == 0)

@@ -15,21 +15,20 @@ struct match_chunk {
     uint32_t number;     /* piece number in the store, > 0, rising */
     uint32_t count;      /* rows */
     uint32_t used, cap;  /* bytes */
-    uint32_t offs_cap;
     bool dirty;          /* changed since the last checkpoint */
-    char *bytes;         /* cep_rows back to back, 8-byte aligned */
-    uint32_t *offs;      /* offset of each row */
+    char *bytes;         /* cep_rows back to back, 8-byte aligned; offset of row i as uint32 at the block's end, growing downwards */
 };
 struct match_rows {
-    struct match_chunk *chunks;
+    struct match_chunk *chunks; /* &one while cap == 1 */
     uint32_t count, cap;   /* chunks */
+    struct match_chunk one; /* most keys have one chunk */
     uint32_t next_number;  /* piece number of the next chunk, starts at 1 */
     uint32_t dropped_first, dropped_end; /* piece numbers [first, end) whose deletion is not yet stored */
     uint64_t first_seq;    /* first row still kept; == end_seq: none */
     uint64_t end_seq;      /* number of the next row */
     uint64_t bytes;        /* memory of the chunks */
 };
-void cep_match_rows_init(struct match_rows *rows);
+void cep_match_rows_init(struct match_rows *rows); /* must not be moved afterwards */
 void cep_match_rows_finish(struct match_rows *rows);
 int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row) BASE_MUST_CHECK;
 /* first_seq <= seq < end_seq. Valid until the next append, drop or cut. */

@@ -141,7 +141,7 @@ int cep_sort_create(struct cep_flow *flow, uint32_t node, struct cep_operator **
     op->op = (struct cep_operator){ .ops = &sort_ops, .flow = flow, .node = node, .watermark_ms = BASE_TIME_MIN_MS };
     op->program = cep_flow_program(flow);
     op->sort = cep_program_sort(op->program, cep_program_node(op->program, node)->detail);
-    cep_keyed_init(&op->op.keyed);
+    cep_keyed_init(&op->op.keyed, 0);
     *ret = &op->op;
     return 0;
 }
