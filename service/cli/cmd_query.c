@@ -315,9 +315,9 @@ static int run_set(struct query *query)
 static int read_options(int argc, char **argv, struct query *query, struct cli_compile *compile)
 {
     static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { "emit", required_argument, NULL, 'e' },
-                                             { "define", required_argument, NULL, 'D' }, { "quiet", no_argument, NULL, 'q' },
+                                             { "define", required_argument, NULL, 'D' }, { "verbose", no_argument, NULL, 'v' },
                                              { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-    for (int c; (c = getopt_long(argc, argv, "f:e:D:qh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "f:e:D:vh", options, NULL)) != -1;) {
         switch (c) {
         case 'h':
             (void)cli_usage(&cli_query, NULL, NULL);
@@ -333,8 +333,8 @@ static int read_options(int argc, char **argv, struct query *query, struct cli_c
             query->changes = strcmp(optarg, "eager") == 0;
             compile->emit = query->changes ? 1 : 2;
             break;
-        case 'q':
-            compile->quiet = true;
+        case 'v':
+            compile->quiet = false;
             break;
         case 'D':
             if (!cli_define(optarg))
@@ -350,7 +350,7 @@ static int read_options(int argc, char **argv, struct query *query, struct cli_c
 static int run_query(int argc, char **argv)
 {
     struct query query = { .format = FORMAT_JSON };
-    struct cli_compile compile = { .query_mode = true, .emit = 2 };
+    struct cli_compile compile = { .query_mode = true, .emit = 2, .quiet = true };
     int status = read_options(argc, argv, &query, &compile);
     if (status != CLI_OK)
         return status < 0 ? CLI_OK : status;
@@ -381,7 +381,7 @@ const struct cli_command cli_query = {
     "  -f, --format FORMAT   json (default) or table\n"
     "  -e, --emit WHEN       final (default): settled rows only; eager: rows with \"op\" as they are created and changed\n"
     "  -D, --define N=VALUE  value of ${N} in the files\n"
-    "  -q, --quiet           no warnings and notes of the compiler\n\n"
+    "  -v, --verbose         warnings and notes of the compiler as well\n\n"
     "Exit status: 0 done, 1 it does not compile or a source cannot be read, 2 wrong usage, 3 done, but expressions failed\n"
     "on some rows (told on standard error).",
     run_query,
