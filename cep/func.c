@@ -50,7 +50,7 @@ struct cep_funcs *cep_funcs_create(void)
 {
     const struct cep_func_table tables[] = { cep_func_table_string(), cep_func_table_search(), cep_func_table_number(),
                                              cep_func_table_time(),   cep_func_table_format(), cep_func_table_array(),
-                                             cep_func_table_fraud() };
+                                             cep_func_table_fraud(),  cep_func_table_json() };
     struct cep_funcs *funcs = base_calloc(1, sizeof *funcs);
     if (!funcs)
         return NULL;

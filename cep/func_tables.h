@@ -15,5 +15,6 @@ struct cep_func_table cep_func_table_time(void);
 struct cep_func_table cep_func_table_format(void);
 struct cep_func_table cep_func_table_array(void);
 struct cep_func_table cep_func_table_fraud(void);
+struct cep_func_table cep_func_table_json(void);
 
 #endif

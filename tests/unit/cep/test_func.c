@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/time.h"
+#include "base/alloc.h"
 
 static struct cep_funcs *funcs;
 static struct base_arena arena;
@@ -255,6 +255,19 @@ static const struct example examples[] = {
     { "TRUE", "IN_CIDR", { "S:::ffff:10.1.2.3", "S:10.0.0.0/8" } },
     { "NULL", "IN_CIDR", { "S:nowhere", "S:10.0.0.0/8" } },
     { "error INVALID", "IN_CIDR", { "S:10.0.0.1", "S:10.0.0.0/33" } },
+    /* JSON */
+    { "x", "JSON_VALUE", { "S:{\"a\": {\"b\": [1, \"x\", {}]}}", "S:$.a.b[1]" } },
+    { "1.50", "JSON_VALUE", { "S:{\"a\": 1.50}", "S:lax $['a']" } },
+    { "NULL", "JSON_VALUE", { "S:{\"a\": null}", "S:$.a" } },
+    { "NULL", "JSON_VALUE", { "S:{\"a\": {}}", "S:$.a" } },
+    { "NULL", "JSON_VALUE", { "S:{\"a\": 1", "S:$.b" } },
+    { "NULL", "JSON_VALUE", { "S:[1, 2]", "S:$[2]" } },
+    { "ä\"\n😀", "JSON_VALUE", { "S:{\"k\\u0065y\": \"\\u00e4\\\"\\n\\ud83d\\ude00\"}", "S:$.key" } },
+    { "NULL", "JSON_VALUE", { "S:{\"a\": \"\\ud83d\"}", "S:$.a" } },
+    { "error INVALID", "JSON_VALUE", { "S:{}", "S:a.b" } },
+    { "[1, {\"c\": \"]\"}]", "JSON_QUERY", { "S:{\"b\": [1, {\"c\": \"]\"}]}", "S:$.b" } },
+    { "TRUE", "JSON_EXISTS", { "S:{\"b\": null}", "S:$.b" } },
+    { "FALSE", "JSON_EXISTS", { "S:{\"b\": null}", "S:$.c" } },
     /* arrays */
     { "[1, NULL, 3]", "ARRAY", { "I:1", "0", "L:3" } },
 };
@@ -372,6 +385,30 @@ static void test_arrays(void)
     }
 }
 
+/* Random texts out of JSON's own characters, each in a block of its own size, so that a read behind it is seen. */
+static void test_random_json(void)
+{
+    static const char letters[] = "{}[]\":,\\ua0 \\\"1", *const paths[] = { "$.a", "$[0]", "$.a[0].a", "$['a'].u",
+                                                                            "$" };
+    static const char *const names[] = { "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS" };
+    uint32_t seed = 7, found = 0;
+    for (int round = 0; round < 60000; round++) {
+        size_t len = (seed = seed * 1664525u + 1013904223u) >> 27;
+        char *text = base_alloc(len);
+        for (size_t i = 0; i < len; i++)
+            text[i] = i == 0 && round % 2
+                          ? '{'
+                          : letters[((seed = seed * 1664525u + 1013904223u) >> 20) % (sizeof letters - 1)];
+        const char *path = paths[round % 5];
+        struct cep_value args[] = { cep_string(text, len), cep_string(path, strlen(path)) }, v = cep_null();
+        struct cep_call call = { .arena = &arena, .args = 2 };
+        found += cep_funcs_find(funcs, base_str_of(names[round % 3]), NULL)->run(&call, args, &v) == 0 && !v.null;
+        base_free(text);
+        base_arena_reset(&arena);
+    }
+    OK(found > 1000, "random texts are read as JSON without harm");
+}
+
 /* Every function survives every combination of argument types that its rule accepts, with edge values; results are what
  * their types say. */
 static struct cep_value edge(struct cep_type type, int i)
@@ -461,6 +498,7 @@ int main(void)
     test_examples();
     test_like();
     test_arrays();
+    test_random_json();
     test_no_function_breaks();
     cep_funcs_destroy(funcs);
     base_arena_finish(&arena);
