@@ -245,6 +245,8 @@ static void discard(struct match_head *head, uint64_t from, uint64_t to)
 static int put_cand(struct match_op *op, struct match_head *head, struct match_cand cand)
 {
     size_t at = head->cands.len;
+    if (op->sequential && cand.kind <= MATCH_ABSENT)
+        cand.number = head->number + 1; /* conditions read it, replays too */
     while (at > 0 && (head->cands.at[at - 1].start > cand.start ||
                       (op->m->all_matches && head->cands.at[at - 1].start == cand.start && head->cands.at[at - 1].accept_seq > cand.accept_seq)))
         at--;

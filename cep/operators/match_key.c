@@ -196,7 +196,7 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
             rc = stands(op, state, cand, &from, &standing);
             if (rc || !standing)
                 continue;
-            uint64_t no = cand->resolved ? cand->number : ++number;
+            uint64_t no = cand->kind > MATCH_ABSENT ? 0 : cand->resolved ? cand->number : ++number;
             if (pass == 0) {
                 for (size_t k = 0; k < state->told.len; k++)
                     if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind &&
@@ -406,7 +406,8 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
             continue;
         struct match_cand copy = *cand;
         cand->fresh = 0;
-        rc = cep_match_outputs(op, state, &copy, cand->resolved ? cand->number : ++number, tell_eager, &tell);
+        uint64_t no = copy.kind > MATCH_ABSENT ? 0 : copy.resolved ? copy.number : ++number;
+        rc = cep_match_outputs(op, state, &copy, no, tell_eager, &tell);
     }
     size_t kept = 0;
     for (size_t i = 0; i < state->told.len; i++) {
