@@ -265,8 +265,8 @@ static struct cep_value array_get(struct cep_type type, const struct cep_value *
     } \
     NEXT;
 
-/* NOLINT(size): the dispatch loop; one label per opcode, threaded jumps instead of a switch keep the branch predictor
- * per opcode. */
+/* One label per opcode: threaded jumps instead of a switch give each opcode its own place in the branch predictor. */
+/* NOLINT(size): the dispatch loop */
 static inline int run(struct cep_expr *x_, uint32_t code, const struct cep_frame *f, const struct cep_value **ret)
 {
     static const void *const labels[] = {
