@@ -455,6 +455,22 @@ static void drop_repeated(struct base_diags *diags, size_t from)
     diags->len = kept;
 }
 
+/* In order of the sources and places: errors are found clause by clause, but read from the top. */
+static void sort_by_place(struct base_diags *diags, size_t from)
+{
+    for (size_t i = from + 1; i < diags->len; i++) {
+        struct base_diag d = diags->at[i];
+        size_t k = i;
+        for (; k > from; k--) {
+            const struct base_diag *before = &diags->at[k - 1];
+            if (before->source < d.source || (before->source == d.source && before->begin <= d.begin))
+                break;
+            diags->at[k] = *before;
+        }
+        diags->at[k] = d;
+    }
+}
+
 static int parse_all(struct compiling *c, const struct base_source *sources, uint32_t count, struct base_diags *diags)
 {
     int first = 0;
@@ -520,6 +536,7 @@ int patterns_compile(const struct base_source *sources, uint32_t count, const st
         error = error && bind_error != BASE_E_NOMEM ? error : bind_error;
     }
     drop_repeated(diags, diags_before);
+    sort_by_place(diags, diags_before);
     if (!error && diags->errors > errors_before)
         error = BASE_E_SYNTAX;
     if (!error)

@@ -420,7 +420,7 @@ static void emit_to(struct patterns_emit *emit, const struct patterns_bound *b, 
     case PATTERNS_BOUND_ADD: case PATTERNS_BOUND_SUB: case PATTERNS_BOUND_MUL: case PATTERNS_BOUND_DIV: case PATTERNS_BOUND_MOD:
         emit_arith(emit, b, d);
         break;
-    case PATTERNS_BOUND_ADD_MONTHS: emit_binary(emit, CEP_OP_ADD_MONTHS, b, d, patterns_emit_type(emit, b->type)); break;
+    case PATTERNS_BOUND_ADD_MONTHS: emit_binary(emit, CEP_OP_ADD_MONTHS, b, d, b->type.kind); break;
     case PATTERNS_BOUND_CONCAT: emit_binary(emit, CEP_OP_CONCAT, b, d, 0); break;
     case PATTERNS_BOUND_EQ: case PATTERNS_BOUND_NE: case PATTERNS_BOUND_LT: case PATTERNS_BOUND_LE: case PATTERNS_BOUND_GT: case PATTERNS_BOUND_GE:
         emit_binary(emit, compare_op(b->kind, b->args[0]->type), b, d, 0);
