@@ -316,30 +316,26 @@ static int load_chunk(struct match_op *op, struct match_key *state, uint32_t num
     int rc = 0;
     for (uint32_t i = 0; i < count && !rc; i++) {
         size_t left = (size_t)(in.end - in.at), head = offsetof(struct cep_row, tuple);
-        const struct cep_row *row = (const struct cep_row *)(const void *)in.at;
         struct cep_tuple tuple;
-        if (left < head + sizeof tuple)
+        if (left < head + sizeof tuple) {
             rc = BASE_E_CORRUPT;
-        if (!rc) {
-            memcpy(&tuple, in.at + head, sizeof tuple);
-            if (tuple.size_bytes > left - head || !cep_tuple_valid(in.at + head, tuple.size_bytes, op->types, op->columns))
-                rc = BASE_E_CORRUPT;
+            break;
         }
-        if (!rc) {
-            struct cep_row *copy = base_alloc(head + tuple.size_bytes); /* stored bytes need not be aligned */
-            if (!copy)
-                rc = BASE_E_NOMEM;
-            else
-                memcpy(copy, row, head + tuple.size_bytes);
-            if (!rc)
-                rc = cep_match_rows_append(&state->rows, copy);
-            base_free(copy);
-            size_t step = (head + tuple.size_bytes + 7) & ~(size_t)7;
-            if (!rc && step > left)
-                rc = BASE_E_CORRUPT;
-            else
-                in.at += step;
+        memcpy(&tuple, in.at + head, sizeof tuple);
+        size_t step = (head + tuple.size_bytes + 7) & ~(size_t)7;
+        if (tuple.size_bytes > left - head || step > left) {
+            rc = BASE_E_CORRUPT;
+            break;
         }
+        struct cep_row *copy = base_alloc(head + tuple.size_bytes); /* stored bytes need not be aligned, a tuple must be */
+        if (!copy) {
+            rc = BASE_E_NOMEM;
+            break;
+        }
+        memcpy(copy, in.at, head + tuple.size_bytes);
+        rc = cep_tuple_valid(&copy->tuple, tuple.size_bytes, op->types, op->columns) ? cep_match_rows_append(&state->rows, copy) : BASE_E_CORRUPT;
+        base_free(copy);
+        in.at += step;
     }
     if (!rc && state->rows.count)
         state->rows.chunks[state->rows.count - 1].dirty = false;
