@@ -10,6 +10,7 @@ struct build {
     struct base_arena *arena;
     struct patterns_automaton *automaton;
     struct patterns_fault *fault;
+    const struct patterns_pat *root;
     uint32_t cap;
     uint32_t never_var, never_state; /* never_state: CEP_NONE until needed */
     int64_t within_ms;
@@ -38,7 +39,7 @@ static uint32_t add_state(struct build *b, const struct patterns_pat *at, struct
     if (b->error)
         return 0;
     if (m->count == PATTERNS_STATES_MAX)
-        return fail(b, BASE_E_LIMIT, at,
+        return fail(b, BASE_E_LIMIT, b->root,
                     &(struct patterns_fault){
                         "limit", "the pattern needs more than 100000 automaton states",
                         "counted repetitions are written out: use smaller bounds, or `+` with a condition on COUNT",
@@ -414,9 +415,12 @@ static int renumber(struct build *b, uint32_t start)
 int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat, uint32_t never_var, int64_t within_ms,
                              struct patterns_fault *ret_fault, struct patterns_automaton **ret)
 {
-    struct build b = {
-        .arena = arena, .fault = ret_fault, .never_var = never_var, .never_state = CEP_NONE, .within_ms = within_ms
-    };
+    struct build b = { .arena = arena,
+                       .root = pat,
+                       .fault = ret_fault,
+                       .never_var = never_var,
+                       .never_state = CEP_NONE,
+                       .within_ms = within_ms };
     b.automaton = base_arena_zalloc(arena, 1, sizeof *b.automaton);
     if (!b.automaton)
         return BASE_E_NOMEM;

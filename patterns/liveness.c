@@ -1,12 +1,14 @@
 /* Which live registers a partial match must carry at each resting state: backwards data flow over the automaton to a
  * fixpoint.
  *
- *   live(TAKE v)  = reads of v's condition + reads of all updates that v makes + what lives behind it and v does not
- * set live(WAIT)    = reads of the conditions that start the element + live behind it live(ABSENT)  = the time of the
- * last taken row, if the absence counts from it, + live behind it live(others)  = union over their successors plus,
- * while a guard may be active, the reads of its conditions. Where a guard may be active is a forward flow: GUARD sets
- * it, TAKE clears all. The reads of all updates count even if their result is dead behind the TAKE: update code is one
- * per variable, and it must not compute with what a thread does not carry. */
+ *   live(TAKE v)  = reads of v's condition + reads of v's updates + what lives behind it and v does not set
+ *   live(WAIT)    = reads of the conditions that start the element + live behind it
+ *   live(ABSENT)  = the time of the last taken row, if the absence counts from it, + live behind it
+ *   live(others)  = union over their successors
+ *
+ * plus, while a guard may be active, the reads of its conditions. Where a guard may be active is a forward flow: GUARD
+ * sets it, TAKE clears all. Update code is one per variable: v updates what lives behind some TAKE of v, and at each
+ * TAKE of v the reads of all these updates count, so that the code never computes with what a thread does not carry. */
 #include "patterns/rowpat.h"
 
 #include <string.h>
@@ -16,8 +18,9 @@ struct flow {
     struct patterns_match_detail *rp;
     size_t words;
     uint64_t *pred_reads;   /* per variable */
-    uint64_t *update_reads; /* per variable: union over its updates */
-    uint64_t *sets;         /* per variable: registers that it sets */
+    uint64_t *update_reads; /* per register: of its update */
+    uint64_t *take_reads;   /* per variable: union over the updates that it must make */
+    uint64_t *sets;         /* per variable: registers that its rows change */
     uint64_t *guard_reads;  /* per guard */
     uint64_t *scratch;
 };
@@ -56,12 +59,15 @@ static bool prepare(struct flow *f)
     struct base_arena *arena = rp->binder->arena;
     f->words = (rp->live.used + 63) / 64;
     f->pred_reads = base_arena_zalloc(arena, (rp->var_count + 1) * f->words + 1, sizeof(uint64_t));
-    f->update_reads = base_arena_zalloc(arena, (rp->var_count + 1) * f->words + 1, sizeof(uint64_t));
+    f->update_reads = base_arena_zalloc(arena, (rp->live.used + 1) * f->words + 1, sizeof(uint64_t));
+    rp->updated = base_arena_zalloc(arena, (rp->var_count + 1) * f->words + 1, sizeof(uint64_t));
+    f->take_reads = base_arena_zalloc(arena, (rp->var_count + 1) * f->words + 1, sizeof(uint64_t));
     f->sets = base_arena_zalloc(arena, (rp->var_count + 1) * f->words + 1, sizeof(uint64_t));
     f->guard_reads = base_arena_zalloc(arena, (m->guard_count + 1) * f->words + 1, sizeof(uint64_t));
     f->scratch = base_arena_zalloc(arena, f->words + 1, sizeof(uint64_t));
     uint64_t *live = base_arena_zalloc(arena, m->count * f->words + 1, sizeof(uint64_t));
-    if (!f->pred_reads || !f->update_reads || !f->sets || !f->guard_reads || !f->scratch || !live)
+    if (!f->pred_reads || !f->update_reads || !f->take_reads || !f->sets || !f->guard_reads || !f->scratch ||
+        !rp->updated || !live)
         return false;
     for (uint32_t i = 0; i < m->count; i++)
         m->states[i].live = live + i * f->words;
@@ -73,8 +79,12 @@ static bool prepare(struct flow *f)
             if (!reg->used || !(reg->rows.universal || patterns_varset_has(&reg->rows.set, v)))
                 continue;
             f->sets[v * f->words + reg->number / 64] |= (uint64_t)1 << (reg->number % 64);
-            (void)patterns_rp_leaves(reg->update, note_leaf, f->update_reads + v * f->words);
         }
+    }
+    for (uint32_t i = 0; i < rp->live.count; i++) {
+        const struct patterns_rp_reg *reg = rp->live.regs[i];
+        if (reg->used)
+            (void)patterns_rp_leaves(reg->update, note_leaf, f->update_reads + reg->number * f->words);
     }
     for (uint32_t g = 0; g < m->guard_count; g++)
         join_set(f, f->guard_reads + g * f->words, &m->guards[g].set);
@@ -109,11 +119,30 @@ static void flow_guards(struct patterns_automaton *m)
     }
 }
 
+/* From what lives behind a TAKE of var to what lives before it; true: var updates more than was known. */
+static bool flow_take(struct flow *f, uint32_t var, uint64_t *live)
+{
+    uint64_t *updated = f->rp->updated + var * f->words, *reads = f->take_reads + var * f->words;
+    bool changed = false;
+    for (size_t w = 0; w < f->words; w++) {
+        uint64_t set = f->sets[var * f->words + w], more = live[w] & set & ~updated[w];
+        changed |= more != 0;
+        updated[w] |= more;
+        live[w] &= ~set;
+        for (; more; more &= more - 1)
+            join(reads, f->update_reads + (w * 64 + (size_t)__builtin_ctzll(more)) * f->words, f->words);
+    }
+    join(live, reads, f->words);
+    join(live, f->pred_reads + var * f->words, f->words);
+    return changed;
+}
+
 static bool flow_state(struct flow *f, const struct patterns_state *s)
 {
     struct patterns_match_detail *rp = f->rp;
     struct patterns_automaton *m = rp->automaton;
     uint64_t *live = f->scratch;
+    bool changed = false;
     memset(live, 0, f->words * sizeof *live);
     if (s->op != CEP_NFA_MATCH) {
         join(live, m->states[s->a].live, f->words);
@@ -121,10 +150,7 @@ static bool flow_state(struct flow *f, const struct patterns_state *s)
             join(live, m->states[s->b].live, f->words);
     }
     if (s->op == CEP_NFA_TAKE && s->var < rp->var_count) {
-        for (size_t w = 0; w < f->words; w++)
-            live[w] &= ~f->sets[s->var * f->words + w];
-        join(live, f->update_reads + s->var * f->words, f->words);
-        join(live, f->pred_reads + s->var * f->words, f->words);
+        changed = flow_take(f, s->var, live);
     } else if (s->op == CEP_NFA_TAKE) {
         memset(live, 0, f->words * sizeof *live); /* never taken */
     } else if (s->op == CEP_NFA_WAIT) {
@@ -138,7 +164,7 @@ static bool flow_state(struct flow *f, const struct patterns_state *s)
         if ((s->guards & (UINT32_C(1) << g)) && !next_only)
             join(live, f->guard_reads + g * f->words, f->words);
     }
-    return join(s->live, live, f->words);
+    return join(s->live, live, f->words) || changed;
 }
 
 int patterns_rp_liveness(struct patterns_match_detail *rp)

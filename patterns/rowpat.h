@@ -135,6 +135,7 @@ struct patterns_match_detail {
     struct patterns_pat *pat;
     struct patterns_automaton *automaton;
     struct patterns_rp_file live, out;
+    uint64_t *updated;                      /* per variable: bits of the live registers that its rows must update */
     const struct patterns_rp_nav *navs; /* interned */
     struct patterns_rp_reg *last_time;  /* live register, or NULL */
     struct patterns_rp_measure *measures;

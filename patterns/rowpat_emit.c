@@ -149,6 +149,17 @@ static int emit_leaf(void *ctx, struct patterns_emit *emit, const struct pattern
     return BASE_E_INVALID;
 }
 
+static bool changes(const struct patterns_rp_reg *reg, uint32_t var)
+{
+    return reg->rows.universal || patterns_varset_has(&reg->rows.set, var);
+}
+
+static bool must_update(const struct patterns_match_detail *rp, uint32_t var, const struct patterns_rp_reg *reg)
+{
+    size_t words = (rp->live.used + 63) / 64;
+    return reg->used && changes(reg, var) && ((rp->updated[var * words + reg->number / 64] >> (reg->number % 64)) & 1);
+}
+
 /* Updates of one variable for one file: new values of all registers that its rows change. CEP_NONE if there are none.
  */
 static int emit_update(struct emission *e, uint32_t var, bool live, uint32_t *ret)
@@ -162,7 +173,7 @@ static int emit_update(struct emission *e, uint32_t var, bool live, uint32_t *re
     e->own_label = e->rp->vars[var].label;
     for (uint32_t i = 0; i < file->count; i++) {
         const struct patterns_rp_reg *reg = file->regs[i];
-        if (!(live ? reg->used : e->out_used[i]) || !(reg->rows.universal || patterns_varset_has(&reg->rows.set, var)))
+        if (live ? !must_update(e->rp, var, reg) : !(e->out_used[i] && changes(reg, var)))
             continue;
         if (!emit)
             emit = patterns_emit_begin(&e->code_env);
