@@ -116,6 +116,18 @@ static bool is_kafka(const struct service_input_config *config)
     return base_str_equal(connector, BASE_STR("kafka")) || base_str_equal(connector, BASE_STR("upsert-kafka"));
 }
 
+/* By the host's own opener first, then by the table's connector. */
+static int open_source(struct service_input *input, struct base_buf *reterr)
+{
+    const struct service_input_config *config = &input->config;
+    if (config->opener) {
+        int e = config->opener(config->opener_ctx, config->program, config->table, &input->file);
+        if (e < 0 || input->file)
+            return e;
+    }
+    return is_kafka(config) ? open_kafka(input, reterr) : open_file(input, reterr);
+}
+
 int service_input_open(const struct service_input_config *config, struct service_input **ret, struct base_buf *reterr)
 {
     struct service_input *input = base_calloc(1, sizeof *input);
@@ -129,7 +141,7 @@ int service_input_open(const struct service_input_config *config, struct service
     int e = input->name ? make_decoder(config, &input->decoder, reterr) : BASE_E_NOMEM;
     if (e == 0) {
         service_input_identity_of(config->program, config->table, input->identity);
-        e = is_kafka(config) ? open_kafka(input, reterr) : open_file(input, reterr);
+        e = open_source(input, reterr);
     }
     if (e < 0) {
         service_input_close(input);

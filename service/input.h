@@ -14,6 +14,8 @@
 #include "service/watermark.h"
 
 struct service_input;
+/* Opens something else than the connector of the table's WITH clause: rule cases feed rows by it. *ret NULL with 0: use the connector. */
+typedef int service_input_opener(void *ctx, const struct cep_program *program, uint32_t table, struct connectors_source **ret);
 struct service_input_config {
     const struct cep_program *program;  /* must outlive the input, or its next rebind */
     uint32_t table;
@@ -21,6 +23,8 @@ struct service_input_config {
     const char *base_dir;               /* relative paths stand against it; NULL: the working directory */
     formats_problem_fn *on_problem;     /* told of bad records; may be NULL */
     void *ctx;
+    service_input_opener *opener;       /* NULL: connectors only */
+    void *opener_ctx;
 };
 struct service_input_batch {
     const struct cep_record *records;

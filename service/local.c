@@ -218,7 +218,8 @@ static int open_stream(struct local *local, uint32_t node, struct base_buf *rete
         stream = &local->streams[local->stream_count];
         struct service_input_config config = {
             .program = local->program, .table = table, .application_id = "cepheid-query", .base_dir = local->config->base_dir,
-            .on_problem = local->config->calls.problem, .ctx = local->config->calls.ctx,
+            .on_problem = local->config->calls.problem, .ctx = local->config->calls.ctx, .opener = local->config->opener,
+            .opener_ctx = local->config->opener_ctx,
         };
         stream->nodes = base_arena_zalloc(&local->arena, cep_program_node_count(local->program), sizeof *stream->nodes);
         stream->told_ms = BASE_TIME_MIN_MS;
@@ -237,7 +238,8 @@ static int setup(struct local *local, struct base_buf *reterr)
 {
     struct service_profiles_config profiles = {
         .program = local->program, .application_id = "cepheid-query", .base_dir = local->config->base_dir, .poll_ms = 1000,
-        .on_problem = local->config->calls.problem, .ctx = local->config->calls.ctx,
+        .on_problem = local->config->calls.problem, .ctx = local->config->calls.ctx, .opener = local->config->opener,
+        .opener_ctx = local->config->opener_ctx,
     };
     int e = service_profiles_create(&profiles, &local->profiles, reterr);
     if (e == 0)

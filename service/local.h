@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cep/flow.h"
 #include "formats/format.h"
+#include "service/input.h"
 
 /* All may be NULL but `row`. */
 struct service_local_calls {
@@ -24,6 +25,8 @@ struct service_local_config {
     struct cep_limits limits;
     uint32_t watermark_rows;         /* rows of a table between two watermarks; 0: 64. Results do not depend on it, their order may. */
     struct service_local_calls calls;
+    service_input_opener *opener;    /* as service_input_config */
+    void *opener_ctx;
 };
 /* Reason of a failure appended to reterr: a source that cannot be opened or read (BASE_E_*), BASE_E_NOMEM, what `row` returned. BASE_E_CLOSED: stopped. */
 int service_local_run(const struct service_local_config *config, struct base_buf *reterr) BASE_MUST_CHECK;

@@ -95,6 +95,7 @@ static int open_input(struct service_profiles *profiles, struct profile *p, stru
     struct service_input_config config = {
         .program = profiles->config.program, .table = p->table, .application_id = profiles->config.application_id,
         .base_dir = profiles->config.base_dir, .on_problem = profiles->config.on_problem, .ctx = profiles->config.ctx,
+        .opener = profiles->config.opener, .opener_ctx = profiles->config.opener_ctx,
     };
     return service_input_open(&config, &p->input, reterr);
 }

@@ -12,6 +12,7 @@
 #include "cep/program.h"
 #include "cep/row.h"
 #include "formats/format.h"
+#include "service/input.h"
 
 struct service_profiles;
 struct service_profiles_config {
@@ -21,6 +22,8 @@ struct service_profiles_config {
     int64_t poll_ms;                    /* how often files are looked at */
     formats_problem_fn *on_problem;     /* bad records; may be NULL; loader thread */
     void *ctx;
+    service_input_opener *opener;       /* as service_input_config */
+    void *opener_ctx;
 };
 /* One change of a followed topic, for the epoch's batch. row NULL: the key was deleted. */
 struct service_profile_change { const char *identity; const struct cep_tuple *key; const struct cep_row *row; };

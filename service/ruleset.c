@@ -85,10 +85,11 @@ void service_ruleset_unref(struct service_ruleset *set)
 
 static bool variable(void *ctx, struct base_str name, struct base_str *ret)
 {
-    const char *value = service_config_variable(ctx, name);
-    if (!value)
+    const struct service_ruleset_config *config = ctx;
+    const char *value = service_config_variable(config->config, name);
+    if (!value && !config->any_variable)
         return false;
-    *ret = base_str_of(value);
+    *ret = value ? base_str_of(value) : name;
     return true;
 }
 
@@ -110,7 +111,7 @@ int service_ruleset_compile(struct service_ruleset *set, const struct service_ru
 {
     struct patterns_options options = {
         .queries = config->query_mode, .eager_queries = config->emit == 1, .final_rules = config->emit == 2, .no_optimiser = !config->optimise,
-        .variable = variable, .variable_ctx = (void *)(uintptr_t)config->config,
+        .variable = variable, .variable_ctx = (void *)(uintptr_t)config,
     };
     int e = patterns_compile(set->files.at, (uint32_t)set->files.len, config->funcs, &options, &set->arena, &set->diags, &set->result);
     if (e < 0) {

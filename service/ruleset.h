@@ -42,6 +42,7 @@ struct service_ruleset_config {
     bool query_mode;                     /* bare SELECTs are allowed */
     int emit;                            /* 0: the default; 1: eager; 2: final */
     bool optimise;
+    bool any_variable;                   /* an unknown ${NAME} stands for "NAME": rule cases need no brokers */
 };
 /* An empty set, to which files are added. NULL: no memory. */
 struct service_ruleset *service_ruleset_create(void);
