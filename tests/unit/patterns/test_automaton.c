@@ -194,9 +194,8 @@ static void test_listings(void)
     listing("%(A,B)", 0, "0 split 1 4\n1 take A -> 2\n2 take B -> 3\n3 match\n4 take B -> 5\n5 take A -> 3\n");
     listing("A {- B C -}", 0, "0 take A -> 1\n1 take- B -> 2\n2 take- C -> 3\n3 match\n");
     listing("^ A $", 0, "0 start -> 1\n1 take A -> 2\n2 end -> 3\n3 match\n");
-    listing("(A?"
-            "?)*",
-            0, "0 split 1 4\n1 loop-in 0 -> 2\n2 split 3 5\n3 loop-out 0 -> 0 empty 4\n4 match\n5 take A -> 3\n");
+    listing("(A?\?)*", 0,
+            "0 split 1 4\n1 loop-in 0 -> 2\n2 split 3 5\n3 loop-out 0 -> 0 empty 4\n4 match\n5 take A -> 3\n");
     listing("()", 0, "0 match\n");
 }
 
@@ -538,20 +537,8 @@ static uint32_t pick(uint64_t *seed, uint32_t n)
 
 static void random_text(uint64_t *seed, int depth, bool front, struct base_buf *out)
 {
-    static const char *const quantifiers[] = { "*",
-                                               "+",
-                                               "?",
-                                               "*?",
-                                               "+?",
-                                               "?"
-                                               "?",
-                                               "*+",
-                                               "++",
-                                               "?+",
-                                               "{1,2}",
-                                               "{0,2}?",
-                                               "{1,3}+",
-                                               "{2,2}" };
+    static const char *const quantifiers[] = { "*",  "+",  "?",     "*?",     "+?",     "?\?",  "*+",
+                                               "++", "?+", "{1,2}", "{0,2}?", "{1,3}+", "{2,2}" };
     uint32_t what = depth == 0 ? 0 : pick(seed, 10);
     const char *arrow =
         front ? "" : (const char *[]){ "", "", "", "", "-> ", "->> ", "!C -> ", "!C ", "-> !C ", "" }[pick(seed, 10)];
