@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "formats/alert.h"
+#include "service/json.h"
 #include "service/local.h"
 #include "service/ruleset.h"
 
@@ -129,10 +130,9 @@ static void put_short(const json_t *data, bool with_change, struct base_buf *out
     const char *kind = json_string_value(json_object_get(data, "kind"));
     if (kind && strcmp(kind, "match") != 0)
         json_object_set(brief, "kind", json_object_get(data, "kind"));
-    char *text = json_dumps(brief, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
-    base_buf_puts(out, text ? text : "{}");
+    if (!service_json_put(brief, out))
+        base_buf_puts(out, "{}");
     base_buf_putc(out, '\n');
-    free(text);
     json_decref(brief);
 }
 

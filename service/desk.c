@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "service/json.h"
 
 struct service_desk {
     struct service_store *store;
@@ -157,15 +158,15 @@ static int apply(json_t *now, const json_t *patch, struct base_buf *reterr)
 
 static int write_value(struct service_desk *desk, struct base_str alert_id, const json_t *now)
 {
-    char *text = json_dumps(now, JSON_COMPACT);
+    struct base_buf text = { 0 };
     struct service_batch *batch = NULL;
-    int e = text ? service_batch_create(&batch) : BASE_E_NOMEM;
+    int e = service_json_put(now, &text) ? service_batch_create(&batch) : BASE_E_NOMEM;
     if (e == 0)
-        e = service_batch_put(batch, SERVICE_CF_TRIAGE, SERVICE_STORE_NO_GROUP, alert_id, base_str_of(text));
+        e = service_batch_put(batch, SERVICE_CF_TRIAGE, SERVICE_STORE_NO_GROUP, alert_id, (struct base_str){ text.ptr, text.len });
     if (e == 0)
         e = service_store_write(desk->store, &batch, 1, true);
     service_batch_destroy(batch);
-    free(text);
+    base_buf_finish(&text);
     return e;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "service/json.h"
 #include "service/runtime_internal.h"
 
 #define TEND_MS 200
@@ -275,13 +276,13 @@ static int put_answer(struct service_reload *reload, const struct service_rulese
     struct base_buf diags = { 0 };
     base_diags_render_json(&set->diags, &diags);
     json_t *list = set->program ? compare_sets(old, set) : json_array();
-    char *rules = list ? json_dumps(list, JSON_COMPACT) : NULL;
     base_buf_clear(&reload->answer);
-    base_buf_printf(&reload->answer, "{\"rules\":%s,\"diagnostics\":", rules ? rules : "[]");
+    base_buf_puts(&reload->answer, "{\"rules\":");
+    bool failed = !service_json_put(list, &reload->answer);
+    base_buf_puts(&reload->answer, ",\"diagnostics\":");
     base_buf_put(&reload->answer, diags.ptr, diags.len);
     base_buf_putc(&reload->answer, '}');
-    bool failed = diags.failed || reload->answer.failed || !rules;
-    free(rules);
+    failed = failed || diags.failed || reload->answer.failed;
     json_decref(list);
     base_buf_finish(&diags);
     return failed ? BASE_E_NOMEM : 0;

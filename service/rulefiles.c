@@ -1,10 +1,8 @@
 #include "service/rulefiles.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/vec.h"
+#include "service/folder.h"
 
 #define DEPTH_MAX 8
 #define PATH_MAX_BYTES 4096
@@ -70,11 +69,6 @@ static int add_file(struct service_rulefiles *files, const char *path, struct ba
     return e;
 }
 
-static int wanted(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 static void add_mark(uint64_t *mark, const char *path, const struct stat *info)
 {
     uint64_t facts[] = { (uint64_t)info->st_mtim.tv_sec, (uint64_t)info->st_mtim.tv_nsec, (uint64_t)info->st_size, info->st_ino };
@@ -85,17 +79,16 @@ static void add_mark(uint64_t *mark, const char *path, const struct stat *info)
 /* files NULL: only the mark is made. */
 static int walk(struct service_rulefiles *files, const char *path, int depth, uint64_t *mark, struct base_buf *reterr)
 {
-    struct dirent **entries = NULL;
+    struct service_folder folder = { 0 };
     if (depth > DEPTH_MAX)
         return reterr ? fail(reterr, BASE_E_LIMIT, path, "folders are nested too deep") : BASE_E_LIMIT;
-    int n = scandir(path, &entries, wanted, alphasort);
-    if (n < 0)
-        return reterr ? fail(reterr, errno == ENOENT ? BASE_E_NOTFOUND : BASE_E_IO, path, strerror(errno)) : BASE_E_IO;
-    int e = 0;
-    for (int i = 0; i < n; i++) {
+    int e = service_folder_read(path, &folder);
+    if (e < 0)
+        return reterr ? fail(reterr, e, path, e == BASE_E_NOMEM ? base_error_text(e) : strerror(errno)) : e;
+    for (size_t i = 0; i < folder.len; i++) {
         char child[PATH_MAX_BYTES];
         struct stat info;
-        bool fits = snprintf(child, sizeof child, "%s/%s", path, entries[i]->d_name) < (int)sizeof child;
+        bool fits = snprintf(child, sizeof child, "%s/%s", path, folder.at[i]) < (int)sizeof child;
         if (e == 0 && fits && stat(child, &info) == 0) {
             size_t len = strlen(child);
             if (S_ISDIR(info.st_mode)) {
@@ -105,9 +98,8 @@ static int walk(struct service_rulefiles *files, const char *path, int depth, ui
                 e = files ? add_file(files, child, reterr) : 0;
             }
         }
-        free(entries[i]); /* of scandir */
     }
-    free(entries);
+    service_folder_finish(&folder);
     return e;
 }
 

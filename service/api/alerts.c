@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/api/api.h"
+#include "service/json.h"
 
 #define SCAN_MOST 20000 /* entries of the log that one request looks at: a filter that matches little gives short pages with a cursor */
 
@@ -205,9 +206,8 @@ static void answer_alert(struct api_call *call, const struct service_alert *aler
     struct base_buf *out = &call->response->body;
     put_summary(out, alert, triage);
     put_raw(out, "event", alert->body);
-    char *history = json_dumps(json_object_get(triage, "history"), JSON_COMPACT);
-    base_buf_printf(out, ",\"history\":%s", history ? history : "[]");
-    free(history);
+    base_buf_puts(out, ",\"history\":");
+    (void)service_json_put(json_object_get(triage, "history"), out); /* no memory is noted in the buffer and answered with 503 */
     put_deliveries(call, alert, out);
     base_buf_puts(out, "}\n");
     call->response->content_type = "application/json";

@@ -2,10 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "service/json.h"
 
 static const struct route { const char *method, *path; api_handler *handler; bool open; const char *doc; } ROUTES[] = {
 #define X(method, path, handler, open, doc) { #method, path, api_##handler, open, doc },
@@ -60,11 +60,13 @@ void api_problem_diags(struct api_response *response, const char *diagnostics)
         const char *severity = json_string_value(json_object_get(entry, "severity"));
         json_array_append(severity && strcmp(severity, "error") == 0 ? errors : others, entry);
     }
-    char *errors_text = json_dumps(errors, JSON_COMPACT), *others_text = json_dumps(others, JSON_COMPACT);
     problem_head(response, 422, "the rules do not compile; the running ones stay");
-    base_buf_printf(&response->body, ",\"errors\":%s,\"warnings\":%s}\n", errors_text ? errors_text : "[]", others_text ? others_text : "[]");
-    free(errors_text);
-    free(others_text);
+    base_buf_puts(&response->body, ",\"errors\":");
+    bool good = service_json_put(errors, &response->body);
+    base_buf_puts(&response->body, ",\"warnings\":");
+    good = service_json_put(others, &response->body) && good;
+    base_buf_puts(&response->body, "}\n");
+    response->body.failed = response->body.failed || !good;
     json_decref(all);
     json_decref(errors);
     json_decref(others);
@@ -72,17 +74,15 @@ void api_problem_diags(struct api_response *response, const char *diagnostics)
 
 void api_json(struct api_response *response, int status, json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    bool good = service_json_put(value, &response->body);
     json_decref(value);
-    if (!text) {
+    if (!good) {
         api_problem(response, 503, "out of memory");
         return;
     }
     response->status = status;
     response->content_type = "application/json";
-    base_buf_puts(&response->body, text);
     base_buf_putc(&response->body, '\n');
-    free(text);
 }
 
 void api_refuse(void *ctx, int status, const char *detail, struct api_response *response)

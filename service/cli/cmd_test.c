@@ -1,8 +1,6 @@
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +8,7 @@
 #include "base/error.h"
 #include "service/cases.h"
 #include "service/cli/cli.h"
+#include "service/folder.h"
 
 struct testing {
     const struct cep_funcs *funcs;
@@ -96,11 +95,6 @@ static void run_file(struct testing *t, const char *path)
     base_buf_finish(&why);
 }
 
-static int wanted(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 static void run_path(struct testing *t, const char *path, int depth)
 {
     struct stat info;
@@ -113,17 +107,20 @@ static void run_path(struct testing *t, const char *path, int depth)
         run_file(t, path);
         return;
     }
-    struct dirent **entries = NULL;
-    int n = depth < 8 ? scandir(path, &entries, wanted, alphasort) : 0;
-    for (int i = 0; i < n; i++) {
+    struct service_folder folder = { 0 };
+    if (depth == 8 || service_folder_read(path, &folder) < 0) {
+        printf("FAILED  %s: the folder cannot be read, or is nested too deep\n", path);
+        t->failed++;
+        return;
+    }
+    for (size_t i = 0; i < folder.len; i++) {
         char child[4096];
-        size_t len = (size_t)snprintf(child, sizeof child, "%s/%s", path, entries[i]->d_name);
+        size_t len = (size_t)snprintf(child, sizeof child, "%s/%s", path, folder.at[i]);
         bool is_case = len > 5 && len < sizeof child && strcmp(child + len - 5, ".case") == 0;
         if (is_case || (stat(child, &info) == 0 && S_ISDIR(info.st_mode)))
             run_path(t, child, depth + 1);
-        free(entries[i]); /* of scandir */
     }
-    free(entries);
+    service_folder_finish(&folder);
 }
 
 static int run_test(int argc, char **argv)

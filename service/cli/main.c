@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "service/cli/cli.h"
+#include "service/json.h"
 
-static const struct cli_command *const COMMANDS[] = { &cli_serve, &cli_query, &cli_check, &cli_test, &cli_version };
+static const struct cli_command *const COMMANDS[] = { &cli_serve, &cli_query, &cli_check, &cli_explain, &cli_test, &cli_version };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
 static int run_version(int argc, char **argv)
@@ -29,6 +30,7 @@ static void print_help(FILE *out)
 
 int main(int argc, char **argv)
 {
+    service_json_setup();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of that write, not the end of the process */
     if (argc < 2) {
         print_help(stderr);
