@@ -8,7 +8,8 @@
 #include "patterns/literal.h"
 #include "patterns/types.h"
 
-static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code, const char *hint, const char *message)
+static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
+                        const char *hint, const char *message)
 {
     return patterns_refuse_at(binder, query->source, query->begin, query->end, code, hint, "%s", message);
 }
@@ -22,7 +23,7 @@ struct selecting {
     const struct patterns_select *text;
     struct patterns_from from;
     struct patterns_scope names;
-    struct patterns_plan *plan;      /* the CALC */
+    struct patterns_plan *plan; /* the CALC */
     const struct patterns_bound **outputs;
     uint32_t cap;
 };
@@ -52,13 +53,15 @@ static int add_output(struct selecting *s, const struct patterns_column *column,
     if (at == PATTERNS_NO_COLUMN)
         return BASE_E_NOMEM;
     s->outputs[at] = value;
-    if (value->kind == PATTERNS_BOUND_COLUMN && value->column == s->from.relation->rowtime && s->plan->out.rowtime == PATTERNS_NO_COLUMN)
+    if (value->kind == PATTERNS_BOUND_COLUMN && value->column == s->from.relation->rowtime &&
+        s->plan->out.rowtime == PATTERNS_NO_COLUMN)
         s->plan->out.rowtime = at;
     return 0;
 }
 
 /* Column `from` of the FROM relation under a name, with the hidden fields behind it. */
-static int add_column(struct selecting *s, uint32_t from, struct base_str name, bool quoted, const struct patterns_expr *place)
+static int add_column(struct selecting *s, uint32_t from, struct base_str name, bool quoted,
+                      const struct patterns_expr *place)
 {
     const struct patterns_relation *relation = s->from.relation;
     bool is_row = relation->columns[from].type.kind == CEP_KIND_ROW && !relation->columns[from].hidden;
@@ -83,7 +86,8 @@ static int add_column(struct selecting *s, uint32_t from, struct base_str name, 
 static struct base_str free_name(struct selecting *s, struct base_str name)
 {
     for (uint32_t n = 0; n <= CEP_COLUMNS_MAX; n++) {
-        const char *text = n ? base_arena_printf(s->scope->binder->arena, "%.*s%u", (int)name.len, name.ptr, n - 1) : NULL;
+        const char *text =
+            n ? base_arena_printf(s->scope->binder->arena, "%.*s%u", (int)name.len, name.ptr, n - 1) : NULL;
         struct base_str candidate = n ? base_str_of(text) : name;
         bool taken = false;
         for (uint32_t i = 0; i < s->plan->out.count; i++)
@@ -111,15 +115,17 @@ static int add_star(struct selecting *s, const struct patterns_expr *star)
     if (added || !star->name.count)
         return 0;
     const struct patterns_ident *q = &star->name.parts[star->name.count - 1];
-    return patterns_refuse(s->scope->binder, star, "unknown-table", NULL, "no table \"%.*s\" stands in FROM", (int)q->text.len, q->text.ptr);
+    return patterns_refuse(s->scope->binder, star, "unknown-table", NULL, "no table \"%.*s\" stands in FROM",
+                           (int)q->text.len, q->text.ptr);
 }
 
 static int check_name(struct selecting *s, const struct patterns_select_item *item, struct base_str name)
 {
     for (uint32_t i = 0; i < s->plan->out.count; i++)
         if (!s->plan->out.columns[i].hidden && base_str_equal_fold(s->plan->out.columns[i].name, name))
-            return patterns_refuse_at(s->scope->binder, s->query->source, item->begin, item->end, "duplicate-name", "give one of them another name: ... AS name",
-                                      "two columns are called \"%.*s\"", (int)name.len, name.ptr);
+            return patterns_refuse_at(s->scope->binder, s->query->source, item->begin, item->end, "duplicate-name",
+                                      "give one of them another name: ... AS name", "two columns are called \"%.*s\"",
+                                      (int)name.len, name.ptr);
     return 0;
 }
 
@@ -183,16 +189,21 @@ static int check_clauses(struct selecting *s)
     if (text->distinct)
         return refuse_query(binder, s->query, "not-supported", NULL, "SELECT DISTINCT is not supported");
     if (text->group_count)
-        return patterns_refuse(binder, text->group_by[0], "not-supported", "aggregate within a row pattern: MEASURES SUM(A.amount) AS total", "GROUP BY is not supported");
+        return patterns_refuse(binder, text->group_by[0], "not-supported",
+                               "aggregate within a row pattern: MEASURES SUM(A.amount) AS total",
+                               "GROUP BY is not supported");
     if (text->having)
-        return patterns_refuse(binder, text->having, "not-supported", "filter with WHERE around a subquery", "HAVING is not supported");
+        return patterns_refuse(binder, text->having, "not-supported", "filter with WHERE around a subquery",
+                               "HAVING is not supported");
     if (text->window_count)
         return refuse_query(binder, s->query, "not-supported", NULL, "the WINDOW clause is not supported");
     if (!text->from)
-        return refuse_query(binder, s->query, "not-supported", "name a table: SELECT ... FROM t", "SELECT without FROM is not supported");
+        return refuse_query(binder, s->query, "not-supported", "name a table: SELECT ... FROM t",
+                            "SELECT without FROM is not supported");
     for (uint32_t i = 0; i < text->item_count; i++)
         if (has_aggregate(text->items[i].expr))
-            return patterns_refuse(binder, text->items[i].expr, "not-supported", "aggregate within a row pattern: MEASURES COUNT(A.id) AS n",
+            return patterns_refuse(binder, text->items[i].expr, "not-supported",
+                                   "aggregate within a row pattern: MEASURES COUNT(A.id) AS n",
                                    "aggregates over a whole query are not supported");
     return 0;
 }
@@ -200,8 +211,8 @@ static int check_clauses(struct selecting *s)
 static void warn_never(struct patterns_binder *binder, const struct patterns_bound *condition, const char *where)
 {
     if (condition && patterns_bound_is_never(condition))
-        patterns_warn_at(binder, BASE_SEVERITY_WARNING, condition->source, condition->begin, condition->end, "never-true", NULL,
-                         "the condition of %s is never true", where);
+        patterns_warn_at(binder, BASE_SEVERITY_WARNING, condition->source, condition->begin, condition->end,
+                         "never-true", NULL, "the condition of %s is never true", where);
 }
 
 static int bind_where(struct selecting *s)
@@ -212,7 +223,8 @@ static int bind_where(struct selecting *s)
     if (error)
         return error;
     warn_never(binder, s->plan->filter, "WHERE");
-    s->plan->rows = patterns_hash_mix(s->plan->rows, s->plan->filter->hash); /* as a whole and as written: folding must not show */
+    s->plan->rows =
+        patterns_hash_mix(s->plan->rows, s->plan->filter->hash); /* as a whole and as written: folding must not show */
     return 0;
 }
 
@@ -223,11 +235,15 @@ static int check_order(const struct patterns_query_scope *scope, const struct pa
     struct patterns_binder *binder = scope->binder;
     const char *what = query->order_count ? "ORDER BY" : "LIMIT";
     if (!scope->top)
-        return refuse_query(binder, query, "not-supported", "sort the outermost query; a row pattern sorts its own input", "a subquery or view cannot have ORDER BY or LIMIT");
+        return refuse_query(binder, query, "not-supported",
+                            "sort the outermost query; a row pattern sorts its own input",
+                            "a subquery or view cannot have ORDER BY or LIMIT");
     if (binder->is_rule)
-        return patterns_refuse_at(binder, query->source, query->begin, query->end, "not-supported", "alerts come in the order of their rows", "%s has no meaning in a rule", what);
+        return patterns_refuse_at(binder, query->source, query->begin, query->end, "not-supported",
+                                  "alerts come in the order of their rows", "%s has no meaning in a rule", what);
     if (!bounded)
-        return patterns_refuse_at(binder, query->source, query->begin, query->end, "not-supported", "read a file, or set 'scan.bounded.mode' = 'latest-offset'",
+        return patterns_refuse_at(binder, query->source, query->begin, query->end, "not-supported",
+                                  "read a file, or set 'scan.bounded.mode' = 'latest-offset'",
                                   "%s needs input that ends", what);
     return 0;
 }
@@ -238,8 +254,8 @@ struct ordering {
     const struct patterns_bound **outputs; /* NULL: columns of out themselves */
 };
 
-static int order_name(void *ctx, struct patterns_binder *binder, const struct patterns_expr *name, const struct patterns_name_part *parts,
-                      uint32_t count, const struct patterns_bound **ret)
+static int order_name(void *ctx, struct patterns_binder *binder, const struct patterns_expr *name,
+                      const struct patterns_name_part *parts, uint32_t count, const struct patterns_bound **ret)
 {
     struct ordering *o = ctx;
     uint32_t column;
@@ -266,12 +282,13 @@ static bool order_ordinal(const struct patterns_order_item *item, const struct p
     return false;
 }
 
-static int sort_node(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan *input,
-                     const uint32_t *columns, const struct patterns_plan **ret)
+static int sort_node(const struct patterns_query_scope *scope, const struct patterns_query *query,
+                     const struct patterns_plan *input, const uint32_t *columns, const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     struct patterns_plan *sort = patterns_plan_make(binder, PATTERNS_PLAN_SORT, input);
-    struct patterns_relation *out = sort ? patterns_relation_named(binder, &input->out, (struct base_str){ NULL, 0 }) : NULL;
+    struct patterns_relation *out =
+        sort ? patterns_relation_named(binder, &input->out, (struct base_str){ NULL, 0 }) : NULL;
     if (!out)
         return BASE_E_NOMEM;
     sort->out = *out;
@@ -288,12 +305,15 @@ static int sort_node(const struct patterns_query_scope *scope, const struct patt
             return BASE_E_NOMEM;
         o->descending = item->descending;
         /* Flink: NULLs are least, so first ascending and last descending. */
-        o->nulls_first = item->nulls == PATTERNS_NULLS_FIRST || (item->nulls == PATTERNS_NULLS_DEFAULT && !item->descending);
-        sort->rows = patterns_hash_mix(patterns_hash_mix(sort->rows, o->value->hash), (uint64_t)o->descending * 2 + o->nulls_first);
+        o->nulls_first =
+            item->nulls == PATTERNS_NULLS_FIRST || (item->nulls == PATTERNS_NULLS_DEFAULT && !item->descending);
+        sort->rows = patterns_hash_mix(patterns_hash_mix(sort->rows, o->value->hash),
+                                       (uint64_t)o->descending * 2 + o->nulls_first);
     }
     const struct patterns_scope constants = { .where = "LIMIT" };
     sort->limit = UINT64_MAX;
-    int error = query->limit ? patterns_bind_count(binder, &constants, query->limit, "LIMIT", UINT64_MAX - 1, &sort->limit) : 0;
+    int error =
+        query->limit ? patterns_bind_count(binder, &constants, query->limit, "LIMIT", UINT64_MAX - 1, &sort->limit) : 0;
     if (!error && query->offset)
         error = patterns_bind_count(binder, &constants, query->offset, "OFFSET", UINT64_MAX - 1, &sort->offset);
     sort->rows = patterns_hash_mix(patterns_hash_mix(sort->rows, sort->limit), sort->offset);
@@ -308,7 +328,9 @@ static int order_select(struct selecting *s, uint32_t **ret)
     const struct patterns_query *query = s->query;
     uint32_t *columns = base_arena_zalloc(binder->arena, query->order_count + 1, sizeof *columns);
     struct ordering ordering = { .out = &s->plan->out };
-    struct patterns_scope names = { .ctx = &ordering, .relation = s->from.relation, .name = order_name, .where = "ORDER BY" };
+    struct patterns_scope names = {
+        .ctx = &ordering, .relation = s->from.relation, .name = order_name, .where = "ORDER BY"
+    };
     if (!columns)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < query->order_count; i++) {
@@ -336,8 +358,8 @@ static int order_select(struct selecting *s, uint32_t **ret)
 }
 
 /* ORDER BY over a UNION: its columns only. */
-static int order_plan(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan *plan,
-                      const struct patterns_plan **ret)
+static int order_plan(const struct patterns_query_scope *scope, const struct patterns_query *query,
+                      const struct patterns_plan *plan, const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     uint32_t *columns = base_arena_zalloc(binder->arena, query->order_count + 1, sizeof *columns);
@@ -352,7 +374,8 @@ static int order_plan(const struct patterns_query_scope *scope, const struct pat
         if (error)
             return error;
         if (value->kind != PATTERNS_BOUND_COLUMN)
-            return patterns_refuse(binder, query->order_by[i].expr, "not-supported", "put the expression into the SELECT lists and order by its name",
+            return patterns_refuse(binder, query->order_by[i].expr, "not-supported",
+                                   "put the expression into the SELECT lists and order by its name",
                                    "a UNION is ordered by its columns only");
         columns[i] = value->column;
     }
@@ -361,7 +384,8 @@ static int order_plan(const struct patterns_query_scope *scope, const struct pat
 
 /* ---- SELECT ---- */
 
-static int bind_select(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan **ret)
+static int bind_select(const struct patterns_query_scope *scope, const struct patterns_query *query,
+                       const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     struct selecting s = { .scope = scope, .query = query, .text = query->select };
@@ -402,14 +426,15 @@ static int bind_select(const struct patterns_query_scope *scope, const struct pa
 
 /* ---- UNION ALL ---- */
 
-static int union_types(struct patterns_binder *binder, const struct patterns_query *query, const struct patterns_plan **inputs, uint32_t count,
-                       struct cep_type *types)
+static int union_types(struct patterns_binder *binder, const struct patterns_query *query,
+                       const struct patterns_plan **inputs, uint32_t count, struct cep_type *types)
 {
     uint32_t n = inputs[0]->out.count;
     for (uint32_t i = 1; i < count; i++) {
         const struct patterns_query *q = query->set.inputs[i];
         if (inputs[i]->out.count != n)
-            return patterns_refuse_at(binder, q->source, q->begin, q->end, "type-mismatch", "every SELECT of a UNION ALL gives the same columns",
+            return patterns_refuse_at(binder, q->source, q->begin, q->end, "type-mismatch",
+                                      "every SELECT of a UNION ALL gives the same columns",
                                       "this SELECT gives %u columns, the first one %u", inputs[i]->out.count, n);
     }
     for (uint32_t c = 0; c < n; c++) {
@@ -417,10 +442,12 @@ static int union_types(struct patterns_binder *binder, const struct patterns_que
         for (uint32_t i = 1; i < count; i++) {
             const struct patterns_query *q = query->set.inputs[i];
             struct cep_type other = inputs[i]->out.columns[c].type;
-            const struct patterns_bound *value = inputs[i]->kind == PATTERNS_PLAN_CALC && inputs[i]->outputs ? inputs[i]->outputs[c] : NULL;
+            const struct patterns_bound *value =
+                inputs[i]->kind == PATTERNS_PLAN_CALC && inputs[i]->outputs ? inputs[i]->outputs[c] : NULL;
             if (cep_type_equal(types[c], other) || (value && value->type.kind == CEP_KIND_NULL))
                 continue;
-            const struct patterns_bound *mine = inputs[0]->kind == PATTERNS_PLAN_CALC && inputs[0]->outputs ? inputs[0]->outputs[c] : NULL;
+            const struct patterns_bound *mine =
+                inputs[0]->kind == PATTERNS_PLAN_CALC && inputs[0]->outputs ? inputs[0]->outputs[c] : NULL;
             if (mine && mine->type.kind == CEP_KIND_NULL) {
                 types[c] = other;
                 continue;
@@ -428,9 +455,11 @@ static int union_types(struct patterns_binder *binder, const struct patterns_que
             bool times = cep_kind_is_time(types[c].kind) && cep_kind_is_time(other.kind);
             if (times || !cep_type_common(types[c], other, &types[c])) {
                 struct base_str name = inputs[0]->out.columns[c].name;
-                return patterns_refuse_at(binder, q->source, q->begin, q->end, "type-mismatch", "convert it with CAST(... AS ...)",
-                                          "column \"%.*s\" is %s in this SELECT and %s in the first one", (int)name.len, name.ptr,
-                                          patterns_type_text(binder, other), patterns_type_text(binder, types[c]));
+                return patterns_refuse_at(binder, q->source, q->begin, q->end, "type-mismatch",
+                                          "convert it with CAST(... AS ...)",
+                                          "column \"%.*s\" is %s in this SELECT and %s in the first one", (int)name.len,
+                                          name.ptr, patterns_type_text(binder, other),
+                                          patterns_type_text(binder, types[c]));
             }
         }
     }
@@ -438,10 +467,12 @@ static int union_types(struct patterns_binder *binder, const struct patterns_que
 }
 
 /* CALC that gives input's columns cast to the types of the union. */
-static const struct patterns_plan *union_input(struct patterns_binder *binder, const struct patterns_plan *input, const struct patterns_relation *out)
+static const struct patterns_plan *union_input(struct patterns_binder *binder, const struct patterns_plan *input,
+                                               const struct patterns_relation *out)
 {
     struct patterns_plan *calc = patterns_plan_calc(binder, input, NULL);
-    struct patterns_relation *columns = calc ? patterns_relation_named(binder, out, (struct base_str){ NULL, 0 }) : NULL;
+    struct patterns_relation *columns =
+        calc ? patterns_relation_named(binder, out, (struct base_str){ NULL, 0 }) : NULL;
     const struct patterns_bound **outputs = base_arena_zalloc(binder->arena, out->count + 1, sizeof *outputs);
     if (!columns || !outputs)
         return NULL;
@@ -458,14 +489,16 @@ static const struct patterns_plan *union_input(struct patterns_binder *binder, c
     return calc;
 }
 
-static int bind_set(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan **ret)
+static int bind_set(const struct patterns_query_scope *scope, const struct patterns_query *query,
+                    const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     uint32_t count = query->set.input_count;
     if (query->set.op != PATTERNS_SET_UNION)
         return refuse_query(binder, query, "not-supported", NULL, "INTERSECT and EXCEPT are not supported");
     if (!query->set.all)
-        return refuse_query(binder, query, "not-supported", "write UNION ALL", "UNION without ALL would have to remember every row");
+        return refuse_query(binder, query, "not-supported", "write UNION ALL",
+                            "UNION without ALL would have to remember every row");
     const struct patterns_plan **inputs = base_arena_zalloc(binder->arena, count, sizeof *inputs);
     struct patterns_plan *plan = patterns_plan_make(binder, PATTERNS_PLAN_UNION, NULL);
     struct patterns_query_scope inner = *scope;
@@ -517,7 +550,8 @@ static int bind_set(const struct patterns_query_scope *scope, const struct patte
 
 /* ---- whole queries ---- */
 
-int patterns_bind_visible(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan **ret)
+int patterns_bind_visible(struct patterns_binder *binder, const struct patterns_plan *plan,
+                          const struct patterns_plan **ret)
 {
     uint32_t visible = 0;
     for (uint32_t i = 0; i < plan->out.count; i++)
@@ -546,8 +580,8 @@ int patterns_bind_visible(struct patterns_binder *binder, const struct patterns_
 }
 
 /* Renames the visible columns (CTE and view column lists). */
-static int rename_plan(struct patterns_binder *binder, const struct base_source *source, uint32_t begin, uint32_t end, const struct patterns_ident *names,
-                       uint32_t count, const struct patterns_plan **plan)
+static int rename_plan(struct patterns_binder *binder, const struct base_source *source, uint32_t begin, uint32_t end,
+                       const struct patterns_ident *names, uint32_t count, const struct patterns_plan **plan)
 {
     uint32_t n = 0;
     if (!count)
@@ -556,12 +590,14 @@ static int rename_plan(struct patterns_binder *binder, const struct base_source 
     if (error)
         return error;
     struct patterns_plan *calc = patterns_plan_calc(binder, *plan, NULL);
-    struct patterns_relation *out = calc ? patterns_relation_named(binder, &(*plan)->out, (struct base_str){ NULL, 0 }) : NULL;
+    struct patterns_relation *out =
+        calc ? patterns_relation_named(binder, &(*plan)->out, (struct base_str){ NULL, 0 }) : NULL;
     if (!out)
         return BASE_E_NOMEM;
     n = out->count;
     if (n != count)
-        return patterns_refuse_at(binder, source, begin, end, "type-mismatch", NULL, "%u names are given for %u columns", count, n);
+        return patterns_refuse_at(binder, source, begin, end, "type-mismatch", NULL,
+                                  "%u names are given for %u columns", count, n);
     for (uint32_t i = 0; i < n; i++) {
         out->columns[i].name = names[i].text;
         out->columns[i].quoted = names[i].quoted;
@@ -571,7 +607,8 @@ static int rename_plan(struct patterns_binder *binder, const struct base_source 
     return 0;
 }
 
-int patterns_bind_query(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan **ret)
+int patterns_bind_query(const struct patterns_query_scope *scope, const struct patterns_query *query,
+                        const struct patterns_plan **ret)
 {
     struct patterns_query_scope inner = *scope;
     struct patterns_binder *binder = scope->binder;
@@ -585,7 +622,8 @@ int patterns_bind_query(const struct patterns_query_scope *scope, const struct p
             return BASE_E_NOMEM;
         int error = patterns_bind_query(&within, cte->query, &entry->plan);
         if (!error)
-            error = rename_plan(binder, query->source, cte->begin, cte->end, cte->columns, cte->column_count, &entry->plan);
+            error =
+                rename_plan(binder, query->source, cte->begin, cte->end, cte->columns, cte->column_count, &entry->plan);
         if (error)
             return error;
         entry->cte = cte;
@@ -600,14 +638,16 @@ int patterns_bind_query(const struct patterns_query_scope *scope, const struct p
     case PATTERNS_QUERY_SELECT: error = bind_select(&inner, query, ret); break;
     case PATTERNS_QUERY_SET: error = bind_set(&inner, query, ret); break;
     case PATTERNS_QUERY_VALUES:
-        error = refuse_query(binder, query, "not-supported", "put the rows into a file and read it", "VALUES is not supported");
+        error = refuse_query(binder, query, "not-supported", "put the rows into a file and read it",
+                             "VALUES is not supported");
         break;
     }
     binder->depth--;
     return error;
 }
 
-int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns_object *object, const struct patterns_plan **ret)
+int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns_object *object,
+                       const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     const struct patterns_create_view *view = &object->statement->create_view;
@@ -627,7 +667,8 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
     const struct patterns_query_scope inner = { .binder = own, .catalog = scope->catalog };
     int error = patterns_bind_query(&inner, view->query, ret);
     if (!error)
-        error = rename_plan(own, object->statement->source, view->name.begin, view->name.end, view->columns, view->column_count, ret);
+        error = rename_plan(own, object->statement->source, view->name.begin, view->name.end, view->columns,
+                            view->column_count, ret);
     object->state = error ? PATTERNS_OBJECT_FAILED : PATTERNS_OBJECT_READY;
     if (!error)
         object->plans[slot] = *ret;

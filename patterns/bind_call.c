@@ -13,9 +13,28 @@ static bool is_name(const struct patterns_call *call, const char *name)
 
 bool patterns_is_aggregate(struct base_str name)
 {
-    static const char *const names[] = { "COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP",
-                                         "ARRAY_AGG", "LISTAGG", "COLLECT", "FIRST_VALUE", "LAST_VALUE", "APPROX_COUNT_DISTINCT", "PERCENTILE",
-                                         "STRING_AGG", "BOOL_AND", "BOOL_OR", "EVERY" };
+    static const char *const names[] = { "COUNT",
+                                         "SUM",
+                                         "AVG",
+                                         "MIN",
+                                         "MAX",
+                                         "STDDEV",
+                                         "STDDEV_POP",
+                                         "STDDEV_SAMP",
+                                         "VARIANCE",
+                                         "VAR_POP",
+                                         "VAR_SAMP",
+                                         "ARRAY_AGG",
+                                         "LISTAGG",
+                                         "COLLECT",
+                                         "FIRST_VALUE",
+                                         "LAST_VALUE",
+                                         "APPROX_COUNT_DISTINCT",
+                                         "PERCENTILE",
+                                         "STRING_AGG",
+                                         "BOOL_AND",
+                                         "BOOL_OR",
+                                         "EVERY" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_equal_fold(name, base_str_of(names[i])))
             return true;
@@ -24,7 +43,8 @@ bool patterns_is_aggregate(struct base_str name)
 
 static bool is_pattern_function(struct base_str name)
 {
-    static const char *const names[] = { "PREV", "NEXT", "FIRST", "LAST", "CLASSIFIER", "MATCH_NUMBER", "MATCH_ROWTIME", "MATCH_PROCTIME" };
+    static const char *const names[] = { "PREV",       "NEXT",         "FIRST",         "LAST",
+                                         "CLASSIFIER", "MATCH_NUMBER", "MATCH_ROWTIME", "MATCH_PROCTIME" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_equal_fold(name, base_str_of(names[i])))
             return true;
@@ -46,11 +66,12 @@ static int unknown_function(struct patterns_binder *binder, const struct pattern
         }
     }
     const char *hint = near ? base_arena_printf(binder->arena, "did you mean %s?", near) : NULL;
-    return patterns_refuse(binder, place, "unknown-function", hint, "unknown function \"%.*s\"", (int)name.len, name.ptr);
+    return patterns_refuse(binder, place, "unknown-function", hint, "unknown function \"%.*s\"", (int)name.len,
+                           name.ptr);
 }
 
-static int refuse_signature(struct patterns_binder *binder, const struct patterns_expr *place, const struct cep_func *func,
-                            const struct patterns_bound *const *args, uint32_t count)
+static int refuse_signature(struct patterns_binder *binder, const struct patterns_expr *place,
+                            const struct cep_func *func, const struct patterns_bound *const *args, uint32_t count)
 {
     struct base_buf buf = { 0 };
     for (uint32_t i = 0; i < count; i++) {
@@ -58,13 +79,14 @@ static int refuse_signature(struct patterns_binder *binder, const struct pattern
         base_buf_puts(&buf, patterns_type_text(binder, args[i]->type));
     }
     const char *hint = func->signature ? base_arena_printf(binder->arena, "use %s", func->signature) : NULL;
-    int error = patterns_refuse(binder, place, "type-mismatch", hint, "%s cannot be called with (%s)", func->name, buf.ptr ? buf.ptr : "");
+    int error = patterns_refuse(binder, place, "type-mismatch", hint, "%s cannot be called with (%s)", func->name,
+                                buf.ptr ? buf.ptr : "");
     base_buf_finish(&buf);
     return error;
 }
 
-int patterns_call_function(struct patterns_binder *binder, const struct patterns_expr *place, const char *name, const struct patterns_bound *const *args,
-                           uint32_t count, const struct patterns_bound **ret)
+int patterns_call_function(struct patterns_binder *binder, const struct patterns_expr *place, const char *name,
+                           const struct patterns_bound *const *args, uint32_t count, const struct patterns_bound **ret)
 {
     uint32_t index;
     *ret = NULL;
@@ -82,7 +104,8 @@ int patterns_call_function(struct patterns_binder *binder, const struct patterns
     for (uint32_t i = 0; i < count; i++) {
         if (cep_type_equal(types[i], want[i]) || types[i].kind == CEP_KIND_NULL)
             cast[i] = types[i].kind == CEP_KIND_NULL && want[i].kind != CEP_KIND_NULL
-                          ? patterns_bound_const(binder, place, want[i], cep_null()) : args[i];
+                          ? patterns_bound_const(binder, place, want[i], cep_null())
+                          : args[i];
         else if (!cep_cast_exists(types[i], want[i], false))
             return refuse_signature(binder, place, func, args, count);
         else
@@ -99,24 +122,26 @@ int patterns_call_function(struct patterns_binder *binder, const struct patterns
 
 /* ---- native calls ---- */
 
-static int op(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind, struct cep_type type,
-              const struct patterns_bound *const *args, uint32_t count, const struct patterns_bound **ret)
+static int op(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind,
+              struct cep_type type, const struct patterns_bound *const *args, uint32_t count,
+              const struct patterns_bound **ret)
 {
     const struct patterns_bound *bound = patterns_bound_op(binder, place, kind, type, args, count);
     return bound ? patterns_fold(binder, bound, ret) : BASE_E_NOMEM;
 }
 
-static int need_args(struct patterns_binder *binder, const struct patterns_expr *place, const char *name, uint32_t count, uint32_t min, uint32_t max,
-                     const char *signature)
+static int need_args(struct patterns_binder *binder, const struct patterns_expr *place, const char *name,
+                     uint32_t count, uint32_t min, uint32_t max, const char *signature)
 {
     if (count >= min && count <= max)
         return 0;
     const char *hint = base_arena_printf(binder->arena, "use %s", signature);
-    return patterns_refuse(binder, place, "type-mismatch", hint, "%s cannot be called with %u argument%s", name, count, count == 1 ? "" : "s");
+    return patterns_refuse(binder, place, "type-mismatch", hint, "%s cannot be called with %u argument%s", name, count,
+                           count == 1 ? "" : "s");
 }
 
-static int bind_coalesce(struct patterns_binder *binder, const struct patterns_expr *place, const struct patterns_bound **args, uint32_t count,
-                         const struct patterns_bound **ret)
+static int bind_coalesce(struct patterns_binder *binder, const struct patterns_expr *place,
+                         const struct patterns_bound **args, uint32_t count, const struct patterns_bound **ret)
 {
     struct cep_type type;
     int error = need_args(binder, place, "COALESCE", count, 1, CEP_FUNC_ARGS_MAX, "COALESCE(value, ...)");
@@ -131,8 +156,8 @@ static int bind_coalesce(struct patterns_binder *binder, const struct patterns_e
     return op(binder, place, PATTERNS_BOUND_COALESCE, type, args, count, ret);
 }
 
-static int bind_if(struct patterns_binder *binder, const struct patterns_expr *place, const struct patterns_bound **args, uint32_t count,
-                   const struct patterns_bound **ret)
+static int bind_if(struct patterns_binder *binder, const struct patterns_expr *place,
+                   const struct patterns_bound **args, uint32_t count, const struct patterns_bound **ret)
 {
     struct cep_type type;
     int error = need_args(binder, place, "IF", count, 3, 3, "IF(condition, then, else)");
@@ -144,8 +169,8 @@ static int bind_if(struct patterns_binder *binder, const struct patterns_expr *p
 }
 
 /* NULLIF(a, b): CASE WHEN a = b THEN NULL ELSE a END. */
-static int bind_nullif(struct patterns_binder *binder, const struct patterns_expr *place, const struct patterns_bound **args, uint32_t count,
-                       const struct patterns_bound **ret)
+static int bind_nullif(struct patterns_binder *binder, const struct patterns_expr *place,
+                       const struct patterns_bound **args, uint32_t count, const struct patterns_bound **ret)
 {
     struct cep_type type;
     const struct patterns_bound *pair[2], *arms[3];
@@ -153,14 +178,16 @@ static int bind_nullif(struct patterns_binder *binder, const struct patterns_exp
     if (error)
         return error;
     if (!patterns_type_comparable(args[0]->type, args[1]->type, &type))
-        return patterns_refuse(binder, place, "type-mismatch", "convert one of them with CAST(... AS ...)", "NULLIF cannot compare %s with %s",
-                               patterns_type_text(binder, args[0]->type), patterns_type_text(binder, args[1]->type));
+        return patterns_refuse(binder, place, "type-mismatch", "convert one of them with CAST(... AS ...)",
+                               "NULLIF cannot compare %s with %s", patterns_type_text(binder, args[0]->type),
+                               patterns_type_text(binder, args[1]->type));
     if (type.kind == CEP_KIND_NULL) {
         *ret = args[0];
         return 0;
     }
     for (uint32_t i = 0; i < 2; i++) {
-        pair[i] = args[i]->type.kind == CEP_KIND_NULL ? patterns_bound_const(binder, place, type, cep_null()) : patterns_bound_cast(binder, args[i], type);
+        pair[i] = args[i]->type.kind == CEP_KIND_NULL ? patterns_bound_const(binder, place, type, cep_null())
+                                                      : patterns_bound_cast(binder, args[i], type);
         if (!pair[i])
             return BASE_E_NOMEM;
         error = patterns_fold(binder, pair[i], &pair[i]);
@@ -174,29 +201,32 @@ static int bind_nullif(struct patterns_binder *binder, const struct patterns_exp
     return error ? error : op(binder, place, PATTERNS_BOUND_CASE, result, arms, 3, ret);
 }
 
-static int bind_param(struct patterns_binder *binder, const struct patterns_expr *place, const struct patterns_bound **args, uint32_t count,
-                      const struct patterns_bound **ret)
+static int bind_param(struct patterns_binder *binder, const struct patterns_expr *place,
+                      const struct patterns_bound **args, uint32_t count, const struct patterns_bound **ret)
 {
     struct base_str text;
     int error = need_args(binder, place, "PARAM", count, 1, 1, "PARAM('name')");
     if (error)
         return error;
     if (args[0]->kind != PATTERNS_BOUND_CONST || args[0]->type.kind != CEP_KIND_STRING || args[0]->value.null)
-        return patterns_refuse(binder, place, "type-mismatch", "write PARAM('name')", "PARAM takes the name of an option as a text literal");
+        return patterns_refuse(binder, place, "type-mismatch", "write PARAM('name')",
+                               "PARAM takes the name of an option as a text literal");
     struct base_str name = { args[0]->value.s.ptr, args[0]->value.s.len };
     if (!binder->param)
-        return patterns_refuse(binder, place, "unknown-function", "PARAM reads the options of the CREATE RULE around it",
+        return patterns_refuse(binder, place, "unknown-function",
+                               "PARAM reads the options of the CREATE RULE around it",
                                "PARAM('%.*s') stands outside of a rule", (int)name.len, name.ptr);
     if (!binder->param(binder->param_ctx, name, &text))
         return patterns_refuse(binder, args[0]->source ? place : NULL, "bad-option",
-                               base_arena_printf(binder->arena, "add '%.*s' = '...' to the rule's WITH", (int)name.len, name.ptr),
+                               base_arena_printf(binder->arena, "add '%.*s' = '...' to the rule's WITH", (int)name.len,
+                                                 name.ptr),
                                "the rule has no option '%.*s'", (int)name.len, name.ptr);
     return patterns_bind_param_text(binder, place, text, ret);
 }
 
 /* CURRENT_TIMESTAMP and its relatives, without arguments. *ret NULL: not one of them. */
-static int bind_clock(struct patterns_binder *binder, const struct patterns_expr *place, const struct patterns_call *call,
-                      const struct patterns_bound **ret)
+static int bind_clock(struct patterns_binder *binder, const struct patterns_expr *place,
+                      const struct patterns_call *call, const struct patterns_bound **ret)
 {
     struct cep_type ltz = CEP_TYPE(TIMESTAMP_LTZ), to = ltz;
     enum patterns_bound_kind kind = PATTERNS_BOUND_NOW;
@@ -219,7 +249,8 @@ static int bind_clock(struct patterns_binder *binder, const struct patterns_expr
 
 /* ---- SQL's special forms ---- */
 
-static const struct patterns_bound *unit_text(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_unit unit)
+static const struct patterns_bound *unit_text(struct patterns_binder *binder, const struct patterns_expr *place,
+                                              enum patterns_unit unit)
 {
     const char *name = patterns_unit_name(unit);
     return patterns_bound_const(binder, place, CEP_TYPE(STRING), cep_string(name, strlen(name)));
@@ -247,21 +278,24 @@ static const char *trim_name(const struct patterns_call *call)
     return call->trim == PATTERNS_TRIM_TRAILING ? "RTRIM" : "BTRIM";
 }
 
-static int bind_form(struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **args,
-                     const struct patterns_bound **ret)
+static int bind_form(struct patterns_binder *binder, const struct patterns_expr *expr,
+                     const struct patterns_bound **args, const struct patterns_bound **ret)
 {
     const struct patterns_call *call = expr->call;
     uint32_t n = call->arg_count;
     switch (call->syntax) {
     case PATTERNS_CALL_EXTRACT: return with_unit(binder, expr, "EXTRACT", false, args, n, ret);
-    case PATTERNS_CALL_TO_UNIT: return with_unit(binder, expr, is_name(call, "FLOOR") ? "FLOOR_TIME" : "CEIL_TIME", true, args, n, ret);
-    case PATTERNS_CALL_UNIT_ARG: return with_unit(binder, expr, is_name(call, "TIMESTAMPADD") ? "TIMESTAMPADD" : "TIMESTAMPDIFF", false, args, n, ret);
+    case PATTERNS_CALL_TO_UNIT:
+        return with_unit(binder, expr, is_name(call, "FLOOR") ? "FLOOR_TIME" : "CEIL_TIME", true, args, n, ret);
+    case PATTERNS_CALL_UNIT_ARG:
+        return with_unit(binder, expr, is_name(call, "TIMESTAMPADD") ? "TIMESTAMPADD" : "TIMESTAMPDIFF", false, args, n,
+                         ret);
     case PATTERNS_CALL_POSITION: return patterns_call_function(binder, expr, "POSITION", args, n, ret);
     case PATTERNS_CALL_SUBSTRING: return patterns_call_function(binder, expr, "SUBSTRING", args, n, ret);
     case PATTERNS_CALL_TRIM: return patterns_call_function(binder, expr, trim_name(call), args, n, ret);
     case PATTERNS_CALL_OVERLAY: return patterns_call_function(binder, expr, "OVERLAY", args, n, ret);
-    case PATTERNS_CALL_PLAIN: case PATTERNS_CALL_BARE:
-        break;
+    case PATTERNS_CALL_PLAIN:
+    case PATTERNS_CALL_BARE: break;
     }
     if (is_name(call, "COALESCE"))
         return bind_coalesce(binder, expr, args, n, ret);
@@ -282,28 +316,34 @@ static int bind_form(struct patterns_binder *binder, const struct patterns_expr 
 }
 
 /* Calls that can be no scalar function where they stand. */
-static int refuse_misplaced(struct patterns_binder *binder, const struct patterns_scope *scope, const struct patterns_expr *expr)
+static int refuse_misplaced(struct patterns_binder *binder, const struct patterns_scope *scope,
+                            const struct patterns_expr *expr)
 {
     const struct patterns_call *call = expr->call;
     struct base_str name = call->name.text;
     const char *where = scope->where ? scope->where : "here";
     if (call->over)
-        return patterns_refuse(binder, expr, "not-supported", NULL, "window functions (OVER) are not supported in %s", where);
+        return patterns_refuse(binder, expr, "not-supported", NULL, "window functions (OVER) are not supported in %s",
+                               where);
     if (call->mode != PATTERNS_MODE_NONE || is_pattern_function(name))
-        return patterns_refuse(binder, expr, "not-supported", "it belongs into MEASURES or DEFINE of MATCH_RECOGNIZE", "\"%.*s\" has no meaning in %s",
-                               (int)name.len, name.ptr, where);
+        return patterns_refuse(binder, expr, "not-supported", "it belongs into MEASURES or DEFINE of MATCH_RECOGNIZE",
+                               "\"%.*s\" has no meaning in %s", (int)name.len, name.ptr, where);
     if (patterns_is_aggregate(name))
-        return patterns_refuse(binder, expr, "not-supported", NULL, "aggregate \"%.*s\" cannot stand in %s", (int)name.len, name.ptr, where);
+        return patterns_refuse(binder, expr, "not-supported", NULL, "aggregate \"%.*s\" cannot stand in %s",
+                               (int)name.len, name.ptr, where);
     if (call->distinct || call->filter || call->within_count || call->nulls != PATTERNS_CALL_NULLS_NONE)
-        return patterns_refuse(binder, expr, "type-mismatch", NULL,
-                               "\"%.*s\" is no aggregate: DISTINCT, FILTER, WITHIN GROUP and IGNORE NULLS do not go with it", (int)name.len, name.ptr);
+        return patterns_refuse(
+            binder, expr, "type-mismatch", NULL,
+            "\"%.*s\" is no aggregate: DISTINCT, FILTER, WITHIN GROUP and IGNORE NULLS do not go with it",
+            (int)name.len, name.ptr);
     if (call->arg_names)
-        return patterns_refuse(binder, expr, "not-supported", "give the arguments in order", "\"%.*s\" takes no named arguments", (int)name.len, name.ptr);
+        return patterns_refuse(binder, expr, "not-supported", "give the arguments in order",
+                               "\"%.*s\" takes no named arguments", (int)name.len, name.ptr);
     return 0;
 }
 
-int patterns_bind_call(struct patterns_binder *binder, const struct patterns_scope *scope, const struct patterns_expr *expr,
-                       const struct patterns_bound **ret)
+int patterns_bind_call(struct patterns_binder *binder, const struct patterns_scope *scope,
+                       const struct patterns_expr *expr, const struct patterns_bound **ret)
 {
     const struct patterns_call *call = expr->call;
     *ret = NULL;
@@ -312,7 +352,8 @@ int patterns_bind_call(struct patterns_binder *binder, const struct patterns_sco
         error = bind_clock(binder, expr, call, ret);
     if (error || *ret)
         return error;
-    const struct patterns_bound **args = base_arena_zalloc(binder->arena, call->arg_count ? call->arg_count : 1, sizeof *args);
+    const struct patterns_bound **args =
+        base_arena_zalloc(binder->arena, call->arg_count ? call->arg_count : 1, sizeof *args);
     if (!args)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < call->arg_count; i++) {

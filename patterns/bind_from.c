@@ -7,7 +7,8 @@
 
 #define JOIN_CONJUNCTS_MAX 256
 
-struct patterns_relation *patterns_relation_named(struct patterns_binder *binder, const struct patterns_relation *relation, struct base_str qualifier)
+struct patterns_relation *patterns_relation_named(struct patterns_binder *binder,
+                                                  const struct patterns_relation *relation, struct base_str qualifier)
 {
     struct patterns_relation *named = base_arena_zalloc(binder->arena, 1, sizeof *named);
     if (!named)
@@ -25,7 +26,8 @@ struct patterns_relation *patterns_relation_named(struct patterns_binder *binder
     return named;
 }
 
-static int refuse_table(struct patterns_binder *binder, const struct patterns_table *table, const char *code, const char *hint, const char *message)
+static int refuse_table(struct patterns_binder *binder, const struct patterns_table *table, const char *code,
+                        const char *hint, const char *message)
 {
     return patterns_refuse_at(binder, table->source, table->begin, table->end, code, hint, "%s", message);
 }
@@ -35,7 +37,8 @@ static int refuse_table(struct patterns_binder *binder, const struct patterns_ta
 static const struct patterns_plan *make_source(struct patterns_binder *binder, struct patterns_table_info *table)
 {
     struct patterns_plan *source = patterns_plan_make(binder, PATTERNS_PLAN_SOURCE, NULL);
-    struct patterns_relation *fields = source ? patterns_relation_named(binder, &table->fields, (struct base_str){ NULL, 0 }) : NULL;
+    struct patterns_relation *fields =
+        source ? patterns_relation_named(binder, &table->fields, (struct base_str){ NULL, 0 }) : NULL;
     if (!fields)
         return NULL;
     source->table = table;
@@ -46,7 +49,8 @@ static const struct patterns_plan *make_source(struct patterns_binder *binder, s
     if (!table->values)
         return source;
     struct patterns_plan *calc = patterns_plan_calc(binder, source, NULL);
-    struct patterns_relation *columns = calc ? patterns_relation_named(binder, &table->columns, (struct base_str){ NULL, 0 }) : NULL;
+    struct patterns_relation *columns =
+        calc ? patterns_relation_named(binder, &table->columns, (struct base_str){ NULL, 0 }) : NULL;
     if (!columns)
         return NULL;
     calc->out = *columns;
@@ -54,8 +58,8 @@ static const struct patterns_plan *make_source(struct patterns_binder *binder, s
     return calc;
 }
 
-static int bind_stream(const struct patterns_query_scope *scope, const struct patterns_table *table, struct patterns_table_info *info,
-                       const struct patterns_plan **ret)
+static int bind_stream(const struct patterns_query_scope *scope, const struct patterns_table *table,
+                       struct patterns_table_info *info, const struct patterns_plan **ret)
 {
     (void)table;
     if (!info->plan)
@@ -70,14 +74,16 @@ static int refuse_unknown(const struct patterns_query_scope *scope, const struct
     if (scope->catalog->incomplete)
         return BASE_E_SYNTAX;
     struct base_str near = patterns_catalog_nearest(scope->catalog, name);
-    const char *hint = near.len ? base_arena_printf(scope->binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr)
-                                : "declare it with CREATE TABLE or CREATE VIEW, in any file of the folder";
-    return patterns_refuse_at(scope->binder, table->source, table->name.begin, table->name.end, "unknown-table", hint, "unknown table \"%.*s\"",
-                              (int)name.len, name.ptr);
+    const char *hint = near.len
+                           ? base_arena_printf(scope->binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr)
+                           : "declare it with CREATE TABLE or CREATE VIEW, in any file of the folder";
+    return patterns_refuse_at(scope->binder, table->source, table->name.begin, table->name.end, "unknown-table", hint,
+                              "unknown table \"%.*s\"", (int)name.len, name.ptr);
 }
 
 /* Finds the table object behind a name, views apart. */
-static int find_object(const struct patterns_query_scope *scope, const struct patterns_table *table, struct patterns_object **ret)
+static int find_object(const struct patterns_query_scope *scope, const struct patterns_table *table,
+                       struct patterns_object **ret)
 {
     *ret = patterns_catalog_find(scope->catalog, table->name.parts[table->name.count - 1].text);
     if (!*ret)
@@ -85,11 +91,13 @@ static int find_object(const struct patterns_query_scope *scope, const struct pa
     return (*ret)->kind == PATTERNS_OBJECT_TABLE ? patterns_catalog_table(scope->catalog, scope->binder, *ret) : 0;
 }
 
-static int bind_named(const struct patterns_query_scope *scope, const struct patterns_table *table, const struct patterns_plan **ret)
+static int bind_named(const struct patterns_query_scope *scope, const struct patterns_table *table,
+                      const struct patterns_plan **ret)
 {
     struct base_str name = table->name.parts[table->name.count - 1].text;
     if (table->as_of)
-        return patterns_refuse(scope->binder, table->as_of, "not-supported", "write ... JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = ...",
+        return patterns_refuse(scope->binder, table->as_of, "not-supported",
+                               "write ... JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = ...",
                                "FOR SYSTEM_TIME AS OF stands on the right side of a JOIN only");
     for (const struct patterns_query_ctes *c = scope->ctes; c && table->name.count == 1; c = c->next)
         if (patterns_name_equal(c->cte->name.text, c->cte->name.quoted, name, table->name.parts[0].quoted)) {
@@ -103,14 +111,15 @@ static int bind_named(const struct patterns_query_scope *scope, const struct pat
     if (object->kind == PATTERNS_OBJECT_TABLE)
         return bind_stream(scope, table, object->table, ret);
     if (object->state == PATTERNS_OBJECT_BINDING)
-        return patterns_refuse_at(scope->binder, table->source, table->begin, table->end, "view-cycle", NULL, "view \"%.*s\" reads itself",
-                                  (int)name.len, name.ptr);
+        return patterns_refuse_at(scope->binder, table->source, table->begin, table->end, "view-cycle", NULL,
+                                  "view \"%.*s\" reads itself", (int)name.len, name.ptr);
     return patterns_bind_view(scope, object, ret);
 }
 
 /* ---- row patterns ---- */
 
-static int bind_match(const struct patterns_query_scope *scope, const struct patterns_table *table, const struct patterns_plan **ret)
+static int bind_match(const struct patterns_query_scope *scope, const struct patterns_table *table,
+                      const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     struct patterns_from input;
@@ -121,7 +130,8 @@ static int bind_match(const struct patterns_query_scope *scope, const struct pat
     if (error)
         return error;
     struct patterns_plan *plan = patterns_plan_make(binder, PATTERNS_PLAN_MATCH, input.plan);
-    struct patterns_relation *out = plan ? patterns_relation_named(binder, &match->output, (struct base_str){ "", 0 }) : NULL;
+    struct patterns_relation *out =
+        plan ? patterns_relation_named(binder, &match->output, (struct base_str){ "", 0 }) : NULL;
     if (!out)
         return BASE_E_NOMEM;
     plan->source = table->source;
@@ -161,7 +171,8 @@ static bool reads_only(const struct joining *j, const struct patterns_bound *bou
     return true;
 }
 
-/* `t.key = expression over the left row`, either way round. *exact: no cast stood in the way, so the lookup alone decides. */
+/* `t.key = expression over the left row`, either way round. *exact: no cast stood in the way, so the lookup alone
+ * decides. */
 static int take_key(struct joining *j, const struct patterns_bound *conjunct, bool *ret_taken, bool *ret_exact)
 {
     struct patterns_binder *binder = j->scope->binder;
@@ -176,12 +187,14 @@ static int take_key(struct joining *j, const struct patterns_bound *conjunct, bo
         bool cast = right->kind == PATTERNS_BOUND_CAST;
         if (cast)
             right = right->args[0];
-        if (right->kind != PATTERNS_BOUND_COLUMN || right->column < j->left.relation->count || !reads_only(j, other, true, used))
+        if (right->kind != PATTERNS_BOUND_COLUMN || right->column < j->left.relation->count ||
+            !reads_only(j, other, true, used))
             continue;
         for (uint32_t k = 0; k < j->table->key_count; k++) {
             if (j->table->key[k] != right->column - j->left.relation->count || j->plan->keys[k])
                 continue;
-            const struct patterns_bound *key = cep_type_equal(other->type, right->type) ? other : patterns_bound_try_cast(binder, other, right->type);
+            const struct patterns_bound *key =
+                cep_type_equal(other->type, right->type) ? other : patterns_bound_try_cast(binder, other, right->type);
             j->plan->keys[k] = key;
             *ret_taken = true;
             *ret_exact = !cast && key == other;
@@ -200,8 +213,9 @@ static int refuse_key(struct joining *j)
         base_buf_printf(&names, "%s%.*s", k ? ", " : "", (int)name.len, name.ptr);
     }
     int error = patterns_refuse_at(binder, j->text->source, j->text->begin, j->text->end, "not-supported",
-                                   "compare each key column with an expression of the left side: ON t.key = x", "the join must name the whole PRIMARY KEY of \"%.*s\" (%s)",
-                                   (int)j->table->name.len, j->table->name.ptr, names.ptr ? names.ptr : "");
+                                   "compare each key column with an expression of the left side: ON t.key = x",
+                                   "the join must name the whole PRIMARY KEY of \"%.*s\" (%s)", (int)j->table->name.len,
+                                   j->table->name.ptr, names.ptr ? names.ptr : "");
     base_buf_finish(&names);
     return error;
 }
@@ -217,7 +231,8 @@ static int bind_on(struct joining *j)
         return error;
     uint32_t n = patterns_conjuncts(on, conjuncts, JOIN_CONJUNCTS_MAX);
     if (n > JOIN_CONJUNCTS_MAX)
-        return patterns_refuse(binder, j->text->join.on, "limit", NULL, "ON has at most %d conditions", JOIN_CONJUNCTS_MAX);
+        return patterns_refuse(binder, j->text->join.on, "limit", NULL, "ON has at most %d conditions",
+                               JOIN_CONJUNCTS_MAX);
     for (uint32_t i = 0; i < n; i++) {
         bool taken, exact = false;
         error = take_key(j, conjuncts[i], &taken, &exact);
@@ -231,7 +246,8 @@ static int bind_on(struct joining *j)
             return refuse_key(j);
     if (rests == 1)
         j->plan->filter = rest[0];
-    else if (rests > 1 && !(j->plan->filter = patterns_bound_op(binder, j->text->join.on, PATTERNS_BOUND_AND, CEP_TYPE(BOOLEAN), rest, rests)))
+    else if (rests > 1 && !(j->plan->filter = patterns_bound_op(binder, j->text->join.on, PATTERNS_BOUND_AND,
+                                                                CEP_TYPE(BOOLEAN), rest, rests)))
         return BASE_E_NOMEM;
     j->plan->rows = patterns_hash_mix(patterns_hash_mix(j->plan->rows, on->hash), j->plan->left_outer);
     return 0;
@@ -247,7 +263,8 @@ static int bind_as_of(struct joining *j)
     if (error)
         return error;
     if (!cep_kind_is_time(as_of->type.kind))
-        return patterns_refuse(binder, text, "type-mismatch", "name the event time column, or PROCTIME()", "FOR SYSTEM_TIME AS OF takes a timestamp, this is %s",
+        return patterns_refuse(binder, text, "type-mismatch", "name the event time column, or PROCTIME()",
+                               "FOR SYSTEM_TIME AS OF takes a timestamp, this is %s",
                                patterns_type_text(binder, as_of->type));
     j->plan->as_of = as_of->kind == PATTERNS_BOUND_PROC_TIME ? NULL : as_of;
     j->plan->rows = patterns_hash_mix(j->plan->rows, as_of->hash);
@@ -280,12 +297,16 @@ static int check_profile(struct joining *j, struct patterns_object *object)
     struct patterns_binder *binder = j->scope->binder;
     const struct patterns_table *right = j->text->join.right;
     if (object->kind == PATTERNS_OBJECT_VIEW)
-        return refuse_table(binder, right, "not-supported", "join the table itself and put the view's conditions into ON", "FOR SYSTEM_TIME AS OF reads tables, not views");
+        return refuse_table(binder, right, "not-supported",
+                            "join the table itself and put the view's conditions into ON",
+                            "FOR SYSTEM_TIME AS OF reads tables, not views");
     j->table = object->table;
     if (j->table->key_count == 0)
-        return refuse_table(binder, right, "not-supported", "add PRIMARY KEY (column) NOT ENFORCED to its CREATE TABLE", "a table joined FOR SYSTEM_TIME AS OF needs a PRIMARY KEY");
+        return refuse_table(binder, right, "not-supported", "add PRIMARY KEY (column) NOT ENFORCED to its CREATE TABLE",
+                            "a table joined FOR SYSTEM_TIME AS OF needs a PRIMARY KEY");
     if (j->table->values)
-        return refuse_table(binder, right, "not-supported", "compute the value in the SELECT list instead", "a profile table cannot have computed columns");
+        return refuse_table(binder, right, "not-supported", "compute the value in the SELECT list instead",
+                            "a profile table cannot have computed columns");
     if (right->alias_column_count)
         return refuse_table(binder, right, "not-supported", NULL, "a joined table cannot rename its columns");
     return 0;
@@ -294,17 +315,22 @@ static int check_profile(struct joining *j, struct patterns_object *object)
 static int refuse_join(const struct patterns_query_scope *scope, const struct patterns_table *text)
 {
     const struct patterns_table *right = text->join.right;
-    const char *hint = "join a profile table: JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = x; follow events of two streams with a UNION ALL view and MATCH_RECOGNIZE";
-    struct patterns_object *object = right->kind == PATTERNS_TABLE_NAME
-                                         ? patterns_catalog_find(scope->catalog, right->name.parts[right->name.count - 1].text) : NULL;
+    const char *hint = "join a profile table: JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = x; follow events of two "
+                       "streams with a UNION ALL view and MATCH_RECOGNIZE";
+    struct patterns_object *object =
+        right->kind == PATTERNS_TABLE_NAME
+            ? patterns_catalog_find(scope->catalog, right->name.parts[right->name.count - 1].text)
+            : NULL;
     if (right->kind == PATTERNS_TABLE_NAME && !object)
         return refuse_unknown(scope, right);
     if (right->kind == PATTERNS_TABLE_NAME && right->as_of)
-        return refuse_table(scope->binder, text, "not-supported", "write JOIN or LEFT JOIN", "a temporal join is INNER or LEFT");
+        return refuse_table(scope->binder, text, "not-supported", "write JOIN or LEFT JOIN",
+                            "a temporal join is INNER or LEFT");
     return refuse_table(scope->binder, text, "not-supported", hint, "joins of two streams are not supported");
 }
 
-static int bind_join(const struct patterns_query_scope *scope, const struct patterns_table *text, struct patterns_from *ret)
+static int bind_join(const struct patterns_query_scope *scope, const struct patterns_table *text,
+                     struct patterns_from *ret)
 {
     struct patterns_binder *binder = scope->binder;
     const struct patterns_table *right = text->join.right;
@@ -340,7 +366,8 @@ static int bind_join(const struct patterns_query_scope *scope, const struct patt
         error = join_columns(&j);
     if (!error)
         error = bind_on(&j);
-    struct patterns_relation *out = error ? NULL : patterns_relation_named(binder, j.both, (struct base_str){ NULL, 0 });
+    struct patterns_relation *out =
+        error ? NULL : patterns_relation_named(binder, j.both, (struct base_str){ NULL, 0 });
     if (!out)
         return error ? error : BASE_E_NOMEM;
     j.plan->out = *out;
@@ -351,7 +378,8 @@ static int bind_join(const struct patterns_query_scope *scope, const struct patt
 
 /* ---- any table ---- */
 
-static int rename_columns(struct patterns_binder *binder, const struct patterns_table *table, struct patterns_relation *relation)
+static int rename_columns(struct patterns_binder *binder, const struct patterns_table *table,
+                          struct patterns_relation *relation)
 {
     uint32_t n = 0;
     if (!table->alias_column_count)
@@ -366,12 +394,13 @@ static int rename_columns(struct patterns_binder *binder, const struct patterns_
         }
     }
     if (n != table->alias_column_count)
-        return patterns_refuse_at(binder, table->source, table->begin, table->end, "type-mismatch", NULL, "%u names are given for %u columns",
-                                  table->alias_column_count, n);
+        return patterns_refuse_at(binder, table->source, table->begin, table->end, "type-mismatch", NULL,
+                                  "%u names are given for %u columns", table->alias_column_count, n);
     return 0;
 }
 
-int patterns_bind_from(const struct patterns_query_scope *scope, const struct patterns_table *table, struct patterns_from *ret)
+int patterns_bind_from(const struct patterns_query_scope *scope, const struct patterns_table *table,
+                       struct patterns_from *ret)
 {
     struct patterns_query_scope inner = *scope;
     int error = BASE_E_INVALID;
@@ -384,7 +413,8 @@ int patterns_bind_from(const struct patterns_query_scope *scope, const struct pa
     case PATTERNS_TABLE_QUERY: error = patterns_bind_query(&inner, table->query, &ret->plan); break;
     case PATTERNS_TABLE_MATCH: error = bind_match(&inner, table, &ret->plan); break;
     case PATTERNS_TABLE_WINDOW:
-        error = refuse_table(scope->binder, table, "not-supported", "count over time with a row pattern and WITHIN", "window table functions are not supported");
+        error = refuse_table(scope->binder, table, "not-supported", "count over time with a row pattern and WITHIN",
+                             "window table functions are not supported");
         break;
     case PATTERNS_TABLE_JOIN: break;
     }

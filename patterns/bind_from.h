@@ -1,4 +1,5 @@
-/* Binds what stands behind FROM: tables, views, subqueries, temporal joins, MATCH_RECOGNIZE. Part of the query binder; called by bind.c only. */
+/* Binds what stands behind FROM: tables, views, subqueries, temporal joins, MATCH_RECOGNIZE. Part of the query binder;
+ * called by bind.c only. */
 #ifndef PATTERNS_BIND_FROM_H
 #define PATTERNS_BIND_FROM_H
 
@@ -16,8 +17,10 @@ struct patterns_from {
     const struct patterns_plan *plan;
     struct patterns_relation *relation; /* parallel to plan->out */
 };
-int patterns_bind_from(const struct patterns_query_scope *scope, const struct patterns_table *table, struct patterns_from *ret) BASE_MUST_CHECK;
+int patterns_bind_from(const struct patterns_query_scope *scope, const struct patterns_table *table,
+                       struct patterns_from *ret) BASE_MUST_CHECK;
 /* Copy of a relation with another qualifier (ptr NULL: the old ones). NULL: no memory. */
-struct patterns_relation *patterns_relation_named(struct patterns_binder *binder, const struct patterns_relation *relation, struct base_str qualifier);
+struct patterns_relation *patterns_relation_named(struct patterns_binder *binder,
+                                                  const struct patterns_relation *relation, struct base_str qualifier);
 
 #endif

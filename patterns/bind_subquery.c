@@ -4,8 +4,9 @@
 #include "patterns/fold.h"
 #include "patterns/types.h"
 
-static int op(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind, struct cep_type type,
-              const struct patterns_bound *const *args, uint32_t count, const struct patterns_bound **ret)
+static int op(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind,
+              struct cep_type type, const struct patterns_bound *const *args, uint32_t count,
+              const struct patterns_bound **ret)
 {
     const struct patterns_bound *bound = patterns_bound_op(binder, place, kind, type, args, count);
     return bound ? patterns_fold(binder, bound, ret) : BASE_E_NOMEM;
@@ -21,8 +22,9 @@ static bool is_one_row(const struct patterns_query *query)
 }
 
 /* CASE WHEN condition THEN value END: the one row may be filtered away. */
-static int when(struct patterns_binder *binder, const struct patterns_expr *place, const struct patterns_bound *condition,
-                const struct patterns_bound *value, const struct patterns_bound *otherwise, const struct patterns_bound **ret)
+static int when(struct patterns_binder *binder, const struct patterns_expr *place,
+                const struct patterns_bound *condition, const struct patterns_bound *value,
+                const struct patterns_bound *otherwise, const struct patterns_bound **ret)
 {
     const struct patterns_bound *arms[3] = { condition, value, otherwise };
     *ret = value;
@@ -30,7 +32,8 @@ static int when(struct patterns_binder *binder, const struct patterns_expr *plac
 }
 
 static int bind_in(struct patterns_binder *binder, const struct patterns_scope *scope, const struct patterns_expr *expr,
-                   const struct patterns_bound *condition, const struct patterns_bound *value, const struct patterns_bound **ret)
+                   const struct patterns_bound *condition, const struct patterns_bound *value,
+                   const struct patterns_bound **ret)
 {
     struct cep_type type;
     const struct patterns_bound *pair[2] = { NULL, value };
@@ -38,8 +41,9 @@ static int bind_in(struct patterns_binder *binder, const struct patterns_scope *
     if (error)
         return error;
     if (!patterns_type_comparable(pair[0]->type, pair[1]->type, &type))
-        return patterns_refuse(binder, expr, "type-mismatch", "convert one side with CAST(... AS ...)", "IN cannot stand between %s and %s",
-                               patterns_type_text(binder, pair[0]->type), patterns_type_text(binder, pair[1]->type));
+        return patterns_refuse(binder, expr, "type-mismatch", "convert one side with CAST(... AS ...)",
+                               "IN cannot stand between %s and %s", patterns_type_text(binder, pair[0]->type),
+                               patterns_type_text(binder, pair[1]->type));
     for (uint32_t i = 0; i < 2 && !error; i++)
         error = patterns_coerce(binder, pair[i], type, "an operand of IN", &pair[i]);
     if (!error)
@@ -53,13 +57,14 @@ static int bind_in(struct patterns_binder *binder, const struct patterns_scope *
     return error || !expr->negated ? error : op(binder, expr, PATTERNS_BOUND_NOT, CEP_TYPE(BOOLEAN), &inner, 1, ret);
 }
 
-int patterns_bind_subquery(struct patterns_binder *binder, const struct patterns_scope *scope, const struct patterns_expr *expr,
-                           const struct patterns_bound **ret)
+int patterns_bind_subquery(struct patterns_binder *binder, const struct patterns_scope *scope,
+                           const struct patterns_expr *expr, const struct patterns_bound **ret)
 {
     const struct patterns_scope inside = { .where = "a subquery" };
     const struct patterns_bound *value, *condition = NULL;
     if (!is_one_row(expr->query))
-        return patterns_refuse(binder, expr, "not-supported", "join the table instead: LEFT JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = key",
+        return patterns_refuse(binder, expr, "not-supported",
+                               "join the table instead: LEFT JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = key",
                                "a subquery over a table cannot stand in an expression");
     const struct patterns_select *select = expr->query->select;
     int error = patterns_bind_expr(binder, &inside, select->items[0].expr, &value);

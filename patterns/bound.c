@@ -6,7 +6,8 @@
 #include "patterns/ast.h"
 #include "patterns/bind_expr.h"
 
-/* Seed of all structural hashes: they are part of rule fingerprints, so a change of what is hashed must change this number. */
+/* Seed of all structural hashes: they are part of rule fingerprints, so a change of what is hashed must change this
+ * number. */
 #define BOUND_HASH_VERSION UINT64_C(0x6270742d76310001)
 
 uint64_t patterns_hash_mix(uint64_t hash, uint64_t value)
@@ -26,8 +27,8 @@ uint64_t patterns_hash_text(uint64_t hash, struct base_str text)
 
 static uint64_t type_bits(struct cep_type type)
 {
-    return (uint64_t)type.kind | (uint64_t)type.precision << 8 | (uint64_t)type.scale << 16 | (uint64_t)type.element << 24 |
-           (uint64_t)type.element_precision << 32 | (uint64_t)type.element_scale << 40;
+    return (uint64_t)type.kind | (uint64_t)type.precision << 8 | (uint64_t)type.scale << 16 |
+           (uint64_t)type.element << 24 | (uint64_t)type.element_precision << 32 | (uint64_t)type.element_scale << 40;
 }
 
 uint64_t patterns_hash_type(uint64_t hash, struct cep_type type)
@@ -51,29 +52,50 @@ static uint64_t hash_node(const struct patterns_bound *b)
     uint64_t h = patterns_hash_mix((uint64_t)b->kind, type_bits(b->type));
     h = patterns_hash_mix(h, (uint64_t)b->try_cast);
     switch (b->kind) {
-    case PATTERNS_BOUND_CONST:
-        return hash_value(h, b->type, b->value);
+    case PATTERNS_BOUND_CONST: return hash_value(h, b->type, b->value);
     case PATTERNS_BOUND_COLUMN:
     case PATTERNS_BOUND_EXTERNAL:
         return patterns_hash_mix(h, b->hash); /* set by the maker beforehand: the leaf's meaning */
-    case PATTERNS_BOUND_CALL:
-        h = patterns_hash_text(h, base_str_of(b->func->name));
-        break;
-    case PATTERNS_BOUND_ROW_TIME: case PATTERNS_BOUND_PROC_TIME: case PATTERNS_BOUND_NOW: case PATTERNS_BOUND_CAST: case PATTERNS_BOUND_NEG:
-    case PATTERNS_BOUND_ADD: case PATTERNS_BOUND_SUB: case PATTERNS_BOUND_MUL: case PATTERNS_BOUND_DIV: case PATTERNS_BOUND_MOD:
-    case PATTERNS_BOUND_ADD_MONTHS: case PATTERNS_BOUND_CONCAT: case PATTERNS_BOUND_EQ: case PATTERNS_BOUND_NE: case PATTERNS_BOUND_LT:
-    case PATTERNS_BOUND_LE: case PATTERNS_BOUND_GT: case PATTERNS_BOUND_GE: case PATTERNS_BOUND_SAME: case PATTERNS_BOUND_IN:
-    case PATTERNS_BOUND_BETWEEN: case PATTERNS_BOUND_AND: case PATTERNS_BOUND_OR: case PATTERNS_BOUND_NOT: case PATTERNS_BOUND_IS_NULL:
-    case PATTERNS_BOUND_IS_NOT_NULL: case PATTERNS_BOUND_IS_TRUE: case PATTERNS_BOUND_IS_FALSE: case PATTERNS_BOUND_CASE:
-    case PATTERNS_BOUND_COALESCE: case PATTERNS_BOUND_ARRAY_GET:
-        break;
+    case PATTERNS_BOUND_CALL: h = patterns_hash_text(h, base_str_of(b->func->name)); break;
+    case PATTERNS_BOUND_ROW_TIME:
+    case PATTERNS_BOUND_PROC_TIME:
+    case PATTERNS_BOUND_NOW:
+    case PATTERNS_BOUND_CAST:
+    case PATTERNS_BOUND_NEG:
+    case PATTERNS_BOUND_ADD:
+    case PATTERNS_BOUND_SUB:
+    case PATTERNS_BOUND_MUL:
+    case PATTERNS_BOUND_DIV:
+    case PATTERNS_BOUND_MOD:
+    case PATTERNS_BOUND_ADD_MONTHS:
+    case PATTERNS_BOUND_CONCAT:
+    case PATTERNS_BOUND_EQ:
+    case PATTERNS_BOUND_NE:
+    case PATTERNS_BOUND_LT:
+    case PATTERNS_BOUND_LE:
+    case PATTERNS_BOUND_GT:
+    case PATTERNS_BOUND_GE:
+    case PATTERNS_BOUND_SAME:
+    case PATTERNS_BOUND_IN:
+    case PATTERNS_BOUND_BETWEEN:
+    case PATTERNS_BOUND_AND:
+    case PATTERNS_BOUND_OR:
+    case PATTERNS_BOUND_NOT:
+    case PATTERNS_BOUND_IS_NULL:
+    case PATTERNS_BOUND_IS_NOT_NULL:
+    case PATTERNS_BOUND_IS_TRUE:
+    case PATTERNS_BOUND_IS_FALSE:
+    case PATTERNS_BOUND_CASE:
+    case PATTERNS_BOUND_COALESCE:
+    case PATTERNS_BOUND_ARRAY_GET: break;
     }
     for (uint32_t i = 0; i < b->arg_count; i++)
         h = patterns_hash_mix(h, b->args[i]->hash);
     return h;
 }
 
-static struct patterns_bound *make(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind, struct cep_type type)
+static struct patterns_bound *make(struct patterns_binder *binder, const struct patterns_expr *place,
+                                   enum patterns_bound_kind kind, struct cep_type type)
 {
     struct patterns_bound *b = base_arena_zalloc(binder->arena, 1, sizeof *b);
     if (!b)
@@ -88,8 +110,8 @@ static struct patterns_bound *make(struct patterns_binder *binder, const struct 
     return b;
 }
 
-const struct patterns_bound *patterns_bound_const(struct patterns_binder *binder, const struct patterns_expr *place, struct cep_type type,
-                                                  struct cep_value value)
+const struct patterns_bound *patterns_bound_const(struct patterns_binder *binder, const struct patterns_expr *place,
+                                                  struct cep_type type, struct cep_value value)
 {
     struct patterns_bound *b = make(binder, place, PATTERNS_BOUND_CONST, type);
     if (!b)
@@ -111,8 +133,9 @@ const struct patterns_bound *patterns_bound_column(struct patterns_binder *binde
     return b;
 }
 
-const struct patterns_bound *patterns_bound_external(struct patterns_binder *binder, const struct patterns_expr *place, struct cep_type type, uint32_t id,
-                                                     const void *detail, uint64_t hash, uint32_t flags)
+const struct patterns_bound *patterns_bound_external(struct patterns_binder *binder, const struct patterns_expr *place,
+                                                     struct cep_type type, uint32_t id, const void *detail,
+                                                     uint64_t hash, uint32_t flags)
 {
     struct patterns_bound *b = make(binder, place, PATTERNS_BOUND_EXTERNAL, type);
     if (!b)
@@ -126,8 +149,8 @@ const struct patterns_bound *patterns_bound_external(struct patterns_binder *bin
 }
 
 /* Common end of the nodes with arguments. */
-static const struct patterns_bound *with_args(struct patterns_binder *binder, struct patterns_bound *b, const struct patterns_bound *const *args,
-                                              uint32_t count)
+static const struct patterns_bound *with_args(struct patterns_binder *binder, struct patterns_bound *b,
+                                              const struct patterns_bound *const *args, uint32_t count)
 {
     if (count) {
         b->args = base_arena_zalloc(binder->arena, count, sizeof *b->args);
@@ -149,8 +172,9 @@ static const struct patterns_bound *with_args(struct patterns_binder *binder, st
     return b;
 }
 
-const struct patterns_bound *patterns_bound_op(struct patterns_binder *binder, const struct patterns_expr *place, enum patterns_bound_kind kind,
-                                               struct cep_type type, const struct patterns_bound *const *args, uint32_t count)
+const struct patterns_bound *patterns_bound_op(struct patterns_binder *binder, const struct patterns_expr *place,
+                                               enum patterns_bound_kind kind, struct cep_type type,
+                                               const struct patterns_bound *const *args, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (!args[i])
@@ -166,8 +190,9 @@ const struct patterns_bound *patterns_bound_op(struct patterns_binder *binder, c
     return with_args(binder, b, args, count);
 }
 
-const struct patterns_bound *patterns_bound_call(struct patterns_binder *binder, const struct patterns_expr *place, const struct cep_func *func,
-                                                 struct cep_type type, const struct patterns_bound *const *args, uint32_t count)
+const struct patterns_bound *patterns_bound_call(struct patterns_binder *binder, const struct patterns_expr *place,
+                                                 const struct cep_func *func, struct cep_type type,
+                                                 const struct patterns_bound *const *args, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (!args[i])
@@ -179,7 +204,8 @@ const struct patterns_bound *patterns_bound_call(struct patterns_binder *binder,
     return with_args(binder, b, args, count);
 }
 
-static const struct patterns_bound *cast_node(struct patterns_binder *binder, const struct patterns_bound *arg, struct cep_type to, bool try_cast)
+static const struct patterns_bound *cast_node(struct patterns_binder *binder, const struct patterns_bound *arg,
+                                              struct cep_type to, bool try_cast)
 {
     if (!arg || cep_type_equal(arg->type, to))
         return arg;
@@ -193,18 +219,20 @@ static const struct patterns_bound *cast_node(struct patterns_binder *binder, co
     return with_args(binder, b, &arg, 1);
 }
 
-const struct patterns_bound *patterns_bound_cast(struct patterns_binder *binder, const struct patterns_bound *arg, struct cep_type to)
+const struct patterns_bound *patterns_bound_cast(struct patterns_binder *binder, const struct patterns_bound *arg,
+                                                 struct cep_type to)
 {
     return cast_node(binder, arg, to, false);
 }
 
-const struct patterns_bound *patterns_bound_try_cast(struct patterns_binder *binder, const struct patterns_bound *arg, struct cep_type to)
+const struct patterns_bound *patterns_bound_try_cast(struct patterns_binder *binder, const struct patterns_bound *arg,
+                                                     struct cep_type to)
 {
     return cast_node(binder, arg, to, true);
 }
 
-const struct patterns_bound *patterns_bound_relabel(struct patterns_binder *binder, const struct patterns_bound *bound, struct cep_value value,
-                                                    struct cep_type type)
+const struct patterns_bound *patterns_bound_relabel(struct patterns_binder *binder, const struct patterns_bound *bound,
+                                                    struct cep_value value, struct cep_type type)
 {
     struct patterns_bound *b = make(binder, NULL, PATTERNS_BOUND_CONST, type);
     if (!b)
@@ -217,7 +245,8 @@ const struct patterns_bound *patterns_bound_relabel(struct patterns_binder *bind
     return b;
 }
 
-const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *binder, const struct patterns_bound *bound, uint64_t hash)
+const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *binder,
+                                                      const struct patterns_bound *bound, uint64_t hash)
 {
     struct patterns_bound *b = base_arena_alloc(binder->arena, sizeof *b);
     if (!b)
@@ -231,19 +260,22 @@ const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *bi
 
 bool patterns_bound_is_true(const struct patterns_bound *bound)
 {
-    return bound->kind == PATTERNS_BOUND_CONST && bound->type.kind == CEP_KIND_BOOLEAN && !bound->value.null && bound->value.i == 1;
+    return bound->kind == PATTERNS_BOUND_CONST && bound->type.kind == CEP_KIND_BOOLEAN && !bound->value.null &&
+           bound->value.i == 1;
 }
 
 bool patterns_bound_is_never(const struct patterns_bound *bound)
 {
-    return bound->kind == PATTERNS_BOUND_CONST && (bound->value.null || (bound->type.kind == CEP_KIND_BOOLEAN && bound->value.i == 0));
+    return bound->kind == PATTERNS_BOUND_CONST &&
+           (bound->value.null || (bound->type.kind == CEP_KIND_BOOLEAN && bound->value.i == 0));
 }
 
 bool patterns_bound_same(const struct patterns_bound *a, const struct patterns_bound *b)
 {
     if (a == b)
         return true;
-    if (a->kind != b->kind || !cep_type_equal(a->type, b->type) || a->arg_count != b->arg_count || a->try_cast != b->try_cast)
+    if (a->kind != b->kind || !cep_type_equal(a->type, b->type) || a->arg_count != b->arg_count ||
+        a->try_cast != b->try_cast)
         return false;
     if (a->kind == PATTERNS_BOUND_CONST)
         return cep_value_same(a->type, a->value, b->value);
@@ -259,7 +291,8 @@ bool patterns_bound_same(const struct patterns_bound *a, const struct patterns_b
     return true;
 }
 
-int patterns_bound_leaves(const struct patterns_bound *bound, int (*leaf)(void *ctx, const struct patterns_bound *leaf), void *ctx)
+int patterns_bound_leaves(const struct patterns_bound *bound, int (*leaf)(void *ctx, const struct patterns_bound *leaf),
+                          void *ctx)
 {
     if (bound->kind == PATTERNS_BOUND_COLUMN || bound->kind == PATTERNS_BOUND_EXTERNAL)
         return leaf(ctx, bound);
@@ -285,8 +318,9 @@ void patterns_bound_mark_columns(const struct patterns_bound *bound, bool *used)
     patterns_bound_leaves(bound, mark_leaf, used);
 }
 
-const struct patterns_bound *patterns_bound_map(struct patterns_binder *binder, const struct patterns_bound *bound,
-                                                const struct patterns_bound *(*leaf)(void *ctx, const struct patterns_bound *leaf), void *ctx)
+const struct patterns_bound *
+patterns_bound_map(struct patterns_binder *binder, const struct patterns_bound *bound,
+                   const struct patterns_bound *(*leaf)(void *ctx, const struct patterns_bound *leaf), void *ctx)
 {
     if (bound->kind == PATTERNS_BOUND_COLUMN || bound->kind == PATTERNS_BOUND_EXTERNAL)
         return leaf(ctx, bound);
@@ -314,18 +348,41 @@ const struct patterns_bound *patterns_bound_map(struct patterns_binder *binder, 
 
 static const char *kind_name(enum patterns_bound_kind kind)
 {
-    static const char *const names[] = {
-        [PATTERNS_BOUND_CONST] = "CONST", [PATTERNS_BOUND_COLUMN] = "COLUMN", [PATTERNS_BOUND_EXTERNAL] = "EXTERNAL",
-        [PATTERNS_BOUND_ROW_TIME] = "ROW_TIME", [PATTERNS_BOUND_PROC_TIME] = "PROC_TIME", [PATTERNS_BOUND_NOW] = "NOW",
-        [PATTERNS_BOUND_CAST] = "CAST", [PATTERNS_BOUND_NEG] = "NEG", [PATTERNS_BOUND_ADD] = "ADD", [PATTERNS_BOUND_SUB] = "SUB",
-        [PATTERNS_BOUND_MUL] = "MUL", [PATTERNS_BOUND_DIV] = "DIV", [PATTERNS_BOUND_MOD] = "MOD", [PATTERNS_BOUND_ADD_MONTHS] = "ADD_MONTHS",
-        [PATTERNS_BOUND_CONCAT] = "CONCAT", [PATTERNS_BOUND_EQ] = "EQ", [PATTERNS_BOUND_NE] = "NE", [PATTERNS_BOUND_LT] = "LT",
-        [PATTERNS_BOUND_LE] = "LE", [PATTERNS_BOUND_GT] = "GT", [PATTERNS_BOUND_GE] = "GE", [PATTERNS_BOUND_SAME] = "SAME",
-        [PATTERNS_BOUND_IN] = "IN", [PATTERNS_BOUND_BETWEEN] = "BETWEEN", [PATTERNS_BOUND_AND] = "AND", [PATTERNS_BOUND_OR] = "OR",
-        [PATTERNS_BOUND_NOT] = "NOT", [PATTERNS_BOUND_IS_NULL] = "IS_NULL", [PATTERNS_BOUND_IS_NOT_NULL] = "IS_NOT_NULL",
-        [PATTERNS_BOUND_IS_TRUE] = "IS_TRUE", [PATTERNS_BOUND_IS_FALSE] = "IS_FALSE", [PATTERNS_BOUND_CASE] = "CASE",
-        [PATTERNS_BOUND_COALESCE] = "COALESCE", [PATTERNS_BOUND_CALL] = "CALL", [PATTERNS_BOUND_ARRAY_GET] = "ARRAY_GET"
-    };
+    static const char *const names[] = { [PATTERNS_BOUND_CONST] = "CONST",
+                                         [PATTERNS_BOUND_COLUMN] = "COLUMN",
+                                         [PATTERNS_BOUND_EXTERNAL] = "EXTERNAL",
+                                         [PATTERNS_BOUND_ROW_TIME] = "ROW_TIME",
+                                         [PATTERNS_BOUND_PROC_TIME] = "PROC_TIME",
+                                         [PATTERNS_BOUND_NOW] = "NOW",
+                                         [PATTERNS_BOUND_CAST] = "CAST",
+                                         [PATTERNS_BOUND_NEG] = "NEG",
+                                         [PATTERNS_BOUND_ADD] = "ADD",
+                                         [PATTERNS_BOUND_SUB] = "SUB",
+                                         [PATTERNS_BOUND_MUL] = "MUL",
+                                         [PATTERNS_BOUND_DIV] = "DIV",
+                                         [PATTERNS_BOUND_MOD] = "MOD",
+                                         [PATTERNS_BOUND_ADD_MONTHS] = "ADD_MONTHS",
+                                         [PATTERNS_BOUND_CONCAT] = "CONCAT",
+                                         [PATTERNS_BOUND_EQ] = "EQ",
+                                         [PATTERNS_BOUND_NE] = "NE",
+                                         [PATTERNS_BOUND_LT] = "LT",
+                                         [PATTERNS_BOUND_LE] = "LE",
+                                         [PATTERNS_BOUND_GT] = "GT",
+                                         [PATTERNS_BOUND_GE] = "GE",
+                                         [PATTERNS_BOUND_SAME] = "SAME",
+                                         [PATTERNS_BOUND_IN] = "IN",
+                                         [PATTERNS_BOUND_BETWEEN] = "BETWEEN",
+                                         [PATTERNS_BOUND_AND] = "AND",
+                                         [PATTERNS_BOUND_OR] = "OR",
+                                         [PATTERNS_BOUND_NOT] = "NOT",
+                                         [PATTERNS_BOUND_IS_NULL] = "IS_NULL",
+                                         [PATTERNS_BOUND_IS_NOT_NULL] = "IS_NOT_NULL",
+                                         [PATTERNS_BOUND_IS_TRUE] = "IS_TRUE",
+                                         [PATTERNS_BOUND_IS_FALSE] = "IS_FALSE",
+                                         [PATTERNS_BOUND_CASE] = "CASE",
+                                         [PATTERNS_BOUND_COALESCE] = "COALESCE",
+                                         [PATTERNS_BOUND_CALL] = "CALL",
+                                         [PATTERNS_BOUND_ARRAY_GET] = "ARRAY_GET" };
     return names[kind];
 }
 
@@ -335,7 +392,8 @@ static void print_const(const struct patterns_bound *b, struct base_buf *out)
         base_buf_puts(out, "NULL");
         return;
     }
-    bool quoted = cep_kind_is_text(b->type.kind) || cep_kind_is_time(b->type.kind) || b->type.kind == CEP_KIND_DATE || b->type.kind == CEP_KIND_TIME;
+    bool quoted = cep_kind_is_text(b->type.kind) || cep_kind_is_time(b->type.kind) || b->type.kind == CEP_KIND_DATE ||
+                  b->type.kind == CEP_KIND_TIME;
     if (quoted)
         base_buf_putc(out, '\'');
     if (b->type.kind == CEP_KIND_INTERVAL_DAY)
@@ -348,12 +406,11 @@ static void print_const(const struct patterns_bound *b, struct base_buf *out)
         base_buf_putc(out, '\'');
 }
 
-void patterns_bound_print(const struct patterns_bound *b, const struct patterns_relation *relation, struct base_buf *out)
+void patterns_bound_print(const struct patterns_bound *b, const struct patterns_relation *relation,
+                          struct base_buf *out)
 {
     switch (b->kind) {
-    case PATTERNS_BOUND_CONST:
-        print_const(b, out);
-        return;
+    case PATTERNS_BOUND_CONST: print_const(b, out); return;
     case PATTERNS_BOUND_COLUMN:
         if (relation && b->column < relation->count) {
             const struct patterns_column *c = &relation->columns[b->column];
@@ -376,23 +433,38 @@ void patterns_bound_print(const struct patterns_bound *b, const struct patterns_
         else
             base_buf_printf(out, "#%u", b->id);
         return;
-    case PATTERNS_BOUND_CALL:
-        base_buf_puts(out, b->func->name);
-        break;
-    case PATTERNS_BOUND_CAST:
-        base_buf_puts(out, b->try_cast ? "TRY_CAST" : "CAST");
-        break;
-    case PATTERNS_BOUND_ROW_TIME: case PATTERNS_BOUND_PROC_TIME: case PATTERNS_BOUND_NOW:
-        base_buf_puts(out, kind_name(b->kind));
-        return;
-    case PATTERNS_BOUND_NEG: case PATTERNS_BOUND_ADD: case PATTERNS_BOUND_SUB: case PATTERNS_BOUND_MUL: case PATTERNS_BOUND_DIV:
-    case PATTERNS_BOUND_MOD: case PATTERNS_BOUND_ADD_MONTHS: case PATTERNS_BOUND_CONCAT: case PATTERNS_BOUND_EQ: case PATTERNS_BOUND_NE:
-    case PATTERNS_BOUND_LT: case PATTERNS_BOUND_LE: case PATTERNS_BOUND_GT: case PATTERNS_BOUND_GE: case PATTERNS_BOUND_SAME:
-    case PATTERNS_BOUND_IN: case PATTERNS_BOUND_BETWEEN: case PATTERNS_BOUND_AND: case PATTERNS_BOUND_OR: case PATTERNS_BOUND_NOT:
-    case PATTERNS_BOUND_IS_NULL: case PATTERNS_BOUND_IS_NOT_NULL: case PATTERNS_BOUND_IS_TRUE: case PATTERNS_BOUND_IS_FALSE:
-    case PATTERNS_BOUND_CASE: case PATTERNS_BOUND_COALESCE: case PATTERNS_BOUND_ARRAY_GET:
-        base_buf_puts(out, kind_name(b->kind));
-        break;
+    case PATTERNS_BOUND_CALL: base_buf_puts(out, b->func->name); break;
+    case PATTERNS_BOUND_CAST: base_buf_puts(out, b->try_cast ? "TRY_CAST" : "CAST"); break;
+    case PATTERNS_BOUND_ROW_TIME:
+    case PATTERNS_BOUND_PROC_TIME:
+    case PATTERNS_BOUND_NOW: base_buf_puts(out, kind_name(b->kind)); return;
+    case PATTERNS_BOUND_NEG:
+    case PATTERNS_BOUND_ADD:
+    case PATTERNS_BOUND_SUB:
+    case PATTERNS_BOUND_MUL:
+    case PATTERNS_BOUND_DIV:
+    case PATTERNS_BOUND_MOD:
+    case PATTERNS_BOUND_ADD_MONTHS:
+    case PATTERNS_BOUND_CONCAT:
+    case PATTERNS_BOUND_EQ:
+    case PATTERNS_BOUND_NE:
+    case PATTERNS_BOUND_LT:
+    case PATTERNS_BOUND_LE:
+    case PATTERNS_BOUND_GT:
+    case PATTERNS_BOUND_GE:
+    case PATTERNS_BOUND_SAME:
+    case PATTERNS_BOUND_IN:
+    case PATTERNS_BOUND_BETWEEN:
+    case PATTERNS_BOUND_AND:
+    case PATTERNS_BOUND_OR:
+    case PATTERNS_BOUND_NOT:
+    case PATTERNS_BOUND_IS_NULL:
+    case PATTERNS_BOUND_IS_NOT_NULL:
+    case PATTERNS_BOUND_IS_TRUE:
+    case PATTERNS_BOUND_IS_FALSE:
+    case PATTERNS_BOUND_CASE:
+    case PATTERNS_BOUND_COALESCE:
+    case PATTERNS_BOUND_ARRAY_GET: base_buf_puts(out, kind_name(b->kind)); break;
     }
     base_buf_putc(out, '(');
     for (uint32_t i = 0; i < b->arg_count; i++) {

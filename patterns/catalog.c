@@ -53,20 +53,25 @@ struct base_str patterns_catalog_nearest(const struct patterns_catalog *catalog,
 
 static const struct patterns_name *name_of(const struct patterns_statement *statement)
 {
-    return statement->kind == PATTERNS_STATEMENT_CREATE_TABLE ? &statement->create_table.name : &statement->create_view.name;
+    return statement->kind == PATTERNS_STATEMENT_CREATE_TABLE ? &statement->create_table.name
+                                                              : &statement->create_view.name;
 }
 
-static int refuse_duplicate(struct patterns_binder *binder, const struct patterns_object *first, const struct patterns_statement *second)
+static int refuse_duplicate(struct patterns_binder *binder, const struct patterns_object *first,
+                            const struct patterns_statement *second)
 {
     const struct patterns_name *name = name_of(second);
     struct base_str text = name->parts[name->count - 1].text;
     uint32_t line, column;
     base_source_place(first->statement->source, first->name->begin, &line, &column);
-    return patterns_refuse_at(binder, second->source, name->begin, name->end, "duplicate-name", "rename one of them, or DROP the first before",
-                              "\"%.*s\" is declared already at %s:%u:%u", (int)text.len, text.ptr, first->statement->source->name, line, column);
+    return patterns_refuse_at(binder, second->source, name->begin, name->end, "duplicate-name",
+                              "rename one of them, or DROP the first before",
+                              "\"%.*s\" is declared already at %s:%u:%u", (int)text.len, text.ptr,
+                              first->statement->source->name, line, column);
 }
 
-int patterns_catalog_declare(struct patterns_catalog *catalog, struct patterns_binder *binder, const struct patterns_statement *statement)
+int patterns_catalog_declare(struct patterns_catalog *catalog, struct patterns_binder *binder,
+                             const struct patterns_statement *statement)
 {
     bool is_table = statement->kind == PATTERNS_STATEMENT_CREATE_TABLE;
     const struct patterns_name *name = name_of(statement);
@@ -97,11 +102,13 @@ int patterns_catalog_declare(struct patterns_catalog *catalog, struct patterns_b
     }
     *at = catalog->count;
     catalog->objects[catalog->count++] = (struct patterns_object){
-        .kind = is_table ? PATTERNS_OBJECT_TABLE : PATTERNS_OBJECT_VIEW, .statement = statement, .name = name };
+        .kind = is_table ? PATTERNS_OBJECT_TABLE : PATTERNS_OBJECT_VIEW, .statement = statement, .name = name
+    };
     return 0;
 }
 
-int patterns_catalog_drop(struct patterns_catalog *catalog, struct patterns_binder *binder, const struct patterns_statement *statement)
+int patterns_catalog_drop(struct patterns_catalog *catalog, struct patterns_binder *binder,
+                          const struct patterns_statement *statement)
 {
     const struct patterns_drop *drop = &statement->drop;
     struct base_str name = drop->name.parts[drop->name.count - 1].text;
@@ -118,12 +125,14 @@ int patterns_catalog_drop(struct patterns_catalog *catalog, struct patterns_bind
         return 0;
     const char *what = kind == PATTERNS_OBJECT_TABLE ? "table" : "view";
     struct base_str near = patterns_catalog_nearest(catalog, name);
-    const char *hint = near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
-    return patterns_refuse_at(binder, statement->source, drop->name.begin, drop->name.end, "unknown-table", hint, "there is no %s \"%.*s\"", what,
-                              (int)name.len, name.ptr);
+    const char *hint =
+        near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
+    return patterns_refuse_at(binder, statement->source, drop->name.begin, drop->name.end, "unknown-table", hint,
+                              "there is no %s \"%.*s\"", what, (int)name.len, name.ptr);
 }
 
-int patterns_catalog_table(struct patterns_catalog *catalog, struct patterns_binder *binder, struct patterns_object *object)
+int patterns_catalog_table(struct patterns_catalog *catalog, struct patterns_binder *binder,
+                           struct patterns_object *object)
 {
     if (object->state == PATTERNS_OBJECT_READY)
         return 0;
@@ -145,8 +154,9 @@ struct base_str patterns_table_setting(const struct patterns_table_info *table, 
 
 /* ---- ${NAME} ---- */
 
-static int variable_value(const struct patterns_catalog *catalog, struct patterns_binder *binder, const struct base_source *source, uint32_t begin,
-                          uint32_t end, struct base_str name, struct base_str *ret)
+static int variable_value(const struct patterns_catalog *catalog, struct patterns_binder *binder,
+                          const struct base_source *source, uint32_t begin, uint32_t end, struct base_str name,
+                          struct base_str *ret)
 {
     /* ${NAME:-otherwise} as in a shell. */
     struct base_str otherwise = { NULL, 0 };
@@ -162,12 +172,14 @@ static int variable_value(const struct patterns_catalog *catalog, struct pattern
         *ret = otherwise;
         return 0;
     }
-    return patterns_refuse_at(binder, source, begin, end, "bad-option", "set it in the configuration's \"variables\" or in the environment",
+    return patterns_refuse_at(binder, source, begin, end, "bad-option",
+                              "set it in the configuration's \"variables\" or in the environment",
                               "variable ${%.*s} is not set", (int)name.len, name.ptr);
 }
 
-int patterns_substitute(const struct patterns_catalog *catalog, struct patterns_binder *binder, const struct base_source *source, uint32_t begin,
-                        uint32_t end, struct base_str text, struct base_str *ret)
+int patterns_substitute(const struct patterns_catalog *catalog, struct patterns_binder *binder,
+                        const struct base_source *source, uint32_t begin, uint32_t end, struct base_str text,
+                        struct base_str *ret)
 {
     struct base_buf buf = { .limit = PATTERNS_MAX_TEXT_BYTES };
     size_t at = 0;
@@ -183,7 +195,8 @@ int patterns_substitute(const struct patterns_catalog *catalog, struct patterns_
             continue;
         }
         struct base_str value;
-        error = variable_value(catalog, binder, source, begin, end, (struct base_str){ text.ptr + at + 2, close - at - 2 }, &value);
+        error = variable_value(catalog, binder, source, begin, end,
+                               (struct base_str){ text.ptr + at + 2, close - at - 2 }, &value);
         if (!error)
             base_buf_put_str(&buf, value);
         any = true;

@@ -16,7 +16,7 @@ struct compiling {
     struct patterns_catalog catalog;
     const struct patterns_script **scripts;
     uint32_t script_count;
-    struct base_map rule_names;     /* folded name -> statement number */
+    struct base_map rule_names;                /* folded name -> statement number */
     const struct patterns_statement **running; /* statements that run, NULL where dropped */
     uint32_t running_count;
     struct patterns_root *roots;
@@ -57,8 +57,9 @@ static int declare_rule(struct compiling *c, const struct patterns_statement *st
     if (statement->create_rule.if_not_exists)
         return 0;
     base_source_place(first->source, first->create_rule.name.begin, &line, &column);
-    return patterns_refuse_at(&c->binder, statement->source, name->begin, name->end, "duplicate-name", "rename one of them", "rule \"%.*s\" is declared already at %s:%u:%u",
-                              (int)text.len, text.ptr, first->source->name, line, column);
+    return patterns_refuse_at(&c->binder, statement->source, name->begin, name->end, "duplicate-name",
+                              "rename one of them", "rule \"%.*s\" is declared already at %s:%u:%u", (int)text.len,
+                              text.ptr, first->source->name, line, column);
 }
 
 static int drop_rule(struct compiling *c, const struct patterns_statement *statement)
@@ -74,29 +75,32 @@ static int drop_rule(struct compiling *c, const struct patterns_statement *state
     }
     if (statement->drop.if_exists)
         return 0;
-    return patterns_refuse_at(&c->binder, statement->source, name->begin, name->end, "unknown-table", NULL, "there is no rule \"%.*s\"", (int)text.len, text.ptr);
+    return patterns_refuse_at(&c->binder, statement->source, name->begin, name->end, "unknown-table", NULL,
+                              "there is no rule \"%.*s\"", (int)text.len, text.ptr);
 }
 
 static int declare(struct compiling *c, const struct patterns_statement *statement)
 {
     struct patterns_binder *binder = &c->binder;
     switch (statement->kind) {
-    case PATTERNS_STATEMENT_CREATE_TABLE: case PATTERNS_STATEMENT_CREATE_VIEW: return patterns_catalog_declare(&c->catalog, binder, statement);
+    case PATTERNS_STATEMENT_CREATE_TABLE:
+    case PATTERNS_STATEMENT_CREATE_VIEW: return patterns_catalog_declare(&c->catalog, binder, statement);
     case PATTERNS_STATEMENT_DROP:
-        return statement->drop.what == PATTERNS_DROP_RULE ? drop_rule(c, statement) : patterns_catalog_drop(&c->catalog, binder, statement);
+        return statement->drop.what == PATTERNS_DROP_RULE ? drop_rule(c, statement)
+                                                          : patterns_catalog_drop(&c->catalog, binder, statement);
     case PATTERNS_STATEMENT_SET:
-        patterns_warn_at(binder, BASE_SEVERITY_NOTE, statement->source, statement->begin, statement->end, "not-supported", "settings stand in the configuration file",
-                         "SET has no effect");
+        patterns_warn_at(binder, BASE_SEVERITY_NOTE, statement->source, statement->begin, statement->end,
+                         "not-supported", "settings stand in the configuration file", "SET has no effect");
         return 0;
     case PATTERNS_STATEMENT_SELECT:
         if (!c->options->queries)
             return patterns_refuse_at(binder, statement->source, statement->begin, statement->end, "not-supported",
-                                      "write CREATE RULE name WITH (...) AS SELECT ..., or run it with `cepheid query`", "a bare SELECT is no rule");
+                                      "write CREATE RULE name WITH (...) AS SELECT ..., or run it with `cepheid query`",
+                                      "a bare SELECT is no rule");
         c->running[c->running_count++] = statement;
         return 0;
-    case PATTERNS_STATEMENT_INSERT: case PATTERNS_STATEMENT_EXPLAIN:
-        c->running[c->running_count++] = statement;
-        return 0;
+    case PATTERNS_STATEMENT_INSERT:
+    case PATTERNS_STATEMENT_EXPLAIN: c->running[c->running_count++] = statement; return 0;
     case PATTERNS_STATEMENT_CREATE_RULE:
         c->running[c->running_count++] = statement;
         return declare_rule(c, statement, c->running_count - 1);
@@ -136,7 +140,8 @@ static int declare_all(struct compiling *c)
 
 /* ---- binding statements ---- */
 
-/* The plan as an end reads it: one CALC that gives the visible columns, computed as `outputs` say (NULL: as they are). */
+/* The plan as an end reads it: one CALC that gives the visible columns, computed as `outputs` say (NULL: as they are).
+ */
 static int end_plan(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan **ret)
 {
     int error = patterns_bind_visible(binder, plan, &plan);
@@ -154,17 +159,24 @@ static int end_plan(struct patterns_binder *binder, const struct patterns_plan *
     return 0;
 }
 
-static void note_compiled(struct compiling *c, const struct patterns_root *root, enum patterns_unit_kind kind, struct base_str name, uint32_t key_count,
-                          const uint32_t *key)
+static void note_compiled(struct compiling *c, const struct patterns_root *root, enum patterns_unit_kind kind,
+                          struct base_str name, uint32_t key_count, const uint32_t *key)
 {
     struct patterns_compiled *out = &c->compiled[c->root_count];
-    *out = (struct patterns_compiled){ .kind = kind, .name = name, .source = root->statement->source, .begin = root->statement->begin,
-                                       .end = root->statement->end, .statement = root->statement, .rule = CEP_NONE, .match_node = CEP_NONE };
+    *out = (struct patterns_compiled){ .kind = kind,
+                                       .name = name,
+                                       .source = root->statement->source,
+                                       .begin = root->statement->begin,
+                                       .end = root->statement->end,
+                                       .statement = root->statement,
+                                       .rule = CEP_NONE,
+                                       .match_node = CEP_NONE };
     patterns_root_fingerprint(root->plan, key, key_count, out->fingerprint);
 }
 
-static int finish_root(struct compiling *c, struct patterns_binder *binder, struct patterns_root *root, const uint32_t *key, uint32_t key_count,
-                       enum patterns_unit_kind kind, struct base_str name, bool keep)
+static int finish_root(struct compiling *c, struct patterns_binder *binder, struct patterns_root *root,
+                       const uint32_t *key, uint32_t key_count, enum patterns_unit_kind kind, struct base_str name,
+                       bool keep)
 {
     note_compiled(c, root, kind, name, key_count, key);
     int error = patterns_plan_place(binder, root, key, key_count);
@@ -174,8 +186,8 @@ static int finish_root(struct compiling *c, struct patterns_binder *binder, stru
 }
 
 /* 'key' = 'a,b': columns of the SELECT list. */
-static int rule_key(struct patterns_binder *binder, const struct patterns_rule_text *rule, const struct patterns_relation *out, uint32_t **ret,
-                    uint32_t *ret_count)
+static int rule_key(struct patterns_binder *binder, const struct patterns_rule_text *rule,
+                    const struct patterns_relation *out, uint32_t **ret, uint32_t *ret_count)
 {
     *ret_count = UINT32_MAX;
     *ret = NULL;
@@ -195,9 +207,12 @@ static int rule_key(struct patterns_binder *binder, const struct patterns_rule_t
             break;
         if (patterns_relation_find(out, &part, 1, &(*ret)[count]) == PATTERNS_FOUND_NONE) {
             struct base_str near = patterns_relation_nearest(out, name);
-            const char *hint = near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : "name columns of the SELECT list";
-            return patterns_refuse_at(binder, rule->statement->source, rule->key_begin, rule->key_end, "unknown-column", hint,
-                                      "'key' names \"%.*s\", which the rule does not select", (int)name.len, name.ptr);
+            const char *hint = near.len
+                                   ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr)
+                                   : "name columns of the SELECT list";
+            return patterns_refuse_at(binder, rule->statement->source, rule->key_begin, rule->key_end, "unknown-column",
+                                      hint, "'key' names \"%.*s\", which the rule does not select", (int)name.len,
+                                      name.ptr);
         }
         count++;
     }
@@ -246,11 +261,15 @@ static int compile_rule(struct compiling *c, const struct patterns_statement *st
     return finish_root(c, binder, &root, key, key_count, PATTERNS_COMPILED_RULE, rule->name, keep);
 }
 
-static int compile_query(struct compiling *c, const struct patterns_statement *statement, const struct patterns_query *query, bool keep)
+static int compile_query(struct compiling *c, const struct patterns_statement *statement,
+                         const struct patterns_query *query, bool keep)
 {
     struct patterns_binder *binder = own_binder(c);
     const struct patterns_plan *plan = NULL;
-    struct patterns_root root = { .kind = PATTERNS_ROOT_QUERY, .statement = statement, .eager = c->options->eager_queries, .changes = c->options->eager_queries };
+    struct patterns_root root = { .kind = PATTERNS_ROOT_QUERY,
+                                  .statement = statement,
+                                  .eager = c->options->eager_queries,
+                                  .changes = c->options->eager_queries };
     if (!binder)
         return BASE_E_NOMEM;
     binder->eager = c->options->eager_queries;
@@ -264,14 +283,15 @@ static int compile_query(struct compiling *c, const struct patterns_statement *s
     for (uint32_t i = 0; i < c->root_count; i++)
         ordinal += c->compiled[i].kind == PATTERNS_COMPILED_QUERY;
     const char *name = base_arena_printf(binder->arena, "query %u", ordinal);
-    return name ? finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_QUERY, base_str_of(name), keep) : BASE_E_NOMEM;
+    return name ? finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_QUERY, base_str_of(name), keep)
+                : BASE_E_NOMEM;
 }
 
 /* ---- INSERT ---- */
 
 /* Target column of value i, by the column list or by order. PATTERNS_NO_COLUMN with a diagnostic if there is none. */
-static int insert_target(struct patterns_binder *binder, const struct patterns_statement *statement, const struct patterns_table_info *table,
-                         uint32_t value, uint32_t *ret)
+static int insert_target(struct patterns_binder *binder, const struct patterns_statement *statement,
+                         const struct patterns_table_info *table, uint32_t value, uint32_t *ret)
 {
     const struct patterns_insert *insert = &statement->insert;
     if (insert->column_count) {
@@ -281,8 +301,11 @@ static int insert_target(struct patterns_binder *binder, const struct patterns_s
             return 0;
         struct base_str near = patterns_relation_nearest(&table->fields, name->text);
         return patterns_refuse_at(binder, statement->source, name->begin, name->end, "unknown-column",
-                                  near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL,
-                                  "table \"%.*s\" has no column \"%.*s\"", (int)table->name.len, table->name.ptr, (int)name->text.len, name->text.ptr);
+                                  near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len,
+                                                               near.ptr)
+                                           : NULL,
+                                  "table \"%.*s\" has no column \"%.*s\"", (int)table->name.len, table->name.ptr,
+                                  (int)name->text.len, name->text.ptr);
     }
     for (uint32_t i = 0; i < table->fields.count; i++)
         if (!table->fields.columns[i].hidden && !table->places[i].metadata && value-- == 0) {
@@ -292,7 +315,8 @@ static int insert_target(struct patterns_binder *binder, const struct patterns_s
     return BASE_E_INVALID;
 }
 
-static int check_insert_count(struct patterns_binder *binder, const struct patterns_statement *statement, const struct patterns_table_info *table, uint32_t values)
+static int check_insert_count(struct patterns_binder *binder, const struct patterns_statement *statement,
+                              const struct patterns_table_info *table, uint32_t values)
 {
     uint32_t wanted = statement->insert.column_count;
     if (!wanted)
@@ -301,33 +325,40 @@ static int check_insert_count(struct patterns_binder *binder, const struct patte
     if (wanted == values)
         return 0;
     const struct patterns_query *query = statement->insert.query;
-    return patterns_refuse_at(binder, statement->source, query->begin, query->end, "type-mismatch", "give one value for each column, in order",
-                              "the query gives %u columns, \"%.*s\" takes %u", values, (int)table->name.len, table->name.ptr, wanted);
+    return patterns_refuse_at(binder, statement->source, query->begin, query->end, "type-mismatch",
+                              "give one value for each column, in order",
+                              "the query gives %u columns, \"%.*s\" takes %u", values, (int)table->name.len,
+                              table->name.ptr, wanted);
 }
 
 /* The query's columns cast and put in the order of the target; columns without value are NULL. */
-static int insert_plan(struct patterns_binder *binder, const struct patterns_statement *statement, const struct patterns_table_info *table,
-                       const struct patterns_plan *plan, const struct patterns_plan **ret)
+static int insert_plan(struct patterns_binder *binder, const struct patterns_statement *statement,
+                       const struct patterns_table_info *table, const struct patterns_plan *plan,
+                       const struct patterns_plan **ret)
 {
     uint32_t n = table->fields.count;
     const struct patterns_bound **values = base_arena_zalloc(binder->arena, n + 1, sizeof *values);
     const struct patterns_bound **outputs = base_arena_zalloc(binder->arena, n + 1, sizeof *outputs);
     struct patterns_plan *calc = patterns_plan_calc(binder, plan, NULL);
-    int error = values && outputs && calc ? check_insert_count(binder, statement, table, plan->out.count) : BASE_E_NOMEM;
+    int error =
+        values && outputs && calc ? check_insert_count(binder, statement, table, plan->out.count) : BASE_E_NOMEM;
     for (uint32_t i = 0; i < plan->out.count && !error; i++) {
         uint32_t target = 0;
         error = insert_target(binder, statement, table, i, &target);
         if (error)
             return error;
-        struct patterns_bound *column = (struct patterns_bound *)(uintptr_t)patterns_bound_column(binder, NULL, &plan->out, i);
+        struct patterns_bound *column =
+            (struct patterns_bound *)(uintptr_t)patterns_bound_column(binder, NULL, &plan->out, i);
         if (!column)
             return BASE_E_NOMEM;
         column->source = statement->source;
         column->begin = statement->insert.query->begin;
         column->end = statement->insert.query->end;
         struct base_str name = table->fields.columns[target].name;
-        const char *what = base_arena_printf(binder->arena, "column \"%.*s\" of \"%.*s\"", (int)name.len, name.ptr, (int)table->name.len, table->name.ptr);
-        error = what ? patterns_coerce(binder, column, table->fields.columns[target].type, what, &values[target]) : BASE_E_NOMEM;
+        const char *what = base_arena_printf(binder->arena, "column \"%.*s\" of \"%.*s\"", (int)name.len, name.ptr,
+                                             (int)table->name.len, table->name.ptr);
+        error = what ? patterns_coerce(binder, column, table->fields.columns[target].type, what, &values[target])
+                     : BASE_E_NOMEM;
     }
     if (error)
         return error;
@@ -337,9 +368,11 @@ static int insert_plan(struct patterns_binder *binder, const struct patterns_sta
         if (c.hidden || table->places[i].metadata)
             continue;
         if (!values[i] && c.not_null)
-            return patterns_refuse_at(binder, statement->source, statement->begin, statement->insert.query->begin, "type-mismatch", NULL,
-                                      "column \"%.*s\" is NOT NULL and gets no value", (int)c.name.len, c.name.ptr);
-        const struct patterns_bound *value = values[i] ? values[i] : patterns_bound_const(binder, NULL, c.type, cep_null());
+            return patterns_refuse_at(binder, statement->source, statement->begin, statement->insert.query->begin,
+                                      "type-mismatch", NULL, "column \"%.*s\" is NOT NULL and gets no value",
+                                      (int)c.name.len, c.name.ptr);
+        const struct patterns_bound *value =
+            values[i] ? values[i] : patterns_bound_const(binder, NULL, c.type, cep_null());
         if (!value)
             return BASE_E_NOMEM;
         c.hash = value->hash;
@@ -368,9 +401,12 @@ static int compile_insert(struct compiling *c, const struct patterns_statement *
         error = BASE_E_SYNTAX;
     } else if (!object || object->kind != PATTERNS_OBJECT_TABLE) {
         struct base_str near = patterns_catalog_nearest(&c->catalog, name);
-        const char *hint = near.len && !object ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
-        error = patterns_refuse_at(binder, statement->source, insert->name.begin, insert->name.end, "unknown-table", hint, "%s \"%.*s\"",
-                                   object ? "rows cannot be inserted into view" : "unknown table", (int)name.len, name.ptr);
+        const char *hint = near.len && !object
+                               ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr)
+                               : NULL;
+        error = patterns_refuse_at(binder, statement->source, insert->name.begin, insert->name.end, "unknown-table",
+                                   hint, "%s \"%.*s\"", object ? "rows cannot be inserted into view" : "unknown table",
+                                   (int)name.len, name.ptr);
     } else if (object->state != PATTERNS_OBJECT_READY) {
         error = BASE_E_SYNTAX;
     } else {
@@ -398,8 +434,10 @@ static int compile_statement(struct compiling *c, const struct patterns_statemen
     case PATTERNS_STATEMENT_EXPLAIN:
         /* Checked, not run: `cepheid explain` shows the plan. */
         return compile_statement(c, statement->explained, false);
-    case PATTERNS_STATEMENT_CREATE_TABLE: case PATTERNS_STATEMENT_CREATE_VIEW: case PATTERNS_STATEMENT_DROP: case PATTERNS_STATEMENT_SET:
-        return 0;
+    case PATTERNS_STATEMENT_CREATE_TABLE:
+    case PATTERNS_STATEMENT_CREATE_VIEW:
+    case PATTERNS_STATEMENT_DROP:
+    case PATTERNS_STATEMENT_SET: return 0;
     }
     return BASE_E_INVALID;
 }
@@ -432,8 +470,8 @@ static int compile_statements(struct compiling *c)
 
 static bool same_diag(const struct base_diag *a, const struct base_diag *b)
 {
-    return a->severity == b->severity && a->source == b->source && a->begin == b->begin && a->end == b->end && strcmp(a->code, b->code) == 0 &&
-           a->message && b->message && strcmp(a->message, b->message) == 0;
+    return a->severity == b->severity && a->source == b->source && a->begin == b->begin && a->end == b->end &&
+           strcmp(a->code, b->code) == 0 && a->message && b->message && strcmp(a->message, b->message) == 0;
 }
 
 /* A view that several rules read is bound for each kind of reader and says its warnings each time: once is enough. */
@@ -497,7 +535,8 @@ static int emit_all(struct compiling *c, struct patterns_result *result)
     for (uint32_t i = 0; i < c->root_count; i++)
         memcpy(emitted[i].fingerprint, c->compiled[i].fingerprint, sizeof emitted[i].fingerprint);
     struct patterns_code_sources sources = { NULL, 0 };
-    int error = patterns_emit_program(&c->binder, c->roots, c->root_count, !c->options->no_optimiser, emitted, &sources, &result->program);
+    int error = patterns_emit_program(&c->binder, c->roots, c->root_count, !c->options->no_optimiser, emitted, &sources,
+                                      &result->program);
     result->code_sources = sources.at;
     result->code_count = sources.count;
     for (uint32_t i = 0; i < c->root_count && !error; i++) {
@@ -509,21 +548,25 @@ static int emit_all(struct compiling *c, struct patterns_result *result)
         out->witness = emitted[i].match ? emitted[i].match->witness : "";
     }
     if (error == BASE_E_LIMIT)
-        error = patterns_refuse(&c->binder, NULL, "limit", "split the largest rule", "a rule is too large for one program");
+        error =
+            patterns_refuse(&c->binder, NULL, "limit", "split the largest rule", "a rule is too large for one program");
     else if (error && error != BASE_E_NOMEM)
-        base_diag_add(c->binder.diags, BASE_SEVERITY_ERROR, "internal", NULL, 0, 0, "this is a fault of the compiler; please report the rule text",
+        base_diag_add(c->binder.diags, BASE_SEVERITY_ERROR, "internal", NULL, 0, 0,
+                      "this is a fault of the compiler; please report the rule text",
                       "the compiled program does not verify");
     return error;
 }
 
-int patterns_compile(const struct base_source *sources, uint32_t count, const struct cep_funcs *funcs, const struct patterns_options *options,
-                     struct base_arena *arena, struct base_diags *diags, struct patterns_result **ret)
+int patterns_compile(const struct base_source *sources, uint32_t count, const struct cep_funcs *funcs,
+                     const struct patterns_options *options, struct base_arena *arena, struct base_diags *diags,
+                     struct patterns_result **ret)
 {
     size_t diags_before = diags->len, errors_before = diags->errors;
     struct compiling c = { .options = options };
     struct patterns_result *result = base_arena_zalloc(arena, 1, sizeof *result);
     *ret = NULL;
-    c.binder = (struct patterns_binder){ .arena = arena, .diags = diags, .funcs = funcs, .no_fold = options->no_optimiser };
+    c.binder =
+        (struct patterns_binder){ .arena = arena, .diags = diags, .funcs = funcs, .no_fold = options->no_optimiser };
     patterns_catalog_init(&c.catalog, arena);
     c.catalog.variable = options->variable;
     c.catalog.variable_ctx = options->variable_ctx;
@@ -557,8 +600,8 @@ int patterns_compile(const struct base_source *sources, uint32_t count, const st
     return 0;
 }
 
-bool patterns_result_place(const struct patterns_result *result, const struct cep_program *program, uint32_t code, const struct base_source **ret_source,
-                           uint32_t *ret_begin, uint32_t *ret_end)
+bool patterns_result_place(const struct patterns_result *result, const struct cep_program *program, uint32_t code,
+                           const struct base_source **ret_source, uint32_t *ret_begin, uint32_t *ret_end)
 {
     if (code >= result->code_count || !result->code_sources[code])
         return false;

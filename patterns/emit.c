@@ -30,12 +30,16 @@ struct writing {
     struct cep_builder *builder;
     struct patterns_graph graph;
     struct patterns_pred_pool *pool;
-    struct base_map fingerprints;   /* 8 bytes -> 1, so that no two nodes share one */
-    struct profile { const struct patterns_table_info *table; uint32_t *fields; uint32_t emitted; } *profiles;
+    struct base_map fingerprints; /* 8 bytes -> 1, so that no two nodes share one */
+    struct profile {
+        const struct patterns_table_info *table;
+        uint32_t *fields;
+        uint32_t emitted;
+    } * profiles;
     uint32_t profile_count;
     struct patterns_code_sources sources;
     uint32_t sources_cap;
-    int error;                      /* sticky */
+    int error; /* sticky */
 };
 
 static void fail(struct writing *w, int error)
@@ -88,7 +92,8 @@ static uint32_t code(struct writing *w, const struct patterns_bound *bound, cons
     return index;
 }
 
-static struct cep_list codes(struct writing *w, const struct patterns_bound *const *bounds, uint32_t count, const uint32_t *layout)
+static struct cep_list codes(struct writing *w, const struct patterns_bound *const *bounds, uint32_t count,
+                             const uint32_t *layout)
 {
     uint32_t *indexes = base_arena_zalloc(w->binder->arena, count + 1, sizeof *indexes);
     if (!indexes) {
@@ -107,7 +112,8 @@ static struct base_str column_name(struct writing *w, const struct patterns_colu
 {
     if (!c->path.len || c->path.ptr[0] == PATTERNS_PATH_SEPARATOR)
         return c->name;
-    char *name = base_arena_printf(w->binder->arena, "%.*s.%.*s", (int)c->name.len, c->name.ptr, (int)c->path.len, c->path.ptr);
+    char *name =
+        base_arena_printf(w->binder->arena, "%.*s.%.*s", (int)c->name.len, c->name.ptr, (int)c->path.len, c->path.ptr);
     for (char *p = name; p && *p; p++)
         if (*p == PATTERNS_PATH_SEPARATOR)
             *p = '.';
@@ -170,7 +176,8 @@ static struct cep_list options(struct writing *w, const struct patterns_setting 
 }
 
 /* fields[i]: place of table field i among the decoded ones, PATTERNS_NO_COLUMN: not decoded; width of them. */
-static uint32_t emit_table(struct writing *w, const struct patterns_table_info *info, const uint32_t *fields, uint32_t width, bool is_profile)
+static uint32_t emit_table(struct writing *w, const struct patterns_table_info *info, const uint32_t *fields,
+                           uint32_t width, bool is_profile)
 {
     struct cep_field *list = base_arena_zalloc(w->binder->arena, width + 1, sizeof *list);
     uint32_t *keys = base_arena_zalloc(w->binder->arena, info->key_count + 1, sizeof *keys);
@@ -183,8 +190,11 @@ static uint32_t emit_table(struct writing *w, const struct patterns_table_info *
         if (fields[i] == PATTERNS_NO_COLUMN)
             continue;
         const struct patterns_field_place *p = &info->places[i];
-        list[fields[i]] = (struct cep_field){ .name = text(w, column_name(w, &info->fields.columns[i])), .path = text(w, p->path),
-                                              .type = info->fields.columns[i].type, .ordinal = p->ordinal, .metadata = (uint8_t)p->metadata,
+        list[fields[i]] = (struct cep_field){ .name = text(w, column_name(w, &info->fields.columns[i])),
+                                              .path = text(w, p->path),
+                                              .type = info->fields.columns[i].type,
+                                              .ordinal = p->ordinal,
+                                              .metadata = (uint8_t)p->metadata,
                                               .not_null = p->not_null };
     }
     for (uint32_t k = 0; k < info->key_count; k++)
@@ -192,9 +202,13 @@ static uint32_t emit_table(struct writing *w, const struct patterns_table_info *
             keys[key_count++] = fields[info->key[k]];
     if (key_count != info->key_count)
         key_count = 0;
-    struct cep_table table = { .name = text(w, info->name), .options = options(w, info->settings, info->setting_count),
-                               .rowtime_field = info->rowtime_field == PATTERNS_NO_COLUMN ? CEP_NONE : fields[info->rowtime_field],
-                               .watermark_delay_ms = info->watermark_delay_ms, .is_profile = is_profile, .declared_columns = info->declared_columns };
+    struct cep_table table = { .name = text(w, info->name),
+                               .options = options(w, info->settings, info->setting_count),
+                               .rowtime_field =
+                                   info->rowtime_field == PATTERNS_NO_COLUMN ? CEP_NONE : fields[info->rowtime_field],
+                               .watermark_delay_ms = info->watermark_delay_ms,
+                               .is_profile = is_profile,
+                               .declared_columns = info->declared_columns };
     table.fields = (struct cep_list){ width ? add(w, CEP_SEC_FIELDS, list, width) : 0, width };
     table.key_fields = cep_builder_u32s(w->builder, keys, key_count);
     return add(w, CEP_SEC_TABLES, &table, 1);
@@ -229,7 +243,8 @@ static struct profile *profile_of(struct writing *w, const struct patterns_table
 
 /* ---- nodes ---- */
 
-static uint32_t emit_calc(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input, bool passes)
+static uint32_t emit_calc(struct writing *w, const struct patterns_graph_node *node,
+                          const struct patterns_graph_node *input, bool passes)
 {
     const struct patterns_plan *plan = node->plan;
     struct cep_calc calc = { .filter = code(w, plan->filter, input->layout), .rowtime_code = CEP_NONE };
@@ -241,7 +256,8 @@ static uint32_t emit_calc(struct writing *w, const struct patterns_graph_node *n
     for (uint32_t i = 0; i < plan->out.count && !passes; i++) {
         if (node->layout[i] == PATTERNS_NO_COLUMN)
             continue;
-        outputs[node->layout[i]] = plan->outputs ? plan->outputs[i] : patterns_bound_column(w->binder, NULL, &input->plan->out, i);
+        outputs[node->layout[i]] =
+            plan->outputs ? plan->outputs[i] : patterns_bound_column(w->binder, NULL, &input->plan->out, i);
         if (!outputs[node->layout[i]])
             fail(w, BASE_E_NOMEM);
     }
@@ -249,7 +265,8 @@ static uint32_t emit_calc(struct writing *w, const struct patterns_graph_node *n
     return add(w, CEP_SEC_CALCS, &calc, 1);
 }
 
-static uint32_t emit_lookup(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *left)
+static uint32_t emit_lookup(struct writing *w, const struct patterns_graph_node *node,
+                            const struct patterns_graph_node *left)
 {
     const struct patterns_plan *plan = node->plan;
     struct profile *p = profile_of(w, plan->table);
@@ -269,17 +286,25 @@ static uint32_t emit_lookup(struct writing *w, const struct patterns_graph_node 
     return add(w, CEP_SEC_LOOKUPS, &lookup, 1);
 }
 
-static uint32_t emit_match(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input)
+static uint32_t emit_match(struct writing *w, const struct patterns_graph_node *node,
+                           const struct patterns_graph_node *input)
 {
-    const struct patterns_match_emit_env env = { .builder = w->builder, .arena = w->binder->arena, .columns = input->layout, .outputs = node->needed,
-                                                 .input_node = input->emitted, .eager = node->plan->eager, .evidence = node->plan->evidence, .pool = w->pool };
+    const struct patterns_match_emit_env env = { .builder = w->builder,
+                                                 .arena = w->binder->arena,
+                                                 .columns = input->layout,
+                                                 .outputs = node->needed,
+                                                 .input_node = input->emitted,
+                                                 .eager = node->plan->eager,
+                                                 .evidence = node->plan->evidence,
+                                                 .pool = w->pool };
     uint32_t match = CEP_NONE;
     fail(w, patterns_match_emit(node->plan->match, &env, &match));
     note_source(w, node->plan->source);
     return match;
 }
 
-static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input)
+static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *node,
+                          const struct patterns_graph_node *input)
 {
     const struct patterns_plan *plan = node->plan;
     struct cep_order *orders = base_arena_zalloc(w->binder->arena, plan->order_count + 1, sizeof *orders);
@@ -288,10 +313,12 @@ static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *n
         return CEP_NONE;
     }
     for (uint32_t i = 0; i < plan->order_count; i++)
-        orders[i] = (struct cep_order){ .code = code(w, plan->orders[i].value, input->layout), .descending = plan->orders[i].descending,
+        orders[i] = (struct cep_order){ .code = code(w, plan->orders[i].value, input->layout),
+                                        .descending = plan->orders[i].descending,
                                         .nulls_first = plan->orders[i].nulls_first };
     struct cep_sort sort = { .limit = plan->limit, .offset = plan->offset };
-    sort.keys = (struct cep_list){ plan->order_count ? add(w, CEP_SEC_ORDERS, orders, plan->order_count) : 0, plan->order_count };
+    sort.keys = (struct cep_list){ plan->order_count ? add(w, CEP_SEC_ORDERS, orders, plan->order_count) : 0,
+                                   plan->order_count };
     return add(w, CEP_SEC_SORTS, &sort, 1);
 }
 
@@ -304,7 +331,8 @@ static struct cep_list key_columns(struct writing *w, const struct patterns_plan
     }
     for (uint32_t i = 0; i < exchange->key_count; i++)
         columns[i] = (struct cep_column){ text(w, exchange->key_names[i]), exchange->keys[i]->type };
-    return (struct cep_list){ exchange->key_count ? add(w, CEP_SEC_COLUMNS, columns, exchange->key_count) : 0, exchange->key_count };
+    return (struct cep_list){ exchange->key_count ? add(w, CEP_SEC_COLUMNS, columns, exchange->key_count) : 0,
+                              exchange->key_count };
 }
 
 /* Names the node's state for good; numbered on if another node has the same. */
@@ -332,7 +360,8 @@ static const struct patterns_plan *exchange_below(const struct patterns_plan *pl
 }
 
 /* Key of a keyed node: codes over its own input. */
-static void emit_keys(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input, struct cep_node *out)
+static void emit_keys(struct writing *w, const struct patterns_graph_node *node,
+                      const struct patterns_graph_node *input, struct cep_node *out)
 {
     const struct patterns_plan *plan = node->plan;
     if (plan->kind == PATTERNS_PLAN_EXCHANGE) {
@@ -340,7 +369,8 @@ static void emit_keys(struct writing *w, const struct patterns_graph_node *node,
         out->key_columns = key_columns(w, plan);
     } else if (plan->kind == PATTERNS_PLAN_MATCH) {
         const struct patterns_bound_match *match = plan->match;
-        const struct patterns_bound **keys = base_arena_zalloc(w->binder->arena, match->partition_count + 1, sizeof *keys);
+        const struct patterns_bound **keys =
+            base_arena_zalloc(w->binder->arena, match->partition_count + 1, sizeof *keys);
         for (uint32_t i = 0; keys && i < match->partition_count; i++)
             if (!(keys[i] = patterns_bound_column(w->binder, NULL, match->input, match->partition[i])))
                 fail(w, BASE_E_NOMEM);
@@ -377,9 +407,18 @@ static void emit_node(struct writing *w, uint32_t index)
         out.detail = emit_calc(w, node, input, passes);
         break;
     case PATTERNS_PLAN_UNION: out.kind = CEP_NODE_UNION; break;
-    case PATTERNS_PLAN_LOOKUP: out.kind = CEP_NODE_LOOKUP; out.detail = emit_lookup(w, node, input); break;
-    case PATTERNS_PLAN_MATCH: out.kind = CEP_NODE_MATCH; out.detail = emit_match(w, node, input); break;
-    case PATTERNS_PLAN_SORT: out.kind = CEP_NODE_SORT; out.detail = emit_sort(w, node, input); break;
+    case PATTERNS_PLAN_LOOKUP:
+        out.kind = CEP_NODE_LOOKUP;
+        out.detail = emit_lookup(w, node, input);
+        break;
+    case PATTERNS_PLAN_MATCH:
+        out.kind = CEP_NODE_MATCH;
+        out.detail = emit_match(w, node, input);
+        break;
+    case PATTERNS_PLAN_SORT:
+        out.kind = CEP_NODE_SORT;
+        out.detail = emit_sort(w, node, input);
+        break;
     case PATTERNS_PLAN_EXCHANGE: out.kind = CEP_NODE_EXCHANGE; break;
     }
     if (w->error)
@@ -387,7 +426,8 @@ static void emit_node(struct writing *w, uint32_t index)
     emit_keys(w, node, input, &out);
     out.schema = passes ? inherited_schema(w, input) : schema(w, node);
     uint32_t inputs[64];
-    uint32_t *list = plan->input_count <= 64 ? inputs : base_arena_zalloc(w->binder->arena, plan->input_count, sizeof *list);
+    uint32_t *list =
+        plan->input_count <= 64 ? inputs : base_arena_zalloc(w->binder->arena, plan->input_count, sizeof *list);
     for (uint32_t i = 0; list && i < plan->input_count; i++)
         list[i] = w->graph.nodes[node->inputs[i]].emitted;
     out.inputs = list ? cep_builder_u32s(w->builder, list, plan->input_count) : (struct cep_list){ 0, 0 };
@@ -411,18 +451,30 @@ static uint32_t emit_rule(struct writing *w, const struct patterns_root *root, c
 {
     const struct patterns_rule_text *r = root->rule;
     const struct base_source *source = r->statement->source;
-    struct cep_rule rule = { .name = text(w, r->name), .severity = text(w, r->severity), .title = text(w, r->title), .mode = text(w, r->mode),
-                             .sinks = text(w, r->sinks), .fingerprint = text(w, base_str_of(emitted->fingerprint)),
-                             .stability = text(w, base_str_of(emitted->match ? emitted->match->stability : "stable")),
-                             .witness = text(w, base_str_of(emitted->match ? emitted->match->witness : "each row is an alert of its own")),
-                             .text = text(w, (struct base_str){ source->text + r->statement->begin, r->statement->end - r->statement->begin }),
-                             .file = text(w, base_str_of(source->name)), .options = options(w, r->settings, r->setting_count),
-                             .suppress_ms = r->suppress_ms, .alert_node = CEP_NONE, .match_node = emitted->match_node, .eager = root->eager,
-                             .version = r->version };
+    struct cep_rule rule = {
+        .name = text(w, r->name),
+        .severity = text(w, r->severity),
+        .title = text(w, r->title),
+        .mode = text(w, r->mode),
+        .sinks = text(w, r->sinks),
+        .fingerprint = text(w, base_str_of(emitted->fingerprint)),
+        .stability = text(w, base_str_of(emitted->match ? emitted->match->stability : "stable")),
+        .witness = text(w, base_str_of(emitted->match ? emitted->match->witness : "each row is an alert of its own")),
+        .text =
+            text(w, (struct base_str){ source->text + r->statement->begin, r->statement->end - r->statement->begin }),
+        .file = text(w, base_str_of(source->name)),
+        .options = options(w, r->settings, r->setting_count),
+        .suppress_ms = r->suppress_ms,
+        .alert_node = CEP_NONE,
+        .match_node = emitted->match_node,
+        .eager = root->eager,
+        .version = r->version
+    };
     return add(w, CEP_SEC_RULES, &rule, 1);
 }
 
-static uint32_t emit_alert(struct writing *w, const struct patterns_root *root, const struct patterns_graph_node *node, struct patterns_emitted *emitted)
+static uint32_t emit_alert(struct writing *w, const struct patterns_root *root, const struct patterns_graph_node *node,
+                           struct patterns_emitted *emitted)
 {
     emitted->rule = emit_rule(w, root, emitted);
     struct cep_node alert = { .kind = CEP_NODE_ALERT, .detail = emitted->rule, .rule = emitted->rule };
@@ -452,7 +504,8 @@ static uint32_t emit_sink_table(struct writing *w, const struct patterns_table_i
     return emit_table(w, info, fields, width, false);
 }
 
-static void emit_end(struct writing *w, const struct patterns_root *root, uint32_t ordinal, uint32_t graph_node, struct patterns_emitted *emitted)
+static void emit_end(struct writing *w, const struct patterns_root *root, uint32_t ordinal, uint32_t graph_node,
+                     struct patterns_emitted *emitted)
 {
     const struct patterns_graph_node *node = &w->graph.nodes[graph_node];
     struct cep_sink sink = { .accepts_changes = root->changes };
@@ -498,7 +551,8 @@ static void find_match(const struct writing *w, uint32_t node, struct patterns_e
     }
 }
 
-static int write_all(struct writing *w, const struct patterns_root *roots, uint32_t count, struct patterns_emitted *emitted)
+static int write_all(struct writing *w, const struct patterns_root *roots, uint32_t count,
+                     struct patterns_emitted *emitted)
 {
     uint32_t *ends = base_arena_zalloc(w->binder->arena, count + 1, sizeof *ends);
     uint32_t rules = 0, queries = 0;
@@ -527,8 +581,9 @@ static int write_all(struct writing *w, const struct patterns_root *roots, uint3
     return error;
 }
 
-int patterns_emit_program(struct patterns_binder *binder, const struct patterns_root *roots, uint32_t count, bool share, struct patterns_emitted *ret_emitted,
-                          struct patterns_code_sources *ret_sources, struct cep_program **ret)
+int patterns_emit_program(struct patterns_binder *binder, const struct patterns_root *roots, uint32_t count, bool share,
+                          struct patterns_emitted *ret_emitted, struct patterns_code_sources *ret_sources,
+                          struct cep_program **ret)
 {
     struct writing w = { .binder = binder };
     *ret = NULL;

@@ -6,7 +6,8 @@
 #define SLOTS_MAX 60000u
 #define KNOWN_MAX 64u /* values remembered for reuse within one code */
 
-/* Code under construction. A value once computed in straight-line code is found again in `known`; entries made inside a branch are forgotten behind it. */
+/* Code under construction. A value once computed in straight-line code is found again in `known`; entries made inside a
+ * branch are forgotten behind it. */
 struct patterns_emit {
     const struct patterns_emit_env *env;
     struct cep_insn *insns;
@@ -14,7 +15,10 @@ struct patterns_emit {
     uint32_t slots, slots_max;
     uint32_t flags;
     int32_t nav_min, nav_max;
-    struct { const struct patterns_bound *value; uint16_t slot; } known[KNOWN_MAX];
+    struct {
+        const struct patterns_bound *value;
+        uint16_t slot;
+    } known[KNOWN_MAX];
     uint32_t known_len;
     int error; /* sticky */
 };
@@ -41,8 +45,9 @@ uint16_t patterns_emit_slot(struct patterns_emit *emit)
 
 static bool can_fail(enum cep_opcode op)
 {
-    return op == CEP_OP_CAST || op == CEP_OP_CALL || op == CEP_OP_CONCAT || (op >= CEP_OP_ADD_I && op <= CEP_OP_ADD_MONTHS) || op == CEP_OP_SUM_I ||
-           op == CEP_OP_SUM_N || op == CEP_OP_COUNT_IF || op == CEP_OP_ARRAY_APPEND;
+    return op == CEP_OP_CAST || op == CEP_OP_CALL || op == CEP_OP_CONCAT ||
+           (op >= CEP_OP_ADD_I && op <= CEP_OP_ADD_MONTHS) || op == CEP_OP_SUM_I || op == CEP_OP_SUM_N ||
+           op == CEP_OP_COUNT_IF || op == CEP_OP_ARRAY_APPEND;
 }
 
 static void note_flags(struct patterns_emit *emit, enum cep_opcode op, int32_t e)
@@ -65,7 +70,8 @@ static void note_flags(struct patterns_emit *emit, enum cep_opcode op, int32_t e
         emit->flags |= CEP_CODE_FALLIBLE;
 }
 
-void patterns_emit_insn(struct patterns_emit *emit, enum cep_opcode op, uint16_t d, uint16_t a, uint16_t b, uint32_t c, int32_t e)
+void patterns_emit_insn(struct patterns_emit *emit, enum cep_opcode op, uint16_t d, uint16_t a, uint16_t b, uint32_t c,
+                        int32_t e)
 {
     if (emit->error)
         return;
@@ -169,13 +175,17 @@ static enum family family_of(struct cep_type type)
 /* The four runs of six comparisons stand in one order in opcodes.def. */
 static enum cep_opcode compare_op(enum patterns_bound_kind kind, struct cep_type type)
 {
-    static const uint16_t first[] = { [FAMILY_I] = CEP_OP_EQ_I, [FAMILY_D] = CEP_OP_EQ_D, [FAMILY_N] = CEP_OP_EQ_N, [FAMILY_S] = CEP_OP_EQ_S };
+    static const uint16_t first[] = {
+        [FAMILY_I] = CEP_OP_EQ_I, [FAMILY_D] = CEP_OP_EQ_D, [FAMILY_N] = CEP_OP_EQ_N, [FAMILY_S] = CEP_OP_EQ_S
+    };
     return (enum cep_opcode)(first[family_of(type)] + (kind - PATTERNS_BOUND_EQ));
 }
 
 static enum cep_opcode arith_op(enum patterns_bound_kind kind, struct cep_type type)
 {
-    static const uint16_t first[] = { [FAMILY_I] = CEP_OP_ADD_I, [FAMILY_D] = CEP_OP_ADD_D, [FAMILY_N] = CEP_OP_ADD_N, [FAMILY_S] = CEP_OP_CONCAT };
+    static const uint16_t first[] = {
+        [FAMILY_I] = CEP_OP_ADD_I, [FAMILY_D] = CEP_OP_ADD_D, [FAMILY_N] = CEP_OP_ADD_N, [FAMILY_S] = CEP_OP_CONCAT
+    };
     return (enum cep_opcode)(first[family_of(type)] + (kind - PATTERNS_BOUND_ADD));
 }
 
@@ -184,7 +194,8 @@ static void emit_arith(struct patterns_emit *emit, const struct patterns_bound *
     uint16_t x = value_of(emit, b->args[0]), y = value_of(emit, b->args[1]);
     uint32_t pack = 0;
     if (b->type.kind == CEP_KIND_DECIMAL)
-        pack = b->args[0]->type.scale | (uint32_t)b->args[1]->type.scale << 8 | (uint32_t)b->type.precision << 16 | (uint32_t)b->type.scale << 24;
+        pack = b->args[0]->type.scale | (uint32_t)b->args[1]->type.scale << 8 | (uint32_t)b->type.precision << 16 |
+               (uint32_t)b->type.scale << 24;
     patterns_emit_insn(emit, arith_op(b->kind, b->type), d, x, y, pack, 0);
     if (b->type.kind == CEP_KIND_INT || b->type.kind == CEP_KIND_DATE)
         patterns_emit_insn(emit, CEP_OP_CHECK_INT, d, d, 0, 0, 0);
@@ -350,7 +361,8 @@ static void emit_call(struct patterns_emit *emit, const struct patterns_bound *b
         consts[i] = b->args[i]->kind == PATTERNS_BOUND_CONST ? const_index(emit, b->args[i]) : CEP_NONE;
     }
     struct cep_callsite site = { .name = cep_builder_text(builder, base_str_of(b->func->name)), .ret = b->type };
-    site.arg_types = (struct cep_list){ b->arg_count ? cep_builder_add(builder, CEP_SEC_TYPES, types, b->arg_count) : 0, b->arg_count };
+    site.arg_types = (struct cep_list){ b->arg_count ? cep_builder_add(builder, CEP_SEC_TYPES, types, b->arg_count) : 0,
+                                        b->arg_count };
     site.arg_consts = cep_builder_u32s(builder, consts, b->arg_count);
     uint32_t index = cep_builder_add(builder, CEP_SEC_CALLSITES, &site, 1);
     if (index == CEP_NONE && !emit->error)
@@ -366,7 +378,8 @@ static void emit_unary(struct patterns_emit *emit, enum cep_opcode op, const str
     patterns_emit_insn(emit, op, d, x, 0, 0, 0);
 }
 
-static void emit_binary(struct patterns_emit *emit, enum cep_opcode op, const struct patterns_bound *b, uint16_t d, uint32_t c)
+static void emit_binary(struct patterns_emit *emit, enum cep_opcode op, const struct patterns_bound *b, uint16_t d,
+                        uint32_t c)
 {
     uint16_t x = value_of(emit, b->args[0]), y = value_of(emit, b->args[1]);
     patterns_emit_insn(emit, op, d, x, y, c, 0);
@@ -398,7 +411,8 @@ static void emit_leaf(struct patterns_emit *emit, const struct patterns_bound *b
     }
 }
 
-/* Appends code that leaves the value of b in slot d. d is written before the end of b's evaluation only by b's own parts. */
+/* Appends code that leaves the value of b in slot d. d is written before the end of b's evaluation only by b's own
+ * parts. */
 static void emit_to(struct patterns_emit *emit, const struct patterns_bound *b, uint16_t d)
 {
     uint16_t known = 0;
@@ -409,26 +423,32 @@ static void emit_to(struct patterns_emit *emit, const struct patterns_bound *b, 
         return;
     }
     switch (b->kind) {
-    case PATTERNS_BOUND_CONST: case PATTERNS_BOUND_COLUMN: case PATTERNS_BOUND_EXTERNAL:
-        emit_leaf(emit, b, d);
-        break;
+    case PATTERNS_BOUND_CONST:
+    case PATTERNS_BOUND_COLUMN:
+    case PATTERNS_BOUND_EXTERNAL: emit_leaf(emit, b, d); break;
     case PATTERNS_BOUND_ROW_TIME: patterns_emit_insn(emit, CEP_OP_ROW_TIME, d, 0, 0, 0, 0); break;
     case PATTERNS_BOUND_PROC_TIME: patterns_emit_insn(emit, CEP_OP_PROC_TIME, d, 0, 0, 0, 0); break;
     case PATTERNS_BOUND_NOW: patterns_emit_insn(emit, CEP_OP_NOW, d, 0, 0, 0, 0); break;
     case PATTERNS_BOUND_CAST: emit_cast(emit, b, d); break;
     case PATTERNS_BOUND_NEG: emit_neg(emit, b, d); break;
-    case PATTERNS_BOUND_ADD: case PATTERNS_BOUND_SUB: case PATTERNS_BOUND_MUL: case PATTERNS_BOUND_DIV: case PATTERNS_BOUND_MOD:
-        emit_arith(emit, b, d);
-        break;
+    case PATTERNS_BOUND_ADD:
+    case PATTERNS_BOUND_SUB:
+    case PATTERNS_BOUND_MUL:
+    case PATTERNS_BOUND_DIV:
+    case PATTERNS_BOUND_MOD: emit_arith(emit, b, d); break;
     case PATTERNS_BOUND_ADD_MONTHS: emit_binary(emit, CEP_OP_ADD_MONTHS, b, d, b->type.kind); break;
     case PATTERNS_BOUND_CONCAT: emit_binary(emit, CEP_OP_CONCAT, b, d, 0); break;
-    case PATTERNS_BOUND_EQ: case PATTERNS_BOUND_NE: case PATTERNS_BOUND_LT: case PATTERNS_BOUND_LE: case PATTERNS_BOUND_GT: case PATTERNS_BOUND_GE:
-        emit_binary(emit, compare_op(b->kind, b->args[0]->type), b, d, 0);
-        break;
+    case PATTERNS_BOUND_EQ:
+    case PATTERNS_BOUND_NE:
+    case PATTERNS_BOUND_LT:
+    case PATTERNS_BOUND_LE:
+    case PATTERNS_BOUND_GT:
+    case PATTERNS_BOUND_GE: emit_binary(emit, compare_op(b->kind, b->args[0]->type), b, d, 0); break;
     case PATTERNS_BOUND_SAME: emit_binary(emit, CEP_OP_SAME, b, d, patterns_emit_type(emit, b->args[0]->type)); break;
     case PATTERNS_BOUND_IN: emit_in(emit, b, d); break;
     case PATTERNS_BOUND_BETWEEN: emit_between(emit, b, d); break;
-    case PATTERNS_BOUND_AND: case PATTERNS_BOUND_OR: emit_logic(emit, b, d); break;
+    case PATTERNS_BOUND_AND:
+    case PATTERNS_BOUND_OR: emit_logic(emit, b, d); break;
     case PATTERNS_BOUND_NOT: emit_unary(emit, CEP_OP_NOT, b, d); break;
     case PATTERNS_BOUND_IS_NULL: emit_unary(emit, CEP_OP_IS_NULL, b, d); break;
     case PATTERNS_BOUND_IS_NOT_NULL: emit_unary(emit, CEP_OP_IS_NOT_NULL, b, d); break;
@@ -437,11 +457,14 @@ static void emit_to(struct patterns_emit *emit, const struct patterns_bound *b, 
     case PATTERNS_BOUND_CASE: emit_case(emit, b, d); break;
     case PATTERNS_BOUND_COALESCE: emit_coalesce(emit, b, d); break;
     case PATTERNS_BOUND_CALL: emit_call(emit, b, d); break;
-    case PATTERNS_BOUND_ARRAY_GET: emit_binary(emit, CEP_OP_ARRAY_GET, b, d, patterns_emit_type(emit, b->args[0]->type)); break;
+    case PATTERNS_BOUND_ARRAY_GET:
+        emit_binary(emit, CEP_OP_ARRAY_GET, b, d, patterns_emit_type(emit, b->args[0]->type));
+        break;
     }
 }
 
-int patterns_emit_end(struct patterns_emit *emit, struct cep_type type, uint16_t result, const struct patterns_bound *place, uint32_t *ret_code)
+int patterns_emit_end(struct patterns_emit *emit, struct cep_type type, uint16_t result,
+                      const struct patterns_bound *place, uint32_t *ret_code)
 {
     patterns_emit_insn(emit, type.kind == CEP_KIND_NULL ? CEP_OP_END : CEP_OP_RETURN, 0, result, 0, 0, 0);
     if (emit->error)
@@ -449,13 +472,18 @@ int patterns_emit_end(struct patterns_emit *emit, struct cep_type type, uint16_t
     bool reads = false;
     for (uint32_t i = 0; i < emit->len && !reads; i++) {
         enum cep_opcode op = (enum cep_opcode)emit->insns[i].op;
-        reads = op == CEP_OP_COLUMN || op == CEP_OP_NAV || op == CEP_OP_REG || op == CEP_OP_FINAL || op == CEP_OP_STORE || op == CEP_OP_LABEL ||
-                op == CEP_OP_MATCH_NUMBER || op == CEP_OP_ROW_TIME || op == CEP_OP_START_TIME || op == CEP_OP_PROC_TIME || op == CEP_OP_NOW;
+        reads = op == CEP_OP_COLUMN || op == CEP_OP_NAV || op == CEP_OP_REG || op == CEP_OP_FINAL ||
+                op == CEP_OP_STORE || op == CEP_OP_LABEL || op == CEP_OP_MATCH_NUMBER || op == CEP_OP_ROW_TIME ||
+                op == CEP_OP_START_TIME || op == CEP_OP_PROC_TIME || op == CEP_OP_NOW;
     }
     if (!reads && !(emit->flags & CEP_CODE_VOLATILE))
         emit->flags |= CEP_CODE_CONST;
-    struct cep_code code = { .count = emit->len, .slots = emit->slots_max ? emit->slots_max : 1, .type = type, .nav_min = (int16_t)emit->nav_min,
-                             .nav_max = (int16_t)emit->nav_max, .flags = emit->flags };
+    struct cep_code code = { .count = emit->len,
+                             .slots = emit->slots_max ? emit->slots_max : 1,
+                             .type = type,
+                             .nav_min = (int16_t)emit->nav_min,
+                             .nav_max = (int16_t)emit->nav_max,
+                             .flags = emit->flags };
     if (place) {
         code.origin_begin = place->begin;
         code.origin_end = place->end;
@@ -471,6 +499,8 @@ int patterns_emit_expr(const struct patterns_emit_env *env, const struct pattern
     if (!emit)
         return BASE_E_NOMEM;
     uint16_t slot = value_of(emit, bound);
-    struct cep_type type = bound->type.kind == CEP_KIND_NULL ? CEP_TYPE(STRING) : bound->type; /* a bare NULL; kind NULL would mean "no result" */
+    struct cep_type type = bound->type.kind == CEP_KIND_NULL
+                               ? CEP_TYPE(STRING)
+                               : bound->type; /* a bare NULL; kind NULL would mean "no result" */
     return patterns_emit_end(emit, type, slot, bound, ret_code);
 }

@@ -94,7 +94,8 @@ static void put_lookup(const struct view *v, const struct cep_node *n, struct ba
     base_buf_printf(out, "%s ", l->left_outer ? "left" : "inner");
     base_buf_put_str(out, text_of(v, t->name));
     for (uint32_t i = 0; i < l->keys.count; i++) {
-        const struct cep_field *f = cep_program_field(v->program, t->fields.first + *cep_program_u32(v->program, t->key_fields.first + i));
+        const struct cep_field *f =
+            cep_program_field(v->program, t->fields.first + *cep_program_u32(v->program, t->key_fields.first + i));
         base_buf_puts(out, i ? " and " : " on ");
         base_buf_put_str(out, text_of(v, f->name));
         base_buf_puts(out, " = ");
@@ -116,10 +117,12 @@ static void put_match(const struct view *v, const struct cep_node *n, struct bas
     const struct cep_match *m = cep_program_match(v->program, n->detail);
     base_buf_puts(out, "by (");
     put_columns(v, n->key_columns, false, out);
-    base_buf_printf(out, ") %u states, %u live registers, %u measure registers, %s%s", m->nfas.count, m->live_regs.count, m->out_regs.count,
-                    m->eager ? "eager" : "final", m->batch_sort ? ", sorted at the end" : "");
+    base_buf_printf(out, ") %u states, %u live registers, %u measure registers, %s%s", m->nfas.count,
+                    m->live_regs.count, m->out_regs.count, m->eager ? "eager" : "final",
+                    m->batch_sort ? ", sorted at the end" : "");
     if (m->within_ms)
-        base_buf_printf(out, ", within %lld ms, adds a delay of %lld ms to what stands behind it", (long long)m->within_ms, (long long)m->within_ms);
+        base_buf_printf(out, ", within %lld ms, adds a delay of %lld ms to what stands behind it",
+                        (long long)m->within_ms, (long long)m->within_ms);
 }
 
 static void put_sort(const struct view *v, const struct cep_node *n, struct base_buf *out)
@@ -170,8 +173,12 @@ static void put_detail(const struct view *v, const struct cep_node *n, struct ba
         break;
     case CEP_NODE_SORT: put_sort(v, n, out); break;
     case CEP_NODE_SINK: put_sink(v, n, out); break;
-    case CEP_NODE_UNION: case CEP_NODE_WINDOW: case CEP_NODE_OVER: case CEP_NODE_GROUP: case CEP_NODE_JOIN: case CEP_NODE_TOPN:
-        break;
+    case CEP_NODE_UNION:
+    case CEP_NODE_WINDOW:
+    case CEP_NODE_OVER:
+    case CEP_NODE_GROUP:
+    case CEP_NODE_JOIN:
+    case CEP_NODE_TOPN: break;
     }
 }
 
@@ -196,7 +203,8 @@ void patterns_explain_plan(const struct patterns_result *result, struct base_buf
 static const struct base_source *match_source(const struct view *v, const struct cep_match *m)
 {
     for (uint32_t i = 0; i < m->vars.count; i++) {
-        const struct cep_pred *p = cep_program_pred(v->program, m->preds.first + cep_program_var(v->program, m->vars.first + i)->pred);
+        const struct cep_pred *p =
+            cep_program_pred(v->program, m->preds.first + cep_program_var(v->program, m->vars.first + i)->pred);
         if (p->code < v->result->code_count && v->result->code_sources[p->code])
             return v->result->code_sources[p->code];
     }
@@ -231,8 +239,8 @@ static void explain_text(const struct view *v)
         base_buf_printf(v->out, "%s ", c->kind == PATTERNS_COMPILED_QUERY ? "" : unit_name(c->kind));
         base_buf_put_str(v->out, c->name);
         base_buf_printf(v->out, "  %s:%u:%u\n", c->source->name, line, column);
-        base_buf_printf(v->out, "fingerprint %s, node %u, %s%s%s\n", c->fingerprint, c->sink_node, c->stability, c->witness && *c->witness ? ": " : "",
-                        c->witness ? c->witness : "");
+        base_buf_printf(v->out, "fingerprint %s, node %u, %s%s%s\n", c->fingerprint, c->sink_node, c->stability,
+                        c->witness && *c->witness ? ": " : "", c->witness ? c->witness : "");
         patterns_print_statement(c->statement, v->out);
         base_buf_puts(v->out, "\n\n");
     }
@@ -289,7 +297,8 @@ static void json_statements(const struct view *v)
         base_buf_put_json(v->out, c->name);
         base_buf_puts(v->out, ",\"file\":");
         base_buf_put_json(v->out, base_str_of(c->source->name));
-        base_buf_printf(v->out, ",\"line\":%u,\"column\":%u,\"node\":%u,\"fingerprint\":\"%s\",\"stability\":", line, column, c->sink_node, c->fingerprint);
+        base_buf_printf(v->out, ",\"line\":%u,\"column\":%u,\"node\":%u,\"fingerprint\":\"%s\",\"stability\":", line,
+                        column, c->sink_node, c->fingerprint);
         base_buf_put_json(v->out, base_str_of(c->stability));
         base_buf_puts(v->out, ",\"witness\":");
         base_buf_put_json(v->out, base_str_of(c->witness));
@@ -329,8 +338,8 @@ static void json_node(const struct view *v, uint32_t index)
 {
     const struct cep_node *n = cep_program_node(v->program, index);
     struct base_buf detail = { 0 };
-    base_buf_printf(v->out, "%s{\"node\":%u,\"kind\":\"%s\",\"stage\":%u,\"fingerprint\":\"%016llx\",\"inputs\":[", index ? "," : "", index, kind_name(n->kind),
-                    n->stage, (unsigned long long)n->fingerprint);
+    base_buf_printf(v->out, "%s{\"node\":%u,\"kind\":\"%s\",\"stage\":%u,\"fingerprint\":\"%016llx\",\"inputs\":[",
+                    index ? "," : "", index, kind_name(n->kind), n->stage, (unsigned long long)n->fingerprint);
     for (uint32_t k = 0; k < n->inputs.count; k++)
         base_buf_printf(v->out, "%s%u", k ? "," : "", *cep_program_u32(v->program, n->inputs.first + k));
     put_detail(v, n, &detail);
@@ -341,7 +350,8 @@ static void json_node(const struct view *v, uint32_t index)
     if (n->kind == CEP_NODE_MATCH) {
         const struct base_source *source = match_source(v, cep_program_match(v->program, n->detail));
         base_buf_puts(v->out, ",\"automaton\":");
-        patterns_explain_match(v->program, n->detail, source ? (struct base_str){ source->text, source->len } : (struct base_str){ "", 0 },
+        patterns_explain_match(v->program, n->detail,
+                               source ? (struct base_str){ source->text, source->len } : (struct base_str){ "", 0 },
                                PATTERNS_EXPLAIN_JSON, v->out);
     }
     base_buf_putc(v->out, '}');

@@ -6,7 +6,8 @@
 
 bool patterns_is_constant(const struct patterns_bound *bound)
 {
-    return !(bound->flags & (PATTERNS_BOUND_HAS_COLUMN | PATTERNS_BOUND_HAS_EXTERNAL | PATTERNS_BOUND_IS_VOLATILE | PATTERNS_BOUND_HAS_ROW_TIME));
+    return !(bound->flags & (PATTERNS_BOUND_HAS_COLUMN | PATTERNS_BOUND_HAS_EXTERNAL | PATTERNS_BOUND_IS_VOLATILE |
+                             PATTERNS_BOUND_HAS_ROW_TIME));
 }
 
 int patterns_fold_value(struct patterns_binder *binder, const struct patterns_bound *bound, struct cep_value *ret)
@@ -40,7 +41,8 @@ int patterns_fold_value(struct patterns_binder *binder, const struct patterns_bo
 }
 
 /* AND without its TRUE arms, OR without its FALSE arms; decided as a whole by one FALSE (TRUE) arm. */
-static int fold_logic(struct patterns_binder *binder, const struct patterns_bound *bound, const struct patterns_bound **ret)
+static int fold_logic(struct patterns_binder *binder, const struct patterns_bound *bound,
+                      const struct patterns_bound **ret)
 {
     bool is_and = bound->kind == PATTERNS_BOUND_AND;
     const struct patterns_bound **kept = base_arena_zalloc(binder->arena, bound->arg_count, sizeof *kept);
@@ -72,7 +74,8 @@ static int fold_logic(struct patterns_binder *binder, const struct patterns_boun
 }
 
 /* CASE: arms that are never true go; an arm that is always true ends it. */
-static int fold_case(struct patterns_binder *binder, const struct patterns_bound *bound, const struct patterns_bound **ret)
+static int fold_case(struct patterns_binder *binder, const struct patterns_bound *bound,
+                     const struct patterns_bound **ret)
 {
     const struct patterns_bound **kept = base_arena_zalloc(binder->arena, bound->arg_count, sizeof *kept);
     if (!kept)
@@ -91,7 +94,8 @@ static int fold_case(struct patterns_binder *binder, const struct patterns_bound
         *ret = bound;
         return 0;
     }
-    const struct patterns_bound *shorter = n == 1 ? kept[0] : patterns_bound_op(binder, NULL, bound->kind, bound->type, kept, n);
+    const struct patterns_bound *shorter =
+        n == 1 ? kept[0] : patterns_bound_op(binder, NULL, bound->kind, bound->type, kept, n);
     *ret = shorter ? patterns_bound_with_hash(binder, shorter, bound->hash) : NULL;
     return *ret ? 0 : BASE_E_NOMEM;
 }

@@ -121,7 +121,9 @@ int patterns_graph_add(struct patterns_graph *graph, const struct patterns_plan 
     bool shareable = plan->kind == PATTERNS_PLAN_SOURCE || (graph->share && !is_volatile(plan));
     if (!error && shareable) {
         put_signature(&signature, plan, inputs);
-        known = signature.failed ? NULL : base_map_put(&graph->known, (struct base_str){ signature.ptr, signature.len }, &added);
+        known = signature.failed
+                    ? NULL
+                    : base_map_put(&graph->known, (struct base_str){ signature.ptr, signature.len }, &added);
         error = known ? 0 : BASE_E_NOMEM;
     }
     if (!error && known && !added) {
@@ -217,7 +219,8 @@ static void spread_needs(struct patterns_graph *graph, struct patterns_graph_nod
             keep_one(node);
             memcpy(input->needed, node->needed, plan->out.count * sizeof *input->needed);
             break;
-        case PATTERNS_PLAN_EXCHANGE: case PATTERNS_PLAN_SORT:
+        case PATTERNS_PLAN_EXCHANGE:
+        case PATTERNS_PLAN_SORT:
             input->exact |= node->exact;
             for (uint32_t i = 0; i < plan->out.count; i++)
                 input->needed[i] |= node->needed[i];
@@ -293,8 +296,10 @@ static void lay(const struct patterns_graph *graph, struct patterns_graph_node *
         break;
     case PATTERNS_PLAN_CALC: lay_calc(node, input); break;
     case PATTERNS_PLAN_LOOKUP: lay_lookup(node, input); break;
-    case PATTERNS_PLAN_UNION: case PATTERNS_PLAN_MATCH: pack(node); break;
-    case PATTERNS_PLAN_EXCHANGE: case PATTERNS_PLAN_SORT:
+    case PATTERNS_PLAN_UNION:
+    case PATTERNS_PLAN_MATCH: pack(node); break;
+    case PATTERNS_PLAN_EXCHANGE:
+    case PATTERNS_PLAN_SORT:
         memcpy(node->layout, input->layout, node->plan->out.count * sizeof *node->layout);
         node->width = input->width;
         break;

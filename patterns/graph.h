@@ -1,5 +1,5 @@
-/* The plans of all statements as one graph of numbered nodes: equal nodes once, which columns of each are read, and where each column stands in its row.
- * Made and read by emit.c. Single-threaded; nodes live in the compile arena. */
+/* The plans of all statements as one graph of numbered nodes: equal nodes once, which columns of each are read, and
+ * where each column stands in its row. Made and read by emit.c. Single-threaded; nodes live in the compile arena. */
 #ifndef PATTERNS_GRAPH_H
 #define PATTERNS_GRAPH_H
 
@@ -11,23 +11,23 @@
 
 struct patterns_graph_node {
     const struct patterns_plan *plan;
-    uint32_t *inputs;          /* graph nodes, all lower */
-    bool *needed;              /* per column of plan->out: somebody reads it */
-    uint32_t *layout;          /* per column of plan->out: its column in the row, PATTERNS_NO_COLUMN: left out */
-    uint32_t width;            /* columns of the row */
-    bool live;                 /* some root reads it */
-    bool exact;                /* its row must be exactly the needed columns in order (ends, unions) */
-    bool passes;               /* a CALC whose rows are its input's */
-    bool skipped;              /* it has no filter either: no node of its own */
-    uint32_t rule;             /* rule of the one root that reads it, CEP_NONE: several or no rule */
-    bool owned;                /* rule was set */
-    uint32_t emitted;          /* nodes of the program */
+    uint32_t *inputs; /* graph nodes, all lower */
+    bool *needed;     /* per column of plan->out: somebody reads it */
+    uint32_t *layout; /* per column of plan->out: its column in the row, PATTERNS_NO_COLUMN: left out */
+    uint32_t width;   /* columns of the row */
+    bool live;        /* some root reads it */
+    bool exact;       /* its row must be exactly the needed columns in order (ends, unions) */
+    bool passes;      /* a CALC whose rows are its input's */
+    bool skipped;     /* it has no filter either: no node of its own */
+    uint32_t rule;    /* rule of the one root that reads it, CEP_NONE: several or no rule */
+    bool owned;       /* rule was set */
+    uint32_t emitted; /* nodes of the program */
 };
 struct patterns_graph {
     struct patterns_binder *binder;
     struct patterns_graph_node *nodes;
     uint32_t count, cap;
-    struct base_map known;     /* signature -> node */
+    struct base_map known; /* signature -> node */
     bool share;
 };
 void patterns_graph_init(struct patterns_graph *graph, struct patterns_binder *binder, bool share);

@@ -6,8 +6,8 @@
 #include "patterns/bind_expr.h"
 #include "patterns/types.h"
 
-static int constant(struct patterns_binder *binder, const struct patterns_expr *place, struct cep_type type, struct cep_value value,
-                    const struct patterns_bound **ret)
+static int constant(struct patterns_binder *binder, const struct patterns_expr *place, struct cep_type type,
+                    struct cep_value value, const struct patterns_bound **ret)
 {
     *ret = patterns_bound_const(binder, place, type, value);
     return *ret ? 0 : BASE_E_NOMEM;
@@ -54,7 +54,8 @@ bool patterns_number_value(struct base_str text, struct cep_type *ret_type, stru
     return true;
 }
 
-static int bind_number(struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
+static int bind_number(struct patterns_binder *binder, const struct patterns_expr *expr,
+                       const struct patterns_bound **ret)
 {
     struct cep_type type;
     struct cep_value value;
@@ -65,13 +66,15 @@ static int bind_number(struct patterns_binder *binder, const struct patterns_exp
         return constant(binder, expr, CEP_TYPE(DOUBLE), cep_double(d), ret);
     }
     if (!patterns_number_value(expr->number.text, &type, &value))
-        return bad(binder, expr, "exact number", "a DECIMAL has at most 38 digits; write an exponent (1e40) for a DOUBLE");
+        return bad(binder, expr, "exact number",
+                   "a DECIMAL has at most 38 digits; write an exponent (1e40) for a DOUBLE");
     return constant(binder, expr, type, value, ret);
 }
 
 /* ---- dates and times ---- */
 
-static int bind_date(struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
+static int bind_date(struct patterns_binder *binder, const struct patterns_expr *expr,
+                     const struct patterns_bound **ret)
 {
     int32_t days;
     if (!base_date_parse(expr->text.ptr, expr->text.len, &days))
@@ -79,7 +82,8 @@ static int bind_date(struct patterns_binder *binder, const struct patterns_expr 
     return constant(binder, expr, CEP_TYPE(DATE), cep_int(days), ret);
 }
 
-static int bind_time(struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
+static int bind_time(struct patterns_binder *binder, const struct patterns_expr *expr,
+                     const struct patterns_bound **ret)
 {
     int64_t ms;
     const char *whole = base_arena_printf(binder->arena, "1970-01-01 %.*s", (int)expr->text.len, expr->text.ptr);
@@ -90,7 +94,8 @@ static int bind_time(struct patterns_binder *binder, const struct patterns_expr 
     return constant(binder, expr, CEP_TYPE(TIME), cep_int(ms), ret);
 }
 
-static int bind_timestamp(struct patterns_binder *binder, const struct patterns_expr *expr, struct cep_type type, const struct patterns_bound **ret)
+static int bind_timestamp(struct patterns_binder *binder, const struct patterns_expr *expr, struct cep_type type,
+                          const struct patterns_bound **ret)
 {
     int64_t ms;
     if (!base_time_parse(expr->text.ptr, expr->text.len, &ms, NULL))
@@ -109,10 +114,20 @@ static int64_t unit_ms(enum patterns_unit unit)
     case PATTERNS_UNIT_MINUTE: return 60000;
     case PATTERNS_UNIT_SECOND: return 1000;
     case PATTERNS_UNIT_MILLISECOND: return 1;
-    case PATTERNS_UNIT_NONE: case PATTERNS_UNIT_YEAR: case PATTERNS_UNIT_QUARTER: case PATTERNS_UNIT_MONTH: case PATTERNS_UNIT_MICROSECOND:
-    case PATTERNS_UNIT_NANOSECOND: case PATTERNS_UNIT_EPOCH: case PATTERNS_UNIT_DOW: case PATTERNS_UNIT_ISODOW: case PATTERNS_UNIT_DOY:
-    case PATTERNS_UNIT_ISOYEAR: case PATTERNS_UNIT_CENTURY: case PATTERNS_UNIT_DECADE: case PATTERNS_UNIT_MILLENNIUM:
-        break;
+    case PATTERNS_UNIT_NONE:
+    case PATTERNS_UNIT_YEAR:
+    case PATTERNS_UNIT_QUARTER:
+    case PATTERNS_UNIT_MONTH:
+    case PATTERNS_UNIT_MICROSECOND:
+    case PATTERNS_UNIT_NANOSECOND:
+    case PATTERNS_UNIT_EPOCH:
+    case PATTERNS_UNIT_DOW:
+    case PATTERNS_UNIT_ISODOW:
+    case PATTERNS_UNIT_DOY:
+    case PATTERNS_UNIT_ISOYEAR:
+    case PATTERNS_UNIT_CENTURY:
+    case PATTERNS_UNIT_DECADE:
+    case PATTERNS_UNIT_MILLENNIUM: break;
     }
     return 0;
 }
@@ -153,14 +168,16 @@ static bool add_scaled(int64_t *sum, int64_t number, int64_t scale)
 /* "10 00:00:00.5" DAY TO SECOND and its shorter forms; also a single unit, then from == to. */
 static bool parse_day_interval(struct base_str text, enum patterns_unit from, enum patterns_unit to, int64_t *ret_ms)
 {
-    static const enum patterns_unit order[] = { PATTERNS_UNIT_DAY, PATTERNS_UNIT_HOUR, PATTERNS_UNIT_MINUTE, PATTERNS_UNIT_SECOND };
+    static const enum patterns_unit order[] = { PATTERNS_UNIT_DAY, PATTERNS_UNIT_HOUR, PATTERNS_UNIT_MINUTE,
+                                                PATTERNS_UNIT_SECOND };
     size_t at = 0;
     int64_t total = 0, number, fraction;
     uint32_t first = 0, last = 0;
     if (from == to) {
         if (!take_number(text, &at, &number) || !add_scaled(&total, number, unit_ms(from)))
             return false;
-        if (!take_fraction(text, &at, &fraction) || (fraction && from != PATTERNS_UNIT_SECOND) || !add_scaled(&total, fraction, 1))
+        if (!take_fraction(text, &at, &fraction) || (fraction && from != PATTERNS_UNIT_SECOND) ||
+            !add_scaled(&total, fraction, 1))
             return false;
         *ret_ms = total;
         return at == text.len && unit_ms(from) > 0;
@@ -181,13 +198,15 @@ static bool parse_day_interval(struct base_str text, enum patterns_unit from, en
         if (!take_number(text, &at, &number) || number >= bound || !add_scaled(&total, number, unit_ms(order[i])))
             return false;
     }
-    if (order[last] == PATTERNS_UNIT_SECOND && (!take_fraction(text, &at, &fraction) || !add_scaled(&total, fraction, 1)))
+    if (order[last] == PATTERNS_UNIT_SECOND &&
+        (!take_fraction(text, &at, &fraction) || !add_scaled(&total, fraction, 1)))
         return false;
     *ret_ms = total;
     return at == text.len;
 }
 
-static bool parse_month_interval(struct base_str text, enum patterns_unit from, enum patterns_unit to, int64_t *ret_months)
+static bool parse_month_interval(struct base_str text, enum patterns_unit from, enum patterns_unit to,
+                                 int64_t *ret_months)
 {
     size_t at = 0;
     int64_t number, total = 0;
@@ -203,7 +222,8 @@ static bool parse_month_interval(struct base_str text, enum patterns_unit from, 
     return at == text.len && total <= INT32_MAX;
 }
 
-static int bind_interval(struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
+static int bind_interval(struct patterns_binder *binder, const struct patterns_expr *expr,
+                         const struct patterns_bound **ret)
 {
     const struct patterns_interval *i = &expr->interval;
     struct base_str text = base_str_trim(i->text);
@@ -216,15 +236,20 @@ static int bind_interval(struct patterns_binder *binder, const struct patterns_e
     bool months = unit_months(i->from) > 0;
     int64_t value = 0;
     if (!(months ? parse_month_interval(text, i->from, to, &value) : parse_day_interval(text, i->from, to, &value))) {
-        const char *hint = i->to == PATTERNS_UNIT_NONE ? "write INTERVAL '5' MINUTE" :
-                           months ? "write INTERVAL '1-6' YEAR TO MONTH" : "write INTERVAL '1 02:03:04' DAY TO SECOND, each unit but the first within its range";
-        return patterns_refuse(binder, expr, "bad-literal", hint, "\"%.*s\" is no interval of %s%s%s", (int)i->text.len, i->text.ptr,
-                               patterns_unit_name(i->from), i->to == PATTERNS_UNIT_NONE ? "" : " TO ", patterns_unit_name(i->to));
+        const char *hint = i->to == PATTERNS_UNIT_NONE ? "write INTERVAL '5' MINUTE"
+                           : months
+                               ? "write INTERVAL '1-6' YEAR TO MONTH"
+                               : "write INTERVAL '1 02:03:04' DAY TO SECOND, each unit but the first within its range";
+        return patterns_refuse(binder, expr, "bad-literal", hint, "\"%.*s\" is no interval of %s%s%s", (int)i->text.len,
+                               i->text.ptr, patterns_unit_name(i->from), i->to == PATTERNS_UNIT_NONE ? "" : " TO ",
+                               patterns_unit_name(i->to));
     }
-    return constant(binder, expr, months ? CEP_TYPE(INTERVAL_MONTH) : CEP_TYPE(INTERVAL_DAY), cep_int(negative ? -value : value), ret);
+    return constant(binder, expr, months ? CEP_TYPE(INTERVAL_MONTH) : CEP_TYPE(INTERVAL_DAY),
+                    cep_int(negative ? -value : value), ret);
 }
 
-int patterns_bind_literal(struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
+int patterns_bind_literal(struct patterns_binder *binder, const struct patterns_expr *expr,
+                          const struct patterns_bound **ret)
 {
     *ret = NULL;
     if (expr->kind == PATTERNS_EXPR_NULL)
@@ -234,7 +259,8 @@ int patterns_bind_literal(struct patterns_binder *binder, const struct patterns_
     if (expr->kind == PATTERNS_EXPR_NUMBER)
         return bind_number(binder, expr, ret);
     if (expr->kind == PATTERNS_EXPR_STRING)
-        return constant(binder, expr, CEP_TYPE(STRING), cep_string(expr->text.ptr ? expr->text.ptr : "", expr->text.len), ret);
+        return constant(binder, expr, CEP_TYPE(STRING),
+                        cep_string(expr->text.ptr ? expr->text.ptr : "", expr->text.len), ret);
     if (expr->kind == PATTERNS_EXPR_DATE)
         return bind_date(binder, expr, ret);
     if (expr->kind == PATTERNS_EXPR_TIME)

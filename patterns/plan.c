@@ -6,7 +6,8 @@
 
 #define CONJUNCTS_MAX 256
 
-struct patterns_plan *patterns_plan_make(struct patterns_binder *binder, enum patterns_plan_kind kind, const struct patterns_plan *input)
+struct patterns_plan *patterns_plan_make(struct patterns_binder *binder, enum patterns_plan_kind kind,
+                                         const struct patterns_plan *input)
 {
     struct patterns_plan *plan = base_arena_zalloc(binder->arena, 1, sizeof *plan);
     if (!plan)
@@ -25,16 +26,20 @@ struct patterns_plan *patterns_plan_make(struct patterns_binder *binder, enum pa
     return plan;
 }
 
-static bool copy_relation(struct patterns_binder *binder, const struct patterns_relation *from, struct patterns_relation *to)
+static bool copy_relation(struct patterns_binder *binder, const struct patterns_relation *from,
+                          struct patterns_relation *to)
 {
-    *to = (struct patterns_relation){ .rowtime = from->rowtime, .bounded = from->bounded, .has_proctime = from->has_proctime };
+    *to = (struct patterns_relation){ .rowtime = from->rowtime,
+                                      .bounded = from->bounded,
+                                      .has_proctime = from->has_proctime };
     for (uint32_t i = 0; i < from->count; i++)
         if (patterns_relation_add(to, binder->arena, &from->columns[i]) == PATTERNS_NO_COLUMN)
             return false;
     return true;
 }
 
-struct patterns_plan *patterns_plan_calc(struct patterns_binder *binder, const struct patterns_plan *input, const struct patterns_bound *filter)
+struct patterns_plan *patterns_plan_calc(struct patterns_binder *binder, const struct patterns_plan *input,
+                                         const struct patterns_bound *filter)
 {
     struct patterns_plan *calc = patterns_plan_make(binder, PATTERNS_PLAN_CALC, input);
     if (!calc || !copy_relation(binder, &input->out, &calc->out))
@@ -58,7 +63,8 @@ uint32_t patterns_conjuncts(const struct patterns_bound *condition, const struct
     return n;
 }
 
-static const struct patterns_bound *conjunction(struct patterns_binder *binder, const struct patterns_bound *const *parts, uint32_t count)
+static const struct patterns_bound *conjunction(struct patterns_binder *binder,
+                                                const struct patterns_bound *const *parts, uint32_t count)
 {
     return count == 1 ? parts[0] : patterns_bound_op(binder, NULL, PATTERNS_BOUND_AND, CEP_TYPE(BOOLEAN), parts, count);
 }
@@ -72,12 +78,14 @@ static const struct patterns_bound *replace_leaf(void *ctx, const struct pattern
 }
 
 /* The expression over a CALC's output as one over its input. */
-static const struct patterns_bound *through(struct patterns_binder *binder, const struct patterns_plan *calc, const struct patterns_bound *bound)
+static const struct patterns_bound *through(struct patterns_binder *binder, const struct patterns_plan *calc,
+                                            const struct patterns_bound *bound)
 {
     return calc->outputs ? patterns_bound_map(binder, bound, replace_leaf, (void *)(uintptr_t)calc->outputs) : bound;
 }
 
-static struct patterns_plan *copy_with_input(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan *input)
+static struct patterns_plan *copy_with_input(struct patterns_binder *binder, const struct patterns_plan *plan,
+                                             const struct patterns_plan *input)
 {
     struct patterns_plan *copy = base_arena_alloc(binder->arena, sizeof *copy);
     const struct patterns_plan **inputs = base_arena_zalloc(binder->arena, 1, sizeof *inputs);
@@ -98,7 +106,8 @@ static bool has_volatile(const struct patterns_plan *calc)
 }
 
 /* CALC over CALC is one CALC. */
-static const struct patterns_plan *merge_calc(struct patterns_binder *binder, const struct patterns_plan *outer, const struct patterns_plan *inner)
+static const struct patterns_plan *merge_calc(struct patterns_binder *binder, const struct patterns_plan *outer,
+                                              const struct patterns_plan *inner)
 {
     struct patterns_plan *merged = copy_with_input(binder, outer, inner->inputs[0]);
     const struct patterns_bound *parts[2];
@@ -123,7 +132,8 @@ static const struct patterns_plan *merge_calc(struct patterns_binder *binder, co
     return merged->outputs ? merged : NULL;
 }
 
-static bool reads_left_only(struct patterns_binder *binder, const struct patterns_bound *bound, const struct patterns_plan *lookup)
+static bool reads_left_only(struct patterns_binder *binder, const struct patterns_bound *bound,
+                            const struct patterns_plan *lookup)
 {
     uint32_t left = lookup->inputs[0]->out.count;
     bool *used = base_arena_zalloc(binder->arena, lookup->out.count + 1, sizeof *used);
@@ -138,8 +148,10 @@ static bool reads_left_only(struct patterns_binder *binder, const struct pattern
 
 static const struct patterns_plan *optimise(struct patterns_binder *binder, const struct patterns_plan *plan);
 
-/* Conditions on the left row alone are tested before the lookup. Valid for LEFT JOIN too: they say nothing of the right side. */
-static const struct patterns_plan *push_below_lookup(struct patterns_binder *binder, const struct patterns_plan *calc, const struct patterns_plan *lookup)
+/* Conditions on the left row alone are tested before the lookup. Valid for LEFT JOIN too: they say nothing of the right
+ * side. */
+static const struct patterns_plan *push_below_lookup(struct patterns_binder *binder, const struct patterns_plan *calc,
+                                                     const struct patterns_plan *lookup)
 {
     const struct patterns_bound *parts[CONJUNCTS_MAX], *below[CONJUNCTS_MAX], *above[CONJUNCTS_MAX];
     uint32_t lower = 0, upper = 0, n = patterns_conjuncts(calc->filter, parts, CONJUNCTS_MAX);
@@ -165,7 +177,8 @@ static const struct patterns_plan *push_below_lookup(struct patterns_binder *bin
     return upper && !rest->filter ? NULL : rest;
 }
 
-static const struct patterns_plan *optimise_calc(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan *input)
+static const struct patterns_plan *optimise_calc(struct patterns_binder *binder, const struct patterns_plan *plan,
+                                                 const struct patterns_plan *input)
 {
     if (plan->filter && patterns_bound_is_true(plan->filter)) {
         struct patterns_plan *open = copy_with_input(binder, plan, input);
@@ -194,7 +207,8 @@ static const struct patterns_plan *optimise(struct patterns_binder *binder, cons
         const struct patterns_plan *input = optimise(binder, plan->inputs[0]);
         if (!input)
             return NULL;
-        return plan->kind == PATTERNS_PLAN_CALC ? optimise_calc(binder, plan, input) : copy_with_input(binder, plan, input);
+        return plan->kind == PATTERNS_PLAN_CALC ? optimise_calc(binder, plan, input)
+                                                : copy_with_input(binder, plan, input);
     }
     struct patterns_plan *copy = base_arena_alloc(binder->arena, sizeof *copy);
     const struct patterns_plan **inputs = base_arena_zalloc(binder->arena, plan->input_count, sizeof *inputs);
@@ -218,7 +232,8 @@ struct keys {
 
 static const struct patterns_plan *place(struct patterns_binder *binder, const struct patterns_plan *plan);
 
-static const struct patterns_plan *exchange(struct patterns_binder *binder, const struct patterns_plan *input, const struct keys *keys)
+static const struct patterns_plan *exchange(struct patterns_binder *binder, const struct patterns_plan *input,
+                                            const struct keys *keys)
 {
     struct patterns_plan *plan = input ? patterns_plan_make(binder, PATTERNS_PLAN_EXCHANGE, input) : NULL;
     if (!plan || !copy_relation(binder, &input->out, &plan->out))
@@ -247,8 +262,10 @@ static bool make_keys(struct patterns_binder *binder, uint32_t count, struct key
     return ret->at && ret->names;
 }
 
-/* plan with its rows exchanged by keys (over its columns), as low as lookups allow: a lookup runs where its row's key is owned. */
-static const struct patterns_plan *place_by(struct patterns_binder *binder, const struct patterns_plan *plan, const struct keys *keys)
+/* plan with its rows exchanged by keys (over its columns), as low as lookups allow: a lookup runs where its row's key
+ * is owned. */
+static const struct patterns_plan *place_by(struct patterns_binder *binder, const struct patterns_plan *plan,
+                                            const struct keys *keys)
 {
     if (above_lookup(plan)) {
         bool left = true;
@@ -361,7 +378,8 @@ static const struct patterns_plan *place(struct patterns_binder *binder, const s
     case PATTERNS_PLAN_SORT:
         input = exchange(binder, place(binder, plan->inputs[0]), &none);
         return input ? copy_with_input(binder, plan, input) : NULL;
-    case PATTERNS_PLAN_CALC: case PATTERNS_PLAN_EXCHANGE:
+    case PATTERNS_PLAN_CALC:
+    case PATTERNS_PLAN_EXCHANGE:
         input = place(binder, plan->inputs[0]);
         return input ? copy_with_input(binder, plan, input) : NULL;
     }
@@ -396,7 +414,8 @@ static bool key_is_partition(const struct patterns_plan *plan, const uint32_t *k
     return true;
 }
 
-static const struct patterns_plan *place_rule(struct patterns_binder *binder, const struct patterns_plan *plan, const uint32_t *key, uint32_t key_count)
+static const struct patterns_plan *place_rule(struct patterns_binder *binder, const struct patterns_plan *plan,
+                                              const uint32_t *key, uint32_t key_count)
 {
     struct keys keys = { 0 };
     const struct patterns_plan *base = below_calcs(plan);
@@ -416,7 +435,8 @@ static const struct patterns_plan *place_rule(struct patterns_binder *binder, co
     return place_by(binder, plan, &keys);
 }
 
-int patterns_plan_place(struct patterns_binder *binder, struct patterns_root *root, const uint32_t *key, uint32_t key_count)
+int patterns_plan_place(struct patterns_binder *binder, struct patterns_root *root, const uint32_t *key,
+                        uint32_t key_count)
 {
     const struct patterns_plan *plan = binder->no_fold ? root->plan : optimise(binder, root->plan);
     if (!plan)

@@ -1,8 +1,9 @@
-/* The plan: a graph of relational nodes over bound expressions. bind.c makes the logical plan of each statement; plan.c optimises it, places the exchanges and
- * shares equal parts among statements; emit.c writes it into a program. Nodes are immutable once made. Single-threaded; memory is the compile arena's.
+/* The plan: a graph of relational nodes over bound expressions. bind.c makes the logical plan of each statement; plan.c
+ * optimises it, places the exchanges and shares equal parts among statements; emit.c writes it into a program. Nodes
+ * are immutable once made. Single-threaded; memory is the compile arena's.
  *
- * A node's `rows` hash says which rows it gives, its columns' hashes say what stands in them, so names, aliases and unread columns do not enter a fingerprint.
- * Both are taken from the bound text, before any optimisation. */
+ * A node's `rows` hash says which rows it gives, its columns' hashes say what stands in them, so names, aliases and
+ * unread columns do not enter a fingerprint. Both are taken from the bound text, before any optimisation. */
 #ifndef PATTERNS_PLAN_H
 #define PATTERNS_PLAN_H
 
@@ -23,57 +24,63 @@ enum patterns_plan_kind {
     PATTERNS_PLAN_SORT,
     PATTERNS_PLAN_EXCHANGE /* placed by plan.c */
 };
-struct patterns_plan_order { const struct patterns_bound *value; bool descending, nulls_first; };
+struct patterns_plan_order {
+    const struct patterns_bound *value;
+    bool descending, nulls_first;
+};
 struct patterns_plan {
     enum patterns_plan_kind kind;
-    struct patterns_relation out;             /* hidden columns included */
-    uint64_t rows;                            /* hash: which rows */
+    struct patterns_relation out; /* hidden columns included */
+    uint64_t rows;                /* hash: which rows */
     const struct patterns_plan **inputs;
     uint32_t input_count;
-    const struct base_source *source;         /* place in the text */
+    const struct base_source *source; /* place in the text */
     uint32_t begin, end;
     /* SOURCE, LOOKUP */
     const struct patterns_table_info *table;
     /* CALC: filter may be NULL; outputs parallel to out.columns, NULL: the input's columns as they are */
-    const struct patterns_bound *filter;      /* LOOKUP: rest of ON over left ++ right, may be NULL */
+    const struct patterns_bound *filter; /* LOOKUP: rest of ON over left ++ right, may be NULL */
     const struct patterns_bound **outputs;
     /* LOOKUP (left columns, then all columns of the table); EXCHANGE: keys over the input */
-    const struct patterns_bound **keys;       /* LOOKUP: in order of the table's PRIMARY KEY */
+    const struct patterns_bound **keys; /* LOOKUP: in order of the table's PRIMARY KEY */
     uint32_t key_count;
-    struct base_str *key_names;               /* EXCHANGE */
+    struct base_str *key_names; /* EXCHANGE */
     bool left_outer;
-    const struct patterns_bound *as_of;       /* NULL: processing time */
+    const struct patterns_bound *as_of; /* NULL: processing time */
     /* MATCH */
     const struct patterns_bound_match *match;
     bool eager, evidence;
     /* SORT */
     struct patterns_plan_order *orders;
     uint32_t order_count;
-    uint64_t limit, offset;                   /* UINT64_MAX: no limit */
+    uint64_t limit, offset; /* UINT64_MAX: no limit */
 };
 
 /* A statement's end. */
 enum patterns_root_kind { PATTERNS_ROOT_QUERY, PATTERNS_ROOT_TABLE, PATTERNS_ROOT_RULE };
 struct patterns_root {
     enum patterns_root_kind kind;
-    const struct patterns_plan *plan;         /* gives exactly the visible columns */
+    const struct patterns_plan *plan; /* gives exactly the visible columns */
     const struct patterns_statement *statement;
-    const struct patterns_table_info *table;  /* TABLE */
-    const struct patterns_rule_text *rule;    /* RULE: rule.h */
-    const struct patterns_plan *key_node;     /* RULE: EXCHANGE whose key its alerts bear */
+    const struct patterns_table_info *table; /* TABLE */
+    const struct patterns_rule_text *rule;   /* RULE: rule.h */
+    const struct patterns_plan *key_node;    /* RULE: EXCHANGE whose key its alerts bear */
     bool eager;
-    bool changes;                             /* the sink takes updates and deletes */
+    bool changes; /* the sink takes updates and deletes */
 };
 
 /* A CALC over input; outputs NULL: passes all columns on (out is a copy). NULL: no memory. */
-struct patterns_plan *patterns_plan_calc(struct patterns_binder *binder, const struct patterns_plan *input, const struct patterns_bound *filter);
+struct patterns_plan *patterns_plan_calc(struct patterns_binder *binder, const struct patterns_plan *input,
+                                         const struct patterns_bound *filter);
 /* New node with one input (may be NULL). NULL: no memory. */
-struct patterns_plan *patterns_plan_make(struct patterns_binder *binder, enum patterns_plan_kind kind, const struct patterns_plan *input);
+struct patterns_plan *patterns_plan_make(struct patterns_binder *binder, enum patterns_plan_kind kind,
+                                         const struct patterns_plan *input);
 /* Conjuncts of a condition (NULL: none): AND is taken apart. At most `cap`; returns how many there are. */
 uint32_t patterns_conjuncts(const struct patterns_bound *condition, const struct patterns_bound **ret, uint32_t cap);
 
-/* Optimises (unless binder->no_fold), places exchanges. key: the alert's key over root->plan's columns (count may be 0), or NULL with count UINT32_MAX: the key of the
- * nearest keyed node. 0, BASE_E_SYNTAX, BASE_E_NOMEM. */
-int patterns_plan_place(struct patterns_binder *binder, struct patterns_root *root, const uint32_t *key, uint32_t key_count) BASE_MUST_CHECK;
+/* Optimises (unless binder->no_fold), places exchanges. key: the alert's key over root->plan's columns (count may be
+ * 0), or NULL with count UINT32_MAX: the key of the nearest keyed node. 0, BASE_E_SYNTAX, BASE_E_NOMEM. */
+int patterns_plan_place(struct patterns_binder *binder, struct patterns_root *root, const uint32_t *key,
+                        uint32_t key_count) BASE_MUST_CHECK;
 
 #endif

@@ -15,16 +15,22 @@ static void put_cell(struct base_buf *out, const char *text)
 
 void patterns_reference_opcodes(struct base_buf *out)
 {
-    static const struct { const char *name, *operands, *meaning; } opcodes[] = {
+    static const struct {
+        const char *name, *operands, *meaning;
+    } opcodes[] = {
 #define X(name, operands, meaning) { #name, operands, meaning },
 #include "cep/opcodes.def"
 #undef X
     };
-    base_buf_puts(out, "# Opcodes of expression code\n\n"
-                       "Generated from cep/opcodes.def. `v[x]` is a slot of the evaluation frame; `d` is the destination slot, `a` and `b` are source slots, `c` and `e` the\n"
-                       "two 32-bit fields of an instruction. NULL in gives NULL out unless said otherwise. A row without text does for its type what the row above it does.\n"
-                       "Suffixes: `_I` integers, booleans, dates, timestamps, intervals; `_D` doubles; `_N` decimals; `_S` texts.\n\n"
-                       "| number | opcode | operands | meaning |\n| --: | --- | --- | --- |\n");
+    base_buf_puts(
+        out,
+        "# Opcodes of expression code\n\n"
+        "Generated from cep/opcodes.def. `v[x]` is a slot of the evaluation frame; `d` is the destination slot, `a` "
+        "and `b` are source slots, `c` and `e` the\n"
+        "two 32-bit fields of an instruction. NULL in gives NULL out unless said otherwise. A row without text does "
+        "for its type what the row above it does.\n"
+        "Suffixes: `_I` integers, booleans, dates, timestamps, intervals; `_D` doubles; `_N` decimals; `_S` texts.\n\n"
+        "| number | opcode | operands | meaning |\n| --: | --- | --- | --- |\n");
     for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
         base_buf_printf(out, "| %zu | %s | %s | ", i, opcodes[i].name, opcodes[i].operands);
         put_cell(out, opcodes[i].meaning);
@@ -48,13 +54,17 @@ static void insert_sorted(struct names *names, const struct cep_func *func, bool
 
 void patterns_reference_functions(const struct cep_funcs *funcs, struct base_buf *out)
 {
-    static const struct { const char *signature, *doc; } own[] = {
+    static const struct {
+        const char *signature, *doc;
+    } own[] = {
         { "COALESCE(value, ...)", "The first value that is not NULL; later ones are not evaluated." },
         { "IFNULL(value, otherwise)", "value, or otherwise where it is NULL." },
         { "NULLIF(a, b)", "NULL where a = b, else a." },
         { "IF(condition, then, else)", "then where the condition is TRUE, else else; only one of them is evaluated." },
-        { "PARAM('name')", "The option 'name' (or 'param.name') of the rule: a number, TRUE, FALSE, an interval (\"2 min\") or a text." },
-        { "CURRENT_TIMESTAMP, NOW(), LOCALTIMESTAMP, CURRENT_DATE, CURRENT_TIME", "The time at which the statement started." },
+        { "PARAM('name')", "The option 'name' (or 'param.name') of the rule: a number, TRUE, FALSE, an interval (\"2 "
+                           "min\") or a text." },
+        { "CURRENT_TIMESTAMP, NOW(), LOCALTIMESTAMP, CURRENT_DATE, CURRENT_TIME",
+          "The time at which the statement started." },
         { "PROCTIME()", "The time at which the row is processed; its alerts are not the same in a replay." },
     };
     struct names names = { 0 };
@@ -63,11 +73,13 @@ void patterns_reference_functions(const struct cep_funcs *funcs, struct base_buf
     for (uint32_t i = 0; (func = cep_funcs_at(funcs, i)); i++) {
         bool known = false;
         for (size_t k = 0; k < sizeof own / sizeof *own; k++)
-            known |= strncmp(own[k].signature, func->name, strlen(func->name)) == 0 && own[k].signature[strlen(func->name)] == '(';
+            known |= strncmp(own[k].signature, func->name, strlen(func->name)) == 0 &&
+                     own[k].signature[strlen(func->name)] == '(';
         if (!known)
             insert_sorted(&names, func, &failed);
     }
-    base_buf_puts(out, "# Functions\n\nGenerated from the function tables. NULL in gives NULL out unless said otherwise.\n\n| call | result |\n| --- | --- |\n");
+    base_buf_puts(out, "# Functions\n\nGenerated from the function tables. NULL in gives NULL out unless said "
+                       "otherwise.\n\n| call | result |\n| --- | --- |\n");
     for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
         base_buf_puts(out, "| `");
         put_cell(out, own[k].signature);

@@ -1,5 +1,5 @@
-/* Reference pages generated from the tables that define them: opcodes from cep/opcodes.def, functions from the registry. Called by the page generator and by the
- * test that holds docs/ to them. */
+/* Reference pages generated from the tables that define them: opcodes from cep/opcodes.def, functions from the
+ * registry. Called by the page generator and by the test that holds docs/ to them. */
 #ifndef PATTERNS_REFERENCE_H
 #define PATTERNS_REFERENCE_H
 

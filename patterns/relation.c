@@ -7,7 +7,8 @@ bool patterns_name_equal(struct base_str a, bool a_quoted, struct base_str b, bo
     return a_quoted && b_quoted ? base_str_equal(a, b) : base_str_equal_fold(a, b);
 }
 
-uint32_t patterns_relation_add(struct patterns_relation *relation, struct base_arena *arena, const struct patterns_column *column)
+uint32_t patterns_relation_add(struct patterns_relation *relation, struct base_arena *arena,
+                               const struct patterns_column *column)
 {
     uint32_t n = relation->count;
     /* Capacity is the next power of two of the count, so it need not be stored. */
@@ -40,8 +41,8 @@ static bool path_equal(struct base_str path, const struct patterns_name_part *pa
     return count == 0 ? path.len == 0 : at == path.len + 1;
 }
 
-static enum patterns_found find_as(const struct patterns_relation *relation, const struct patterns_name_part *parts, uint32_t count, bool qualified,
-                                   uint32_t *ret)
+static enum patterns_found find_as(const struct patterns_relation *relation, const struct patterns_name_part *parts,
+                                   uint32_t count, bool qualified, uint32_t *ret)
 {
     uint32_t skip = qualified ? 1 : 0, found = 0;
     if (count <= skip)
@@ -52,7 +53,8 @@ static enum patterns_found find_as(const struct patterns_relation *relation, con
             continue;
         if (qualified && !patterns_name_equal(c->qualifier, false, parts[0].text, parts[0].quoted))
             continue;
-        if (!patterns_name_equal(c->name, c->quoted, parts[skip].text, parts[skip].quoted) || !path_equal(c->path, parts + skip + 1, count - skip - 1))
+        if (!patterns_name_equal(c->name, c->quoted, parts[skip].text, parts[skip].quoted) ||
+            !path_equal(c->path, parts + skip + 1, count - skip - 1))
             continue;
         if (found++ == 0)
             *ret = i;
@@ -60,8 +62,8 @@ static enum patterns_found find_as(const struct patterns_relation *relation, con
     return found == 0 ? PATTERNS_FOUND_NONE : found == 1 ? PATTERNS_FOUND : PATTERNS_FOUND_MANY;
 }
 
-enum patterns_found patterns_relation_find(const struct patterns_relation *relation, const struct patterns_name_part *parts, uint32_t count,
-                                           uint32_t *ret)
+enum patterns_found patterns_relation_find(const struct patterns_relation *relation,
+                                           const struct patterns_name_part *parts, uint32_t count, uint32_t *ret)
 {
     enum patterns_found found = find_as(relation, parts, count, true, ret);
     return found != PATTERNS_FOUND_NONE ? found : find_as(relation, parts, count, false, ret);

@@ -4,13 +4,15 @@
 #include "base/error.h"
 #include "patterns/types.h"
 
-static const char *const known[] = { "severity", "title", "suppress", "mode", "emit", "sinks", "version", "key", "description", "owner", "tags", "runbook" };
+static const char *const known[] = { "severity", "title", "suppress",    "mode",  "emit", "sinks",
+                                     "version",  "key",   "description", "owner", "tags", "runbook" };
 
-static int refuse(struct patterns_binder *binder, const struct patterns_statement *statement, const struct patterns_option *option, const char *hint,
-                  struct base_str value)
+static int refuse(struct patterns_binder *binder, const struct patterns_statement *statement,
+                  const struct patterns_option *option, const char *hint, struct base_str value)
 {
-    return patterns_refuse_at(binder, statement->source, option->value_begin, option->value_end, "bad-option", hint, "'%.*s' cannot be '%.*s'",
-                              (int)option->key.len, option->key.ptr, (int)value.len, value.ptr);
+    return patterns_refuse_at(binder, statement->source, option->value_begin, option->value_end, "bad-option", hint,
+                              "'%.*s' cannot be '%.*s'", (int)option->key.len, option->key.ptr, (int)value.len,
+                              value.ptr);
 }
 
 static bool one_of(struct base_str value, const char *const *words, uint32_t count)
@@ -21,7 +23,8 @@ static bool one_of(struct base_str value, const char *const *words, uint32_t cou
     return false;
 }
 
-static int read_option(struct patterns_binder *binder, struct patterns_rule_text *rule, const struct patterns_option *option, struct base_str value)
+static int read_option(struct patterns_binder *binder, struct patterns_rule_text *rule,
+                       const struct patterns_option *option, struct base_str value)
 {
     static const char *const severities[] = { "info", "low", "medium", "high", "critical" };
     static const char *const modes[] = { "live", "shadow", "off" };
@@ -30,7 +33,9 @@ static int read_option(struct patterns_binder *binder, struct patterns_rule_text
     int64_t number;
     if (base_str_equal(option->key, BASE_STR("severity"))) {
         rule->severity = value;
-        return one_of(value, severities, 5) ? 0 : refuse(binder, s, option, "write info, low, medium, high or critical", value);
+        return one_of(value, severities, 5)
+                   ? 0
+                   : refuse(binder, s, option, "write info, low, medium, high or critical", value);
     }
     if (base_str_equal(option->key, BASE_STR("mode"))) {
         rule->mode = value;
@@ -49,7 +54,9 @@ static int read_option(struct patterns_binder *binder, struct patterns_rule_text
         rule->key_begin = option->value_begin;
         rule->key_end = option->value_end;
     } else if (base_str_equal(option->key, BASE_STR("suppress"))) {
-        return patterns_duration_parse(value, &rule->suppress_ms) ? 0 : refuse(binder, s, option, "write a duration: '10 min', '2 h', '1 day', '500 ms'", value);
+        return patterns_duration_parse(value, &rule->suppress_ms)
+                   ? 0
+                   : refuse(binder, s, option, "write a duration: '10 min', '2 h', '1 day', '500 ms'", value);
     } else if (base_str_equal(option->key, BASE_STR("version"))) {
         if (!base_str_to_i64(value, &number) || number < 1 || number > UINT32_MAX)
             return refuse(binder, s, option, "write a number from 1", value);
@@ -58,8 +65,8 @@ static int read_option(struct patterns_binder *binder, struct patterns_rule_text
     return 0;
 }
 
-int patterns_rule_read(const struct patterns_catalog *catalog, struct patterns_binder *binder, const struct patterns_statement *statement, bool default_eager,
-                       struct patterns_rule_text **ret)
+int patterns_rule_read(const struct patterns_catalog *catalog, struct patterns_binder *binder,
+                       const struct patterns_statement *statement, bool default_eager, struct patterns_rule_text **ret)
 {
     const struct patterns_create_rule *text = &statement->create_rule;
     struct patterns_rule_text *rule = base_arena_zalloc(binder->arena, 1, sizeof *rule);
@@ -81,11 +88,12 @@ int patterns_rule_read(const struct patterns_catalog *catalog, struct patterns_b
         const struct patterns_option *o = &text->options[i];
         struct patterns_setting *setting = &rule->settings[rule->setting_count++];
         setting->key = o->key;
-        int error = patterns_substitute(catalog, binder, statement->source, o->value_begin, o->value_end, o->value, &setting->value);
+        int error = patterns_substitute(catalog, binder, statement->source, o->value_begin, o->value_end, o->value,
+                                        &setting->value);
         for (uint32_t k = 0; k < i && !error; k++)
             if (base_str_equal(text->options[k].key, o->key))
-                error = patterns_refuse_at(binder, statement->source, o->key_begin, o->key_end, "duplicate-name", NULL, "option '%.*s' is given twice",
-                                           (int)o->key.len, o->key.ptr);
+                error = patterns_refuse_at(binder, statement->source, o->key_begin, o->key_end, "duplicate-name", NULL,
+                                           "option '%.*s' is given twice", (int)o->key.len, o->key.ptr);
         if (!error)
             error = read_option(binder, rule, o, setting->value);
         if (error == BASE_E_NOMEM)
@@ -102,7 +110,8 @@ bool patterns_rule_param(void *ctx, struct base_str name, struct base_str *ret)
     for (uint32_t i = 0; i < rule->setting_count; i++) {
         struct base_str key = rule->settings[i].key;
         bool prefixed = base_str_starts(key, BASE_STR("param."));
-        if (base_str_equal(key, name) || (prefixed && base_str_equal((struct base_str){ key.ptr + 6, key.len - 6 }, name))) {
+        if (base_str_equal(key, name) ||
+            (prefixed && base_str_equal((struct base_str){ key.ptr + 6, key.len - 6 }, name))) {
             rule->read[i] = true;
             *ret = rule->settings[i].value;
             return true;
@@ -127,8 +136,10 @@ void patterns_rule_warn_unknown(struct patterns_binder *binder, const struct pat
             }
         }
         const char *hint = near.len ? base_arena_printf(binder->arena, "did you mean '%.*s'?", (int)near.len, near.ptr)
-                                    : base_arena_printf(binder->arena, "a threshold is read with PARAM('%.*s')", (int)key.len, key.ptr);
-        patterns_warn_at(binder, BASE_SEVERITY_WARNING, rule->statement->source, text->options[i].key_begin, text->options[i].key_end, "bad-option", hint,
-                         "nothing reads the option '%.*s'", (int)key.len, key.ptr);
+                                    : base_arena_printf(binder->arena, "a threshold is read with PARAM('%.*s')",
+                                                        (int)key.len, key.ptr);
+        patterns_warn_at(binder, BASE_SEVERITY_WARNING, rule->statement->source, text->options[i].key_begin,
+                         text->options[i].key_end, "bad-option", hint, "nothing reads the option '%.*s'", (int)key.len,
+                         key.ptr);
     }
 }

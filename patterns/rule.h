@@ -1,4 +1,5 @@
-/* The WITH options of CREATE RULE: what an alert needs and SQL has no word for. Called by compile.c. Pure but for diagnostics. */
+/* The WITH options of CREATE RULE: what an alert needs and SQL has no word for. Called by compile.c. Pure but for
+ * diagnostics. */
 #ifndef PATTERNS_RULE_H
 #define PATTERNS_RULE_H
 
@@ -11,7 +12,7 @@ struct patterns_rule_text {
     struct base_str name;
     const struct patterns_statement *statement;
     struct base_str severity, title, mode, sinks;
-    struct base_str key;               /* 'key': names separated by commas; ptr NULL: not given */
+    struct base_str key; /* 'key': names separated by commas; ptr NULL: not given */
     uint32_t key_begin, key_end;
     int64_t suppress_ms;
     bool eager;
@@ -21,7 +22,8 @@ struct patterns_rule_text {
     uint32_t setting_count;
 };
 /* Reads the options; default_eager: 'emit' where it is not given. 0, BASE_E_SYNTAX, BASE_E_NOMEM. */
-int patterns_rule_read(const struct patterns_catalog *catalog, struct patterns_binder *binder, const struct patterns_statement *statement, bool default_eager,
+int patterns_rule_read(const struct patterns_catalog *catalog, struct patterns_binder *binder,
+                       const struct patterns_statement *statement, bool default_eager,
                        struct patterns_rule_text **ret) BASE_MUST_CHECK;
 /* Callback for binder->param; ctx is the rule. PARAM('x') reads 'x' or 'param.x'. */
 bool patterns_rule_param(void *ctx, struct base_str name, struct base_str *ret);

@@ -20,7 +20,8 @@ static int resolve_options(struct making *m)
 {
     struct patterns_table_info *info = m->info;
     int first = 0;
-    info->settings = base_arena_zalloc(m->binder->arena, m->text->option_count ? m->text->option_count : 1, sizeof *info->settings);
+    info->settings =
+        base_arena_zalloc(m->binder->arena, m->text->option_count ? m->text->option_count : 1, sizeof *info->settings);
     if (!info->settings)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < m->text->option_count; i++) {
@@ -29,15 +30,17 @@ static int resolve_options(struct making *m)
         s->key = o->key;
         for (uint32_t k = 0; k < i; k++)
             if (base_str_equal(info->settings[k].key, o->key))
-                first = patterns_refuse_at(m->binder, m->statement->source, o->key_begin, o->key_end, "duplicate-name", NULL, "option '%.*s' is given twice",
-                                           (int)o->key.len, o->key.ptr);
-        int error = patterns_substitute(m->catalog, m->binder, m->statement->source, o->value_begin, o->value_end, o->value, &s->value);
+                first = patterns_refuse_at(m->binder, m->statement->source, o->key_begin, o->key_end, "duplicate-name",
+                                           NULL, "option '%.*s' is given twice", (int)o->key.len, o->key.ptr);
+        int error = patterns_substitute(m->catalog, m->binder, m->statement->source, o->value_begin, o->value_end,
+                                        o->value, &s->value);
         first = first ? first : error;
     }
     if (!first && !patterns_table_setting(info, "connector").ptr)
-        return patterns_refuse_at(m->binder, m->statement->source, m->text->name.begin, m->text->name.end, "bad-option",
-                                  "add WITH ('connector' = 'kafka' | 'filesystem' | 'stdin' | 'datagen' | 'print', ...)",
-                                  "table \"%.*s\" has no 'connector'", (int)info->name.len, info->name.ptr);
+        return patterns_refuse_at(
+            m->binder, m->statement->source, m->text->name.begin, m->text->name.end, "bad-option",
+            "add WITH ('connector' = 'kafka' | 'filesystem' | 'stdin' | 'datagen' | 'print', ...)",
+            "table \"%.*s\" has no 'connector'", (int)info->name.len, info->name.ptr);
     return first;
 }
 
@@ -60,7 +63,8 @@ static void hash_table(struct patterns_table_info *info)
     char folded[PATTERNS_MAX_IDENT_BYTES + 1];
     size_t n = info->name.len < sizeof folded ? info->name.len : sizeof folded;
     for (size_t i = 0; i < n; i++)
-        folded[i] = info->name.ptr[i] >= 'A' && info->name.ptr[i] <= 'Z' ? (char)(info->name.ptr[i] + 32) : info->name.ptr[i];
+        folded[i] =
+            info->name.ptr[i] >= 'A' && info->name.ptr[i] <= 'Z' ? (char)(info->name.ptr[i] + 32) : info->name.ptr[i];
     uint64_t h = patterns_hash_text(1, (struct base_str){ folded, n });
     h = patterns_hash_text(h, patterns_table_setting(info, "connector"));
     info->hash = patterns_hash_text(h, patterns_table_setting(info, "topic"));
@@ -91,14 +95,15 @@ static int add_field(struct making *m, const struct patterns_column *column, con
 }
 
 /* Hidden fields below a ROW column: `path` is theirs relative to the column. */
-static int add_nested(struct making *m, const struct patterns_column *parent, const struct patterns_field_place *place, const struct patterns_type *type)
+static int add_nested(struct making *m, const struct patterns_column *parent, const struct patterns_field_place *place,
+                      const struct patterns_type *type)
 {
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct patterns_field *f = &type->fields[i];
         struct patterns_column c = *parent;
         struct patterns_field_place p = *place;
-        const char *full = base_arena_printf(m->binder->arena, "%.*s%c%.*s", (int)place->path.len, place->path.ptr, PATTERNS_PATH_SEPARATOR,
-                                             (int)f->name.text.len, f->name.text.ptr);
+        const char *full = base_arena_printf(m->binder->arena, "%.*s%c%.*s", (int)place->path.len, place->path.ptr,
+                                             PATTERNS_PATH_SEPARATOR, (int)f->name.text.len, f->name.text.ptr);
         if (!full)
             return BASE_E_NOMEM;
         p.path = base_str_of(full);
@@ -119,9 +124,13 @@ static int add_nested(struct making *m, const struct patterns_column *parent, co
 
 static int metadata_of(struct making *m, const struct patterns_column_def *def, enum cep_metadata *ret)
 {
-    static const struct { const char *key; enum cep_metadata what; } known[] = {
-        { "timestamp", CEP_META_TIMESTAMP }, { "partition", CEP_META_PARTITION }, { "offset", CEP_META_OFFSET }, { "key", CEP_META_KEY },
-        { "topic", CEP_META_TOPIC }, { "file", CEP_META_FILE }, { "file.path", CEP_META_FILE }, { "file.name", CEP_META_FILE } };
+    static const struct {
+        const char *key;
+        enum cep_metadata what;
+    } known[] = { { "timestamp", CEP_META_TIMESTAMP }, { "partition", CEP_META_PARTITION },
+                  { "offset", CEP_META_OFFSET },       { "key", CEP_META_KEY },
+                  { "topic", CEP_META_TOPIC },         { "file", CEP_META_FILE },
+                  { "file.path", CEP_META_FILE },      { "file.name", CEP_META_FILE } };
     struct base_str key = def->metadata_key.len ? def->metadata_key : def->name.text;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (base_str_equal_fold(key, base_str_of(known[i].key))) {
@@ -129,7 +138,8 @@ static int metadata_of(struct making *m, const struct patterns_column_def *def, 
             return 0;
         }
     return patterns_refuse_at(m->binder, m->statement->source, def->begin, def->end, "bad-option",
-                              "known are timestamp, partition, offset, key, topic, file", "there is no metadata '%.*s'", (int)key.len, key.ptr);
+                              "known are timestamp, partition, offset, key, topic, file", "there is no metadata '%.*s'",
+                              (int)key.len, key.ptr);
 }
 
 static int check_duplicate_column(struct making *m, const struct patterns_column_def *def, uint32_t index)
@@ -137,8 +147,9 @@ static int check_duplicate_column(struct making *m, const struct patterns_column
     for (uint32_t i = 0; i < index; i++) {
         const struct patterns_ident *other = &m->text->columns[i].name;
         if (patterns_name_equal(other->text, other->quoted, def->name.text, def->name.quoted))
-            return patterns_refuse_at(m->binder, m->statement->source, def->name.begin, def->name.end, "duplicate-name", NULL,
-                                      "column \"%.*s\" is declared twice", (int)def->name.text.len, def->name.text.ptr);
+            return patterns_refuse_at(m->binder, m->statement->source, def->name.begin, def->name.end, "duplicate-name",
+                                      NULL, "column \"%.*s\" is declared twice", (int)def->name.text.len,
+                                      def->name.text.ptr);
     }
     return 0;
 }
@@ -150,8 +161,8 @@ static int add_columns(struct making *m)
     for (uint32_t i = 0; i < m->text->column_count; i++)
         total += count_fields(m->text->columns[i].type);
     if (total > CEP_COLUMNS_MAX)
-        return patterns_refuse_at(m->binder, m->statement->source, m->text->name.begin, m->text->name.end, "limit", NULL,
-                                  "a table has at most %d columns, nested ones included", CEP_COLUMNS_MAX - 1);
+        return patterns_refuse_at(m->binder, m->statement->source, m->text->name.begin, m->text->name.end, "limit",
+                                  NULL, "a table has at most %d columns, nested ones included", CEP_COLUMNS_MAX - 1);
     m->info->places = base_arena_zalloc(m->binder->arena, total, sizeof *m->info->places);
     if (!m->info->places)
         return BASE_E_NOMEM;
@@ -161,7 +172,9 @@ static int add_columns(struct making *m)
         first = first ? first : error;
         if (def->kind == PATTERNS_COLUMN_COMPUTED)
             continue;
-        struct patterns_column c = { .name = def->name.text, .quoted = def->name.quoted, .not_null = def->type->not_null };
+        struct patterns_column c = { .name = def->name.text,
+                                     .quoted = def->name.quoted,
+                                     .not_null = def->type->not_null };
         struct patterns_field_place p = { .path = def->name.text, .ordinal = ordinal, .not_null = def->type->not_null };
         if (!error)
             error = patterns_type_resolve(m->binder, def->type, &c.type);
@@ -185,13 +198,15 @@ static int add_columns(struct making *m)
 
 /* ---- computed columns ---- */
 
-/* `ts AS TO_TIMESTAMP_LTZ(ms, 3)` and its like, behind a watermark: the decoder itself reads numbers and texts as timestamps, so the column becomes one
- * more field of the record. Anything else would be known only behind the decoder, too late to tell lateness. */
+/* `ts AS TO_TIMESTAMP_LTZ(ms, 3)` and its like, behind a watermark: the decoder itself reads numbers and texts as
+ * timestamps, so the column becomes one more field of the record. Anything else would be known only behind the decoder,
+ * too late to tell lateness. */
 static const struct patterns_bound *decodable(const struct patterns_bound *bound)
 {
     const struct patterns_bound *arg = NULL;
-    if (bound->kind == PATTERNS_BOUND_CALL && (strcmp(bound->func->name, "TO_TIMESTAMP_LTZ") == 0 ||
-                                               (strcmp(bound->func->name, "TO_TIMESTAMP") == 0 && bound->arg_count == 1)))
+    if (bound->kind == PATTERNS_BOUND_CALL &&
+        (strcmp(bound->func->name, "TO_TIMESTAMP_LTZ") == 0 ||
+         (strcmp(bound->func->name, "TO_TIMESTAMP") == 0 && bound->arg_count == 1)))
         arg = bound->args[0];
     else if (bound->kind == PATTERNS_BOUND_CAST && cep_kind_is_time(bound->type.kind))
         arg = bound->args[0];
@@ -203,7 +218,8 @@ static const struct patterns_bound *decodable(const struct patterns_bound *bound
 static bool is_watermark_column(const struct making *m, const struct patterns_column_def *def)
 {
     const struct patterns_watermark *w = m->text->watermark;
-    return w && w->column.count == 1 && patterns_name_equal(w->column.parts[0].text, w->column.parts[0].quoted, def->name.text, def->name.quoted);
+    return w && w->column.count == 1 &&
+           patterns_name_equal(w->column.parts[0].text, w->column.parts[0].quoted, def->name.text, def->name.quoted);
 }
 
 static int bind_computed(struct making *m, const struct patterns_column_def *def, const struct patterns_bound **ret)
@@ -214,9 +230,12 @@ static int bind_computed(struct making *m, const struct patterns_column_def *def
         return error;
     const struct patterns_bound *from = decodable(*ret);
     if (!from || m->info->places[from->column].metadata)
-        return patterns_refuse(m->binder, def->expr, "not-supported", "use TO_TIMESTAMP_LTZ(column, 3), TO_TIMESTAMP(column) or CAST(column AS TIMESTAMP(3))",
+        return patterns_refuse(m->binder, def->expr, "not-supported",
+                               "use TO_TIMESTAMP_LTZ(column, 3), TO_TIMESTAMP(column) or CAST(column AS TIMESTAMP(3))",
                                "the event time cannot be computed by this expression");
-    struct patterns_column c = { .name = def->name.text, .quoted = def->name.quoted, .type = (*ret)->type, .hidden = true };
+    struct patterns_column c = {
+        .name = def->name.text, .quoted = def->name.quoted, .type = (*ret)->type, .hidden = true
+    };
     c.path = BASE_STR("\x1f"); /* reached through the computed column only */
     struct patterns_field_place p = m->info->places[from->column];
     error = add_field(m, &c, &p);
@@ -232,10 +251,12 @@ static int declare_field(struct making *m, uint32_t *at)
     struct patterns_table_info *info = m->info;
     do {
         uint32_t to = patterns_relation_add(&info->columns, m->binder->arena, &info->fields.columns[*at]);
-        if (to == PATTERNS_NO_COLUMN || !(info->values[to] = patterns_bound_column(m->binder, NULL, &info->fields, *at)))
+        if (to == PATTERNS_NO_COLUMN ||
+            !(info->values[to] = patterns_bound_column(m->binder, NULL, &info->fields, *at)))
             return BASE_E_NOMEM;
         (*at)++;
-    } while (*at < info->fields.count && info->fields.columns[*at].hidden && info->fields.columns[*at].path.ptr[0] != PATTERNS_PATH_SEPARATOR);
+    } while (*at < info->fields.count && info->fields.columns[*at].hidden &&
+             info->fields.columns[*at].path.ptr[0] != PATTERNS_PATH_SEPARATOR);
     return 0;
 }
 
@@ -244,7 +265,8 @@ static int declare_columns(struct making *m)
     struct patterns_table_info *info = m->info;
     uint32_t at = 0;
     int first = 0;
-    info->values = base_arena_zalloc(m->binder->arena, (size_t)info->fields.count + m->text->column_count + 1, sizeof *info->values);
+    info->values = base_arena_zalloc(m->binder->arena, (size_t)info->fields.count + m->text->column_count + 1,
+                                     sizeof *info->values);
     if (!info->values)
         return BASE_E_NOMEM;
     bool computed = false;
@@ -264,7 +286,11 @@ static int declare_columns(struct making *m)
         first = first ? first : error;
         if (error)
             continue;
-        struct patterns_column c = { .name = def->name.text, .quoted = def->name.quoted, .qualifier = info->name, .type = value->type, .hash = value->hash };
+        struct patterns_column c = { .name = def->name.text,
+                                     .quoted = def->name.quoted,
+                                     .qualifier = info->name,
+                                     .type = value->type,
+                                     .hash = value->hash };
         uint32_t to = patterns_relation_add(&info->columns, m->binder->arena, &c);
         if (to == PATTERNS_NO_COLUMN)
             return BASE_E_NOMEM;
@@ -288,7 +314,8 @@ static bool same_name(const struct patterns_expr *expr, const struct patterns_na
     if (expr->kind != PATTERNS_EXPR_NAME || expr->name.count != name->count)
         return false;
     for (uint32_t i = 0; i < name->count; i++)
-        if (!patterns_name_equal(expr->name.parts[i].text, expr->name.parts[i].quoted, name->parts[i].text, name->parts[i].quoted))
+        if (!patterns_name_equal(expr->name.parts[i].text, expr->name.parts[i].quoted, name->parts[i].text,
+                                 name->parts[i].quoted))
             return false;
     return true;
 }
@@ -303,22 +330,28 @@ static int resolve_watermark(struct making *m)
         return 0;
     for (uint32_t i = 0; i < w->column.count && i < 8; i++)
         parts[i] = (struct patterns_name_part){ w->column.parts[i].text, w->column.parts[i].quoted };
-    if (w->column.count > 8 || patterns_relation_find(&info->columns, parts, w->column.count, &column) != PATTERNS_FOUND) {
+    if (w->column.count > 8 ||
+        patterns_relation_find(&info->columns, parts, w->column.count, &column) != PATTERNS_FOUND) {
         struct base_str near = patterns_relation_nearest(&info->columns, w->column.parts[0].text);
-        return patterns_refuse_at(m->binder, m->statement->source, w->column.begin, w->column.end, "unknown-column",
-                                  near.len ? base_arena_printf(m->binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL,
-                                  "unknown column \"%.*s\"", (int)w->column.parts[0].text.len, w->column.parts[0].text.ptr);
+        return patterns_refuse_at(
+            m->binder, m->statement->source, w->column.begin, w->column.end, "unknown-column",
+            near.len ? base_arena_printf(m->binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL,
+            "unknown column \"%.*s\"", (int)w->column.parts[0].text.len, w->column.parts[0].text.ptr);
     }
     if (!cep_kind_is_time(info->columns.columns[column].type.kind))
-        return refuse_watermark(m, "declare it TIMESTAMP_LTZ(3) (epoch numbers are read as such), or add a computed column: ts AS TO_TIMESTAMP_LTZ(ms, 3)",
+        return refuse_watermark(m,
+                                "declare it TIMESTAMP_LTZ(3) (epoch numbers are read as such), or add a computed "
+                                "column: ts AS TO_TIMESTAMP_LTZ(ms, 3)",
                                 "the watermark's column must be TIMESTAMP(3) or TIMESTAMP_LTZ(3)");
     const struct patterns_expr *e = w->expr;
     if (e->kind == PATTERNS_EXPR_BINARY && e->op == PATTERNS_OP_SUB && same_name(e->args[0], &w->column)) {
-        int error = patterns_bind_interval_ms(m->binder, NULL, e->args[1], "the watermark's delay", true, &info->watermark_delay_ms);
+        int error = patterns_bind_interval_ms(m->binder, NULL, e->args[1], "the watermark's delay", true,
+                                              &info->watermark_delay_ms);
         if (error)
             return error;
     } else if (!same_name(e, &w->column)) {
-        return refuse_watermark(m, "write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND", "a watermark is its column, or its column minus a constant interval");
+        return refuse_watermark(m, "write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND",
+                                "a watermark is its column, or its column minus a constant interval");
     }
     info->columns.rowtime = column;
     const struct patterns_bound *value = info->values ? info->values[column] : NULL;
@@ -330,7 +363,8 @@ static int resolve_watermark(struct making *m)
 static int resolve_key(struct making *m)
 {
     struct patterns_table_info *info = m->info;
-    info->key = base_arena_zalloc(m->binder->arena, m->text->primary_key_count ? m->text->primary_key_count : 1, sizeof *info->key);
+    info->key = base_arena_zalloc(m->binder->arena, m->text->primary_key_count ? m->text->primary_key_count : 1,
+                                  sizeof *info->key);
     if (!info->key)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < m->text->primary_key_count; i++) {
@@ -340,16 +374,19 @@ static int resolve_key(struct making *m)
         if (patterns_relation_find(&info->fields, &part, 1, &column) != PATTERNS_FOUND) {
             struct base_str near = patterns_relation_nearest(&info->fields, name->text);
             return patterns_refuse_at(m->binder, m->statement->source, name->begin, name->end, "unknown-column",
-                                      near.len ? base_arena_printf(m->binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL,
-                                      "PRIMARY KEY names \"%.*s\", which is no physical column", (int)name->text.len, name->text.ptr);
+                                      near.len ? base_arena_printf(m->binder->arena, "did you mean \"%.*s\"?",
+                                                                   (int)near.len, near.ptr)
+                                               : NULL,
+                                      "PRIMARY KEY names \"%.*s\", which is no physical column", (int)name->text.len,
+                                      name->text.ptr);
         }
         info->key[info->key_count++] = column;
     }
     return 0;
 }
 
-int patterns_table_resolve(struct patterns_catalog *catalog, struct patterns_binder *binder, const struct patterns_statement *statement,
-                           struct patterns_table_info **ret)
+int patterns_table_resolve(struct patterns_catalog *catalog, struct patterns_binder *binder,
+                           const struct patterns_statement *statement, struct patterns_table_info **ret)
 {
     const struct patterns_create_table *text = &statement->create_table;
     struct patterns_table_info *info = base_arena_zalloc(binder->arena, 1, sizeof *info);

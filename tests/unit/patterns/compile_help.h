@@ -23,9 +23,12 @@ static inline bool help_variable(void *ctx, struct base_str name, struct base_st
     return base_str_equal(name, BASE_STR("KAFKA"));
 }
 
-static inline void help_compile_sources(struct compiled_text *c, const struct base_source *sources, uint32_t count, bool queries, bool no_optimiser)
+static inline void help_compile_sources(struct compiled_text *c, const struct base_source *sources, uint32_t count,
+                                        bool queries, bool no_optimiser)
 {
-    const struct patterns_options options = { .queries = queries, .no_optimiser = no_optimiser, .variable = help_variable };
+    const struct patterns_options options = { .queries = queries,
+                                              .no_optimiser = no_optimiser,
+                                              .variable = help_variable };
     *c = (struct compiled_text){ .error = 0 };
     base_diags_init(&c->diags, &c->arena);
     c->funcs = cep_funcs_create();
@@ -88,7 +91,8 @@ static inline const char *help_diags(struct compiled_text *c)
         uint32_t line = 0, column = 0;
         if (d->source)
             base_source_place(d->source, d->begin, &line, &column);
-        base_buf_printf(&c->text, "%s %u:%u %s%s%s\n", d->code, line, column, d->message, d->hint ? " | " : "", d->hint ? d->hint : "");
+        base_buf_printf(&c->text, "%s %u:%u %s%s%s\n", d->code, line, column, d->message, d->hint ? " | " : "",
+                        d->hint ? d->hint : "");
     }
     return c->text.ptr ? c->text.ptr : "";
 }

@@ -15,7 +15,11 @@ struct bench {
 
 static void add_column(struct bench *b, const char *name, const char *path, struct cep_type type)
 {
-    const struct patterns_column c = { .name = base_str_of(name), .path = base_str_of(path), .qualifier = BASE_STR("t"), .type = type, .hidden = *path != 0,
+    const struct patterns_column c = { .name = base_str_of(name),
+                                       .path = base_str_of(path),
+                                       .qualifier = BASE_STR("t"),
+                                       .type = type,
+                                       .hidden = *path != 0,
                                        .hash = 100 + b->relation.count };
     if (patterns_relation_add(&b->relation, &b->arena, &c) == PATTERNS_NO_COLUMN)
         tap_check(false, "no memory", __FILE__, __LINE__);
@@ -60,7 +64,8 @@ static const char *bind_text(const struct cep_funcs *funcs, struct bench *b, con
         error = patterns_bind_expr(&b->binder, &scope, expr, &bound);
     if (error) {
         const struct base_diag *d = b->diags.len ? &b->diags.at[0] : NULL;
-        base_buf_printf(&b->text, "! %s %s%s%s", d ? d->code : "?", d ? d->message : "?", d && d->hint ? " | " : "", d && d->hint ? d->hint : "");
+        base_buf_printf(&b->text, "! %s %s%s%s", d ? d->code : "?", d ? d->message : "?", d && d->hint ? " | " : "",
+                        d && d->hint ? d->hint : "");
     } else {
         patterns_bound_print(bound, &b->relation, &b->text);
         base_buf_puts(&b->text, " : ");
@@ -187,23 +192,30 @@ static void test_errors(const struct cep_funcs *funcs)
         { "s > 5", "! type-mismatch > cannot stand between STRING and INT | write CAST(... AS INT) around the text" },
         { "f + 1", "! type-mismatch + cannot stand between BOOLEAN and INT | convert one side with CAST(... AS ...)" },
         { "s + s", "! type-mismatch + does not join texts | texts are joined with ||" },
-        { "NOT i", "! type-mismatch the operand of NOT must be BOOLEAN, this is INT | compare it with something: x = ..., x > 0" },
+        { "NOT i", "! type-mismatch the operand of NOT must be BOOLEAN, this is INT | compare it with something: x = "
+                   "..., x > 0" },
         { "UPPR(s)", "! unknown-function unknown function \"UPPR\" | did you mean UPPER?" },
         { "SUM(i)", "! not-supported aggregate \"SUM\" cannot stand in SELECT" },
-        { "PREV(i)", "! not-supported \"PREV\" has no meaning in SELECT | it belongs into MEASURES or DEFINE of MATCH_RECOGNIZE" },
-        { "PARAM('x')", "! unknown-function PARAM('x') stands outside of a rule | PARAM reads the options of the CREATE RULE around it" },
+        { "PREV(i)",
+          "! not-supported \"PREV\" has no meaning in SELECT | it belongs into MEASURES or DEFINE of MATCH_RECOGNIZE" },
+        { "PARAM('x')", "! unknown-function PARAM('x') stands outside of a rule | PARAM reads the options of the "
+                        "CREATE RULE around it" },
         { "CAST(dev AS INT)", "! type-mismatch there is no cast from ROW to INT" },
         { "ts = 'soon'", "! bad-literal \"soon\" is no TIMESTAMP(3)" },
         { "DATE '2026-02-30'", "! bad-literal this is no DATE | write DATE '2026-01-31'" },
-        { "INTERVAL '25' FOO", "! syntax expected a unit of time, found \"FOO\" | units are YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND" },
+        { "INTERVAL '25' FOO", "! syntax expected a unit of time, found \"FOO\" | units are YEAR, QUARTER, MONTH, "
+                               "WEEK, DAY, HOUR, MINUTE, SECOND" },
         { "INTERVAL '1 25:00' DAY TO MINUTE",
-          "! bad-literal \"1 25:00\" is no interval of DAY TO MINUTE | write INTERVAL '1 02:03:04' DAY TO SECOND, each unit but the first within its range" },
+          "! bad-literal \"1 25:00\" is no interval of DAY TO MINUTE | write INTERVAL '1 02:03:04' DAY TO SECOND, each "
+          "unit but the first within its range" },
         { "arr < arr", "! type-mismatch < does not order arrays | arrays compare with = and <> only" },
         { "i[1]", "! type-mismatch [...] picks from an array, this is INT" },
-        { "CASE WHEN f THEN 1 ELSE 'a' END", "! type-mismatch CASE has results of INT and STRING, which have no common type | convert them to one type with CAST(... AS ...)" },
-        { "i IN (SELECT i FROM t)",
-          "! not-supported a subquery over a table cannot stand in an expression | join the table instead: LEFT JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = key" },
-        { "99999999999999999999999999999999999999999", "! bad-literal this is no exact number | a DECIMAL has at most 38 digits; write an exponent (1e40) for a DOUBLE" },
+        { "CASE WHEN f THEN 1 ELSE 'a' END", "! type-mismatch CASE has results of INT and STRING, which have no common "
+                                             "type | convert them to one type with CAST(... AS ...)" },
+        { "i IN (SELECT i FROM t)", "! not-supported a subquery over a table cannot stand in an expression | join the "
+                                    "table instead: LEFT JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = key" },
+        { "99999999999999999999999999999999999999999", "! bad-literal this is no exact number | a DECIMAL has at most "
+                                                       "38 digits; write an exponent (1e40) for a DOUBLE" },
         { "1e999", "! bad-literal this is no DOUBLE | its magnitude must stay below 1.8e308" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -222,9 +234,13 @@ static void test_always_fails(const struct cep_funcs *funcs)
 /* Folding must not change a hash, nor blanks, case or brackets; a literal must. */
 static void test_hashes(const struct cep_funcs *funcs)
 {
-    static const struct { const char *a, *b; bool same; } cases[] = {
-        { "i+1", "T.I  +  1", true }, { "(i = 1) AND f", "i=1 and f", true }, { "i + 1", "i + 2", false }, { "i + 1", "b + 1", false },
-        { "s = 'a'", "s = 'A'", false }, { "m > 5", "m > 5.0", false }, { "i < 1", "i <= 1", false },
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        { "i+1", "T.I  +  1", true }, { "(i = 1) AND f", "i=1 and f", true }, { "i + 1", "i + 2", false },
+        { "i + 1", "b + 1", false },  { "s = 'a'", "s = 'A'", false },        { "m > 5", "m > 5.0", false },
+        { "i < 1", "i <= 1", false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int no_fold = 0; no_fold < 2; no_fold++) {
@@ -237,7 +253,8 @@ static void test_hashes(const struct cep_funcs *funcs)
                 setup(&b, funcs, no_fold != 0);
                 const struct patterns_scope scope = { .relation = &b.relation };
                 b.source = (struct base_source){ "expr", texts[k], strlen(texts[k]) };
-                if (patterns_parse_expression(&b.source, &b.arena, &b.diags, &expr) || patterns_bind_expr(&b.binder, &scope, expr, &bound))
+                if (patterns_parse_expression(&b.source, &b.arena, &b.diags, &expr) ||
+                    patterns_bind_expr(&b.binder, &scope, expr, &bound))
                     tap_check(false, texts[k], __FILE__, __LINE__);
                 hashes[k] = bound ? bound->hash : (uint64_t)k;
                 teardown(&b);

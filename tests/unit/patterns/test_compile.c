@@ -4,21 +4,26 @@
 #include "tests/unit/patterns/compile_help.h"
 #include "tests/unit/tap.h"
 
-#define ORDERS                                                                                                                     \
-    "CREATE TABLE orders (order_id STRING, user_id STRING, country STRING, amount DECIMAL(12, 2), dev ROW<ip STRING, os STRING>, " \
-    "ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector' = 'kafka', 'topic' = 'orders', "         \
+#define ORDERS \
+    "CREATE TABLE orders (order_id STRING, user_id STRING, country STRING, amount DECIMAL(12, 2), dev ROW<ip STRING, " \
+    "os STRING>, " \
+    "ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector' = 'kafka', 'topic' = " \
+    "'orders', " \
     "'format' = 'json', 'properties.bootstrap.servers' = '${KAFKA}');\n"
-#define REFUNDS                                                                                                                    \
-    "CREATE TABLE refunds (user_id STRING, amount DECIMAL(10, 2), ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts) "                    \
+#define REFUNDS \
+    "CREATE TABLE refunds (user_id STRING, amount DECIMAL(10, 2), ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts) " \
     "WITH ('connector' = 'kafka', 'topic' = 'refunds', 'format' = 'json');\n"
-#define CUSTOMERS                                                                                                                  \
-    "CREATE TABLE customers (user_id STRING, home STRING, mean DECIMAL(10, 2), PRIMARY KEY (user_id) NOT ENFORCED) "                \
+#define CUSTOMERS \
+    "CREATE TABLE customers (user_id STRING, home STRING, mean DECIMAL(10, 2), PRIMARY KEY (user_id) NOT ENFORCED) " \
     "WITH ('connector' = 'filesystem', 'path' = 'customers.csv', 'format' = 'csv');\n"
-#define HISTORY                                                                                                                    \
-    "CREATE TABLE history (id INT, name STRING, amount DECIMAL(12, 2)) WITH ('connector' = 'filesystem', 'path' = 'h.json', "       \
+#define HISTORY \
+    "CREATE TABLE history (id INT, name STRING, amount DECIMAL(12, 2)) WITH ('connector' = 'filesystem', 'path' = " \
+    "'h.json', " \
     "'format' = 'json');\n"
-#define MATCH "MATCH_RECOGNIZE (PARTITION BY user_id ORDER BY ts MEASURES A.country AS c1, B.country AS c2, MATCH_ROWTIME() AS mt ONE ROW PER MATCH "     \
-              "AFTER MATCH SKIP PAST LAST ROW PATTERN (A -> B) WITHIN INTERVAL '2' MINUTE DEFINE B AS B.country <> A.country)"
+#define MATCH \
+    "MATCH_RECOGNIZE (PARTITION BY user_id ORDER BY ts MEASURES A.country AS c1, B.country AS c2, MATCH_ROWTIME() AS " \
+    "mt ONE ROW PER MATCH " \
+    "AFTER MATCH SKIP PAST LAST ROW PATTERN (A -> B) WITHIN INTERVAL '2' MINUTE DEFINE B AS B.country <> A.country)"
 
 static void plan_is(const char *name, const char *text, const char *want)
 {
@@ -48,7 +53,8 @@ static void test_plans(void)
             "2  exchange <- 1  by ()\n"
             "3  alert    <- 2  big by ()\n"
             "4  sink     <- 3  alerts\n");
-    plan_is("a filter with a key", ORDERS "CREATE RULE big WITH ('key' = 'user_id') AS SELECT user_id FROM orders WHERE amount > 100;",
+    plan_is("a filter with a key",
+            ORDERS "CREATE RULE big WITH ('key' = 'user_id') AS SELECT user_id FROM orders WHERE amount > 100;",
             "0  source   orders\n"
             "1  calc     <- 0  where amount > 100 select user_id\n"
             "2  exchange <- 1  by (user_id)\n"
@@ -59,26 +65,32 @@ static void test_plans(void)
                              " AS m LEFT JOIN customers FOR SYSTEM_TIME AS OF m.mt AS c ON c.user_id = m.user_id;",
             "0  source   orders\n"
             "1  exchange <- 0  by (user_id)\n"
-            "2  match    <- 1  by (user_id) 4 states, 1 live registers, 1 measure registers, eager, within 120000 ms, adds a delay of 120000 ms to what stands behind it\n"
+            "2  match    <- 1  by (user_id) 4 states, 1 live registers, 1 measure registers, eager, within 120000 ms, "
+            "adds a delay of 120000 ms to what stands behind it\n"
             "3  lookup   <- 2  left customers on user_id = m.user_id as of m.mt\n"
             "4  calc     <- 3  select user_id, c2, home\n"
             "5  alert    <- 4  two by (user_id)\n"
             "6  sink     <- 5  alerts\n");
     plan_is("a profile before the pattern, conditions on the left side pushed below it",
-            ORDERS CUSTOMERS "CREATE RULE dear AS SELECT * FROM (SELECT o.user_id, o.amount, o.country, o.ts, c.mean FROM orders AS o JOIN customers "
-                             "FOR SYSTEM_TIME AS OF o.ts AS c ON c.user_id = o.user_id AND o.amount > c.mean WHERE o.amount > 5 AND c.home = 'DE') " MATCH ";",
+            ORDERS CUSTOMERS "CREATE RULE dear AS SELECT * FROM (SELECT o.user_id, o.amount, o.country, o.ts, c.mean "
+                             "FROM orders AS o JOIN customers "
+                             "FOR SYSTEM_TIME AS OF o.ts AS c ON c.user_id = o.user_id AND o.amount > c.mean WHERE "
+                             "o.amount > 5 AND c.home = 'DE') " MATCH ";",
             "0  source   orders\n"
             "1  calc     <- 0  where o.amount > 5\n"
             "2  exchange <- 1  by (user_id)\n"
             "3  lookup   <- 2  inner customers on user_id = o.user_id where o.amount > c.mean as of o.ts\n"
             "4  calc     <- 3  where c.home = 'DE'\n"
-            "5  match    <- 4  by (user_id) 4 states, 1 live registers, 2 measure registers, eager, within 120000 ms, adds a delay of 120000 ms to what stands behind it\n"
+            "5  match    <- 4  by (user_id) 4 states, 1 live registers, 2 measure registers, eager, within 120000 ms, "
+            "adds a delay of 120000 ms to what stands behind it\n"
             "6  alert    <- 5  dear by (user_id)\n"
             "7  sink     <- 6  alerts\n");
     plan_is("a union view read by two rules is built once",
-            ORDERS REFUNDS "CREATE VIEW money AS SELECT 'o' AS kind, user_id, amount FROM orders UNION ALL SELECT 'r', user_id, amount FROM refunds;\n"
-                           "CREATE RULE a WITH ('key' = 'user_id') AS SELECT user_id, kind FROM money WHERE amount > 5;\n"
-                           "CREATE RULE b WITH ('key' = 'user_id') AS SELECT user_id FROM money WHERE kind = 'r';",
+            ORDERS REFUNDS
+            "CREATE VIEW money AS SELECT 'o' AS kind, user_id, amount FROM orders UNION ALL SELECT 'r', user_id, "
+            "amount FROM refunds;\n"
+            "CREATE RULE a WITH ('key' = 'user_id') AS SELECT user_id, kind FROM money WHERE amount > 5;\n"
+            "CREATE RULE b WITH ('key' = 'user_id') AS SELECT user_id FROM money WHERE kind = 'r';",
             "0  source   orders\n"
             "1  source   refunds\n"
             "2  calc     <- 0  select kind, user_id, amount\n"
@@ -92,7 +104,8 @@ static void test_plans(void)
             "10  sink     <- 9  alerts\n"
             "11  alert    <- 8  b by (user_id)\n"
             "12  sink     <- 11  alerts\n");
-    plan_is("a query sorted by a column that it does not show", HISTORY "SELECT name FROM history WHERE id > 1 ORDER BY amount DESC, 1 LIMIT 3 OFFSET 1;",
+    plan_is("a query sorted by a column that it does not show",
+            HISTORY "SELECT name FROM history WHERE id > 1 ORDER BY amount DESC, 1 LIMIT 3 OFFSET 1;",
             "0  source   history\n"
             "1  calc     <- 0  where id > 1\n"
             "2  exchange <- 1  by ()\n"
@@ -105,10 +118,12 @@ static void test_plans(void)
             "0  source   history\n"
             "1  calc     <- 0  select note, total, n\n"
             "2  sink     <- 1  table target\n");
-    plan_is("a rule keyed otherwise than its pattern", ORDERS "CREATE RULE two WITH ('key' = 'c2') AS SELECT user_id, c2 FROM orders " MATCH ";",
+    plan_is("a rule keyed otherwise than its pattern",
+            ORDERS "CREATE RULE two WITH ('key' = 'c2') AS SELECT user_id, c2 FROM orders " MATCH ";",
             "0  source   orders\n"
             "1  exchange <- 0  by (user_id)\n"
-            "2  match    <- 1  by (user_id) 4 states, 1 live registers, 1 measure registers, eager, within 120000 ms, adds a delay of 120000 ms to what stands behind it\n"
+            "2  match    <- 1  by (user_id) 4 states, 1 live registers, 1 measure registers, eager, within 120000 ms, "
+            "adds a delay of 120000 ms to what stands behind it\n"
             "3  exchange <- 2  by (c2)\n"
             "4  alert    <- 3  two by (c2)\n"
             "5  sink     <- 4  alerts\n");
@@ -120,9 +135,9 @@ static void test_fields(void)
 {
     struct compiled_text c;
     struct base_source source;
-    help_compile(&c, &source, ORDERS CUSTOMERS
-                 "CREATE VIEW v AS SELECT * FROM orders;\n"
-                 "CREATE RULE r AS SELECT v.dev.ip AS ip FROM v WHERE amount > 5;\n");
+    help_compile(&c, &source,
+                 ORDERS CUSTOMERS "CREATE VIEW v AS SELECT * FROM orders;\n"
+                                  "CREATE RULE r AS SELECT v.dev.ip AS ip FROM v WHERE amount > 5;\n");
     OK(c.error == 0, "compiles");
     if (!c.error) {
         const struct cep_program *p = c.result->program;
@@ -139,17 +154,21 @@ static void test_fields(void)
         IS_STR(c.text.ptr, "amount at amount #3;dev.ip at dev\x1fip #4;ts at ts #5;", "names, paths, places");
         IS_INT(t->watermark_delay_ms, 5000, "delay of the watermark");
         IS_INT(t->rowtime_field, 2, "event time");
-        OK(base_str_equal(cep_program_setting(p, t->options, "properties.bootstrap.servers"), BASE_STR("broker:9092")), "${KAFKA} was replaced");
+        OK(base_str_equal(cep_program_setting(p, t->options, "properties.bootstrap.servers"), BASE_STR("broker:9092")),
+           "${KAFKA} was replaced");
     }
     help_finish(&c);
-    help_compile(&c, &source, "CREATE TABLE t (ms BIGINT, ts AS TO_TIMESTAMP_LTZ(ms, 3), dbl AS ms * 2, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND) "
-                              "WITH ('connector' = 'stdin', 'format' = 'json'); SELECT dbl, ts FROM t;");
+    help_compile(&c, &source,
+                 "CREATE TABLE t (ms BIGINT, ts AS TO_TIMESTAMP_LTZ(ms, 3), dbl AS ms * 2, WATERMARK FOR ts AS ts - "
+                 "INTERVAL '1' SECOND) "
+                 "WITH ('connector' = 'stdin', 'format' = 'json'); SELECT dbl, ts FROM t;");
     OK(c.error == 0, "a computed event time");
     if (!c.error) {
         const struct cep_program *p = c.result->program;
         const struct cep_table *t = cep_program_table(p, 0);
         const struct cep_field *f = cep_program_field(p, t->fields.first + t->rowtime_field);
-        OK(base_str_equal(cep_program_text(p, f->path), BASE_STR("ms")) && f->type.kind == CEP_KIND_TIMESTAMP_LTZ, "is decoded as a timestamp from its column");
+        OK(base_str_equal(cep_program_text(p, f->path), BASE_STR("ms")) && f->type.kind == CEP_KIND_TIMESTAMP_LTZ,
+           "is decoded as a timestamp from its column");
     }
     help_finish(&c);
 }
@@ -185,30 +204,52 @@ static void test_fingerprints(void)
     IS_STR(got, "8763e5b1737b1c77dc87a25d534f3269", "stored fingerprint of a filter");
     fingerprint_of(ORDERS "CREATE RULE r AS SELECT * FROM orders " MATCH ";", false, got);
     IS_STR(got, "e2bfa7e1e609bee955420de6afd464fe", "stored fingerprint of a pattern");
-    fingerprints("blanks, case, aliases, brackets", RULE_A,
-                 ORDERS "create rule r as\n select o.USER_ID, (o.amount) from orders as o where (o.amount > 100) and o.country = 'DE'", true);
+    fingerprints(
+        "blanks, case, aliases, brackets", RULE_A,
+        ORDERS
+        "create rule r as\n select o.USER_ID, (o.amount) from orders as o where (o.amount > 100) and o.country = 'DE'",
+        true);
     fingerprints("title, severity, sinks, emission", RULE_A,
-                 ORDERS "CREATE RULE r WITH ('title' = 'x', 'severity' = 'low', 'sinks' = 'a', 'emit' = 'final') AS SELECT user_id, amount FROM orders WHERE amount > 100 AND country = 'DE';", true);
+                 ORDERS "CREATE RULE r WITH ('title' = 'x', 'severity' = 'low', 'sinks' = 'a', 'emit' = 'final') AS "
+                        "SELECT user_id, amount FROM orders WHERE amount > 100 AND country = 'DE';",
+                 true);
     fingerprints("a view between", RULE_A,
-                 ORDERS "CREATE VIEW v AS SELECT amount AS a, country, user_id FROM orders; CREATE RULE r AS SELECT user_id, a AS amount FROM v WHERE a > 100 AND country = 'DE';", true);
+                 ORDERS "CREATE VIEW v AS SELECT amount AS a, country, user_id FROM orders; CREATE RULE r AS SELECT "
+                        "user_id, a AS amount FROM v WHERE a > 100 AND country = 'DE';",
+                 true);
     fingerprints("a column more in the table", RULE_A,
-                 "CREATE TABLE orders (more INT, order_id STRING, user_id STRING, country STRING, amount DECIMAL(12, 2), ts TIMESTAMP_LTZ(3), "
-                 "WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector' = 'kafka', 'topic' = 'orders', 'format' = 'json', 'x' = 'y');\n"
-                 "CREATE RULE r AS SELECT user_id, amount FROM orders WHERE amount > 100 AND country = 'DE';", true);
-    fingerprints("a literal counts", RULE_A, ORDERS "CREATE RULE r AS SELECT user_id, amount FROM orders WHERE amount > 101 AND country = 'DE';", false);
-    fingerprints("an output name counts", RULE_A, ORDERS "CREATE RULE r AS SELECT user_id AS u, amount FROM orders WHERE amount > 100 AND country = 'DE';", false);
+                 "CREATE TABLE orders (more INT, order_id STRING, user_id STRING, country STRING, amount DECIMAL(12, "
+                 "2), ts TIMESTAMP_LTZ(3), "
+                 "WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('connector' = 'kafka', 'topic' = 'orders', "
+                 "'format' = 'json', 'x' = 'y');\n"
+                 "CREATE RULE r AS SELECT user_id, amount FROM orders WHERE amount > 100 AND country = 'DE';",
+                 true);
+    fingerprints("a literal counts", RULE_A,
+                 ORDERS "CREATE RULE r AS SELECT user_id, amount FROM orders WHERE amount > 101 AND country = 'DE';",
+                 false);
+    fingerprints("an output name counts", RULE_A,
+                 ORDERS
+                 "CREATE RULE r AS SELECT user_id AS u, amount FROM orders WHERE amount > 100 AND country = 'DE';",
+                 false);
     fingerprints("the key counts", RULE_A,
-                 ORDERS "CREATE RULE r WITH ('key' = 'user_id') AS SELECT user_id, amount FROM orders WHERE amount > 100 AND country = 'DE';", false);
-    fingerprints("a parameter counts by its value", ORDERS "CREATE RULE r WITH ('n' = '5') AS SELECT user_id FROM orders WHERE amount > PARAM('n');",
-                 ORDERS "CREATE RULE r WITH ('n' = '6') AS SELECT user_id FROM orders WHERE amount > PARAM('n');", false);
+                 ORDERS "CREATE RULE r WITH ('key' = 'user_id') AS SELECT user_id, amount FROM orders WHERE amount > "
+                        "100 AND country = 'DE';",
+                 false);
+    fingerprints("a parameter counts by its value",
+                 ORDERS "CREATE RULE r WITH ('n' = '5') AS SELECT user_id FROM orders WHERE amount > PARAM('n');",
+                 ORDERS "CREATE RULE r WITH ('n' = '6') AS SELECT user_id FROM orders WHERE amount > PARAM('n');",
+                 false);
 }
 
 /* ---- the catalogue ---- */
 
 static void test_sources(void)
 {
-    static const char rule[] = "CREATE RULE r AS SELECT user_id FROM v WHERE amount > 1;", view[] = "CREATE VIEW v AS SELECT * FROM orders;", table[] = ORDERS;
-    const struct base_source one[3] = { { "a.sql", rule, sizeof rule - 1 }, { "b.sql", view, sizeof view - 1 }, { "c.sql", table, sizeof table - 1 } };
+    static const char rule[] = "CREATE RULE r AS SELECT user_id FROM v WHERE amount > 1;",
+                      view[] = "CREATE VIEW v AS SELECT * FROM orders;", table[] = ORDERS;
+    const struct base_source one[3] = { { "a.sql", rule, sizeof rule - 1 },
+                                        { "b.sql", view, sizeof view - 1 },
+                                        { "c.sql", table, sizeof table - 1 } };
     const struct base_source two[3] = { one[2], one[0], one[1] };
     struct compiled_text a, b;
     help_compile_sources(&a, one, 3, false, false);
@@ -220,23 +261,33 @@ static void test_sources(void)
     help_finish(&b);
     const struct base_source twice[2] = { { "a.sql", table, sizeof table - 1 }, { "b.sql", table, sizeof table - 1 } };
     help_compile_sources(&a, twice, 2, false, false);
-    IS_STR(help_diags(&a), "duplicate-name 1:14 \"orders\" is declared already at a.sql:1:14 | rename one of them, or DROP the first before\n",
+    IS_STR(help_diags(&a),
+           "duplicate-name 1:14 \"orders\" is declared already at a.sql:1:14 | rename one of them, or DROP the first "
+           "before\n",
            "a duplicate names both places");
     help_finish(&a);
-    diags_are("two rules of one name", ORDERS "CREATE RULE r AS SELECT user_id FROM orders;\nCREATE RULE R AS SELECT user_id FROM orders;",
+    diags_are("two rules of one name",
+              ORDERS "CREATE RULE r AS SELECT user_id FROM orders;\nCREATE RULE R AS SELECT user_id FROM orders;",
               "duplicate-name 3:13 rule \"R\" is declared already at rules.sql:2:13 | rename one of them\n");
-    diags_are("a dropped rule may come again", ORDERS "CREATE RULE r AS SELECT user_id FROM orders; DROP RULE r; CREATE RULE r AS SELECT amount FROM orders;", "");
-    diags_are("views that read each other", "CREATE VIEW a AS SELECT * FROM b; CREATE VIEW b AS SELECT * FROM a;", "view-cycle 1:66 view \"a\" reads itself\n");
-    diags_are("a broken table is told once", "CREATE TABLE t (a INTT) WITH ('connector' = 'stdin'); CREATE RULE r AS SELECT a FROM t;",
-              "syntax 1:19 expected a type, found \"INTT\" | types are STRING, BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(p, s), DATE, TIMESTAMP(3), TIMESTAMP_LTZ(3), ARRAY<T>, ROW<a T>, ...\n");
+    diags_are("a dropped rule may come again",
+              ORDERS
+              "CREATE RULE r AS SELECT user_id FROM orders; DROP RULE r; CREATE RULE r AS SELECT amount FROM orders;",
+              "");
+    diags_are("views that read each other", "CREATE VIEW a AS SELECT * FROM b; CREATE VIEW b AS SELECT * FROM a;",
+              "view-cycle 1:66 view \"a\" reads itself\n");
+    diags_are("a broken table is told once",
+              "CREATE TABLE t (a INTT) WITH ('connector' = 'stdin'); CREATE RULE r AS SELECT a FROM t;",
+              "syntax 1:19 expected a type, found \"INTT\" | types are STRING, BOOLEAN, INT, BIGINT, DOUBLE, "
+              "DECIMAL(p, s), DATE, TIMESTAMP(3), TIMESTAMP_LTZ(3), ARRAY<T>, ROW<a T>, ...\n");
 }
 
 /* Two compile runs give the same bytes; without optimiser it compiles too. */
 static void test_determinism(void)
 {
-    static const char text[] = ORDERS CUSTOMERS "CREATE RULE two AS SELECT m.user_id, m.c2, c.home FROM orders " MATCH
-                               " AS m LEFT JOIN customers FOR SYSTEM_TIME AS OF m.mt AS c ON c.user_id = m.user_id WHERE 1 = 1;"
-                               "CREATE RULE three AS SELECT * FROM orders " MATCH ";";
+    static const char text[] = ORDERS CUSTOMERS
+        "CREATE RULE two AS SELECT m.user_id, m.c2, c.home FROM orders " MATCH
+        " AS m LEFT JOIN customers FOR SYSTEM_TIME AS OF m.mt AS c ON c.user_id = m.user_id WHERE 1 = 1;"
+        "CREATE RULE three AS SELECT * FROM orders " MATCH ";";
     const struct base_source source = { "rules.sql", text, sizeof text - 1 };
     struct compiled_text a, b, plain;
     help_compile_sources(&a, &source, 1, true, false);
@@ -245,8 +296,10 @@ static void test_determinism(void)
     OK(!a.error && !b.error && !plain.error, "compile");
     if (!a.error && !b.error && !plain.error) {
         OK(cep_program_hash(a.result->program) == cep_program_hash(b.result->program), "the same program twice");
-        OK(cep_program_node_count(plain.result->program) > cep_program_node_count(a.result->program), "without optimiser nothing is shared");
-        IS_STR(a.result->compiled[0].fingerprint, plain.result->compiled[0].fingerprint, "but the fingerprints are the same");
+        OK(cep_program_node_count(plain.result->program) > cep_program_node_count(a.result->program),
+           "without optimiser nothing is shared");
+        IS_STR(a.result->compiled[0].fingerprint, plain.result->compiled[0].fingerprint,
+               "but the fingerprints are the same");
     }
     help_finish(&a);
     help_finish(&b);
@@ -259,10 +312,13 @@ static void test_rule_options(void)
 {
     struct compiled_text c;
     struct base_source source;
-    help_compile(&c, &source, ORDERS "CREATE RULE r WITH ('severity' = 'critical', 'title' = 'T', 'suppress' = '1 h 30 min', 'mode' = 'shadow', 'emit' = 'final', 'sinks' = 'a,b', "
-                                     "'version' = '3', 'limit' = '12.50', 'param.window' = '2 min') AS SELECT user_id FROM orders "
-                                     "MATCH_RECOGNIZE (PARTITION BY user_id ORDER BY ts MEASURES A.amount AS a AFTER MATCH SKIP PAST LAST ROW PATTERN (A B) "
-                                     "WITHIN PARAM('window') DEFINE A AS amount > PARAM('limit'));");
+    help_compile(&c, &source,
+                 ORDERS "CREATE RULE r WITH ('severity' = 'critical', 'title' = 'T', 'suppress' = '1 h 30 min', 'mode' "
+                        "= 'shadow', 'emit' = 'final', 'sinks' = 'a,b', "
+                        "'version' = '3', 'limit' = '12.50', 'param.window' = '2 min') AS SELECT user_id FROM orders "
+                        "MATCH_RECOGNIZE (PARTITION BY user_id ORDER BY ts MEASURES A.amount AS a AFTER MATCH SKIP "
+                        "PAST LAST ROW PATTERN (A B) "
+                        "WITHIN PARAM('window') DEFINE A AS amount > PARAM('limit'));");
     OK(c.error == 0, "compiles");
     if (!c.error) {
         const struct cep_program *p = c.result->program;
@@ -270,65 +326,98 @@ static void test_rule_options(void)
         IS_INT(r->suppress_ms, 5400000, "suppress");
         IS_INT(r->version, 3, "version");
         IS_INT(r->eager, 0, "emit");
-        OK(base_str_equal(cep_program_text(p, r->severity), BASE_STR("critical")) && base_str_equal(cep_program_text(p, r->mode), BASE_STR("shadow")) &&
-           base_str_equal(cep_program_text(p, r->sinks), BASE_STR("a,b")) && base_str_equal(cep_program_text(p, r->title), BASE_STR("T")), "texts");
+        OK(base_str_equal(cep_program_text(p, r->severity), BASE_STR("critical")) &&
+               base_str_equal(cep_program_text(p, r->mode), BASE_STR("shadow")) &&
+               base_str_equal(cep_program_text(p, r->sinks), BASE_STR("a,b")) &&
+               base_str_equal(cep_program_text(p, r->title), BASE_STR("T")),
+           "texts");
         IS_INT(r->options.count, 9, "all options are kept");
-        IS_INT(cep_program_match(p, cep_program_node(p, r->match_node)->detail)->within_ms, 120000, "PARAM gives an interval");
+        IS_INT(cep_program_match(p, cep_program_node(p, r->match_node)->detail)->within_ms, 120000,
+               "PARAM gives an interval");
         IS_INT(cep_program_node(p, r->alert_node)->kind, CEP_NODE_ALERT, "alert node");
     } else {
         printf("# %s\n", help_diags(&c));
     }
     help_finish(&c);
-    diags_are("options that nothing reads", ORDERS "CREATE RULE r WITH ('supress' = '1 min', 'threshold' = '5') AS SELECT user_id FROM orders;",
+    diags_are("options that nothing reads",
+              ORDERS "CREATE RULE r WITH ('supress' = '1 min', 'threshold' = '5') AS SELECT user_id FROM orders;",
               "bad-option 2:21 nothing reads the option 'supress' | did you mean 'suppress'?\n"
               "bad-option 2:42 nothing reads the option 'threshold' | a threshold is read with PARAM('threshold')\n");
-    diags_are("bad values", ORDERS "CREATE RULE r WITH ('severity' = 'hi', 'mode' = 'on', 'emit' = 'now', 'suppress' = 'x', 'version' = '0', 'key' = 'use_id') AS SELECT user_id FROM orders;",
-              "bad-option 2:34 'severity' cannot be 'hi' | write info, low, medium, high or critical\n"
-              "bad-option 2:49 'mode' cannot be 'on' | write live, shadow or off\n"
-              "bad-option 2:64 'emit' cannot be 'now' | write eager or final\n"
-              "bad-option 2:84 'suppress' cannot be 'x' | write a duration: '10 min', '2 h', '1 day', '500 ms'\n"
-              "bad-option 2:101 'version' cannot be '0' | write a number from 1\n"
-              "unknown-column 2:114 'key' names \"use_id\", which the rule does not select | did you mean \"user_id\"?\n");
-    diags_are("a variable that is not set", "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC}');",
-              "bad-option 1:63 variable ${TOPIC} is not set | set it in the configuration's \"variables\" or in the environment\n");
-    diags_are("a variable with an otherwise", "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC:-orders}');", "");
+    diags_are(
+        "bad values",
+        ORDERS "CREATE RULE r WITH ('severity' = 'hi', 'mode' = 'on', 'emit' = 'now', 'suppress' = 'x', 'version' = "
+               "'0', 'key' = 'use_id') AS SELECT user_id FROM orders;",
+        "bad-option 2:34 'severity' cannot be 'hi' | write info, low, medium, high or critical\n"
+        "bad-option 2:49 'mode' cannot be 'on' | write live, shadow or off\n"
+        "bad-option 2:64 'emit' cannot be 'now' | write eager or final\n"
+        "bad-option 2:84 'suppress' cannot be 'x' | write a duration: '10 min', '2 h', '1 day', '500 ms'\n"
+        "bad-option 2:101 'version' cannot be '0' | write a number from 1\n"
+        "unknown-column 2:114 'key' names \"use_id\", which the rule does not select | did you mean \"user_id\"?\n");
+    diags_are("a variable that is not set",
+              "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC}');",
+              "bad-option 1:63 variable ${TOPIC} is not set | set it in the configuration's \"variables\" or in the "
+              "environment\n");
+    diags_are("a variable with an otherwise",
+              "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC:-orders}');", "");
 }
 
 /* ---- diagnostics ---- */
 
 static void test_refusals(void)
 {
-    diags_are("names", ORDERS "CREATE RULE a AS SELECT contry FROM orders;\nCREATE RULE b AS SELECT user_id FROM oders;\nCREATE RULE c AS SELECT o.x FROM orders AS o;",
+    diags_are("names",
+              ORDERS "CREATE RULE a AS SELECT contry FROM orders;\nCREATE RULE b AS SELECT user_id FROM oders;\nCREATE "
+                     "RULE c AS SELECT o.x FROM orders AS o;",
               "unknown-column 2:25 unknown column \"contry\" | did you mean \"country\"?\n"
               "unknown-table 3:38 unknown table \"oders\" | did you mean \"orders\"?\n"
               "unknown-column 4:27 unknown column \"x\"\n");
-    diags_are("joins", ORDERS REFUNDS HISTORY
+    diags_are("joins",
+              ORDERS REFUNDS HISTORY
               "CREATE RULE a AS SELECT o.user_id FROM orders AS o JOIN refunds AS r ON r.user_id = o.user_id;\n"
-              "CREATE RULE b AS SELECT o.user_id FROM orders AS o JOIN history FOR SYSTEM_TIME AS OF o.ts AS h ON h.name = o.user_id;\n",
-              "not-supported 4:40 joins of two streams are not supported | join a profile table: JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = x; follow events of two streams "
+              "CREATE RULE b AS SELECT o.user_id FROM orders AS o JOIN history FOR SYSTEM_TIME AS OF o.ts AS h ON "
+              "h.name = o.user_id;\n",
+              "not-supported 4:40 joins of two streams are not supported | join a profile table: JOIN t FOR "
+              "SYSTEM_TIME AS OF ts ON t.key = x; follow events of two streams "
               "with a UNION ALL view and MATCH_RECOGNIZE\n"
-              "not-supported 5:57 a table joined FOR SYSTEM_TIME AS OF needs a PRIMARY KEY | add PRIMARY KEY (column) NOT ENFORCED to its CREATE TABLE\n");
-    diags_are("a join that names no key", ORDERS CUSTOMERS
-              "CREATE RULE a AS SELECT o.user_id FROM orders AS o JOIN customers FOR SYSTEM_TIME AS OF o.ts AS c ON c.home = o.country;",
-              "not-supported 3:40 the join must name the whole PRIMARY KEY of \"customers\" (user_id) | compare each key column with an expression of the left side: ON t.key = x\n");
-    diags_are("unions", ORDERS REFUNDS "CREATE VIEW v AS SELECT user_id, amount FROM orders UNION ALL SELECT amount, user_id FROM refunds;\nCREATE VIEW w AS SELECT user_id FROM orders UNION SELECT user_id FROM refunds;",
-              "type-mismatch 3:63 column \"user_id\" is DECIMAL(10, 2) in this SELECT and STRING in the first one | convert it with CAST(... AS ...)\n"
+              "not-supported 5:57 a table joined FOR SYSTEM_TIME AS OF needs a PRIMARY KEY | add PRIMARY KEY (column) "
+              "NOT ENFORCED to its CREATE TABLE\n");
+    diags_are("a join that names no key",
+              ORDERS CUSTOMERS "CREATE RULE a AS SELECT o.user_id FROM orders AS o JOIN customers FOR SYSTEM_TIME AS "
+                               "OF o.ts AS c ON c.home = o.country;",
+              "not-supported 3:40 the join must name the whole PRIMARY KEY of \"customers\" (user_id) | compare each "
+              "key column with an expression of the left side: ON t.key = x\n");
+    diags_are("unions",
+              ORDERS REFUNDS
+              "CREATE VIEW v AS SELECT user_id, amount FROM orders UNION ALL SELECT amount, user_id FROM "
+              "refunds;\nCREATE VIEW w AS SELECT user_id FROM orders UNION SELECT user_id FROM refunds;",
+              "type-mismatch 3:63 column \"user_id\" is DECIMAL(10, 2) in this SELECT and STRING in the first one | "
+              "convert it with CAST(... AS ...)\n"
               "not-supported 4:18 UNION without ALL would have to remember every row | write UNION ALL\n");
-    diags_are("not yet", ORDERS "CREATE RULE a AS SELECT COUNT(*) AS n FROM orders;\nCREATE RULE b AS SELECT user_id FROM orders GROUP BY user_id;\nCREATE RULE c AS SELECT user_id FROM orders ORDER BY ts;\n",
-              "not-supported 2:25 aggregates over a whole query are not supported | aggregate within a row pattern: MEASURES COUNT(A.id) AS n\n"
-              "not-supported 3:54 GROUP BY is not supported | aggregate within a row pattern: MEASURES SUM(A.amount) AS total\n"
+    diags_are("not yet",
+              ORDERS "CREATE RULE a AS SELECT COUNT(*) AS n FROM orders;\nCREATE RULE b AS SELECT user_id FROM orders "
+                     "GROUP BY user_id;\nCREATE RULE c AS SELECT user_id FROM orders ORDER BY ts;\n",
+              "not-supported 2:25 aggregates over a whole query are not supported | aggregate within a row pattern: "
+              "MEASURES COUNT(A.id) AS n\n"
+              "not-supported 3:54 GROUP BY is not supported | aggregate within a row pattern: MEASURES SUM(A.amount) "
+              "AS total\n"
               "not-supported 4:18 ORDER BY has no meaning in a rule | alerts come in the order of their rows\n");
-    diags_are("inserts", HISTORY "CREATE TABLE t (a STRING, b INT NOT NULL) WITH ('connector' = 'print');\nINSERT INTO t SELECT id, name FROM history;\nINSERT INTO t SELECT name FROM history;\nINSERT INTO t (a) SELECT name FROM history;",
+    diags_are("inserts",
+              HISTORY
+              "CREATE TABLE t (a STRING, b INT NOT NULL) WITH ('connector' = 'print');\nINSERT INTO t SELECT id, name "
+              "FROM history;\nINSERT INTO t SELECT name FROM history;\nINSERT INTO t (a) SELECT name FROM history;",
               "type-mismatch 3:15 column \"a\" of \"t\" must be STRING, this is INT | write CAST(... AS STRING)\n"
               "type-mismatch 4:15 the query gives 1 columns, \"t\" takes 2 | give one value for each column, in order\n"
               "type-mismatch 5:1 column \"b\" is NOT NULL and gets no value\n");
-    diags_are("a condition that is never true", ORDERS "CREATE RULE a AS SELECT user_id FROM orders WHERE amount > 5 AND 1 = 2;",
+    diags_are("a condition that is never true",
+              ORDERS "CREATE RULE a AS SELECT user_id FROM orders WHERE amount > 5 AND 1 = 2;",
               "never-true 2:51 the condition of WHERE is never true\n");
     struct compiled_text c;
     const char *text = HISTORY "SELECT id FROM history;";
     const struct base_source source = { "rules.sql", text, strlen(text) };
     help_compile_sources(&c, &source, 1, false, false);
-    IS_STR(help_diags(&c), "not-supported 2:1 a bare SELECT is no rule | write CREATE RULE name WITH (...) AS SELECT ..., or run it with `cepheid query`\n",
+    IS_STR(help_diags(&c),
+           "not-supported 2:1 a bare SELECT is no rule | write CREATE RULE name WITH (...) AS SELECT ..., or run it "
+           "with `cepheid query`\n",
            "the service runs no bare SELECT");
     help_finish(&c);
 }
@@ -346,7 +435,9 @@ static void test_explain(void)
         patterns_explain(c.result, (enum patterns_explain_format)format, &c.text);
         OK(!c.text.failed && c.text.len > 500, "explains");
         if (format == PATTERNS_EXPLAIN_TEXT)
-            OK(strstr(c.text.ptr, "automaton of node 2") && strstr(c.text.ptr, "PATTERN (A -> B) WITHIN INTERVAL '2' MINUTE") && strstr(c.text.ptr, "B.country <> A.country"),
+            OK(strstr(c.text.ptr, "automaton of node 2") &&
+                   strstr(c.text.ptr, "PATTERN (A -> B) WITHIN INTERVAL '2' MINUTE") &&
+                   strstr(c.text.ptr, "B.country <> A.country"),
                "statement, automaton and condition as written");
         if (format == PATTERNS_EXPLAIN_DOT)
             OK(strncmp(c.text.ptr, "digraph plan {", 14) == 0 && strstr(c.text.ptr, "n0 -> n1"), "a graph");
@@ -361,9 +452,11 @@ static void test_explain(void)
 static void test_out_of_memory(void)
 {
     static const char text[] = ORDERS CUSTOMERS REFUNDS
-        "CREATE VIEW v AS SELECT user_id, amount, country, ts FROM orders UNION ALL SELECT user_id, amount, 'XX', ts FROM refunds;\n"
+        "CREATE VIEW v AS SELECT user_id, amount, country, ts FROM orders UNION ALL SELECT user_id, amount, 'XX', ts "
+        "FROM refunds;\n"
         "CREATE RULE two WITH ('limit' = '5') AS SELECT m.user_id, m.c2 || 'x' AS c, c.home FROM v " MATCH
-        " AS m LEFT JOIN customers FOR SYSTEM_TIME AS OF m.mt AS c ON c.user_id = m.user_id WHERE m.c1 <> m.c2 AND 1 + 1 = 2;\n";
+        " AS m LEFT JOIN customers FOR SYSTEM_TIME AS OF m.mt AS c ON c.user_id = m.user_id WHERE m.c1 <> m.c2 AND 1 + "
+        "1 = 2;\n";
     const struct base_source source = { "rules.sql", text, sizeof text - 1 };
     uint64_t live = base_alloc_live_blocks(), n = 1;
     bool clean = true, honest = true, fired = true;
