@@ -53,8 +53,9 @@ static int create_client(struct connectors_kafka_sink *sink, const struct connec
     char timeout[16], bytes[16];
     struct clients_option fixed[4] = { { "enable.idempotence", "true" } };
     size_t count = 1;
-    snprintf(timeout, sizeof timeout, "%u",
-             options->transaction_timeout_ms ? options->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS);
+    sink->transaction_timeout_ms =
+        options->transaction_timeout_ms ? options->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS;
+    snprintf(timeout, sizeof timeout, "%u", sink->transaction_timeout_ms);
     if (options->transactional_id) {
         fixed[count++] = (struct clients_option){ "transactional.id", options->transactional_id };
         fixed[count++] = (struct clients_option){ "transaction.timeout.ms", timeout };
@@ -165,28 +166,44 @@ int kafka_sink_failed(struct connectors_kafka_sink *sink, struct clients_kafka *
     return clients_kafka_code(class);
 }
 
+/* A broker gives up a transaction that stays open too long and fences its producer: that is no newer instance, but the
+ * end of this handle. */
+static int fenced_code(struct connectors_kafka_sink *sink, struct base_buf *reterr)
+{
+    int64_t begun_us = sink->begun_us;
+    if (begun_us == 0 || base_clock_mono_us() - begun_us < (int64_t)sink->transaction_timeout_ms * 1000)
+        return BASE_E_FENCED;
+    if (reterr)
+        base_buf_printf(
+            reterr,
+            "%s: the transaction was open for longer than transaction.timeout.ms (%u): the broker has aborted it",
+            sink->name, sink->transaction_timeout_ms);
+    return BASE_E_BROKER;
+}
+
 /* Consumes the error. retry_code: what a retriable one becomes. */
 static int transaction_failed(struct connectors_kafka_sink *sink, const char *what, rd_kafka_error_t *failed,
                               int retry_code, struct base_buf *reterr)
 {
     enum clients_kafka_class class = clients_kafka_classify_error(failed);
+    rd_kafka_resp_err_t code = rd_kafka_error_code(failed);
+    const char *detail = rd_kafka_error_string(failed);
     int error = clients_kafka_code(class);
     char text[512];
-    if (class == CLIENTS_KAFKA_FATAL) {
+    if (class == CLIENTS_KAFKA_FATAL || class == CLIENTS_KAFKA_FENCED) {
         /* The fatal error behind it may be a fencing, which the caller must tell from a broken handle. */
         rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(clients_kafka_handle(sink->kafka), text, sizeof text);
+        bool fenced = class == CLIENTS_KAFKA_FENCED || clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED;
         sink->fatal = true;
-        if (clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED)
-            error = BASE_E_FENCED;
-        clients_kafka_explain(sink->kafka, what, fatal ? fatal : rd_kafka_error_code(failed),
-                              fatal ? text : rd_kafka_error_string(failed), reterr);
+        if (fenced)
+            error = fenced_code(sink, reterr);
+        if (!fenced || error == BASE_E_FENCED)
+            clients_kafka_explain(sink->kafka, what, fatal ? fatal : code, fatal ? text : detail, reterr);
     } else if (class == CLIENTS_KAFKA_RETRIABLE) {
-        int reason = kafka_sink_failed(sink, sink->kafka, what, rd_kafka_error_code(failed),
-                                       rd_kafka_error_string(failed), reterr);
+        int reason = kafka_sink_failed(sink, sink->kafka, what, code, detail, reterr);
         error = retry_code ? retry_code : reason;
     } else {
-        sink->fatal = sink->fatal || class == CLIENTS_KAFKA_FENCED;
-        clients_kafka_explain(sink->kafka, what, rd_kafka_error_code(failed), rd_kafka_error_string(failed), reterr);
+        clients_kafka_explain(sink->kafka, what, code, detail, reterr);
     }
     rd_kafka_error_destroy(failed);
     return error;
@@ -255,9 +272,8 @@ static int refused(struct connectors_kafka_sink *sink, rd_kafka_resp_err_t code)
         return BASE_E_LIMIT;
     if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) {
         rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(clients_kafka_handle(sink->kafka), text, sizeof text);
-        return clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED || code == RD_KAFKA_RESP_ERR__FENCED
-                   ? BASE_E_FENCED
-                   : BASE_E_BROKER;
+        bool fenced = code == RD_KAFKA_RESP_ERR__FENCED || clients_kafka_classify(fatal) == CLIENTS_KAFKA_FENCED;
+        return fenced ? fenced_code(sink, NULL) : BASE_E_BROKER;
     }
     if (code == RD_KAFKA_RESP_ERR__STATE)
         return sink->transactional ? BASE_E_CONFLICT
@@ -339,7 +355,10 @@ int connectors_kafka_sink_begin(struct connectors_kafka_sink *sink, struct base_
             return error;
     }
     rd_kafka_error_t *failed = rd_kafka_begin_transaction(clients_kafka_handle(sink->kafka));
-    return failed ? transaction_failed(sink, "begin of a transaction", failed, 0, reterr) : 0;
+    if (failed)
+        return transaction_failed(sink, "begin of a transaction", failed, 0, reterr);
+    sink->begun_us = base_clock_mono_us();
+    return 0;
 }
 
 int connectors_kafka_sink_send_offsets(struct connectors_kafka_sink *sink,
@@ -391,6 +410,7 @@ int connectors_kafka_sink_commit(struct connectors_kafka_sink *sink, int timeout
         return error;
     }
     (void)take_failure(sink, NULL); /* a committed transaction has none */
+    sink->begun_us = 0;
     sink->transactions++;
     return 0;
 }
@@ -413,6 +433,7 @@ int connectors_kafka_sink_abort(struct connectors_kafka_sink *sink, int timeout_
         return error;
     }
     sink->aborting = false;
+    sink->begun_us = 0;
     sink->aborted++;
     return 0;
 }

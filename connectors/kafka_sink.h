@@ -85,8 +85,10 @@ int connectors_kafka_sink_flush(struct connectors_kafka_sink *sink, int timeout_
 /* Serves delivery reports; call now and then if flush is seldom. */
 void connectors_kafka_sink_poll(struct connectors_kafka_sink *sink);
 
-/* Transactions. BASE_E_CONFLICT from any of them: abort, then begin again. BASE_E_FENCED: stop the process.
- * BASE_E_BROKER with connectors_kafka_sink_fatal: destroy and create anew. */
+/* Transactions. BASE_E_CONFLICT from any of them: abort, then begin again. BASE_E_FENCED: a newer instance has taken
+ * over: stop the process. BASE_E_BROKER with connectors_kafka_sink_fatal: destroy and create anew; so after a
+ * transaction that was open for longer than its timeout, which the broker has then aborted: before init of the new one
+ * make sure by committed() that no other instance has decided anything meanwhile, since init would fence it. */
 int connectors_kafka_sink_begin(struct connectors_kafka_sink *sink, struct base_buf *reterr) BASE_MUST_CHECK;
 /* All positions with their metadata into the transaction; retried inside until timeout_ms, then BASE_E_TIMEOUT: call
  * again or abort. */

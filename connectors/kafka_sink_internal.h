@@ -16,7 +16,9 @@ struct connectors_kafka_sink {
                   own metadata requests would create the topics that they ask for */
     size_t max_bytes;
     bool transactional;
-    bool aborting; /* an abort ran out of time: it must be ended before the next begin */
+    uint32_t transaction_timeout_ms;
+    _Atomic int64_t begun_us; /* when the open transaction began, 0: none is open */
+    bool aborting;            /* an abort ran out of time: it must be ended before the next begin */
     atomic_bool fatal;
     _Atomic uint64_t produced, delivered, failed, bytes, transactions, aborted;
     pthread_mutex_t lock; /* guards what follows: delivery reports come from any thread that polls */

@@ -47,7 +47,7 @@ static void is_ok(int error, struct base_buf *text, const char *what)
         base_buf_finish(text);
 }
 
-static struct connectors_kafka_sink *sink_of(const char *transactional_id, const char *group)
+static struct connectors_kafka_sink *sink_with(const char *transactional_id, const char *group, uint32_t timeout_ms)
 {
     struct connectors_kafka_sink *sink = NULL;
     struct base_buf text = { 0 };
@@ -57,7 +57,7 @@ static struct connectors_kafka_sink *sink_of(const char *transactional_id, const
         .group_id = group,
         .options = bootstrap,
         .option_count = 1,
-        .transaction_timeout_ms = 10000,
+        .transaction_timeout_ms = timeout_ms,
     };
     is_ok(connectors_kafka_sink_create(&options, &sink, &text), &text, "sink made");
     if (!sink)
@@ -65,6 +65,11 @@ static struct connectors_kafka_sink *sink_of(const char *transactional_id, const
     if (transactional_id)
         is_ok(connectors_kafka_sink_init(sink, WAIT_MS, &text), &text, "transactions begun");
     return sink;
+}
+
+static struct connectors_kafka_sink *sink_of(const char *transactional_id, const char *group)
+{
+    return sink_with(transactional_id, group, 60000);
 }
 
 static void make_topic(struct connectors_kafka_sink *sink, const char *name, int partitions)
@@ -304,18 +309,17 @@ static void test_start_modes(void)
     begin(source, starts);
     starts[0].offset = 7;
     IS_INT(connectors_kafka_source_commit(source, starts, 1, "note"), 0, "committed to the application's group");
-    int64_t committed = -1;
-    for (int i = 0; i < 100 && committed < 0; i++) {
-        struct connectors_kafka_offset offset = { .topic = "modes", .partition = 0 };
-        struct connectors_kafka_sink *reader = sink_of(NULL, "app");
-        is_ok(connectors_kafka_sink_committed(reader, &offset, 1, WAIT_MS, &text), &text, "asked");
-        committed = offset.offset;
-        if (committed >= 0)
-            IS_STR(offset.metadata, "note", "its metadata");
-        base_free(offset.metadata);
-        connectors_kafka_sink_destroy(reader);
-    }
-    IS_INT(committed, 7, "the committed offset");
+    struct connectors_kafka_sink *reader = sink_of(NULL, "app");
+    struct connectors_kafka_offset offset = { .topic = "modes", .partition = 0, .offset = -1 };
+    int error = 0;
+    for (int64_t until_us = base_clock_mono_us() + WAIT_MS * 1000;
+         !error && offset.offset < 0 && base_clock_mono_us() < until_us; usleep(20000))
+        error = connectors_kafka_sink_committed(reader, &offset, 1, WAIT_MS, &text);
+    is_ok(error, &text, "asked");
+    IS_STR(offset.metadata, "note", "its metadata");
+    base_free(offset.metadata);
+    connectors_kafka_sink_destroy(reader);
+    IS_INT(offset.offset, 7, "the committed offset");
     connectors_kafka_source_destroy(source);
     source = source_of("modes", (const char *const[]){ "properties.group.id", "app", NULL });
     begin(source, starts);
@@ -738,6 +742,34 @@ static void test_commit_through_kill(void)
     connectors_kafka_sink_destroy(sink);
 }
 
+/* The broker gives up a transaction that was open too long: not to be taken for a newer instance. */
+static void test_transaction_too_long(void)
+{
+    struct connectors_kafka_sink *sink = sink_with("slow", "app", 2000);
+    struct connectors_kafka_start starts[16];
+    struct base_buf text = { 0 };
+    make_topic(sink, "slow", 1);
+    struct connectors_kafka_source *source = source_of("slow", NULL);
+    begin(source, starts);
+    is_ok(connectors_kafka_sink_begin(sink, &text), &text, "begun");
+    IS_INT(put(sink, "slow", "k", "given up"), 0, "produced");
+    is_ok(connectors_kafka_sink_flush(sink, WAIT_MS, &text), &text, "flushed");
+    sleep(5);
+    IS_INT(connectors_kafka_sink_commit(sink, WAIT_MS, &text), BASE_E_BROKER, "the commit comes too late");
+    OK(text.ptr && strstr(text.ptr, "transaction.timeout.ms"), "and says so");
+    printf("# %s\n", text.ptr ? text.ptr : "");
+    base_buf_finish(&text);
+    OK(connectors_kafka_sink_fatal(sink), "the handle is of no more use");
+    connectors_kafka_sink_destroy(sink);
+    sink = sink_with("slow", "app", 60000);
+    is_ok(connectors_kafka_sink_begin(sink, &text), &text, "a new one begins");
+    IS_INT(put(sink, "slow", "k", "0"), 0, "produced");
+    is_ok(connectors_kafka_sink_commit(sink, WAIT_MS, &text), &text, "committed");
+    check_once_each(source, 1, "only what was committed is seen");
+    connectors_kafka_source_destroy(source);
+    connectors_kafka_sink_destroy(sink);
+}
+
 /* The broker hangs while a transaction is aborted: the next one ends the abort first. */
 static void test_abort_through_hang(void)
 {
@@ -780,5 +812,6 @@ int main(void)
     test_broker_killed();
     test_commit_through_kill();
     test_abort_through_hang();
+    test_transaction_too_long();
     return tap_done();
 }
