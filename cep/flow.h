@@ -104,7 +104,7 @@ int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, con
 int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len) BASE_MUST_CHECK;
 
-struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches; };
+struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches; /* threads: live starts (partial matches) */ };
 /* Per node (CEP_NONE: all). */
 void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret);
 

@@ -25,8 +25,10 @@ static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, co
 }
 static int complete(struct cep_operator *op, struct cep_key *key)
 {
-    (void)op;
-    return key->state ? cep_match_rows_complete(&((struct match_key *)key->state)->rows) : BASE_E_CORRUPT;
+    int rc = key->state ? cep_match_rows_complete(&((struct match_key *)key->state)->rows) : BASE_E_CORRUPT;
+    if (!rc)
+        cep_match_key_count(self(op), key->state, false);
+    return rc;
 }
 static void pieces(const struct cep_operator *op, const struct cep_key *key, uint32_t *ret_first, uint32_t *ret_end)
 {
@@ -35,9 +37,10 @@ static void pieces(const struct cep_operator *op, const struct cep_key *key, uin
 }
 static void free_state(struct cep_operator *op, struct cep_key *key)
 {
-    (void)op;
-    if (key->state)
+    if (key->state) {
+        cep_match_key_count(self(op), key->state, true);
         cep_match_key_finish(key->state);
+    }
     key->state = NULL;
 }
 static size_t bytes(const struct cep_operator *op, const struct cep_key *key)
@@ -69,7 +72,8 @@ static void stats(const struct cep_operator *op, struct cep_flow_stats *add)
     add->state_bytes += op->keyed.bytes;
     add->rows_in += me->rows_in;
     add->matches += me->matches;
-    add->threads += me->threads_stepped;
+    add->threads += me->starts;
+    add->rows_kept += me->rows_kept;
 }
 
 static void destroy(struct cep_operator *op)

@@ -94,6 +94,7 @@ struct match_key {
     struct match_tolds told;
     bool ended;                /* the end of input was processed */
     bool limited;              /* a limit was hit */
+    uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
 };
 
 struct match_path { uint32_t parent; uint16_t var; uint16_t excluded; uint64_t seq; };
@@ -165,6 +166,7 @@ struct match_op {
     struct cep_evidence_item *evidence; uint32_t evidence_cap;
     struct match_dag *dag;     /* ALL MATCHES */
     uint64_t threads_stepped, rows_in, matches;
+    uint64_t rows_kept, starts; /* sums over the keys in memory */
 };
 
 /* ---- match_nfa.c: threads ---- */
@@ -232,6 +234,9 @@ bool cep_match_key_idle(const struct match_op *op, const struct match_key *key);
 struct match_key *cep_match_key_init(struct cep_key *key);
 void cep_match_key_finish(struct match_key *key);
 int cep_match_key_settle(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+
+/* Brings the key's share of the operator's sums up to date. */
+void cep_match_key_count(struct match_op *op, struct match_key *state, bool gone);
 
 /* ---- match_codec.c ---- */
 int cep_match_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;

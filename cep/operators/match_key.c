@@ -504,6 +504,7 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
     }
     if (!rc)
         drop_rows(op, state);
+    cep_match_key_count(op, state, false);
     return rc;
 }
 
@@ -575,6 +576,7 @@ int cep_match_key_wake(struct match_op *op, struct cep_key *key)
     int rc = eager(op) ? wake_eager(op, key, ended) : wake_final(op, key, ended);
     if (!rc)
         drop_rows(op, key->state);
+    cep_match_key_count(op, key->state, false);
     return rc;
 }
 
@@ -603,6 +605,16 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
     if (at == BASE_TIME_MAX_MS && (cep_match_head_live(&state->now) || state->now.next_seq < state->rows.end_seq))
         at = BASE_TIME_MAX_MS - 1;
     return at;
+}
+
+void cep_match_key_count(struct match_op *op, struct match_key *state, bool gone)
+{
+    uint32_t rows = gone ? 0 : (uint32_t)(state->rows.end_seq - state->rows.first_seq);
+    uint32_t starts = gone ? 0 : state->now.class_len - state->now.class_skip;
+    op->rows_kept += (uint64_t)rows - state->counted_rows;
+    op->starts += (uint64_t)starts - state->counted_starts;
+    state->counted_rows = rows;
+    state->counted_starts = starts;
 }
 
 bool cep_match_key_idle(const struct match_op *op, const struct match_key *state)
