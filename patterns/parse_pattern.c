@@ -188,15 +188,20 @@ static const struct patterns_pattern *parse_primary(struct patterns_cursor *c)
     return pattern;
 }
 
-/* Primary with any number of quantifiers: A+{2} repeats A+ twice. */
+/* Primary with any number of quantifiers: A+{2} repeats A+ twice. One written right on a reluctant quantifier is reluctant itself, as in Esper: A+?{2,} is
+ * A+? A+? A*?; in parentheses, (A+?){2,}, the outer one is ISO's and greedy. */
 static const struct patterns_pattern *parse_repeat(struct patterns_cursor *c)
 {
     uint32_t begin = patterns_cursor_begin(c);
     const struct patterns_pattern *pattern = parse_primary(c);
+    bool reluctant = false;
     while (pattern && is_quantifier(c)) {
         struct patterns_pattern *repeat = new_pattern(c, PATTERNS_PATTERN_REPEAT, begin);
         if (!repeat || accept_quantifier(c, repeat) < 0)
             return NULL;
+        if (reluctant && repeat->greed == PATTERNS_GREEDY)
+            repeat->greed = PATTERNS_RELUCTANT;
+        reluctant = repeat->greed == PATTERNS_RELUCTANT;
         pattern = close_one(c, repeat, pattern);
     }
     return pattern;
