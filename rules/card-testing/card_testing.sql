@@ -6,7 +6,7 @@ CREATE RULE card_testing
 WITH ('severity' = 'high', 'title' = 'Five cards tested from one address', 'owner' = 'card-fraud', 'suppress' = '1 h',
       'max_amount' = '5.00', 'window' = '1 h')
 AS SELECT m.ip, m.cards, m.last_amount, m.at
-FROM payments MATCH_RECOGNIZE (
+FROM (SELECT ip, card_id, amount, ts FROM payments WHERE ip IS NOT NULL) MATCH_RECOGNIZE (
   PARTITION BY ip ORDER BY ts
   MEASURES A.card_id || ',' || B.card_id || ',' || C.card_id || ',' || D.card_id || ',' || E.card_id AS cards,
            E.amount AS last_amount, MATCH_ROWTIME() AS at

@@ -4,7 +4,7 @@
 CREATE RULE credential_stuffing
 WITH ('severity' = 'high', 'title' = 'Leaked passwords tried from one address', 'owner' = 'account-security', 'suppress' = '10 min', 'window' = '10 min')
 AS SELECT m.ip, m.got_in, m.at
-FROM logins MATCH_RECOGNIZE (
+FROM (SELECT ip, user_id, outcome, ts FROM logins WHERE ip IS NOT NULL) MATCH_RECOGNIZE (
   PARTITION BY ip ORDER BY ts
   MEASURES S.user_id AS got_in, MATCH_ROWTIME() AS at
   ONE ROW PER MATCH AFTER MATCH SKIP TO NEXT ROW

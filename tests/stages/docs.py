@@ -1,0 +1,93 @@
+"""Compiles the SQL of the documentation and checks rules and cases. Run by 15-docs.sh; prints the tally last."""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+CEPHEID = os.environ["CEPHEID"]
+passed = failed = skipped = 0
+
+
+def result(good, name, text=""):
+    global passed, failed
+    if good:
+        passed += 1
+        print("ok - " + name)
+    else:
+        failed += 1
+        print("not ok - %s\n%s" % (name, text))
+
+
+def blocks(path):
+    """(line, kind, text) of each fenced block that says sql; indentation of lists is taken off."""
+    lines = open(path, encoding="utf-8").read().split("\n")
+    at = 0
+    while at < len(lines):
+        fence = re.match(r"( *)```sql ?(.*)$", lines[at])
+        at += 1
+        if not fence:
+            continue
+        begin, text = at, []
+        while at < len(lines) and lines[at].strip() != "```":
+            text.append(lines[at][len(fence[1]):])
+            at += 1
+        yield begin, fence[2].strip(), "\n".join(text) + "\n"
+
+
+def check_documents():
+    global skipped
+    for path in ["README.md"] + sorted(glob.glob("docs/**/*.md", recursive=True)) + sorted(glob.glob("rules/**/*.md", recursive=True)):
+        for line, kind, text in blocks(path):
+            name = "%s:%d" % (path, line)
+            if kind == "fragment":
+                skipped += 1
+                print("ok - %s # SKIP fragment" % name)
+                continue
+            if kind:
+                result(False, name, "unknown kind of block: sql %s" % kind)
+                continue
+            with tempfile.TemporaryDirectory() as work:
+                file = os.path.join(work, "block.sql")
+                with open(file, "w", encoding="utf-8") as out:
+                    out.write(text)
+                run = subprocess.run([CEPHEID, "check", "--query", "--quiet", file], capture_output=True, text=True)
+                result(run.returncode == 0, name, run.stderr)
+
+
+def check_rules():
+    run = subprocess.run([CEPHEID, "check", "rules"], capture_output=True, text=True)
+    result(run.returncode == 0, "rules/ compiles as one catalogue", run.stderr)
+    told = run.stdout + run.stderr
+    result("warning:" not in told, "rules/ compiles without a warning", told)
+    names = [re.search(r"CREATE RULE (\w+)", open(path).read())[1] for path in sorted(glob.glob("rules/*/*.sql"))]
+    for name in names:
+        result(bool(re.search(r"rule %s: .*alerts stable" % name, told)), "rule %s is stable" % name, told)
+    for path in sorted(glob.glob("rules/*/*.sql")):
+        case = path[:-4] + ".case"
+        text = open(case).read() if os.path.exists(case) else ""
+        good = "near miss" in text and '"measures"' in text
+        result(good, "%s has a hit and a near miss" % case, "the file is missing, or lacks one of them")
+        head = open(path).read()
+        result(all(word in head for word in ("-- Intent:", "Owner:", "False positives:", "Cost:")), "%s says intent, owner, false positives, cost" % path)
+
+
+def run_cases():
+    run = subprocess.run([CEPHEID, "test", "rules"], capture_output=True, text=True)
+    lines = run.stdout.split("\n")
+    for line in lines:
+        if line.startswith("ok "):
+            result(True, line[3:].strip())
+    bad = [line for line in lines if line.startswith("FAILED")]
+    for line in bad:
+        result(False, line, run.stdout if line == bad[0] else "")
+    if run.returncode != 0 and not bad:
+        result(False, "cepheid test rules (status %d)" % run.returncode, run.stdout[-2000:] + run.stderr)
+
+
+check_documents()
+check_rules()
+run_cases()
+print("tests: %d passed, %d failed, %d skipped" % (passed, failed, skipped))
+sys.exit(1 if failed else 0)
