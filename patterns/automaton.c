@@ -63,13 +63,13 @@ static uint32_t add_split(struct build *b, const struct patterns_pat *at, uint32
     return add_state(b, at, (struct patterns_state){ .op = CEP_NFA_SPLIT, .a = preferred, .b = other });
 }
 
-static uint32_t add_guard(struct build *b, const struct patterns_pat *at, enum cep_guard_kind kind,
-                          const struct patterns_varset *set, uint32_t next)
+static uint32_t add_guard(struct build *b, const struct patterns_pat *at, struct patterns_guard want, uint32_t next)
 {
     struct patterns_automaton *m = b->automaton;
     uint32_t guard = 0;
     while (guard < m->guard_count &&
-           (m->guards[guard].kind != kind || !patterns_varset_equal(&m->guards[guard].set, set)))
+           (m->guards[guard].kind != want.kind || !patterns_varset_equal(&m->guards[guard].set, &want.set) ||
+            !patterns_varset_equal(&m->guards[guard].lifts, &want.lifts)))
         guard++;
     if (guard == m->guard_count) {
         if (guard == PATTERNS_GUARDS_MAX)
@@ -77,9 +77,9 @@ static uint32_t add_guard(struct build *b, const struct patterns_pat *at, enum c
                         &(struct patterns_fault){ "limit",
                                                   "the pattern has more than 32 different NOTs and possessive loops",
                                                   "split it into several rules", NULL });
-        m->guards[m->guard_count++] = (struct patterns_guard){ kind, *set };
+        m->guards[m->guard_count++] = want;
     }
-    if (kind == CEP_GUARD_NOT_NEXT)
+    if (want.kind == CEP_GUARD_NOT_NEXT)
         m->has_not_next = true;
     return add_state(b, at, (struct patterns_state){ .op = CEP_NFA_GUARD, .guard = (uint16_t)guard, .a = next });
 }
@@ -189,80 +189,194 @@ static uint32_t build_permute(struct build *b, const struct patterns_pat *pat, s
     return b->error ? 0 : entries[0];
 }
 
-static uint32_t build_loop(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
+/* The variables of NOTs that stand before the first row and hold until then: where one of them comes, the element can
+ * no longer be entered. */
+static void first_nots(const struct patterns_pat *pat, struct patterns_varset *set)
+{
+    if (pat->kind == PATTERNS_PAT_LOOP || pat->kind == PATTERNS_PAT_EXCLUDE || pat->kind == PATTERNS_PAT_RELAX)
+        first_nots(pat->children[0], set);
+    for (uint32_t i = 0; pat->kind == PATTERNS_PAT_SEQ && i < pat->count; i++) {
+        const struct patterns_pat *child = pat->children[i];
+        enum begin found = BEGINS_NOTHING;
+        for (uint32_t k = i + 1; k < pat->count && found == BEGINS_NOTHING; k++)
+            found = begins(pat->children[k]);
+        if (child->kind == PATTERNS_PAT_NOT && (child->arrow || found == BEGINS_RELAXED))
+            patterns_varset_join(set, &child->set);
+        first_nots(child, set);
+        if (!patterns_pat_nullable(child))
+            break;
+    }
+}
+
+static struct where loop_inside(const struct patterns_pat *pat, struct where w)
+{
+    bool again = pat->max > 1 && begins(pat->children[0]) == BEGINS_RELAXED;
+    return (struct where){ w.excluded, w.tail && pat->max == 1, w.relaxed || again };
+}
+
+/* Where a loop goes on that is left before its maximum. */
+static uint32_t loop_leave(struct build *b, const struct patterns_pat *pat, uint32_t next)
+{
+    struct patterns_guard guard = { .kind = CEP_GUARD_POSSESSIVE };
+    if (pat->greed != PATTERNS_POSSESSIVE || pat->min == pat->max)
+        return next;
+    patterns_pat_firsts(pat->children[0], &guard.set);
+    first_nots(pat->children[0], &guard.lifts);
+    return add_guard(b, pat, guard, next);
+}
+
+static uint32_t loop_choice(struct build *b, const struct patterns_pat *pat, uint32_t again, uint32_t leave)
+{
+    return pat->greed == PATTERNS_RELUCTANT ? add_split(b, pat, leave, again) : add_split(b, pat, again, leave);
+}
+
+/* The head of an unbounded loop whose minimum is behind it. */
+static uint32_t loop_head(struct build *b, const struct patterns_pat *pat, struct where inner, uint32_t leave)
 {
     const struct patterns_pat *body = pat->children[0];
-    struct where inner = { w.excluded, w.tail && pat->max == 1,
-                           w.relaxed || (pat->max > 1 && begins(body) == BEGINS_RELAXED) };
-    bool reluctant = pat->greed == PATTERNS_RELUCTANT;
-    uint32_t leave = next; /* where the loop goes on when it is left before its maximum */
-    if (pat->greed == PATTERNS_POSSESSIVE && pat->min < pat->max) {
-        struct patterns_varset set = { { 0 } };
-        patterns_pat_firsts(body, &set);
-        leave = add_guard(b, pat, CEP_GUARD_POSSESSIVE, &set, next);
-    }
-    if (pat->max == PATTERNS_UNBOUNDED) {
-        uint32_t head = add_split(b, pat, 0, 0), entry;
-        if (patterns_pat_nullable(body)) {
-            uint32_t out = add_state(b, pat,
-                                     (struct patterns_state){
-                                         .op = CEP_NFA_LOOP_OUT, .loop = (uint8_t)pat->loop, .a = head, .b = leave });
-            entry = build(b, body, inner, out);
-            entry = add_state(b, pat,
-                              (struct patterns_state){ .op = CEP_NFA_LOOP_IN, .loop = (uint8_t)pat->loop, .a = entry });
-        } else {
-            entry = build(b, body, inner, head);
-        }
-        if (b->error)
-            return 0;
-        b->automaton->states[head].a = reluctant ? leave : entry;
-        b->automaton->states[head].b = reluctant ? entry : leave;
-        next = head;
+    uint32_t head = add_split(b, pat, 0, 0), entry;
+    if (patterns_pat_nullable(body)) {
+        uint32_t out = add_state(b, pat,
+                                 (struct patterns_state){
+                                     .op = CEP_NFA_LOOP_OUT, .loop = (uint8_t)pat->loop, .a = head, .b = leave });
+        entry = build(b, body, inner, out);
+        entry =
+            add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_LOOP_IN, .loop = (uint8_t)pat->loop, .a = entry });
     } else {
-        for (uint32_t i = pat->min; i < pat->max && !b->error; i++) {
-            uint32_t entry = build(b, body, inner, next);
-            next = reluctant ? add_split(b, pat, leave, entry) : add_split(b, pat, entry, leave);
-        }
+        entry = build(b, body, inner, head);
     }
-    for (uint32_t i = 0; i < pat->min && !b->error; i++)
+    if (b->error)
+        return 0;
+    b->automaton->states[head].a = pat->greed == PATTERNS_RELUCTANT ? leave : entry;
+    b->automaton->states[head].b = pat->greed == PATTERNS_RELUCTANT ? entry : leave;
+    return head;
+}
+
+/* The rest of a loop when `done` iterations are behind it. */
+static uint32_t build_loop(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t done,
+                           uint32_t next)
+{
+    const struct patterns_pat *body = pat->children[0];
+    struct where inner = loop_inside(pat, w);
+    uint32_t leave = loop_leave(b, pat, next), least = pat->min > done ? pat->min : done;
+    if (pat->max == PATTERNS_UNBOUNDED)
+        next = loop_head(b, pat, inner, leave);
+    for (uint32_t i = pat->max; pat->max != PATTERNS_UNBOUNDED && i > least && !b->error; i--)
+        next = loop_choice(b, pat, build(b, body, inner, next), leave);
+    for (uint32_t i = least; i > done && !b->error; i--)
         next = build(b, body, inner, next);
     return next;
 }
 
-/* `-> element`: a WAIT before its first row. An element that may be empty is skipped to only for its non-empty choices:
- * LOOP_OUT sends a way through the element that took no row to a state that never takes one, and the empty choice goes
- * around the WAIT. */
-static uint32_t build_relax(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
+struct relax {
+    const struct patterns_pat *at;
+    struct patterns_varset firsts; /* of the whole element */
+    bool any;
+};
+
+static uint32_t add_wait(struct build *b, const struct relax *relax, uint32_t entry)
 {
-    const struct patterns_pat *body = pat->children[0];
-    struct patterns_state wait = { .op = CEP_NFA_WAIT, .any = pat->any };
-    patterns_pat_firsts(body, &wait.firsts);
-    if (patterns_varset_count(&wait.firsts) == 0)
-        return build(b, body, w, next);
     b->automaton->has_wait = true;
-    if (!patterns_pat_nullable(body)) {
-        wait.a = build(b, body, w, next);
-        return add_state(b, pat, wait);
+    return add_state(b, relax->at,
+                     (struct patterns_state){
+                         .op = CEP_NFA_WAIT, .any = relax->any, .firsts = relax->firsts, .a = entry });
+}
+
+/* The ways through pat that take no row: possessive loops that are left at once leave their guards. pat is nullable and
+ * holds no anchor and no NOT. */
+static uint32_t empty_way(struct build *b, const struct patterns_pat *pat, uint32_t next)
+{
+    uint32_t entry = CEP_NONE;
+    switch (pat->kind) {
+    case PATTERNS_PAT_EMPTY:
+    case PATTERNS_PAT_VAR:
+    case PATTERNS_PAT_START:
+    case PATTERNS_PAT_END:
+    case PATTERNS_PAT_NOT: return next;
+    case PATTERNS_PAT_SEQ:
+    case PATTERNS_PAT_PERMUTE:
+        for (uint32_t i = pat->count; i-- > 0;)
+            next = empty_way(b, pat->children[i], next);
+        return next;
+    case PATTERNS_PAT_ALT:
+        for (uint32_t i = pat->count; i-- > 0;) {
+            if (!patterns_pat_nullable(pat->children[i]))
+                continue;
+            uint32_t one = empty_way(b, pat->children[i], next);
+            entry = entry == CEP_NONE || entry == one ? one : add_split(b, pat, one, entry);
+        }
+        return entry;
+    case PATTERNS_PAT_LOOP:
+        if (pat->max == PATTERNS_UNBOUNDED || !patterns_pat_nullable(pat->children[0]))
+            next = loop_leave(b, pat, next); /* else empty iterations reach the maximum, where no guard is left */
+        return pat->min ? empty_way(b, pat->children[0], next) : next;
+    case PATTERNS_PAT_EXCLUDE:
+    case PATTERNS_PAT_RELAX: return empty_way(b, pat->children[0], next);
     }
+    return next;
+}
+
+/* An element that may be empty in ways that cannot be told from its shape: LOOP_OUT sends a way through it that took no
+ * row to a state that never takes one, and the empty choice goes around the WAIT. */
+static uint32_t relax_nullable(struct build *b, const struct relax *relax, const struct patterns_pat *body,
+                               struct where w, uint32_t next)
+{
+    uint8_t loop = (uint8_t)relax->at->loop;
     if (patterns_pat_contains(body, PATTERNS_PAT_START) || patterns_pat_contains(body, PATTERNS_PAT_END) ||
         patterns_pat_contains(body, PATTERNS_PAT_NOT))
-        return fail(b, BASE_E_SYNTAX, pat,
+        return fail(b, BASE_E_SYNTAX, relax->at,
                     &(struct patterns_fault){ "not-supported",
                                               "an arrow before a group that may be empty and holds an anchor or a NOT",
                                               "write the empty choice apart: ( -> (...) | () )", NULL });
     if (b->never_state == CEP_NONE) {
         b->automaton->needs_never = true;
         b->never_state =
-            add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_TAKE, .var = (uint16_t)b->never_var, .a = next });
+            add_state(b, relax->at,
+                      (struct patterns_state){ .op = CEP_NFA_TAKE, .var = (uint16_t)b->never_var, .a = next });
     }
-    uint32_t out = add_state(b, pat,
-                             (struct patterns_state){
-                                 .op = CEP_NFA_LOOP_OUT, .loop = (uint8_t)pat->loop, .a = next, .b = b->never_state });
+    uint32_t out =
+        add_state(b, relax->at,
+                  (struct patterns_state){ .op = CEP_NFA_LOOP_OUT, .loop = loop, .a = next, .b = b->never_state });
     uint32_t entry = build(b, body, w, out);
-    wait.a =
-        add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_LOOP_IN, .loop = (uint8_t)pat->loop, .a = entry });
-    uint32_t rest = add_state(b, pat, wait);
-    return prefers_empty(body) ? add_split(b, pat, next, rest) : add_split(b, pat, rest, next);
+    entry = add_state(b, relax->at, (struct patterns_state){ .op = CEP_NFA_LOOP_IN, .loop = loop, .a = entry });
+    uint32_t rest = add_wait(b, relax, entry);
+    next = empty_way(b, body, next);
+    return prefers_empty(body) ? add_split(b, relax->at, next, rest) : add_split(b, relax->at, rest, next);
+}
+
+/* `-> body`: a WAIT before its first row, for its non-empty choices only; the row waited for is that of the whole
+ * element also where a part of it is looked at. */
+static uint32_t relax_body(struct build *b, const struct relax *relax, const struct patterns_pat *body, struct where w,
+                           uint32_t next)
+{
+    struct patterns_varset firsts = { { 0 } };
+    patterns_pat_firsts(body, &firsts);
+    if (patterns_varset_count(&firsts) == 0)
+        return build(b, body, w, next);
+    if (!patterns_pat_nullable(body))
+        return add_wait(b, relax, build(b, body, w, next));
+    if (body->kind == PATTERNS_PAT_EXCLUDE) {
+        w.excluded = true;
+        return relax_body(b, relax, body->children[0], w, next);
+    }
+    if (body->kind == PATTERNS_PAT_LOOP && !patterns_pat_nullable(body->children[0])) {
+        uint32_t first = build(b, body->children[0], loop_inside(body, w), build_loop(b, body, w, 1, next));
+        return loop_choice(b, body, add_wait(b, relax, first), loop_leave(b, body, next));
+    }
+    if (body->kind == PATTERNS_PAT_ALT && !relax->any) {
+        uint32_t entry = relax_body(b, relax, body->children[body->count - 1], w, next);
+        for (uint32_t i = body->count - 1; i-- > 0 && !b->error;)
+            entry = add_split(b, body, relax_body(b, relax, body->children[i], w, next), entry);
+        return entry;
+    }
+    return relax_nullable(b, relax, body, w, next);
+}
+
+static uint32_t build_relax(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
+{
+    struct relax relax = { .at = pat, .any = pat->any };
+    patterns_pat_firsts(pat->children[0], &relax.firsts);
+    return relax_body(b, &relax, pat->children[0], w, next);
 }
 
 static uint32_t build_not(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
@@ -273,9 +387,12 @@ static uint32_t build_not(struct build *b, const struct patterns_pat *pat, struc
                         "pattern-not", "FOR INTERVAL belongs to a NOT at the end of the pattern",
                         "put the NOT last; between two elements a NOT holds until the next element is taken", NULL });
     if (!w.tail)
-        return add_guard(b, pat, pat->arrow || w.relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_NEXT, &pat->set, next);
+        return add_guard(b, pat,
+                         (struct patterns_guard){ .kind = pat->arrow || w.relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_NEXT,
+                                                  .set = pat->set },
+                         next);
     if (!pat->arrow && !pat->for_ms)
-        return add_guard(b, pat, CEP_GUARD_NOT_NEXT, &pat->set, next);
+        return add_guard(b, pat, (struct patterns_guard){ .kind = CEP_GUARD_NOT_NEXT, .set = pat->set }, next);
     if (!pat->for_ms && !b->within_ms)
         return fail(b, BASE_E_SYNTAX, pat,
                     &(struct patterns_fault){
@@ -287,7 +404,7 @@ static uint32_t build_not(struct build *b, const struct patterns_pat *pat, struc
     else
         b->automaton->has_absent_within = true;
     next = add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_ABSENT, .absent_ms = pat->for_ms, .a = next });
-    return add_guard(b, pat, CEP_GUARD_NOT, &pat->set, next);
+    return add_guard(b, pat, (struct patterns_guard){ .kind = CEP_GUARD_NOT, .set = pat->set }, next);
 }
 
 static uint32_t build(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
@@ -303,7 +420,7 @@ static uint32_t build(struct build *b, const struct patterns_pat *pat, struct wh
     case PATTERNS_PAT_SEQ: return build_seq(b, pat, w, next);
     case PATTERNS_PAT_ALT: return build_alt(b, pat, w, next);
     case PATTERNS_PAT_PERMUTE: return build_permute(b, pat, w, next);
-    case PATTERNS_PAT_LOOP: return build_loop(b, pat, w, next);
+    case PATTERNS_PAT_LOOP: return build_loop(b, pat, w, 0, next);
     case PATTERNS_PAT_START: return add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_START, .a = next });
     case PATTERNS_PAT_END: return add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_END, .a = next });
     case PATTERNS_PAT_EXCLUDE: w.excluded = true; return build(b, pat->children[0], w, next);
@@ -313,65 +430,197 @@ static uint32_t build(struct build *b, const struct patterns_pat *pat, struct wh
     return next;
 }
 
+/* Does an arrow before it end up in relax_nullable? */
+static bool needs_empty_check(const struct patterns_pat *body, bool any)
+{
+    bool needs = false;
+    struct patterns_varset firsts = { { 0 } };
+    patterns_pat_firsts(body, &firsts);
+    if (!patterns_pat_nullable(body) || patterns_varset_count(&firsts) == 0)
+        return false;
+    if (body->kind == PATTERNS_PAT_EXCLUDE)
+        return needs_empty_check(body->children[0], any);
+    if (body->kind == PATTERNS_PAT_LOOP)
+        return patterns_pat_nullable(body->children[0]);
+    if (body->kind != PATTERNS_PAT_ALT || any)
+        return true;
+    for (uint32_t i = 0; i < body->count; i++)
+        needs |= needs_empty_check(body->children[i], any);
+    return needs;
+}
+
 /* Numbers the loops whose body may be empty. Copies of one loop share a number: they never nest in each other. */
 static void number_loops(struct build *b, struct patterns_pat *pat)
 {
-    if ((pat->kind == PATTERNS_PAT_LOOP && pat->max == PATTERNS_UNBOUNDED) || pat->kind == PATTERNS_PAT_RELAX) {
-        if (patterns_pat_nullable(pat->children[0])) {
-            if (b->automaton->loops == PATTERNS_LOOPS_MAX)
-                fail(b, BASE_E_LIMIT, pat,
-                     &(struct patterns_fault){ "limit", "the pattern has more than 64 loops whose body may be empty",
-                                               NULL, NULL });
-            else
-                pat->loop = b->automaton->loops++;
-        }
+    if ((pat->kind == PATTERNS_PAT_LOOP && pat->max == PATTERNS_UNBOUNDED && patterns_pat_nullable(pat->children[0])) ||
+        (pat->kind == PATTERNS_PAT_RELAX && needs_empty_check(pat->children[0], pat->any))) {
+        if (b->automaton->loops == PATTERNS_LOOPS_MAX)
+            fail(b, BASE_E_LIMIT, pat,
+                 &(struct patterns_fault){ "limit", "the pattern has more than 64 loops whose body may be empty", NULL,
+                                           NULL });
+        else
+            pat->loop = b->automaton->loops++;
     }
     for (uint32_t i = 0; i < pat->count; i++)
         number_loops(b, pat->children[i]);
 }
 
-/* An arrow or a NOT speaks of rows behind a taken one: refused where no row can have been taken. Gives whether that is
- * so behind pat too. */
-static bool check_start(struct build *b, const struct patterns_pat *pat, bool at_start)
+/* ---- the part of a match before its first row ---- */
+
+/* Entries of what follows, with and without a row taken before it. */
+struct ends {
+    uint32_t taken, start;
+};
+
+static uint32_t build_start(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next);
+
+static uint32_t start_seq(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
 {
-    bool after;
-    if (!at_start)
-        return false;
+    for (uint32_t i = pat->count; i-- > 0 && !b->error;) {
+        const struct patterns_pat *child = pat->children[i];
+        struct where at = { w.excluded, w.tail && i + 1 == pat->count, w.relaxed };
+        enum begin found = BEGINS_NOTHING;
+        for (uint32_t k = i + 1; k < pat->count && found == BEGINS_NOTHING; k++)
+            found = begins(pat->children[k]);
+        if (found != BEGINS_NOTHING)
+            at.relaxed = found == BEGINS_RELAXED;
+        next = (struct ends){ i ? build(b, child, at, next.taken) : 0, build_start(b, child, at, next) };
+    }
+    return next.start;
+}
+
+static uint32_t start_permute(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+{
+    struct ends entries[1u << PATTERNS_MAX_PERMUTE];
+    uint32_t full = (1u << pat->count) - 1;
+    w.tail = false;
+    entries[full] = next;
+    for (uint32_t taken = full; taken-- > 0 && !b->error;) {
+        struct ends entry = { CEP_NONE, CEP_NONE };
+        for (uint32_t i = pat->count; i-- > 0 && !b->error;) {
+            if (taken & (1u << i))
+                continue;
+            struct ends behind = entries[taken | (1u << i)];
+            uint32_t one = build(b, pat->children[i], w, behind.taken),
+                     first = build_start(b, pat->children[i], w, behind);
+            entry.taken = entry.taken == CEP_NONE ? one : add_split(b, pat, one, entry.taken);
+            entry.start = entry.start == CEP_NONE ? first : add_split(b, pat, first, entry.start);
+        }
+        entries[taken] = entry;
+    }
+    return b->error ? 0 : entries[0].start;
+}
+
+/* An iteration that took no row leaves an unbounded loop (Perl's rule): before the first row that is known here. */
+static uint32_t start_loop(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+{
+    const struct patterns_pat *body = pat->children[0];
+    struct where inner = loop_inside(pat, w);
+    struct ends leave = { loop_leave(b, pat, next.taken), loop_leave(b, pat, next.start) };
+    if (pat->max == PATTERNS_UNBOUNDED) {
+        uint32_t head = loop_head(b, pat, inner, leave.taken);
+        uint32_t again = build_start(b, body, inner, (struct ends){ head, leave.start });
+        next = (struct ends){ head, loop_choice(b, pat, again, leave.start) };
+    }
+    for (uint32_t i = pat->max; pat->max != PATTERNS_UNBOUNDED && i > pat->min && !b->error; i--) {
+        uint32_t first = loop_choice(b, pat, build_start(b, body, inner, next), leave.start);
+        next = (struct ends){ loop_choice(b, pat, build(b, body, inner, next.taken), leave.taken), first };
+    }
+    for (uint32_t i = pat->min; i > 0 && !b->error; i--) {
+        uint32_t first = build_start(b, body, inner, next);
+        next = (struct ends){ build(b, body, inner, next.taken), first };
+    }
+    return next.start;
+}
+
+static uint32_t start_not(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+{
+    if (w.tail)
+        return fail(b, BASE_E_SYNTAX, pat,
+                    &(struct patterns_fault){ "pattern-start", "an absence that may come before any row of the match",
+                                              "make one element before it mandatory", NULL });
+    if (pat->arrow || w.relaxed)
+        return next.start; /* no row is passed over before the first one */
+    return add_guard(b, pat, (struct patterns_guard){ .kind = CEP_GUARD_NOT_NEXT, .set = pat->set }, next.start);
+}
+
+/* As build, where no row is taken yet: there is nothing to skip, so arrows do nothing (a match begins at its first
+ * row). Needed only where an arrow or a NOT can be reached that way. */
+static uint32_t build_start(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+{
+    uint32_t entry;
+    if (b->error)
+        return 0;
+    switch (pat->kind) {
+    case PATTERNS_PAT_EMPTY: return next.start;
+    case PATTERNS_PAT_VAR: return build(b, pat, w, next.taken);
+    case PATTERNS_PAT_START:
+    case PATTERNS_PAT_END: return build(b, pat, w, next.start);
+    case PATTERNS_PAT_SEQ: return start_seq(b, pat, w, next);
+    case PATTERNS_PAT_ALT:
+        entry = build_start(b, pat->children[pat->count - 1], w, next);
+        for (uint32_t i = pat->count - 1; i-- > 0 && !b->error;)
+            entry = add_split(b, pat, build_start(b, pat->children[i], w, next), entry);
+        return entry;
+    case PATTERNS_PAT_PERMUTE: return start_permute(b, pat, w, next);
+    case PATTERNS_PAT_LOOP: return start_loop(b, pat, w, next);
+    case PATTERNS_PAT_EXCLUDE: w.excluded = true; return build_start(b, pat->children[0], w, next);
+    case PATTERNS_PAT_RELAX: return build_start(b, pat->children[0], w, next);
+    case PATTERNS_PAT_NOT: return start_not(b, pat, w, next);
+    }
+    return next.start;
+}
+
+enum front { FRONT_NEVER, FRONT_MAYBE, FRONT_ALWAYS };
+
+/* Can the end of pat be reached with no row taken, if its beginning is? Notes whether an arrow or a NOT can (needs a
+ * start of its own), and refuses one that always is: there it can mean nothing. */
+static enum front check_start(struct build *b, const struct patterns_pat *pat, enum front at, bool *ret_needed)
+{
+    enum front after = FRONT_NEVER, one;
+    if (at == FRONT_NEVER)
+        return FRONT_NEVER;
     switch (pat->kind) {
     case PATTERNS_PAT_EMPTY:
     case PATTERNS_PAT_START:
-    case PATTERNS_PAT_END: return true;
-    case PATTERNS_PAT_VAR: return false;
+    case PATTERNS_PAT_END: return at;
+    case PATTERNS_PAT_VAR: return FRONT_NEVER;
     case PATTERNS_PAT_RELAX:
-        fail(b, BASE_E_SYNTAX, pat,
-             &(struct patterns_fault){
-                 "pattern-start",
-                 "an arrow at the start of the pattern: it skips rows behind a taken one, and none is taken yet",
-                 "leave it out: a match may start at any row", NULL });
-        return false;
     case PATTERNS_PAT_NOT:
-        fail(b, BASE_E_SYNTAX, pat,
-             &(struct patterns_fault){
-                 "pattern-start",
-                 "NOT at the start of the pattern: it speaks of rows behind a taken one, and none is taken yet",
-                 "put an element before it, or test the row before with PREV in DEFINE", NULL });
-        return false;
+        *ret_needed = true;
+        if (at == FRONT_ALWAYS)
+            fail(b, BASE_E_SYNTAX, pat,
+                 &(struct patterns_fault){ "pattern-start",
+                                           pat->kind == PATTERNS_PAT_RELAX
+                                               ? "an arrow at the start of the pattern: it skips rows behind a taken "
+                                                 "one, and none is taken yet"
+                                               : "NOT at the start of the pattern: it speaks of rows behind a taken "
+                                                 "one, and none is taken yet",
+                                           pat->kind == PATTERNS_PAT_RELAX
+                                               ? "leave it out: a match may start at any row"
+                                               : "put an element before it, or test the row before with PREV in DEFINE",
+                                           NULL });
+        return pat->kind == PATTERNS_PAT_NOT ? at : check_start(b, pat->children[0], at, ret_needed);
     case PATTERNS_PAT_SEQ:
-        for (uint32_t i = 0; i < pat->count && at_start; i++)
-            at_start = check_start(b, pat->children[i], at_start);
-        return at_start;
+        for (uint32_t i = 0; i < pat->count && at != FRONT_NEVER; i++)
+            at = check_start(b, pat->children[i], at, ret_needed);
+        return at;
     case PATTERNS_PAT_PERMUTE:
-    case PATTERNS_PAT_ALT:
-        after = false;
         for (uint32_t i = 0; i < pat->count; i++)
-            after = check_start(b, pat->children[i], true) || after;
-        return pat->kind == PATTERNS_PAT_PERMUTE ? patterns_pat_nullable(pat) : after;
+            (void)check_start(b, pat->children[i], pat->count == 1 ? at : FRONT_MAYBE, ret_needed);
+        return patterns_pat_nullable(pat) ? FRONT_MAYBE : FRONT_NEVER;
+    case PATTERNS_PAT_ALT:
+        for (uint32_t i = 0; i < pat->count; i++) {
+            one = check_start(b, pat->children[i], at, ret_needed);
+            after = i == 0 || one == after ? one : FRONT_MAYBE;
+        }
+        return after;
+    case PATTERNS_PAT_EXCLUDE: return check_start(b, pat->children[0], at, ret_needed);
     case PATTERNS_PAT_LOOP:
-    case PATTERNS_PAT_EXCLUDE:
-        after = check_start(b, pat->children[0], true);
-        return after || (pat->kind == PATTERNS_PAT_LOOP && pat->min == 0);
+        after = check_start(b, pat->children[0], pat->max == 1 ? at : FRONT_MAYBE, ret_needed);
+        return pat->min == 0 && after == FRONT_NEVER ? FRONT_MAYBE : after;
     }
-    return at_start;
+    return at;
 }
 
 static bool has_b(const struct patterns_state *state)
@@ -426,9 +675,11 @@ int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat,
         return BASE_E_NOMEM;
     b.automaton->never_var = never_var;
     number_loops(&b, pat);
-    check_start(&b, pat, true);
+    bool needed = false;
+    (void)check_start(&b, pat, FRONT_ALWAYS, &needed);
     uint32_t match = add_state(&b, pat, (struct patterns_state){ .op = CEP_NFA_MATCH });
-    uint32_t start = build(&b, pat, (struct where){ .tail = true }, match);
+    struct where all = { .tail = true };
+    uint32_t start = needed ? build_start(&b, pat, all, (struct ends){ match, match }) : build(&b, pat, all, match);
     if (b.error)
         return b.error;
     int r = renumber(&b, start);
@@ -483,6 +734,10 @@ void patterns_automaton_print(const struct patterns_automaton *automaton, const 
                                : automaton->guards[s->guard].kind == CEP_GUARD_NOT_NEXT ? "not-next "
                                                                                         : "possessive ");
             print_set(&automaton->guards[s->guard].set, names, out);
+            if (patterns_varset_count(&automaton->guards[s->guard].lifts)) {
+                base_buf_puts(out, " until ");
+                print_set(&automaton->guards[s->guard].lifts, names, out);
+            }
             base_buf_printf(out, " -> %u", s->a);
             break;
         case CEP_NFA_ABSENT: base_buf_printf(out, "absent %lld -> %u", (long long)s->absent_ms, s->a); break;

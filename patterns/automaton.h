@@ -90,7 +90,8 @@ struct patterns_state {
 };
 struct patterns_guard {
     enum cep_guard_kind kind;
-    struct patterns_varset set;
+    struct patterns_varset set;   /* any of these violates */
+    struct patterns_varset lifts; /* POSSESSIVE: a row that is passed over and is one of these ends the guard */
 };
 struct patterns_automaton {
     struct patterns_state *states; /* [0] is the start; states stand in order of preference (depth first) */

@@ -114,6 +114,15 @@ static int convert_not(struct patterns_match_detail *rp, const struct patterns_p
     return 0;
 }
 
+/* A quantifier right on a reluctant one, without a word of its own, is reluctant as in Esper: A+?{2,} is A+? A+? A*?.
+ * (Parentheses would make the outer one begin before the inner one.) */
+static bool on_reluctant(const struct patterns_pattern *repeat)
+{
+    const struct patterns_pattern *inner = repeat->items[0];
+    return inner->kind == PATTERNS_PATTERN_REPEAT && inner->begin == repeat->begin &&
+           (inner->greed == PATTERNS_RELUCTANT || (inner->greed == PATTERNS_GREEDY && on_reluctant(inner)));
+}
+
 static int convert(struct patterns_match_detail *rp, const struct patterns_pattern *from, struct patterns_pat **ret)
 {
     static const enum patterns_pat_kind kinds[] = {
@@ -136,6 +145,8 @@ static int convert(struct patterns_match_detail *rp, const struct patterns_patte
     pat->any = from->arrow == PATTERNS_ARROW_ANY;
     pat->arrow = from->arrow != PATTERNS_ARROW_NONE;
     *ret = pat;
+    if (from->kind == PATTERNS_PATTERN_REPEAT && from->greed == PATTERNS_GREEDY && on_reluctant(from))
+        pat->greed = PATTERNS_RELUCTANT;
     if (from->kind == PATTERNS_PATTERN_VARIABLE) {
         int r = variable(rp, &from->name, &pat->var);
         if (!r)

@@ -91,6 +91,10 @@ static void put_state(const struct view *v, const struct cep_nfa *s, struct base
         guard = cep_program_guard(v->program, v->match->guards.first + s->guard);
         base_buf_printf(out, "%s ", guard_name(guard->kind));
         put_names(v, guard->preds, out);
+        if (guard->lifts.count) {
+            base_buf_puts(out, " until ");
+            put_names(v, guard->lifts, out);
+        }
         break;
     case CEP_NFA_ABSENT:
         if (s->absent_ms)

@@ -86,8 +86,10 @@ static bool prepare(struct flow *f)
         if (reg->used)
             (void)patterns_rp_leaves(reg->update, note_leaf, f->update_reads + reg->number * f->words);
     }
-    for (uint32_t g = 0; g < m->guard_count; g++)
+    for (uint32_t g = 0; g < m->guard_count; g++) {
         join_set(f, f->guard_reads + g * f->words, &m->guards[g].set);
+        join_set(f, f->guard_reads + g * f->words, &m->guards[g].lifts);
+    }
     return true;
 }
 

@@ -321,7 +321,9 @@ static int emit_guards(struct emission *e, struct cep_match *match)
     const struct patterns_automaton *m = e->rp->automaton;
     struct cep_guard guards[PATTERNS_GUARDS_MAX];
     for (uint32_t i = 0; i < m->guard_count; i++)
-        guards[i] = (struct cep_guard){ .kind = m->guards[i].kind, .preds = emit_set(e, &m->guards[i].set) };
+        guards[i] = (struct cep_guard){ .kind = m->guards[i].kind,
+                                        .preds = emit_set(e, &m->guards[i].set),
+                                        .lifts = emit_set(e, &m->guards[i].lifts) };
     return add(e->env->builder, CEP_SEC_GUARDS, guards, m->guard_count, &match->guards);
 }
 

@@ -101,6 +101,15 @@ static bool violates(const struct explore *x, uint32_t guards, bool taken)
     return false;
 }
 
+/* Guards that a row which is passed over ends. */
+static uint32_t lifted(const struct explore *x, uint32_t guards)
+{
+    uint32_t mask = 0;
+    for (uint32_t g = 0; g < x->m->guard_count; g++)
+        mask |= ((guards >> g) & 1) && any_holds(x, &x->m->guards[g].lifts) ? UINT32_C(1) << g : 0;
+    return mask;
+}
+
 static uint32_t next_only(const struct explore *x)
 {
     uint32_t mask = 0;
@@ -175,7 +184,7 @@ static bool step_thread(struct explore *x, struct thread thread, struct threads 
     }
     if (violates(x, thread.guards, false))
         return false;
-    thread.guards &= ~next_only(x);
+    thread.guards &= ~(next_only(x) | lifted(x, thread.guards));
     add(x, out, thread);
     return false;
 }
@@ -430,8 +439,8 @@ static const struct patterns_bound *put_value(void *ctx, const struct patterns_b
 }
 
 /* Truth of a condition at a row of constants; false: cannot be told. */
-static bool evaluate(struct explore *x, const struct patterns_bound *pred,
-                     const struct patterns_bound *const *values, bool *ret)
+static bool evaluate(struct explore *x, const struct patterns_bound *pred, const struct patterns_bound *const *values,
+                     bool *ret)
 {
     struct row row = { x, values, false };
     const struct patterns_bound *at = patterns_bound_map(x->rp->binder, pred, put_value, &row);

@@ -2,6 +2,8 @@
  * of preference as a matcher that backtracks over the tree. */
 #include "patterns/automaton.h"
 
+#include <stdlib.h>
+
 #include "tests/unit/tap.h"
 
 #define ROWS_MAX 6
@@ -179,9 +181,17 @@ static void test_listings(void)
     listing("A -> B", 0, "0 take A -> 1\n1 wait B -> 2\n2 take B -> 3\n3 match\n");
     listing("A ->> (B C | D)", 0,
             "0 take A -> 1\n1 wait-any B,D -> 2\n2 split 3 6\n3 take B -> 4\n4 take C -> 5\n5 match\n6 take D -> 5\n");
-    listing("A -> B? C", 0,
-            "0 take A -> 1\n1 split 2 7\n2 wait B -> 3\n3 loop-in 0 -> 4\n4 split 5 6\n5 take B -> 6\n"
-            "6 loop-out 0 -> 7 empty 9\n7 take C -> 8\n8 match\n9 never -> 7\n");
+    listing("A -> B? C", 0, "0 take A -> 1\n1 split 2 4\n2 wait B -> 3\n3 take B -> 4\n4 take C -> 5\n5 match\n");
+    listing("A -> (B? C?) D", 0,
+            "0 take A -> 1\n1 split 2 9\n2 wait B,C -> 3\n3 loop-in 0 -> 4\n4 split 5 6\n5 take B -> 6\n6 split 7 8\n"
+            "7 take C -> 8\n8 loop-out 0 -> 9 empty 11\n9 take D -> 10\n10 match\n11 never -> 9\n");
+    listing(
+        "(A (-> A)*)? -> B", 0,
+        "0 split 1 8\n1 take A -> 2\n2 split 3 5\n3 wait A -> 4\n4 take A -> 2\n5 wait B -> 6\n6 take B -> 7\n7 match\n"
+        "8 take B -> 7\n");
+    listing("A (-> !C -> B)*+ -> D", 0,
+            "0 take A -> 1\n1 split 2 5\n2 not C -> 3\n3 wait B -> 4\n4 take B -> 1\n5 possessive B until C -> 6\n6 "
+            "wait D -> 7\n7 take D -> 8\n8 match\n");
     listing("A !B C", 0, "0 take A -> 1\n1 not-next B -> 2\n2 take C -> 3\n3 match\n");
     listing("A !B -> C", 0, "0 take A -> 1\n1 not B -> 2\n2 wait C -> 3\n3 take C -> 4\n4 match\n");
     listing("A -> !B C", 0, "0 take A -> 1\n1 not B -> 2\n2 take C -> 3\n3 match\n");
@@ -203,11 +213,11 @@ static void test_refusals(void)
 {
     listing("A -> !B", 0, "missing-within");
     listing("-> A", 0, "pattern-start");
-    listing("A? -> B", 0, "pattern-start");
+    listing("A? -> !B@", 0, "pattern-start");
     listing("(!B A)", 0, "pattern-start");
     listing("A -> !B@ -> C", 0, "pattern-not");
     listing("A{1000,1000}{1000,1000}", 0, "limit");
-    listing("A -> ($ | B)", 0, "not-supported");
+    listing("A -> (B? $ C?)", 0, "not-supported");
 }
 
 static void test_tree(void)
@@ -239,8 +249,8 @@ struct way {
     uint32_t pos;
     struct found path;
     struct {
-        uint8_t kind, var;
-    } guards[8];
+        uint8_t kind, var, lifts;
+    } guards[12];
     uint32_t guard_count;
 };
 
@@ -275,23 +285,25 @@ static bool breaks(const struct run *run, const struct way *way, uint32_t row, b
     return false;
 }
 
-static void drop_next_only(struct way *way)
+/* The row was passed over: NOT_NEXT is over, and guards that it lifts. */
+static void pass_over(const struct run *run, struct way *way)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < way->guard_count; i++) {
-        if (way->guards[i].kind != CEP_GUARD_NOT_NEXT)
+        if (way->guards[i].kind != CEP_GUARD_NOT_NEXT && !(way->guards[i].lifts & run->rows[way->pos]))
             way->guards[kept++] = way->guards[i];
     }
     way->guard_count = kept;
 }
 
-static void add_guard(struct way *way, enum cep_guard_kind kind, uint32_t var)
+static void add_guard(struct way *way, enum cep_guard_kind kind, uint32_t var, uint32_t lifts)
 {
     for (uint32_t i = 0; i < way->guard_count; i++) {
-        if (way->guards[i].kind == kind && way->guards[i].var == var)
+        if (way->guards[i].kind == kind && way->guards[i].var == var && way->guards[i].lifts == lifts)
             return;
     }
     way->guards[way->guard_count].kind = (uint8_t)kind;
+    way->guards[way->guard_count].lifts = (uint8_t)lifts;
     way->guards[way->guard_count++].var = (uint8_t)var;
 }
 
@@ -311,6 +323,7 @@ struct then {
     const struct patterns_pat *pat;
     uint32_t number, taken;
     bool relaxed;
+    const struct way *saved; /* of an arrow: where it stood */
     const struct then *next;
 };
 
@@ -350,6 +363,24 @@ static void seq_fn(struct run *run, struct way way, const struct then *then)
 
 static void loop_fn(struct run *run, struct way way, const struct then *then);
 
+/* Bits of the variables of NOTs before its first row that hold until then. */
+static uint32_t tree_first_nots(const struct patterns_pat *pat)
+{
+    uint32_t found = 0;
+    if (pat->kind == PATTERNS_PAT_LOOP || pat->kind == PATTERNS_PAT_EXCLUDE || pat->kind == PATTERNS_PAT_RELAX)
+        return tree_first_nots(pat->children[0]);
+    for (uint32_t i = 0; pat->kind == PATTERNS_PAT_SEQ && i < pat->count; i++) {
+        const struct patterns_pat *child = pat->children[i];
+        if (child->kind == PATTERNS_PAT_NOT &&
+            (child->arrow || (i + 1 < pat->count && tree_starts_relaxed(pat->children[i + 1]))))
+            found |= (uint32_t)child->set.words[0];
+        found |= child->kind == PATTERNS_PAT_NOT ? 0 : tree_first_nots(child);
+        if (!patterns_pat_nullable(child))
+            break;
+    }
+    return found;
+}
+
 static void loop_leave(struct run *run, struct way way, const struct then *then)
 {
     const struct patterns_pat *loop = then->pat;
@@ -358,7 +389,7 @@ static void loop_leave(struct run *run, struct way way, const struct then *then)
         patterns_pat_firsts(loop->children[0], &set);
         for (uint32_t v = 0; v < 6; v++) {
             if (patterns_varset_has(&set, v))
-                add_guard(&way, CEP_GUARD_POSSESSIVE, v);
+                add_guard(&way, CEP_GUARD_POSSESSIVE, v, tree_first_nots(loop->children[0]));
         }
     }
     go_on(run, way, then->next);
@@ -402,19 +433,47 @@ static void permute_fn(struct run *run, struct way way, const struct then *then)
     }
 }
 
+/* Behind the element of an arrow: a way through it that took no row is its empty choice, which passes over nothing. */
+static void relax_fn(struct run *run, struct way way, const struct then *then)
+{
+    struct way back = *then->saved;
+    if (way.path.len > then->taken) {
+        go_on(run, way, then->next);
+    } else if (then->relaxed) {
+        for (uint32_t i = 0; i < way.guard_count; i++) /* those of possessive loops that were left at once */
+            add_guard(&back, way.guards[i].kind, way.guards[i].var, way.guards[i].lifts);
+        go_on(run, back, then->next);
+    }
+}
+
 static void match_relaxed(struct run *run, const struct patterns_pat *pat, struct way way, const struct then *then)
 {
     struct patterns_varset firsts = { { 0 } };
+    const struct way saved = way;
+    if (way.path.len == 0) { /* nothing to skip before the first row */
+        match_tree(run, pat->children[0], way, false, then);
+        return;
+    }
     patterns_pat_firsts(pat->children[0], &firsts);
-    for (; way.pos < run->row_count; way.pos++) {
-        bool starts = false;
-        for (uint32_t v = 0; v < 6; v++)
-            starts |= patterns_varset_has(&firsts, v) && row_is(run, way.pos, v);
-        if (starts)
-            match_tree(run, pat->children[0], way, false, then);
-        if ((starts && !pat->any) || breaks(run, &way, way.pos, false))
+    for (bool first = true;; first = false) {
+        bool starts = false, blocked = false;
+        while (!starts && !blocked && way.pos < run->row_count) {
+            for (uint32_t v = 0; v < 6; v++)
+                starts |= patterns_varset_has(&firsts, v) && row_is(run, way.pos, v);
+            blocked = !starts && breaks(run, &way, way.pos, false);
+            if (!starts && !blocked) {
+                pass_over(run, &way);
+                way.pos++;
+            }
+        }
+        if (blocked)
+            way.pos = run->row_count; /* takes nothing */
+        match_tree(run, pat->children[0], way, false,
+                   &(struct then){ relax_fn, pat, 0, saved.path.len, first, &saved, then });
+        if (!starts || !pat->any || breaks(run, &way, way.pos, false))
             return;
-        drop_next_only(&way);
+        pass_over(run, &way);
+        way.pos++;
     }
 }
 
@@ -433,13 +492,17 @@ static void match_tree(struct run *run, const struct patterns_pat *pat, struct w
         way.guard_count = 0;
         go_on(run, way, then);
         break;
-    case PATTERNS_PAT_SEQ: seq_fn(run, way, &(struct then){ seq_fn, pat, 0, 0, relaxed, then }); break;
+    case PATTERNS_PAT_SEQ: seq_fn(run, way, &(struct then){ seq_fn, pat, 0, 0, relaxed, NULL, then }); break;
     case PATTERNS_PAT_ALT:
         for (uint32_t i = 0; i < pat->count; i++)
             match_tree(run, pat->children[i], way, relaxed, then);
         break;
-    case PATTERNS_PAT_PERMUTE: permute_fn(run, way, &(struct then){ permute_fn, pat, 0, 0, relaxed, then }); break;
-    case PATTERNS_PAT_LOOP: loop_fn(run, way, &(struct then){ loop_fn, pat, 0, ROWS_MAX + 1, relaxed, then }); break;
+    case PATTERNS_PAT_PERMUTE:
+        permute_fn(run, way, &(struct then){ permute_fn, pat, 0, 0, relaxed, NULL, then });
+        break;
+    case PATTERNS_PAT_LOOP:
+        loop_fn(run, way, &(struct then){ loop_fn, pat, 0, ROWS_MAX + 1, relaxed, NULL, then });
+        break;
     case PATTERNS_PAT_START:
         if (way.pos == 0)
             go_on(run, way, then);
@@ -452,8 +515,8 @@ static void match_tree(struct run *run, const struct patterns_pat *pat, struct w
     case PATTERNS_PAT_RELAX: match_relaxed(run, pat, way, then); break;
     case PATTERNS_PAT_NOT:
         for (uint32_t v = 0; v < 6; v++) {
-            if (patterns_varset_has(&pat->set, v))
-                add_guard(&way, pat->arrow || relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_NEXT, v);
+            if (patterns_varset_has(&pat->set, v) && !(way.path.len == 0 && (pat->arrow || relaxed)))
+                add_guard(&way, pat->arrow || relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_NEXT, v, 0);
         }
         go_on(run, way, then);
         break;
@@ -492,7 +555,7 @@ static void walk(struct run *run, const struct patterns_automaton *m, uint32_t p
                 walk(run, m, s->a, way, entered);
             if ((starts && !s->any) || breaks(run, &way, way.pos, false))
                 break;
-            drop_next_only(&way);
+            pass_over(run, &way);
         }
         break;
     case CEP_NFA_START:
@@ -506,7 +569,7 @@ static void walk(struct run *run, const struct patterns_automaton *m, uint32_t p
     case CEP_NFA_GUARD:
         for (uint32_t v = 0; v < 6; v++) {
             if (patterns_varset_has(&m->guards[s->guard].set, v))
-                add_guard(&way, m->guards[s->guard].kind, v);
+                add_guard(&way, m->guards[s->guard].kind, v, (uint32_t)m->guards[s->guard].lifts.words[0]);
         }
         walk(run, m, s->a, way, entered);
         break;
@@ -571,15 +634,6 @@ static void random_text(uint64_t *seed, int depth, bool front, struct base_buf *
     }
 }
 
-/* Is there an arrow before something that may be empty? The tree matcher above knows only the other kind. */
-static bool relaxes_nullable(const struct patterns_pat *pat)
-{
-    bool found = pat->kind == PATTERNS_PAT_RELAX && patterns_pat_nullable(pat->children[0]);
-    for (uint32_t i = 0; i < pat->count && !found; i++)
-        found = relaxes_nullable(pat->children[i]);
-    return found;
-}
-
 /* A NOT whose next element lies outside of its group: how it begins is asked of the tree as a whole there, which the
  * matcher above does not do. */
 static bool not_at_group_end(const struct patterns_pat *pat, bool top)
@@ -596,8 +650,27 @@ static bool not_at_group_end(const struct patterns_pat *pat, bool top)
     return top && pat->kind == PATTERNS_PAT_NOT;
 }
 
-static bool same_founds(const struct founds *a, const struct founds *b)
+/* Is there a `->>` before something that may be empty? */
+static bool any_before_empty(const struct patterns_pat *pat)
 {
+    bool found = pat->kind == PATTERNS_PAT_RELAX && pat->any && patterns_pat_nullable(pat->children[0]);
+    for (uint32_t i = 0; i < pat->count && !found; i++)
+        found = any_before_empty(pat->children[i]);
+    return found;
+}
+
+static int compare_found(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct found));
+}
+
+/* in_order: in the same order of preference; else the same set. */
+static bool same_founds(struct founds *a, struct founds *b, bool in_order)
+{
+    if (!in_order) {
+        qsort(a->at, a->count, sizeof *a->at, compare_found);
+        qsort(b->at, b->count, sizeof *b->at, compare_found);
+    }
     return a->count == b->count && memcmp(a->at, b->at, a->count * sizeof *a->at) == 0;
 }
 
@@ -613,8 +686,7 @@ static void test_random(uint64_t seed, uint32_t patterns)
         struct patterns_automaton *m;
         random_text(&seed, 3, true, &text);
         struct patterns_pat *pat = read_text(&arena, text.ptr);
-        if (!relaxes_nullable(pat) && !not_at_group_end(pat, true) &&
-            patterns_automaton_build(&arena, pat, 6, 1000, &fault, &m) == 0) {
+        if (!not_at_group_end(pat, true) && patterns_automaton_build(&arena, pat, 6, 1000, &fault, &m) == 0) {
             for (int k = 0; k < 6 && bad < 3; k++) {
                 struct run run = { .row_count = pick(&seed, ROWS_MAX + 1) };
                 uint8_t loops[PATTERNS_LOOPS_MAX] = { 0 };
@@ -630,7 +702,8 @@ static void test_random(uint64_t seed, uint32_t patterns)
                 if (run.steps > STEPS_MAX || again.steps > STEPS_MAX)
                     continue;
                 compared++;
-                if (!same_founds(&by_tree, &by_automaton)) {
+                /* Behind an arrow the empty way of an element stands last or first, not in the middle. */
+                if (!same_founds(&by_tree, &by_automaton, !m->needs_never && !any_before_empty(pat))) {
                     bad++;
                     printf("# %s: tree %u ways, automaton %u\n", text.ptr, by_tree.count, by_automaton.count);
                 }
@@ -648,6 +721,6 @@ int main(void)
     test_listings();
     test_refusals();
     test_tree();
-    test_random(20240601, 6000);
+    test_random(20240601, 20000);
     return tap_done();
 }
