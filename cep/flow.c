@@ -655,9 +655,10 @@ static int make_operator(struct cep_flow *flow, uint32_t node)
         return cep_alert_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_SORT:
         return cep_sort_create(flow, node, &flow->nodes[node].op);
+    case CEP_NODE_GROUP:
+        return cep_group_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_WINDOW:
     case CEP_NODE_OVER:
-    case CEP_NODE_GROUP:
     case CEP_NODE_JOIN:
     case CEP_NODE_TOPN:
         return BASE_E_UNSUPPORTED;

@@ -56,5 +56,6 @@ const struct cep_type *cep_flow_types(const struct cep_flow *flow, uint32_t node
 int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_alert_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_sort_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
+int cep_group_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 
 #endif

@@ -260,6 +260,11 @@ static void put_detail(const struct cep_program *p, const struct cep_node *n, st
         base_buf_putc(out, '\n');
     } else if (n->kind == CEP_NODE_MATCH) {
         put_match(p, n->detail, out);
+    } else if (n->kind == CEP_NODE_GROUP) {
+        const struct cep_group *g = cep_program_group(p, n->detail);
+        base_buf_printf(out, "  group registers %u update %u", g->regs.count, g->update);
+        put_list(p, "outputs", g->outs, out);
+        base_buf_putc(out, '\n');
     } else if (n->kind == CEP_NODE_SINK) {
         const struct cep_sink *s = cep_program_sink(p, n->detail);
         base_buf_printf(out, "  sink kind %u%s", s->kind, s->accepts_changes ? " with changes" : "");

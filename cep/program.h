@@ -108,7 +108,7 @@ struct cep_node {
     uint32_t schema;        /* schemas: of the rows it gives */
     struct cep_list keys;   /* u32s: codes over the input row (EXCHANGE, keyed operators); an ALERT has none: it bears the key its row came with */
     struct cep_list key_columns; /* columns: names and types of the key (for alerts) */
-    uint32_t detail;        /* index into tables (SOURCE), calcs, lookups, matches, rules (ALERT), sinks, sorts by kind; CEP_NONE */
+    uint32_t detail;        /* index into tables (SOURCE), calcs, lookups, matches, groups, rules (ALERT), sinks, sorts by kind; CEP_NONE */
     uint32_t stage;         /* number of exchanges before it on its longest path (filled by finish) */
     uint32_t rule;          /* rules: the rule that it belongs to alone, or CEP_NONE where shared */
     uint32_t pad;
@@ -125,6 +125,14 @@ struct cep_lookup {
     struct cep_list columns;   /* u32s: fields of the table that are appended to the left row */
 };
 struct cep_sort { struct cep_list keys; /* orders */ uint64_t limit; /* UINT64_MAX: none */ uint64_t offset; };
+/* Group aggregate of a bounded query's result: registers are folded over the rows of a group; one row per group once the input has ended. The node's
+ * keys are the group's; without keys there is one group, which gives its row for empty input too (`query` runs in one flow). */
+struct cep_group {
+    struct cep_list regs;      /* regs: key values and accumulators */
+    uint32_t update;           /* codes: reads the row and the registers as they stood before it, stores the new ones */
+    struct cep_list outs;      /* u32s: codes over the registers alone, one per column */
+    uint32_t pad;
+};
 struct cep_order { uint32_t code; uint8_t descending, nulls_first; uint8_t pad[2]; };
 enum cep_sink_kind { CEP_SINK_QUERY = 1, CEP_SINK_TABLE = 2, CEP_SINK_RULE = 3 };
 struct cep_sink { uint32_t kind; uint32_t detail; /* tables or rules */ uint32_t accepts_changes; /* 1: takes update and delete rows */ uint32_t pad; };
@@ -233,7 +241,7 @@ enum cep_section {
     CEP_SEC_STRINGS, CEP_SEC_U32S, CEP_SEC_TYPES, CEP_SEC_CONSTS, CEP_SEC_INSNS, CEP_SEC_CODES, CEP_SEC_CALLSITES, CEP_SEC_COLUMNS,
     CEP_SEC_OPTIONS, CEP_SEC_SCHEMAS, CEP_SEC_FIELDS, CEP_SEC_TABLES, CEP_SEC_NODES, CEP_SEC_CALCS, CEP_SEC_LOOKUPS, CEP_SEC_SORTS,
     CEP_SEC_ORDERS, CEP_SEC_SINKS, CEP_SEC_RULES, CEP_SEC_MATCHES, CEP_SEC_NFAS, CEP_SEC_GUARDS, CEP_SEC_PREDS, CEP_SEC_VARS, CEP_SEC_REGS,
-    CEP_SEC_OUTS, CEP_SEC_COUNT_
+    CEP_SEC_OUTS, CEP_SEC_GROUPS, CEP_SEC_COUNT_
 };
 #define CEP_PROGRAM_MAGIC 0x43455031u /* "CEP1" */
 struct cep_program {
@@ -272,6 +280,7 @@ CEP_AT_(pred, struct cep_pred, CEP_SEC_PREDS)
 CEP_AT_(var, struct cep_var, CEP_SEC_VARS)
 CEP_AT_(reg, struct cep_reg, CEP_SEC_REGS)
 CEP_AT_(out, struct cep_out, CEP_SEC_OUTS)
+CEP_AT_(group, struct cep_group, CEP_SEC_GROUPS)
 static inline struct base_str cep_program_text(const struct cep_program *p, struct cep_text t)
 {
     return (struct base_str){ (const char *)p + p->sections[CEP_SEC_STRINGS].off + t.off, t.len };

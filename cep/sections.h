@@ -33,7 +33,8 @@
     X(PREDS, struct cep_pred) \
     X(VARS, struct cep_var) \
     X(REGS, struct cep_reg) \
-    X(OUTS, struct cep_out)
+    X(OUTS, struct cep_out) \
+    X(GROUPS, struct cep_group)
 
 #define CEP_PROGRAM_VERSION 1u
 /* Elements of one section; keeps every index and byte size far inside 32 bits. */

@@ -431,6 +431,25 @@ static bool keys_good(struct checker *c, const struct cep_node *n, uint32_t inpu
     return true;
 }
 
+static bool group_good(struct checker *c, const struct cep_node *n, uint32_t input)
+{
+    const struct cep_program *p = c->program;
+    if (n->detail >= cep_program_group_count(p))
+        return false;
+    const struct cep_group *g = cep_program_group(p, n->detail);
+    if (!regs_good(p, g->regs) || !u32s_good(p, g->outs, cep_program_code_count(p), false) ||
+        g->outs.count != columns_of(c, n->schema))
+        return false;
+    struct cep_code_context context = context_of(c, input);
+    context.regs = g->regs;
+    if (g->update == CEP_NONE || !update_good(c, g->update, &context))
+        return false;
+    for (uint32_t i = 0; i < g->outs.count; i++)
+        if (!code_typed(c, u32_of(p, g->outs, i), &context, column_type(c, n->schema, i)))
+            return false;
+    return true;
+}
+
 static bool arity_good(const struct cep_node *n)
 {
     switch (n->kind) {
@@ -450,6 +469,7 @@ static bool detail_good(struct checker *c, const struct cep_node *n, uint32_t in
     case CEP_NODE_CALC: return calc_good(c, n, input);
     case CEP_NODE_LOOKUP: return lookup_good(c, n, input);
     case CEP_NODE_MATCH: return match_good(c, n, input);
+    case CEP_NODE_GROUP: return group_good(c, n, input);
     case CEP_NODE_SORT:
         if (n->detail >= cep_program_sort_count(p))
             return false;

@@ -303,6 +303,15 @@ static uint32_t emit_match(struct writing *w, const struct patterns_graph_node *
     return match;
 }
 
+static uint32_t emit_group(struct writing *w, const struct patterns_graph_node *node,
+                           const struct patterns_graph_node *input)
+{
+    uint32_t group = CEP_NONE;
+    fail(w, patterns_group_emit(node->plan->group, w->builder, input->layout, node->needed, &group));
+    note_source(w, node->plan->source);
+    return group;
+}
+
 static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *node,
                           const struct patterns_graph_node *input)
 {
@@ -367,6 +376,10 @@ static void emit_keys(struct writing *w, const struct patterns_graph_node *node,
     if (plan->kind == PATTERNS_PLAN_EXCHANGE) {
         out->keys = codes(w, plan->keys, plan->key_count, input->layout);
         out->key_columns = key_columns(w, plan);
+    } else if (plan->kind == PATTERNS_PLAN_GROUP) {
+        const struct patterns_plan *below = exchange_below(plan);
+        out->keys = codes(w, plan->group->keys, plan->group->key_count, input->layout);
+        out->key_columns = below ? key_columns(w, below) : (struct cep_list){ 0, 0 };
     } else if (plan->kind == PATTERNS_PLAN_MATCH) {
         const struct patterns_bound_match *match = plan->match;
         const struct patterns_bound **keys =
@@ -418,6 +431,10 @@ static void emit_node(struct writing *w, uint32_t index)
     case PATTERNS_PLAN_SORT:
         out.kind = CEP_NODE_SORT;
         out.detail = emit_sort(w, node, input);
+        break;
+    case PATTERNS_PLAN_GROUP:
+        out.kind = CEP_NODE_GROUP;
+        out.detail = emit_group(w, node, input);
         break;
     case PATTERNS_PLAN_EXCHANGE: out.kind = CEP_NODE_EXCHANGE; break;
     }

@@ -176,9 +176,13 @@ static void put_detail(const struct view *v, const struct cep_node *n, struct ba
     case CEP_NODE_UNION:
     case CEP_NODE_WINDOW:
     case CEP_NODE_OVER:
-    case CEP_NODE_GROUP:
     case CEP_NODE_JOIN:
     case CEP_NODE_TOPN: break;
+    case CEP_NODE_GROUP:
+        base_buf_puts(out, "by (");
+        put_columns(v, n->key_columns, false, out);
+        base_buf_printf(out, ") %u registers", cep_program_group(v->program, n->detail)->regs.count);
+        break;
     }
 }
 

@@ -41,6 +41,7 @@ static void put_signature(struct base_buf *buf, const struct patterns_plan *plan
         base_buf_put_u32(buf, inputs[i]);
     base_buf_put_u64(buf, (uint64_t)(uintptr_t)plan->table);
     base_buf_put_u64(buf, plan->match ? plan->match->hash : 0);
+    base_buf_put_u64(buf, (uint64_t)(uintptr_t)plan->group);
     base_buf_put_u8(buf, (uint8_t)(plan->left_outer * 4 + plan->eager * 2 + plan->evidence));
     put_bound(buf, plan->filter);
     put_bound(buf, plan->as_of);
@@ -214,6 +215,7 @@ static void spread_needs(struct patterns_graph *graph, struct patterns_graph_nod
         case PATTERNS_PLAN_CALC: need_calc(node, input); break;
         case PATTERNS_PLAN_LOOKUP: need_lookup(node, input); break;
         case PATTERNS_PLAN_MATCH: patterns_match_mark_columns(plan->match, node->needed, input->needed); break;
+        case PATTERNS_PLAN_GROUP: patterns_group_mark_columns(plan->group, input->needed); break;
         case PATTERNS_PLAN_UNION:
             input->exact = true;
             keep_one(node);
@@ -297,7 +299,8 @@ static void lay(const struct patterns_graph *graph, struct patterns_graph_node *
     case PATTERNS_PLAN_CALC: lay_calc(node, input); break;
     case PATTERNS_PLAN_LOOKUP: lay_lookup(node, input); break;
     case PATTERNS_PLAN_UNION:
-    case PATTERNS_PLAN_MATCH: pack(node); break;
+    case PATTERNS_PLAN_MATCH:
+    case PATTERNS_PLAN_GROUP: pack(node); break;
     case PATTERNS_PLAN_EXCHANGE:
     case PATTERNS_PLAN_SORT:
         memcpy(node->layout, input->layout, node->plan->out.count * sizeof *node->layout);

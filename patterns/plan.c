@@ -289,6 +289,20 @@ static const struct patterns_plan *place_by(struct patterns_binder *binder, cons
     return exchange(binder, place(binder, plan), keys);
 }
 
+static const struct patterns_plan *place_group(struct patterns_binder *binder, const struct patterns_plan *plan)
+{
+    const struct patterns_group *group = plan->group;
+    struct keys keys;
+    if (!make_keys(binder, group->key_count, &keys))
+        return NULL;
+    for (uint32_t i = 0; i < group->key_count; i++) {
+        keys.at[i] = group->keys[i];
+        keys.names[i] = plan->out.columns[i].name;
+    }
+    const struct patterns_plan *input = place_by(binder, plan->inputs[0], &keys);
+    return input ? copy_with_input(binder, plan, input) : NULL;
+}
+
 static const struct patterns_plan *place_match(struct patterns_binder *binder, const struct patterns_plan *plan)
 {
     const struct patterns_bound_match *match = plan->match;
@@ -307,7 +321,8 @@ static const struct patterns_plan *place_match(struct patterns_binder *binder, c
 
 static bool is_keyed(const struct patterns_plan *plan)
 {
-    if (plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_EXCHANGE || plan->kind == PATTERNS_PLAN_SORT)
+    if (plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_EXCHANGE || plan->kind == PATTERNS_PLAN_SORT ||
+        plan->kind == PATTERNS_PLAN_GROUP)
         return true;
     for (uint32_t i = 0; i < plan->input_count; i++)
         if (is_keyed(plan->inputs[i]))
@@ -375,6 +390,7 @@ static const struct patterns_plan *place(struct patterns_binder *binder, const s
     case PATTERNS_PLAN_MATCH: return place_match(binder, plan);
     case PATTERNS_PLAN_LOOKUP: return place_lookup(binder, plan);
     case PATTERNS_PLAN_UNION: return place_union(binder, plan);
+    case PATTERNS_PLAN_GROUP: return place_group(binder, plan);
     case PATTERNS_PLAN_SORT:
         input = exchange(binder, place(binder, plan->inputs[0]), &none);
         return input ? copy_with_input(binder, plan, input) : NULL;

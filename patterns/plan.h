@@ -13,6 +13,7 @@
 #include "patterns/bind_pattern.h"
 #include "patterns/bound.h"
 #include "patterns/catalog.h"
+#include "patterns/group.h"
 #include "patterns/relation.h"
 
 enum patterns_plan_kind {
@@ -22,6 +23,7 @@ enum patterns_plan_kind {
     PATTERNS_PLAN_LOOKUP,
     PATTERNS_PLAN_MATCH,
     PATTERNS_PLAN_SORT,
+    PATTERNS_PLAN_GROUP,
     PATTERNS_PLAN_EXCHANGE /* placed by plan.c */
 };
 struct patterns_plan_order {
@@ -50,6 +52,8 @@ struct patterns_plan {
     /* MATCH */
     const struct patterns_bound_match *match;
     bool eager, evidence;
+    /* GROUP; its relation: group->outs */
+    const struct patterns_group *group;
     /* SORT */
     struct patterns_plan_order *orders;
     uint32_t order_count;

@@ -112,6 +112,18 @@ static void test_plans(void)
             "3  sort     <- 2  by amount desc nulls last, 1 nulls first limit 3 offset 1\n"
             "4  calc     <- 3  select name\n"
             "5  sink     <- 4  result 1\n");
+    plan_is("groups of a query, equal aggregates once",
+            HISTORY
+            "SELECT name, SUM(amount) / COUNT(*) AS mean, COUNT(*) AS n FROM history WHERE id > 1 GROUP BY name "
+            "HAVING SUM(amount) > 5 ORDER BY n DESC;",
+            "0  source   history\n"
+            "1  calc     <- 0  where id > 1\n"
+            "2  exchange <- 1  by (name)\n"
+            "3  group    <- 2  by (name) 3 registers\n"
+            "4  calc     <- 3  where SUM(amount) > 5 select name, mean, n\n"
+            "5  exchange <- 4  by ()\n"
+            "6  sort     <- 5  by n desc nulls last\n"
+            "7  sink     <- 6  result 1\n");
     plan_is("rows inserted with casts and a column left out",
             HISTORY "CREATE TABLE target (note STRING, total DECIMAL(20, 2), n BIGINT) WITH ('connector' = 'print');\n"
                     "INSERT INTO target (n, total) SELECT id, amount FROM history;",
@@ -393,14 +405,27 @@ static void test_refusals(void)
               "type-mismatch 3:63 column \"user_id\" is DECIMAL(10, 2) in this SELECT and STRING in the first one | "
               "convert it with CAST(... AS ...)\n"
               "not-supported 4:18 UNION without ALL would have to remember every row | write UNION ALL\n");
-    diags_are("not yet",
-              ORDERS "CREATE RULE a AS SELECT COUNT(*) AS n FROM orders;\nCREATE RULE b AS SELECT user_id FROM orders "
-                     "GROUP BY user_id;\nCREATE RULE c AS SELECT user_id FROM orders ORDER BY ts;\n",
-              "not-supported 2:25 aggregates over a whole query are not supported | aggregate within a row pattern: "
-              "MEASURES COUNT(A.id) AS n\n"
-              "not-supported 3:54 GROUP BY is not supported | aggregate within a row pattern: MEASURES SUM(A.amount) "
-              "AS total\n"
-              "not-supported 4:18 ORDER BY has no meaning in a rule | alerts come in the order of their rows\n");
+    diags_are(
+        "not over streams",
+        ORDERS
+        "CREATE RULE a AS SELECT COUNT(*) AS n FROM orders;\nCREATE RULE b AS SELECT user_id FROM orders GROUP BY "
+        "user_id;\nCREATE RULE c AS SELECT user_id FROM orders ORDER BY ts;\n",
+        "not-supported 2:25 aggregates and GROUP BY over a stream are not supported | aggregate within a row "
+        "pattern: MEASURES SUM(A.amount) AS total; `cepheid query` groups input that ends\n"
+        "not-supported 3:54 aggregates and GROUP BY over a stream are not supported | aggregate within a row "
+        "pattern: MEASURES SUM(A.amount) AS total; `cepheid query` groups input that ends\n"
+        "not-supported 4:18 ORDER BY has no meaning in a rule | alerts come in the order of their rows\n");
+    diags_are("groups",
+              HISTORY
+              "SELECT name, id, COUNT(*) AS n FROM history GROUP BY name;\nSELECT *, COUNT(*) AS n FROM history;\n"
+              "SELECT COUNT(DISTINCT id) AS n FROM history;\nSELECT SUM(name) AS n FROM history;\n"
+              "SELECT id FROM history WHERE COUNT(*) > 1;",
+              "not-grouped 2:14 a column outside of aggregates must stand in GROUP BY | put it into GROUP BY, or into "
+              "MIN(...) or MAX(...)\n"
+              "not-grouped 3:8 * cannot stand beside aggregates | name the columns of GROUP BY\n"
+              "not-supported 4:8 COUNT over a whole query takes no DISTINCT, WITHIN GROUP or IGNORE NULLS\n"
+              "type-mismatch 5:8 SUM takes a number, not STRING | CAST the argument\n"
+              "not-supported 6:30 aggregate \"COUNT\" cannot stand in WHERE\n");
     diags_are("inserts",
               HISTORY
               "CREATE TABLE t (a STRING, b INT NOT NULL) WITH ('connector' = 'print');\nINSERT INTO t SELECT id, name "

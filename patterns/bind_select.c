@@ -1,0 +1,418 @@
+#include "patterns/bind_select.h"
+
+#include <string.h>
+#include "base/error.h"
+#include "patterns/bind_call.h"
+#include "patterns/bind_from.h"
+#include "patterns/bind_order.h"
+#include "patterns/group.h"
+
+static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
+                        const char *hint, const char *message)
+{
+    return patterns_refuse_at(binder, query->source, query->begin, query->end, code, hint, "%s", message);
+}
+
+/* ---- SELECT list ---- */
+
+/* A SELECT on its way. */
+struct selecting {
+    const struct patterns_query_scope *scope;
+    const struct patterns_query *query;
+    const struct patterns_select *text;
+    struct patterns_from from;
+    struct patterns_scope names;
+    struct patterns_group *group; /* NULL: no aggregates */
+    struct patterns_plan *plan;   /* the CALC */
+    const struct patterns_bound **outputs;
+    uint32_t cap;
+};
+
+static int add_output(struct selecting *s, const struct patterns_column *column, const struct patterns_bound *value)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    struct patterns_column c = *column;
+    if (!value)
+        return BASE_E_NOMEM;
+    if (s->plan->out.count >= CEP_COLUMNS_MAX)
+        return refuse_query(binder, s->query, "limit", NULL, "a query gives at most 1024 columns");
+    c.qualifier = (struct base_str){ "", 0 };
+    c.type = value->type.kind == CEP_KIND_NULL ? CEP_TYPE(STRING) : value->type;
+    c.hash = value->flags & PATTERNS_BOUND_IS_VOLATILE ? patterns_hash_mix(value->hash, value->begin) : value->hash;
+    if (s->plan->out.count == s->cap) {
+        uint32_t cap = s->cap ? s->cap * 2 : 16;
+        const struct patterns_bound **grown = base_arena_zalloc(binder->arena, cap, sizeof *grown);
+        if (!grown)
+            return BASE_E_NOMEM;
+        if (s->cap)
+            memcpy(grown, s->outputs, s->cap * sizeof *grown);
+        s->outputs = grown;
+        s->cap = cap;
+    }
+    uint32_t at = patterns_relation_add(&s->plan->out, binder->arena, &c);
+    if (at == PATTERNS_NO_COLUMN)
+        return BASE_E_NOMEM;
+    s->outputs[at] = value;
+    if (!s->group && value->kind == PATTERNS_BOUND_COLUMN && value->column == s->from.relation->rowtime &&
+        s->plan->out.rowtime == PATTERNS_NO_COLUMN)
+        s->plan->out.rowtime = at;
+    return 0;
+}
+
+/* Column `from` of the FROM relation under a name, with the hidden fields behind it. */
+static int add_column(struct selecting *s, uint32_t from, struct base_str name, bool quoted,
+                      const struct patterns_expr *place)
+{
+    const struct patterns_relation *relation = s->from.relation;
+    bool is_row = relation->columns[from].type.kind == CEP_KIND_ROW && !relation->columns[from].hidden;
+    uint32_t at = from;
+    do {
+        struct patterns_column c = relation->columns[at];
+        c.name = name;
+        c.quoted = quoted;
+        if (at == from) { /* `SELECT a.b` gives a column of its own */
+            c.hidden = false;
+            c.path = (struct base_str){ "", 0 };
+        }
+        int error = add_output(s, &c, patterns_bound_column(s->scope->binder, place, relation, at));
+        if (error)
+            return error;
+        at++;
+    } while (is_row && at < relation->count && relation->columns[at].hidden);
+    return 0;
+}
+
+/* A name for a column that `*` brings although another of that name is there already: user_id0, as in Flink. */
+static struct base_str free_name(struct selecting *s, struct base_str name)
+{
+    for (uint32_t n = 0; n <= CEP_COLUMNS_MAX; n++) {
+        const char *text =
+            n ? base_arena_printf(s->scope->binder->arena, "%.*s%u", (int)name.len, name.ptr, n - 1) : NULL;
+        struct base_str candidate = n ? base_str_of(text) : name;
+        bool taken = false;
+        for (uint32_t i = 0; i < s->plan->out.count; i++)
+            taken |= !s->plan->out.columns[i].hidden && base_str_equal_fold(s->plan->out.columns[i].name, candidate);
+        if (!taken)
+            return candidate;
+    }
+    return name;
+}
+
+static int add_star(struct selecting *s, const struct patterns_expr *star)
+{
+    const struct patterns_relation *relation = s->from.relation;
+    uint32_t added = 0;
+    for (uint32_t i = 0; i < relation->count; i++) {
+        const struct patterns_column *c = &relation->columns[i];
+        const struct patterns_ident *q = star->name.count ? &star->name.parts[star->name.count - 1] : NULL;
+        if (c->hidden || (q && !patterns_name_equal(c->qualifier, false, q->text, q->quoted)))
+            continue;
+        int error = add_column(s, i, free_name(s, c->name), c->quoted, star);
+        if (error)
+            return error;
+        added++;
+    }
+    if (added || !star->name.count)
+        return 0;
+    const struct patterns_ident *q = &star->name.parts[star->name.count - 1];
+    return patterns_refuse(s->scope->binder, star, "unknown-table", NULL, "no table \"%.*s\" stands in FROM",
+                           (int)q->text.len, q->text.ptr);
+}
+
+static int check_name(struct selecting *s, const struct patterns_select_item *item, struct base_str name)
+{
+    for (uint32_t i = 0; i < s->plan->out.count; i++)
+        if (!s->plan->out.columns[i].hidden && base_str_equal_fold(s->plan->out.columns[i].name, name))
+            return patterns_refuse_at(s->scope->binder, s->query->source, item->begin, item->end, "duplicate-name",
+                                      "give one of them another name: ... AS name", "two columns are called \"%.*s\"",
+                                      (int)name.len, name.ptr);
+    return 0;
+}
+
+/* Over the rows, or over their group. */
+static int bind_value(struct selecting *s, const struct patterns_expr *expr, const struct patterns_bound **ret)
+{
+    if (s->group)
+        return patterns_group_bind(s->group, expr, s->names.where, ret);
+    return patterns_bind_expr(s->scope->binder, &s->names, expr, ret);
+}
+
+static int add_item(struct selecting *s, const struct patterns_select_item *item, uint32_t index)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    const struct patterns_bound *value;
+    if (item->expr->kind == PATTERNS_EXPR_STAR && s->group)
+        return patterns_refuse(binder, item->expr, "not-grouped", "name the columns of GROUP BY",
+                               "* cannot stand beside aggregates");
+    if (item->expr->kind == PATTERNS_EXPR_STAR)
+        return add_star(s, item->expr);
+    int error = bind_value(s, item->expr, &value);
+    if (error)
+        return error;
+    struct base_str name;
+    bool quoted = false;
+    if (item->alias) {
+        name = item->alias->text;
+        quoted = item->alias->quoted;
+    } else if (item->expr->kind == PATTERNS_EXPR_NAME) {
+        const struct patterns_ident *last = &item->expr->name.parts[item->expr->name.count - 1];
+        name = last->text;
+        if (!s->group && value->kind == PATTERNS_BOUND_COLUMN && !s->from.relation->columns[value->column].hidden)
+            name = s->from.relation->columns[value->column].name; /* as declared, whatever case the query uses */
+        quoted = last->quoted;
+    } else {
+        const char *text = base_arena_printf(binder->arena, "EXPR$%u", index);
+        if (!text)
+            return BASE_E_NOMEM;
+        name = base_str_of(text);
+    }
+    error = check_name(s, item, name);
+    if (error)
+        return error;
+    if (value->kind == PATTERNS_BOUND_COLUMN && !s->group)
+        return add_column(s, value->column, name, quoted, item->expr);
+    const struct patterns_column column = { .name = name, .quoted = quoted };
+    return add_output(s, &column, value);
+}
+
+/* ---- clauses that have no operator (yet) ---- */
+
+static bool has_aggregate(const struct patterns_expr *expr)
+{
+    if (expr->kind == PATTERNS_EXPR_CALL) {
+        if (!expr->call->over && patterns_is_aggregate(expr->call->name.text))
+            return true;
+        for (uint32_t i = 0; i < expr->call->arg_count; i++)
+            if (has_aggregate(expr->call->args[i]))
+                return true;
+        return false;
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (has_aggregate(expr->args[i]))
+            return true;
+    return false;
+}
+
+static bool is_grouped(const struct selecting *s)
+{
+    bool grouped = s->text->group_count || s->text->having;
+    for (uint32_t i = 0; i < s->text->item_count; i++)
+        grouped = grouped || has_aggregate(s->text->items[i].expr);
+    for (uint32_t i = 0; i < s->query->order_count; i++)
+        grouped = grouped || has_aggregate(s->query->order_by[i].expr);
+    return grouped;
+}
+
+static int check_clauses(struct selecting *s)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    const struct patterns_select *text = s->text;
+    if (text->distinct)
+        return refuse_query(binder, s->query, "not-supported", NULL, "SELECT DISTINCT is not supported");
+    if (text->window_count)
+        return refuse_query(binder, s->query, "not-supported", NULL, "the WINDOW clause is not supported");
+    if (!text->from)
+        return refuse_query(binder, s->query, "not-supported", "name a table: SELECT ... FROM t",
+                            "SELECT without FROM is not supported");
+    return 0;
+}
+
+static void warn_never(struct patterns_binder *binder, const struct patterns_bound *condition, const char *where)
+{
+    if (condition && patterns_bound_is_never(condition))
+        patterns_warn_at(binder, BASE_SEVERITY_WARNING, condition->source, condition->begin, condition->end,
+                         "never-true", NULL, "the condition of %s is never true", where);
+}
+
+static int bind_where(struct selecting *s)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    s->names.where = "WHERE";
+    int error = patterns_bind_condition(binder, &s->names, s->text->where, &s->plan->filter);
+    if (error)
+        return error;
+    warn_never(binder, s->plan->filter, "WHERE");
+    s->plan->rows =
+        patterns_hash_mix(s->plan->rows, s->plan->filter->hash); /* as a whole and as written: folding must not show */
+    return 0;
+}
+
+/* ---- ORDER BY ---- */
+
+/* Scope of ORDER BY: names of the SELECT list first. */
+struct ordering {
+    const struct patterns_relation *out;
+    const struct patterns_bound **outputs; /* NULL: columns of out themselves */
+};
+
+static int order_name(void *ctx, struct patterns_binder *binder, const struct patterns_expr *name,
+                      const struct patterns_name_part *parts, uint32_t count, const struct patterns_bound **ret)
+{
+    struct ordering *o = ctx;
+    uint32_t column;
+    *ret = NULL;
+    if (!o->outputs || count != 1 || patterns_relation_find(o->out, parts, count, &column) == PATTERNS_FOUND_NONE)
+        return 0;
+    (void)binder;
+    (void)name;
+    *ret = o->outputs[column];
+    return 0;
+}
+
+/* A name of the SELECT list over groups. */
+static int order_alias(struct selecting *s, const struct patterns_expr *expr, const struct patterns_bound **ret)
+{
+    uint32_t column;
+    if (expr->kind != PATTERNS_EXPR_NAME || expr->name.count != 1)
+        return 0;
+    const struct patterns_name_part part = { expr->name.parts[0].text, expr->name.parts[0].quoted };
+    if (patterns_relation_find(&s->plan->out, &part, 1, &column) != PATTERNS_FOUND_NONE)
+        *ret = s->outputs[column];
+    return 0;
+}
+
+/* ORDER BY over a SELECT: items that are no outputs become hidden ones. */
+static int order_select(struct selecting *s, uint32_t **ret)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    const struct patterns_query *query = s->query;
+    uint32_t *columns = base_arena_zalloc(binder->arena, query->order_count + 1, sizeof *columns);
+    struct ordering ordering = { .out = &s->plan->out };
+    struct patterns_scope names = {
+        .ctx = &ordering, .relation = s->from.relation, .name = order_name, .where = "ORDER BY"
+    };
+    if (!columns)
+        return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < query->order_count; i++) {
+        const struct patterns_bound *value;
+        if (patterns_order_ordinal(&query->order_by[i], &s->plan->out, &columns[i]))
+            continue;
+        ordering.outputs = s->outputs;
+        int error = 0;
+        value = NULL;
+        if (s->group)
+            error = order_alias(s, query->order_by[i].expr, &value);
+        if (!error && !value)
+            error = s->group ? bind_value(s, query->order_by[i].expr, &value)
+                             : patterns_bind_expr(binder, &names, query->order_by[i].expr, &value);
+        if (error)
+            return error;
+        columns[i] = PATTERNS_NO_COLUMN;
+        for (uint32_t k = 0; k < s->plan->out.count; k++)
+            if (patterns_bound_same(s->outputs[k], value))
+                columns[i] = k;
+        if (columns[i] != PATTERNS_NO_COLUMN)
+            continue;
+        const struct patterns_column hidden = { .name = BASE_STR("$order"), .path = BASE_STR("\x1f"), .hidden = true };
+        columns[i] = s->plan->out.count;
+        error = add_output(s, &hidden, value);
+        if (error)
+            return error;
+    }
+    *ret = columns;
+    return 0;
+}
+
+/* ---- GROUP BY ---- */
+
+static int begin_group(struct selecting *s)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    const struct patterns_expr *place = s->text->group_count ? s->text->group_by[0] : s->text->items[0].expr;
+    if (binder->is_rule || binder->eager || !s->from.relation->bounded)
+        return patterns_refuse(
+            binder, place, "not-supported",
+            "aggregate within a row pattern: MEASURES SUM(A.amount) AS total; `cepheid query` groups input that ends",
+            "aggregates and GROUP BY over a stream are not supported");
+    return patterns_group_begin(binder, &s->names, s->text->group_by, s->text->group_count, &s->group);
+}
+
+/* rows -> CALC (WHERE) -> GROUP -> CALC (SELECT list, HAVING), once all expressions over the group are bound. */
+static int finish_group(struct selecting *s)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    const struct patterns_bound *where = s->plan->filter;
+    struct patterns_plan *below = patterns_plan_calc(binder, s->from.plan, where);
+    struct patterns_plan *group = below ? patterns_plan_make(binder, PATTERNS_PLAN_GROUP, below) : NULL;
+    if (!group)
+        return BASE_E_NOMEM;
+    s->plan->filter = NULL;
+    s->names.where = "HAVING";
+    int error = s->text->having ? bind_value(s, s->text->having, &s->plan->filter) : 0;
+    if (!error && s->plan->filter)
+        error =
+            patterns_coerce(binder, s->plan->filter, CEP_TYPE(BOOLEAN), "the condition of HAVING", &s->plan->filter);
+    if (error)
+        return error;
+    below->rows = s->plan->rows;
+    group->group = s->group;
+    group->source = s->query->source;
+    group->rows = patterns_hash_mix(s->plan->rows, s->group->hash);
+    group->out = (struct patterns_relation){ .rowtime = PATTERNS_NO_COLUMN, .bounded = true };
+    for (uint32_t i = 0; i < s->group->out_count; i++) {
+        const struct patterns_expr *key = i < s->group->key_count ? s->text->group_by[i] : NULL;
+        struct patterns_column c = { .type = s->group->outs[i]->type, .hash = patterns_hash_mix(group->rows, i) };
+        if (key && key->kind == PATTERNS_EXPR_NAME) {
+            c.name = key->name.parts[key->name.count - 1].text;
+        } else {
+            const char *name = base_arena_printf(binder->arena, "%s%u", key ? "key" : "aggregate", i);
+            c.name = base_str_of(name);
+        }
+        if (patterns_relation_add(&group->out, binder->arena, &c) == PATTERNS_NO_COLUMN)
+            return BASE_E_NOMEM;
+    }
+    s->plan->inputs[0] = group;
+    s->plan->rows = group->rows;
+    if (s->plan->filter)
+        s->plan->rows = patterns_hash_mix(s->plan->rows, s->plan->filter->hash);
+    return 0;
+}
+
+/* ---- SELECT ---- */
+
+int patterns_bind_select(const struct patterns_query_scope *scope, const struct patterns_query *query,
+                         const struct patterns_plan **ret)
+{
+    struct patterns_binder *binder = scope->binder;
+    struct selecting s = { .scope = scope, .query = query, .text = query->select };
+    uint32_t *order = NULL;
+    int error = check_clauses(&s);
+    int from_error = s.text->from ? patterns_bind_from(scope, s.text->from, &s.from) : 0;
+    error = from_error ? from_error : error;
+    if (error)
+        return error;
+    s.plan = patterns_plan_make(binder, PATTERNS_PLAN_CALC, s.from.plan);
+    if (!s.plan)
+        return BASE_E_NOMEM;
+    s.plan->source = query->source;
+    s.plan->begin = query->begin;
+    s.plan->end = query->end;
+    s.plan->rows = s.from.plan->rows;
+    s.plan->out = (struct patterns_relation){ .rowtime = PATTERNS_NO_COLUMN, .bounded = s.from.relation->bounded };
+    s.names = (struct patterns_scope){ .relation = s.from.relation };
+    int first = s.text->where ? bind_where(&s) : 0;
+    s.names.where = "SELECT";
+    if (is_grouped(&s)) {
+        error = begin_group(&s);
+        if (error)
+            return error;
+    }
+    for (uint32_t i = 0; i < s.text->item_count; i++) {
+        error = add_item(&s, &s.text->items[i], i);
+        if (error == BASE_E_NOMEM)
+            return error;
+        first = first ? first : error;
+    }
+    bool ordered = query->order_count || query->limit || query->offset;
+    if (!first && ordered)
+        first = patterns_order_check(scope, query, s.plan->out.bounded);
+    if (!first && ordered)
+        first = order_select(&s, &order);
+    if (!first && s.group)
+        first = finish_group(&s);
+    s.plan->outputs = s.outputs;
+    *ret = s.plan;
+    if (!first && ordered)
+        first = patterns_order_sort(scope, query, s.plan, order, ret);
+    return first;
+}
