@@ -396,6 +396,7 @@ int formats_decoder_create(const struct formats_decoder_config *config, struct f
     decoder->program = config->program;
     decoder->table = cep_program_table(config->program, config->table);
     decoder->table_index = (uint16_t)config->table;
+    decoder->problem.table = cep_program_text(config->program, decoder->table->name);
     decoder->on_problem = config->on_problem;
     decoder->ctx = config->ctx;
     int r = load_fields(decoder, ret_error, error_bytes);

@@ -20,6 +20,7 @@ struct formats_problem {
     bool ignored;        /* the table says ignore-parse-errors: count it, but no dead letter */
     uint32_t field;      /* table field that could not be had; CEP_NONE: the record as a whole */
     uint64_t at;         /* byte of the record where it was seen, 0 if not known */
+    struct base_str table; /* its name in the rules */
     char reason[FORMATS_REASON_BYTES]; /* column, what was wanted, what was found (card numbers masked) */
 };
 typedef void formats_problem_fn(void *ctx, const struct cep_record *record, const struct formats_problem *problem);

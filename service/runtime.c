@@ -33,7 +33,7 @@ void service_runtime_problem(void *ctx, const struct cep_record *record, const s
         return;
     }
     service_count(&rt->metrics, SERVICE_METRIC_MALFORMED, 1);
-    service_letters_record(rt->letters, record->origin ? record->origin->name : (struct base_str){ 0 }, record, problem->code, problem->reason);
+    service_letters_record(rt->letters, problem->table, record, problem->code, problem->reason);
 }
 
 struct service_input_config service_runtime_input_config(struct service_runtime *rt, const struct cep_program *program, uint32_t table)
