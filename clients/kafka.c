@@ -268,6 +268,10 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opa
         error = rd_kafka_fatal_error(handle, text, sizeof text);
         reason = text;
     }
+    /* A refused certificate comes under either code, depending on which call of OpenSSL met with it. */
+    if (error == RD_KAFKA_RESP_ERR__TRANSPORT && reason &&
+        (strstr(reason, "SSL routines") || strstr(reason, "SSL handshake")))
+        error = RD_KAFKA_RESP_ERR__SSL;
     clients_kafka_note_error(opaque, error, reason);
 }
 

@@ -203,10 +203,9 @@ static void resolve_specific(struct connectors_kafka_source *source, const struc
     }
 }
 
-int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafka_mode *mode,
-                       struct connectors_kafka_start *start, size_t count, int timeout_ms, struct base_buf *reterr)
+static int resolve_once(struct connectors_kafka_source *source, const struct kafka_mode *mode,
+                        struct connectors_kafka_start *start, size_t count, int64_t until_us, struct base_buf *reterr)
 {
-    int64_t until_us = base_clock_mono_us() + (int64_t)timeout_ms * 1000;
     bool fall_to_end =
         mode->mode == KAFKA_START_LATEST || mode->mode == KAFKA_START_TIMESTAMP || mode == &source->bounded;
     int error = kafka_source_connect(source, reterr);
@@ -233,6 +232,27 @@ int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafk
             start[i].offset = fall_to_end ? marks[1] : marks[0];
     }
     return error;
+}
+
+int kafka_mode_resolve(struct connectors_kafka_source *source, const struct kafka_mode *mode,
+                       struct connectors_kafka_start *start, size_t count, int timeout_ms, struct base_buf *reterr)
+{
+    int64_t until_us = base_clock_mono_us() + (int64_t)timeout_ms * 1000;
+    for (;;) {
+        struct clients_kafka_health health = { 0 };
+        struct base_buf text = { 0 };
+        int error = resolve_once(source, mode, start, count, until_us, &text);
+        if (source->kafka)
+            clients_kafka_health(source->kafka, &health);
+        /* Brokers that answer, but whose leaders or coordinator are just moving, are asked again. */
+        bool again = error == BASE_E_BROKER && health.last_error == 0 && base_clock_mono_us() < until_us;
+        if (!again && error && reterr)
+            base_buf_put(reterr, text.ptr, text.len);
+        base_buf_finish(&text);
+        if (!again)
+            return error;
+        clients_kafka_poll(source->kafka, 50);
+    }
 }
 
 int connectors_kafka_source_resolve(struct connectors_kafka_source *source, struct connectors_kafka_start *start,
