@@ -307,9 +307,13 @@ static uint32_t empty_way(struct build *b, const struct patterns_pat *pat, uint3
         }
         return entry;
     case PATTERNS_PAT_LOOP:
-        if (pat->max == PATTERNS_UNBOUNDED || !patterns_pat_nullable(pat->children[0]))
-            next = loop_leave(b, pat, next); /* else empty iterations reach the maximum, where no guard is left */
-        return pat->min ? empty_way(b, pat->children[0], next) : next;
+        entry = loop_leave(b, pat, next);
+        if (!patterns_pat_nullable(pat->children[0]))
+            return entry;
+        if (pat->max == PATTERNS_UNBOUNDED) /* an empty iteration leaves it */
+            return pat->min ? empty_way(b, pat->children[0], entry) : entry;
+        next = empty_way(b, pat->children[0], next); /* empty iterations up to the maximum, where no guard is left */
+        return pat->min || next == entry ? next : add_split(b, pat, next, entry);
     case PATTERNS_PAT_EXCLUDE:
     case PATTERNS_PAT_RELAX: return empty_way(b, pat->children[0], next);
     }
