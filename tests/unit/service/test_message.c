@@ -1,0 +1,57 @@
+/* Routed rows as bytes and back: key, row, evidence; several in one buffer. */
+#include "service/message.h"
+
+#include "base/error.h"
+#include "base/time.h"
+#include "tests/unit/tap.h"
+
+static const struct cep_type TYPES[] = { { .kind = CEP_KIND_STRING }, { .kind = CEP_KIND_INT } };
+
+static struct cep_row *row(struct base_arena *arena, const char *text, int64_t number)
+{
+    struct cep_value values[] = { cep_string(text, strlen(text)), cep_int(number) };
+    struct cep_row *ret = NULL;
+    return cep_row_make(TYPES, values, 2, 77, (struct cep_position){ .offset = number, .partition = 3, .table = 1 }, arena, &ret) < 0 ? NULL : ret;
+}
+
+int main(void)
+{
+    struct base_arena arena = { 0 };
+    struct base_buf bytes = { 0 };
+    struct cep_evidence_item items[] = { { row(&arena, "x", 1), 4, false }, { row(&arena, "a longer one", 2), CEP_NONE, true } };
+    struct cep_evidence evidence = { .schema = 9, .items = items, .count = 2, .total = 5 };
+    struct cep_row *main_row = row(&arena, "main", 42);
+    struct cep_value key_value = cep_string("k1", 2);
+    struct cep_tuple *key = base_arena_alloc(&arena, cep_tuple_size(TYPES, &key_value, 1));
+    cep_tuple_write(TYPES, &key_value, 1, key);
+    struct cep_event event = { .row = main_row, .key = key, .key_node = 6, .key_hash = 99, .ident = { 1, 2 }, .kind = CEP_IS_ABSENCE, .limited = true,
+                               .final = true, .first_time_ms = 10, .last_time_ms = 20, .first_at = { .offset = 8 }, .evidence = &evidence, .revision = 3 };
+    IS_INT(service_message_put_row(&bytes, 5, &event), 0, "a row with evidence");
+    IS_INT(service_message_put_mark(&bytes, SERVICE_MESSAGE_WATERMARK, 5, 1234), 0, "a watermark behind it");
+    struct cep_event bare = { .row = main_row, .key_node = CEP_NONE };
+    IS_INT(service_message_put_row(&bytes, 6, &bare), 0, "a bare row");
+
+    struct service_unpacked got = { 0 };
+    const struct service_message *first = (const struct service_message *)(const void *)bytes.ptr;
+    IS_INT(service_message_unpack(first, &got), 0, "unpacked");
+    IS_INT(first->exchange, 5, "its exchange");
+    OK(cep_tuple_equal(got.event.key, key), "the key");
+    OK(memcmp(got.event.row, main_row, cep_row_size(main_row)) == 0, "the row");
+    OK(got.event.limited && got.event.final && got.event.kind == CEP_IS_ABSENCE && got.event.ident.lo == 2 && got.event.revision == 3, "the rest");
+    IS_INT(got.event.first_at.offset, 8, "the first position");
+    IS_INT(got.event.evidence->count, 2, "two rows of evidence");
+    IS_INT(got.event.evidence->total, 5, "of five");
+    OK(memcmp(got.event.evidence->items[1].row, items[1].row, cep_row_size(items[1].row)) == 0 && got.event.evidence->items[1].excluded, "the second of them");
+
+    const struct service_message *second = (const struct service_message *)(const void *)(bytes.ptr + first->size_bytes);
+    IS_INT(second->kind, SERVICE_MESSAGE_WATERMARK, "the watermark");
+    IS_INT(second->time_ms, 1234, "its time");
+    const struct service_message *third = (const struct service_message *)(const void *)(bytes.ptr + first->size_bytes + second->size_bytes);
+    IS_INT(service_message_unpack(third, &got), 0, "the bare row");
+    OK(got.event.key == NULL && got.event.evidence == NULL, "has neither key nor evidence");
+    IS_INT(first->size_bytes + second->size_bytes + third->size_bytes, bytes.len, "sizes add up");
+    service_unpacked_finish(&got);
+    base_buf_finish(&bytes);
+    base_arena_finish(&arena);
+    return tap_done();
+}
