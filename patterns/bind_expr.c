@@ -367,6 +367,8 @@ static int subtract_times(struct patterns_binder *binder, const struct patterns_
         return refuse_types(binder, place, "-", a->type, b->type);
     if (type.kind == CEP_KIND_DATE)
         type = CEP_TYPE(TIMESTAMP);
+    patterns_warn_at(binder, BASE_SEVERITY_NOTE, place->source, place->begin, place->end, "portability", NULL,
+                     "in Flink SQL: the difference of two times is TIMESTAMPDIFF(unit, b, a)");
     int error = cast_to(binder, a, type, &args[0]);
     if (!error)
         error = cast_to(binder, b, type, &args[1]);
