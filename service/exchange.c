@@ -138,8 +138,9 @@ static bool must_queue_up(const struct sender *sender, const struct service_parc
 static void send_parcel(struct service_exchange *x, uint32_t number, struct service_parcel *parcel)
 {
     struct sender *sender = &x->senders[number];
-    if (!must_queue_up(sender, parcel) && base_ring_push(ring_of(x, parcel->stage, number, parcel->receiver), parcel)) {
-        base_event_signal(x->events[parcel->receiver]);
+    uint32_t receiver = parcel->receiver; /* once pushed, the parcel is the receiver's */
+    if (!must_queue_up(sender, parcel) && base_ring_push(ring_of(x, parcel->stage, number, receiver), parcel)) {
+        base_event_signal(x->events[receiver]);
         return;
     }
     park(x, sender, parcel);

@@ -448,7 +448,7 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
         swap_done(rt, swap, 0);
         if (!rt->engine)
             return BASE_E_CONFLICT;
-        service_runtime_gather(rt);
+        rt->facts_at_us = 0; /* gathered at the next boundary: the new engine runs already */
         return forget_gone(rt);
     }
     return 0;
