@@ -54,7 +54,7 @@ static bool threads_valid(const struct match_op *op, const struct match_class *c
             return false;
         const struct cep_nfa *nfa = &op->nfas[stored.pc];
         bool rests = nfa->op == CEP_NFA_TAKE || nfa->op == CEP_NFA_WAIT || nfa->op == CEP_NFA_END || nfa->op == CEP_NFA_ABSENT || nfa->op == CEP_NFA_MATCH;
-        uint32_t live = nfa->op == CEP_NFA_MATCH ? 0 : nfa->live.count;
+        uint32_t live = nfa->live.count;
         if (!rests || (live == 0) != (stored.regs_bytes == 0))
             return false;
         for (uint32_t r = 0; r < live; r++)

@@ -188,8 +188,7 @@ static int closure(struct match_op *op, struct match_threads *list, struct match
                     return BASE_E_NOMEM;
                 break;
             }
-            rc = add_thread(op, list, (struct match_thread){ at.pc, at.guards, NULL, path });
-            break;
+            /* fall through: it rests until the next row tells about NOT_NEXT */
         case CEP_NFA_TAKE:
         case CEP_NFA_WAIT:
         case CEP_NFA_END:
