@@ -188,7 +188,8 @@ static int closure(struct match_op *op, struct match_threads *list, struct match
                     return BASE_E_NOMEM;
                 break;
             }
-            /* fall through: it rests until the next row tells about NOT_NEXT */
+            /* It rests until the next row tells about NOT_NEXT. */
+            /* fall through */
         case CEP_NFA_TAKE:
         case CEP_NFA_WAIT:
         case CEP_NFA_END:
