@@ -1,5 +1,6 @@
 """Compiles the SQL of the documentation and checks rules and cases. Run by 15-docs.sh; prints the tally last."""
 import glob
+import json
 import os
 import re
 import subprocess
@@ -56,6 +57,24 @@ def check_documents():
                 result(run.returncode == 0, name, run.stderr)
 
 
+def check_references():
+    for page, option in (("docs/functions.md", "--functions"), ("docs/opcodes.md", "--opcodes")):
+        made = subprocess.run([CEPHEID, "explain", option], capture_output=True, text=True).stdout
+        kept = open(page, encoding="utf-8").read() if os.path.exists(page) else ""
+        result(made != "" and made == kept, "%s is what the program prints" % page, "write it anew: cepheid explain %s > %s" % (option, page))
+    sample = json.loads(subprocess.run([CEPHEID, "serve", "--sample-config"], capture_output=True, text=True).stdout)
+    told = open("docs/operations.md", encoding="utf-8").read()
+    for key in sample:
+        result("`%s`" % key in told, "docs/operations.md tells of %s" % key)
+
+
+def check_links():
+    for path in ["README.md"] + sorted(glob.glob("docs/**/*.md", recursive=True)) + sorted(glob.glob("rules/**/*.md", recursive=True)):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", open(path, encoding="utf-8").read()):
+            if "://" not in link:
+                result(os.path.exists(os.path.join(os.path.dirname(path), link)), "%s links to %s" % (path, link), "there is no such file")
+
+
 def check_rules():
     run = subprocess.run([CEPHEID, "check", "rules"], capture_output=True, text=True)
     result(run.returncode == 0, "rules/ compiles as one catalogue", run.stderr)
@@ -87,6 +106,8 @@ def run_cases():
 
 
 check_documents()
+check_references()
+check_links()
 check_rules()
 run_cases()
 print("tests: %d passed, %d failed, %d skipped" % (passed, failed, skipped))
