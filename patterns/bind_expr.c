@@ -647,12 +647,12 @@ static int bind_cast(struct patterns_binder *binder, const struct patterns_scope
     if (arg->type.kind == CEP_KIND_NULL)
         return cast_to(binder, arg, to, ret);
     if (!cep_type_equal(arg->type, to) && !cep_cast_exists(arg->type, to, false))
-        return patterns_refuse(binder, expr, "type-mismatch",
-                               cep_kind_is_number(arg->type.kind) && cep_kind_is_time(to.kind)
-                                   ? "epoch numbers: TO_TIMESTAMP_LTZ(x, 3) of milliseconds, TO_TIMESTAMP_LTZ(x, 0) of seconds"
-                                   : NULL,
-                               "there is no cast from %s to %s",
-                               patterns_type_text(binder, arg->type), patterns_type_text(binder, to));
+        return patterns_refuse(
+            binder, expr, "type-mismatch",
+            cep_kind_is_number(arg->type.kind) && cep_kind_is_time(to.kind)
+                ? "epoch numbers: TO_TIMESTAMP_LTZ(x, 3) of milliseconds, TO_TIMESTAMP_LTZ(x, 0) of seconds"
+                : NULL,
+            "there is no cast from %s to %s", patterns_type_text(binder, arg->type), patterns_type_text(binder, to));
     const struct patterns_bound *cast =
         expr->try_cast ? patterns_bound_try_cast(binder, arg, to) : patterns_bound_cast(binder, arg, to);
     return cast ? patterns_fold(binder, cast, ret) : BASE_E_NOMEM;

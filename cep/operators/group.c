@@ -1,5 +1,5 @@
-/* Group aggregate of a bounded query's result: each row is folded into its group's registers; at the end of input every group gives one row. No checkpoint:
- * used by `query` only. */
+/* Group aggregate of a bounded query's result: each row is folded into its group's registers; at the end of input every
+ * group gives one row. No checkpoint: used by `query` only. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -7,17 +7,17 @@
 
 /* Registers of one group. A text register owns its bytes: rows and temporaries go away. */
 struct group_state {
-    bool given;                /* its row was given out */
+    bool given; /* its row was given out */
     size_t owned_bytes;
-    struct cep_value *regs;    /* in one block with owned */
-    char **owned;              /* per register: block of its text, NULL: none */
+    struct cep_value *regs; /* in one block with owned */
+    char **owned;           /* per register: block of its text, NULL: none */
 };
 struct group_op {
-    struct cep_operator op;    /* first */
+    struct cep_operator op; /* first */
     const struct cep_program *program;
     const struct cep_group *group;
-    struct cep_value *next;    /* scratch: new registers */
-    struct cep_value *row;     /* scratch: columns of an output row */
+    struct cep_value *next; /* scratch: new registers */
+    struct cep_value *row;  /* scratch: columns of an output row */
 };
 
 static struct cep_value constant(const struct cep_program *p, uint32_t index)
@@ -78,9 +78,14 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
     struct group_state *state = key->state;
     const struct cep_node *node = cep_program_node(op->program, base->node);
     uint32_t columns, n = op->group->regs.count;
-    const struct cep_type *types = cep_flow_types(base->flow, *cep_program_u32(op->program, node->inputs.first), &columns);
-    struct cep_frame frame = { .row = &event->row->tuple, .row_types = types, .row_time_ms = event->row->time_ms, .regs = state->regs,
-                               .new_regs = op->next, .arena = cep_flow_arena(base->flow) };
+    const struct cep_type *types =
+        cep_flow_types(base->flow, *cep_program_u32(op->program, node->inputs.first), &columns);
+    struct cep_frame frame = { .row = &event->row->tuple,
+                               .row_types = types,
+                               .row_time_ms = event->row->time_ms,
+                               .regs = state->regs,
+                               .new_regs = op->next,
+                               .arena = cep_flow_arena(base->flow) };
     for (uint32_t i = 0; i < n; i++)
         op->next[i] = state->regs[i];
     struct cep_value none;
@@ -104,7 +109,11 @@ static int on_wake(struct cep_operator *base, struct cep_key *key)
     uint32_t columns;
     const struct cep_type *types = cep_flow_types(base->flow, base->node, &columns);
     struct cep_frame frame = { .regs = state->regs, .arena = cep_flow_arena(base->flow) };
-    struct cep_event event = { .key = &key->tuple, .key_node = base->node, .key_hash = key->hash, .final = true, .first_time_ms = BASE_TIME_MIN_MS,
+    struct cep_event event = { .key = &key->tuple,
+                               .key_node = base->node,
+                               .key_hash = key->hash,
+                               .final = true,
+                               .first_time_ms = BASE_TIME_MIN_MS,
                                .last_time_ms = BASE_TIME_MIN_MS };
     for (uint32_t i = 0; i < columns; i++) {
         uint32_t code = *cep_program_u32(op->program, op->group->outs.first + i);
@@ -117,7 +126,8 @@ static int on_wake(struct cep_operator *base, struct cep_key *key)
         }
     }
     struct cep_row *row;
-    int rc = cep_row_make(types, op->row, columns, BASE_TIME_MIN_MS, (struct cep_position){ 0 }, cep_flow_arena(base->flow), &row);
+    int rc = cep_row_make(types, op->row, columns, BASE_TIME_MIN_MS, (struct cep_position){ 0 },
+                          cep_flow_arena(base->flow), &row);
     if (rc)
         return rc;
     event.row = row;
@@ -147,7 +157,9 @@ static size_t bytes(const struct cep_operator *base, const struct cep_key *key)
 {
     const struct group_op *op = (const struct group_op *)(const void *)base;
     const struct group_state *state = key->state;
-    return state ? sizeof *state + op->group->regs.count * (sizeof *state->regs + sizeof *state->owned) + state->owned_bytes : 0;
+    return state ? sizeof *state + op->group->regs.count * (sizeof *state->regs + sizeof *state->owned) +
+                       state->owned_bytes
+                 : 0;
 }
 static int64_t output_watermark(const struct cep_operator *op, int64_t input_ms)
 {
@@ -163,14 +175,23 @@ static void destroy(struct cep_operator *base)
 }
 
 static const struct cep_operator_ops group_ops = {
-    .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .free_state = free_state, .bytes = bytes,
-    .output_watermark = output_watermark, .destroy = destroy,
+    .row = on_row,
+    .wake = on_wake,
+    .deadline = deadline,
+    .idle = idle,
+    .free_state = free_state,
+    .bytes = bytes,
+    .output_watermark = output_watermark,
+    .destroy = destroy,
 };
 
 /* The one group of an aggregate without keys is there from the start. */
 static int open_only_group(struct group_op *op)
 {
-    struct { struct cep_tuple tuple; uint64_t room; } empty = { .tuple = { 0 } };
+    struct {
+        struct cep_tuple tuple;
+        uint64_t room;
+    } empty = { .tuple = { 0 } };
     struct cep_key *key;
     bool added;
     cep_tuple_write(NULL, NULL, 0, &empty.tuple);
