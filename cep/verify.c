@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/time.h"
 #include "cep/row.h"
 #include "cep/sections.h"
 
@@ -317,6 +318,12 @@ static bool lookup_good(struct checker *c, const struct cep_node *n, uint32_t in
     return l->filter == CEP_NONE || code_typed(c, l->filter, &context, CEP_TYPE(BOOLEAN));
 }
 
+/* Lengths of time are added to times of rows: both must be far from the ends of the scale. */
+static bool span_good(int64_t ms)
+{
+    return ms >= 0 && ms <= BASE_TIME_MAX_MS / 4;
+}
+
 static bool nfa_good(const struct cep_program *p, const struct cep_match *m, const struct cep_nfa *s)
 {
     if (s->op < CEP_NFA_MATCH || s->op > CEP_NFA_LOOP_OUT || s->excluded > 1 || s->any > 1)
@@ -327,6 +334,8 @@ static bool nfa_good(const struct cep_program *p, const struct cep_match *m, con
     if (s->op == CEP_NFA_TAKE && s->var >= m->vars.count)
         return false;
     if (s->op == CEP_NFA_GUARD && s->guard >= m->guards.count)
+        return false;
+    if (s->op == CEP_NFA_ABSENT && s->absent_ms != 0 && (m->last_time_reg == CEP_NONE || !span_good(s->absent_ms)))
         return false;
     if ((s->op == CEP_NFA_LOOP_IN || s->op == CEP_NFA_LOOP_OUT) && (s->loop >= 64 || s->loop >= m->nullable_loops))
         return false;
@@ -355,8 +364,8 @@ static bool match_lists_good(const struct cep_program *p, const struct cep_match
         !list_in(m->out_regs, cep_program_reg_count(p)) || m->out_regs.count > CEP_COLUMNS_MAX ||
         !list_in(m->outs, cep_program_out_count(p)) || !u32s_good(p, m->skip_vars, m->vars.count, false) ||
         m->nullable_loops > 64 || m->vars.count > UINT16_MAX || m->rows > CEP_ROWS_ALL_UNMATCHED ||
-        m->skip > CEP_SKIP_LAST || !optional(m->last_time_reg, m->live_regs.count) || m->within_ms < 0 ||
-        m->hold_ms < 0)
+        m->skip > CEP_SKIP_LAST || !optional(m->last_time_reg, m->live_regs.count) ||
+        !span_good(m->within_ms) || !span_good(m->hold_ms))
         return false;
     for (uint32_t i = 0; i < m->nfas.count; i++)
         if (!nfa_good(p, m, cep_program_nfa(p, m->nfas.first + i)))
