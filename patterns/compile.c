@@ -258,7 +258,8 @@ static int compile_rule(struct compiling *c, const struct patterns_statement *st
         return query_error ? query_error : error;
     root.rule = rule;
     root.eager = rule->eager;
-    return finish_root(c, binder, &root, key, key_count, PATTERNS_COMPILED_RULE, rule->name, keep);
+    bool runs = !base_str_equal(rule->mode, BASE_STR("off")); /* checked like any other, but no part of the program */
+    return finish_root(c, binder, &root, key, key_count, PATTERNS_COMPILED_RULE, rule->name, keep && runs);
 }
 
 static int compile_query(struct compiling *c, const struct patterns_statement *statement,
