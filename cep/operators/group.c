@@ -188,14 +188,12 @@ static const struct cep_operator_ops group_ops = {
 /* The one group of an aggregate without keys is there from the start. */
 static int open_only_group(struct group_op *op)
 {
-    struct {
-        struct cep_tuple tuple;
-        uint64_t room;
-    } empty = { .tuple = { 0 } };
+    uint64_t room[2] = { 0, 0 };
+    struct cep_tuple *empty = (struct cep_tuple *)(void *)room;
     struct cep_key *key;
     bool added;
-    cep_tuple_write(NULL, NULL, 0, &empty.tuple);
-    int rc = cep_keyed_get(&op->op.keyed, &empty.tuple, cep_key_hash(&empty.tuple), &key, &added);
+    cep_tuple_write(NULL, NULL, 0, empty);
+    int rc = cep_keyed_get(&op->op.keyed, empty, cep_key_hash(empty), &key, &added);
     if (rc)
         return rc;
     key->state = make_state(op);
