@@ -18,7 +18,8 @@
 struct service_epochs {
     struct service_epochs_config config;
     struct service_outlets *outlets;     /* of INSERT INTO, dead letters, late rows */
-    struct service_decider *decider;     /* NULL: the store decides */
+    struct service_decider *decider;     /* NULL: the store decides; or, if by_kafka, not open (again) yet */
+    bool by_kafka;                       /* epochs are Kafka's to decide: nothing pending may be dropped or written without it */
     const struct cep_program *program;
     struct service_batch *own;           /* the epoch's record, the alert log */
     struct service_batch **batches;
@@ -63,7 +64,7 @@ void service_epochs_close(struct service_epochs *epochs)
 
 bool service_epochs_by_kafka(const struct service_epochs *epochs)
 {
-    return epochs->decider != NULL;
+    return epochs->by_kafka;
 }
 
 static bool exactly_once(const struct service_epochs *epochs)
@@ -125,6 +126,7 @@ static int open_decider(struct service_epochs *epochs, struct service_outlets *o
         config.table_options = service_outlets_kafka_options(outlets, &config.table_option_count);
     if (e < 0 || (!sink && !config.table_options))
         return e;
+    epochs->by_kafka = true;
     e = service_decider_open(&config, &epochs->decider, reterr);
     return e == 0 ? ensure_topics(epochs, reterr) : e;
 }
@@ -146,7 +148,7 @@ int service_epochs_bind(struct service_epochs *epochs, const struct cep_program 
     int e = service_outlets_open(epochs->config.config, program, exactly_once(epochs), &outlets, reterr);
     if (e == 0 && !epochs->decider)
         e = open_decider(epochs, outlets, reterr);
-    if (e == 0 && !epochs->decider)
+    if (e == 0 && !epochs->by_kafka)
         e = drop_pending(epochs);
     if (e < 0) {
         service_outlets_close(outlets);
@@ -210,7 +212,7 @@ static int put_record(struct service_epochs *epochs, const struct service_epoch 
     base_buf_finish(&value);
     if (e == 0)
         e = service_batch_put(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("decider"),
-                              epochs->decider ? BASE_STR("kafka") : BASE_STR("store"));
+                              epochs->by_kafka ? BASE_STR("kafka") : BASE_STR("store"));
     return e;
 }
 
@@ -337,7 +339,7 @@ static int decide(struct service_epochs *epochs, const struct service_epoch *epo
     int e = collect_batches(epochs, epoch, &count);
     if (e < 0)
         return e;
-    if (!epochs->decider) {
+    if (!epochs->by_kafka) {
         e = service_batch_set_applied(epochs->own, epoch->number);
         if (e == 0)
             e = service_store_write(epochs->config.store, epochs->batches, count, true);
@@ -375,6 +377,10 @@ void service_epochs_collect(struct service_epochs *epochs)
 
 int service_epochs_commit(struct service_epochs *epochs, const struct service_epoch *epoch, bool *ret_empty, struct base_buf *reterr)
 {
+    if (epochs->by_kafka && !epochs->decider) {
+        base_buf_puts(reterr, "the epoch cannot be decided: Kafka has not been reached since the last abort");
+        return BASE_E_BROKER;
+    }
     encode_record(epoch, &epochs->record);
     *ret_empty = !something(epochs, epoch);
     if (*ret_empty)
@@ -424,7 +430,7 @@ int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr)
     if (e < 0)
         return e;
     /* With a decider the fate of what is pending is asked of Kafka by opening it anew: it fences and settles. */
-    if (epochs->decider) {
+    if (epochs->by_kafka) {
         service_decider_close(epochs->decider);
         epochs->decider = NULL;
         e = open_decider(epochs, epochs->outlets, reterr);
