@@ -587,7 +587,9 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
         return BASE_TIME_MAX_MS;
     if (op->m->batch_sort)
         return BASE_TIME_MAX_MS - 1;
-    int64_t at = cep_match_head_deadline(op, state, &state->now);
+    /* While rows wait for the rows that NEXT reads, no deadline can be worked off: only a row, or the end, helps. */
+    bool waits = state->now.next_seq < (eager(op) ? state->rows.end_seq : state->waiting_from);
+    int64_t at = waits ? BASE_TIME_MAX_MS : cep_match_head_deadline(op, state, &state->now);
     if (eager(op)) {
         /* settled when the last row is; a key that must wake for a start anyway and has told nothing is settled on that occasion */
         if (state->has_base && (at == BASE_TIME_MAX_MS || state->told.len)) {
