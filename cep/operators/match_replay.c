@@ -24,10 +24,27 @@ int cep_match_unwind(struct match_op *op, uint32_t path)
 
 struct replay { uint32_t best; bool found; };
 
+/* A thread that stayed where it was still has its registers in the arena that the next row resets. */
+static int keep_regs(struct match_op *op)
+{
+    for (size_t i = 0; i < op->out.len; i++) {
+        struct match_thread *thread = &op->out.at[i];
+        struct cep_tuple *copy = thread->regs ? base_arena_alloc(&op->arena, thread->regs->size_bytes) : NULL;
+        if (thread->regs && !copy)
+            return BASE_E_NOMEM;
+        if (copy)
+            memcpy(copy, thread->regs, thread->regs->size_bytes);
+        thread->regs = copy;
+    }
+    return 0;
+}
+
 /* Steps the replayed threads; they live in op->replay, their registers in op->arena_prev. */
 static int replay_step(struct match_op *op, struct replay *replay)
 {
     int rc = cep_match_step(op, op->replay.at, (uint32_t)op->replay.len);
+    if (!rc)
+        rc = keep_regs(op);
     struct match_threads swap = op->replay;
     op->replay = op->out;
     op->out = swap;
