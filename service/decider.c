@@ -133,6 +133,14 @@ static int settle(struct service_decider *d, uint64_t committed)
     return e;
 }
 
+static bool restored_from_savepoint(struct service_decider *d)
+{
+    struct base_buf value = { 0 };
+    bool restored = service_store_get(d->config.store, SERVICE_CF_META, BASE_STR("restored"), &value) == 0;
+    base_buf_finish(&value);
+    return restored;
+}
+
 static int judge(struct service_decider *d, const struct connectors_kafka_offset *at, struct base_buf *why)
 {
     if (at->offset < 0 || !at->metadata) {
@@ -142,6 +150,8 @@ static int judge(struct service_decider *d, const struct connectors_kafka_offset
     const char *colon = strrchr(at->metadata, ':');
     size_t id_len = colon ? (size_t)(colon - at->metadata) : 0;
     const char *ours = service_store_id(d->config.store);
+    if (restored_from_savepoint(d)) /* the savepoint's positions count, not what the old store committed after it */
+        return settle(d, SERVICE_STORE_NO_EPOCH);
     if (!colon || id_len != strlen(ours) || memcmp(at->metadata, ours, id_len) != 0) {
         base_buf_printf(why,
                         "the last epoch of \"%s\" was committed by the state store %.*s, but the folder %s holds %s: its state is stale. Give the service the folder "

@@ -213,6 +213,8 @@ static int put_record(struct service_epochs *epochs, const struct service_epoch 
     if (e == 0)
         e = service_batch_put(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("decider"),
                               epochs->by_kafka ? BASE_STR("kafka") : BASE_STR("store"));
+    if (e == 0) /* from its first own epoch on, a restored store is like any other */
+        e = service_batch_delete(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("restored"));
     return e;
 }
 

@@ -439,6 +439,7 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     service_batch_clear(rt->extra);
     rt->aborts_in_row = 0;
     service_engine_applied(rt->engine, epoch.number);
+    service_runtime_checkpoint(rt);
     if (empty)
         service_count(&rt->metrics, SERVICE_METRIC_EPOCHS_EMPTY, 1);
     else
@@ -611,6 +612,7 @@ static void finish(struct service_runtime *rt)
     struct service_swap *swap = swap_wanted(rt);
     if (swap)
         swap_done(rt, swap, BASE_E_CLOSED);
+    service_runtime_checkpoint(rt);
     service_engine_destroy(rt->engine);
     rt->engine = NULL;
     if (rt->tender_started)

@@ -41,6 +41,10 @@ struct service_reload {
 };
 /* Compiles in the calling thread, swaps at an epoch boundary. 0, BASE_E_SYNTAX (diagnostics in answer), BASE_E_READONLY, BASE_E_BUSY, BASE_E_CONFIG, … */
 int service_runtime_reload(struct service_runtime *runtime, struct service_reload *reload) BASE_MUST_CHECK;
+/* Writes a savepoint of the running service at the next epoch boundary: NAME.savepoint below the state folder's savepoints. path: out, where it is.
+ * BASE_E_INVALID (name), BASE_E_BUSY, BASE_E_EXISTS, BASE_E_IO, BASE_E_FULL. */
+struct service_savepoint_ask { const char *name; char path[4096]; struct base_buf error; };
+int service_runtime_savepoint(struct service_runtime *runtime, struct service_savepoint_ask *ask) BASE_MUST_CHECK;
 bool service_runtime_ready(struct service_runtime *runtime, char *why, size_t why_bytes);
 struct service_ruleset *service_runtime_ruleset(struct service_runtime *runtime); /* a reference: unref it */
 const struct service_config *service_runtime_settings(const struct service_runtime *runtime);

@@ -59,6 +59,8 @@ struct service_runtime {
     pthread_cond_t changed;
     struct service_ruleset *set;          /* the running one */
     struct service_swap *swap;            /* asked for */
+    const char *checkpoint;               /* asked for: folder for a copy of the store at the next boundary */
+    int checkpoint_result;
     bool running;                         /* an engine runs: swaps are served */
     bool ready;
     char not_ready[256];
@@ -81,6 +83,8 @@ int service_runtime_compile(struct service_runtime *rt, const char *file, struct
 /* Coordinator, at rest, everything decided: takes the swap over. A failure leaves the old set running. */
 void service_runtime_do_swap(struct service_runtime *rt, struct service_swap *swap);
 void *service_runtime_tend(void *arg);
+/* keep.c: coordinator, when an epoch has been applied and before the next one is: the copy that was asked for. */
+void service_runtime_checkpoint(struct service_runtime *rt);
 /* facts.c: coordinator, at rest. */
 void service_runtime_gather(struct service_runtime *rt);
 

@@ -22,7 +22,7 @@ struct cli_command {
     const char *usage;            /* shown by --help */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns an exit status */
 };
-extern const struct cli_command cli_serve, cli_query, cli_check, cli_explain, cli_test, cli_version;
+extern const struct cli_command cli_serve, cli_query, cli_check, cli_explain, cli_test, cli_savepoint, cli_version;
 
 /* --help was asked for, or the usage is wrong: prints and returns the exit status. message NULL: help. */
 int cli_usage(const struct cli_command *command, const char *message, const char *detail);

@@ -5,7 +5,7 @@
 #include "service/cli/cli.h"
 #include "service/json.h"
 
-static const struct cli_command *const COMMANDS[] = { &cli_serve, &cli_query, &cli_check, &cli_explain, &cli_test, &cli_version };
+static const struct cli_command *const COMMANDS[] = { &cli_serve, &cli_query, &cli_check, &cli_explain, &cli_test, &cli_savepoint, &cli_version };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
 static int run_version(int argc, char **argv)
