@@ -39,7 +39,7 @@ def script(job):
 
 
 def run_batch(jobs, results, seconds):
-    """Fills results by id. A job that kills the driver gets {'crash': text}; the others are still run."""
+    """Fills results by id. A job that kills the driver, or takes longer than `seconds`, gets {'crash': text}; the others are still run."""
     todo, crashes = list(jobs), 0
     while todo:
         if crashes >= CRASHES_MAX:
@@ -64,6 +64,9 @@ def run_batch(jobs, results, seconds):
         timer.start()
         done = 0
         for line in process.stdout:
+            timer.cancel()
+            timer = threading.Timer(seconds, process.kill)
+            timer.start()
             try:
                 results[todo[done]['id']] = json.loads(line)
             except ValueError:
@@ -75,7 +78,8 @@ def run_batch(jobs, results, seconds):
         reader.join()
         if done < len(todo):
             text = b''.join(errors).decode(errors='replace')
-            results[todo[done]['id']] = {'crash': 'driver ended with status %d\n%s' % (status, text[-3000:])}
+            what = 'took longer than %d s' % seconds if status == -9 else 'driver ended with status %d' % status
+            results[todo[done]['id']] = {'crash': '%s\n%s' % (what, text[-3000:])}
             done += 1
             crashes += 1
         elif status != 0:
@@ -84,7 +88,7 @@ def run_batch(jobs, results, seconds):
         todo = todo[done:]
 
 
-def run(jobs, workers=2, seconds=300):
+def run(jobs, workers=2, seconds=20):
     """{id: result} of all jobs; in several drivers at once."""
     if not os.access(find_driver(), os.X_OK):
         raise SystemExit('the test driver is missing: %s (ninja -C build/gcc tests/conformance/drive)' % find_driver())
