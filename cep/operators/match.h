@@ -92,6 +92,7 @@ struct match_key {
     bool has_base;
     uint64_t waiting_from;     /* final: rows of the log from here on wait for the watermark; eager: first unsettled row */
     struct match_tolds told;
+    int64_t told_ms;           /* watermark when results were last told: what may be told from a later time on needs a wake-up then */
     bool ended;                /* the end of input was processed */
     bool limited;              /* a limit was hit */
     uint32_t counted_rows, counted_starts; /* its share of the operator's sums */

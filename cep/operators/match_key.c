@@ -60,6 +60,7 @@ struct match_key *cep_match_key_init(struct cep_key *key)
     cep_match_head_init(&state->now);
     cep_match_head_init(&state->base);
     state->waiting_from = 1;
+    state->told_ms = BASE_TIME_MIN_MS;
     return state;
 }
 
@@ -99,6 +100,7 @@ static int tell_resolved(struct match_op *op, struct cep_key *key)
     struct tell tell = { op, key };
     size_t kept = 0;
     int rc = 0;
+    state->told_ms = op->op.watermark_ms;
     for (size_t i = 0; i < cands->len; i++) {
         struct match_cand cand = cands->at[i];
         if (cand.resolved && cand.not_before_ms <= op->op.watermark_ms && !rc)
@@ -179,6 +181,7 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
 {
     struct match_key *state = key->state;
     struct match_cands *cands = &state->now.cands;
+    state->told_ms = op->op.watermark_ms;
     if (cands->len == 0 && state->told.len == 0)
         return 0;
     for (size_t i = 0; i < state->told.len; i++)
@@ -267,7 +270,7 @@ static int settle(struct match_op *op, struct cep_key *key)
         state->has_base = false;
         size_t kept = 0;
         for (size_t i = 0; i < state->now.cands.len; i++)
-            if (!state->now.cands.at[i].resolved || state->now.cands.at[i].not_before_ms > watermark)
+            if (!state->now.cands.at[i].resolved || state->now.cands.at[i].not_before_ms > state->told_ms)
                 state->now.cands.at[kept++] = state->now.cands.at[i];
             else
                 for (size_t k = 0; k < state->told.len; k++)
@@ -396,6 +399,7 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
     struct tell tell = { op, key };
     uint64_t from = 0, number = state->now.number;
     int rc = 0;
+    state->told_ms = op->op.watermark_ms;
     for (size_t i = 0; i < state->told.len; i++)
         state->told.at[i].standing = 0;
     for (size_t i = 0; i < state->now.cands.len && !rc; i++) {
@@ -601,7 +605,7 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
         at = first < at ? first : at;
     }
     for (size_t i = 0; i < state->now.cands.len; i++)
-        if (state->now.cands.at[i].not_before_ms > op->op.watermark_ms && state->now.cands.at[i].not_before_ms < at)
+        if (state->now.cands.at[i].not_before_ms > state->told_ms && state->now.cands.at[i].not_before_ms < at)
             at = state->now.cands.at[i].not_before_ms;
     /* an open start that only the end of input can decide */
     if (at == BASE_TIME_MAX_MS && (cep_match_head_live(&state->now) || state->now.next_seq < state->rows.end_seq))
