@@ -138,6 +138,21 @@ CREATE TABLE customers (
   PRIMARY KEY (user_id) NOT ENFORCED
 ) WITH ('connector' = 'filesystem', 'path' = '${CUSTOMERS:-rules/demo}/customers.csv', 'format' = 'csv');
 
+-- Merchants: what they usually take, and since when they are customers.
+CREATE TABLE merchants (
+  merchant STRING,
+  avg_ticket DECIMAL(12,2),
+  onboarded TIMESTAMP_LTZ(3),
+  PRIMARY KEY (merchant) NOT ENFORCED
+) WITH ('connector' = 'filesystem', 'path' = '${CUSTOMERS:-rules/demo}/merchants.csv', 'format' = 'csv');
+
+-- Accounts of exchanges of crypto currencies.
+CREATE TABLE exchanges (
+  account STRING,
+  name STRING,
+  PRIMARY KEY (account) NOT ENFORCED
+) WITH ('connector' = 'filesystem', 'path' = '${CUSTOMERS:-rules/demo}/exchanges.csv', 'format' = 'csv');
+
 -- E-mail domains that give out addresses for minutes.
 CREATE TABLE disposable_domains (
   domain STRING,

@@ -306,6 +306,30 @@ class Scenario:
         self.transfer(at, account, "out", 2300, "buyer")
         return account, 0
 
+    def fan_out_to_exchanges(self, at):
+        account = self.fresh("u")
+        for n in range(5):
+            self.transfer(at + 400 * n, account, "out", 180, "exchange%d" % (n + 3))
+        return account, 1600
+
+    def country_hop(self, at):
+        user = self.fresh("u")
+        self.login(at, user, country="FR", device_known=True)
+        self.login(at + 900, user, country="US", device_known=True)
+        return user, 900
+
+    def ticket_outlier(self, at):
+        card = self.fresh("k")
+        self.pay(at, card, 950, merchant="Flower Stand")
+        return card, 0
+
+    def merchant_bust_out(self, at):
+        self.stores = getattr(self, "stores", 0) + 1
+        merchant = "Popup Store %d" % self.stores
+        for n in range(5):
+            self.pay(at + 1200 * n, self.fresh("k"), 1400, merchant=merchant)
+        return merchant, 3600
+
     def refund_abuse(self, at):
         user = self.fresh("u")
         for n in range(3):
@@ -334,7 +358,7 @@ PLANTED = ("card_testing", "test_then_hit", "declines_then_approval", "bin_attac
            "repeat_large_at_merchant", "impossible_travel", "three_countries", "country_change_cash_out", "account_takeover", "brute_force",
            "credential_stuffing", "mfa_fatigue", "otp_bombing", "sim_swap", "contact_change_payout", "new_device_credentials", "new_device_abroad",
            "remote_access_elder", "payee_change_fraud", "disposable_signup", "shared_device", "mule_in_and_out", "micro_deposits", "fan_in",
-           "structuring", "dormant_account", "refund_abuse", "promo_abuse", "order_never_paid")
+           "fan_out_to_exchanges", "country_hop", "ticket_outlier", "merchant_bust_out", "structuring", "dormant_account", "refund_abuse", "promo_abuse", "order_never_paid")
 LABELLED = ("spend_spike", "large_burst")
 LONGEST = 10 * HOUR  # of a planted case
 
