@@ -10,7 +10,7 @@
 int cli_usage(const struct cli_command *command, const char *message, const char *detail)
 {
     if (!message) {
-        printf("usage: cepheid %s\n%s\n", command->name, command->usage);
+        printf("usage: cepheid %s%s%s\n", command->name, *command->usage == '\n' ? "" : " ", command->usage);
         return CLI_OK;
     }
     fprintf(stderr, "cepheid %s: %s%s%s\n", command->name, message, detail ? ": " : "", detail ? detail : "");
