@@ -1,0 +1,32 @@
+/* The small rules whose programs and states the fuzz targets damage. Columns: k INT, v INT, s STRING, d DECIMAL, ts. */
+#ifndef TESTS_FUZZ_PROGRAMS_H
+#define TESTS_FUZZ_PROGRAMS_H
+
+#define FUZZ_TABLE                                                                                                     \
+    "CREATE TABLE t (k INT, v INT, s STRING, d DECIMAL(10, 2), ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts - "         \
+    "INTERVAL '3' SECOND) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'json');\n"
+#define FUZZ_RULE(options, clause)                                                                                     \
+    FUZZ_TABLE "CREATE RULE r WITH ('severity' = 'low', 'title' = 't'" options                                         \
+               ") AS SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts " clause ") AS m;\n"
+#define FUZZ_QUERY(clause) FUZZ_TABLE "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts " clause ") AS m;\n"
+
+static const char *const fuzz_programs[] = {
+    FUZZ_RULE("", "MEASURES A.s AS s1, LAST(B.s) AS s2, COUNT(B.v) AS n, SUM(B.d) AS total PATTERN (A B+) WITHIN INTERVAL '5' SECOND "
+                  "DEFINE A AS v > 1, B AS B.v > A.v"),
+    FUZZ_RULE(", 'suppress' = '4 sec'", "MEASURES A.v AS v1, C.v AS v3 PATTERN (A -> B -> C) WITHIN INTERVAL '8' SECOND "
+                                        "DEFINE B AS B.v <> A.v, C AS C.v NOT IN (A.v, B.v)"),
+    FUZZ_RULE("", "MEASURES A.v AS v1, MATCH_ROWTIME() AS at PATTERN (A B? -> NOT C) WITHIN INTERVAL '4' SECOND DEFINE A AS v > 2, B AS v = 1, C AS v = 2"),
+    FUZZ_RULE(", 'emit' = 'final', 'suppress' = '2 sec'", "MEASURES A.v AS v1, B.s AS s2 PATTERN (A NOT C -> B) WITHIN INTERVAL '6' SECOND "
+                                                          "DEFINE A AS v > 2, B AS B.v < A.v, C AS v = 0"),
+    FUZZ_RULE("", "MEASURES FIRST(A.v) AS v1, COUNT(*) AS n ONE ROW PER MATCH WITH TIMEOUT ROWS AFTER MATCH SKIP TO NEXT ROW "
+                  "PATTERN (A++ -> NOT C -> B) WITHIN INTERVAL '6' SECOND DEFINE A AS v > 2, B AS v = 1, C AS v = 2"),
+    FUZZ_RULE("", "MEASURES A.v AS v1, B.v AS v2 ONE ROW PER MATCH ALL MATCHES AFTER MATCH SKIP TO CURRENT ROW PATTERN (A ->> B) WITHIN INTERVAL '5' SECOND "
+                  "DEFINE A AS v > 3, B AS B.v > A.v"),
+    FUZZ_RULE("", "MEASURES A.v AS v1 PATTERN (A -> NOT B FOR INTERVAL '2' SECOND) DEFINE A AS v > 3, B AS v = 1"),
+    FUZZ_QUERY("MEASURES CLASSIFIER() AS c, MATCH_NUMBER() AS n, RUNNING SUM(v) AS total ALL ROWS PER MATCH WITH UNMATCHED ROWS AFTER MATCH SKIP TO LAST B "
+               "PATTERN (A B* C | D+) DEFINE A AS v > 2, B AS v > PREV(v), C AS v < NEXT(v), D AS s LIKE 'a%'"),
+    FUZZ_QUERY("MEASURES FIRST(v) AS v1, LAST(s) AS s2 PATTERN (^ A* (B | PERMUTE(C, D)) $) DEFINE A AS v > 1, B AS v = 1, C AS v = 0, D AS SUM(D.v) < 5"),
+};
+#define FUZZ_PROGRAMS (sizeof fuzz_programs / sizeof fuzz_programs[0])
+
+#endif
