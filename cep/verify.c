@@ -145,6 +145,12 @@ static bool tables_good(const struct cep_program *p)
     return true;
 }
 
+/* Lengths of time are added to times of rows: both must be far from the ends of the scale. */
+static bool span_good(int64_t ms)
+{
+    return ms >= 0 && ms <= BASE_TIME_MAX_MS / 4;
+}
+
 static bool rules_good(const struct cep_program *p)
 {
     for (uint32_t i = 0; i < cep_program_rule_count(p); i++) {
@@ -154,7 +160,7 @@ static bool rules_good(const struct cep_program *p)
         for (size_t n = 0; n < sizeof texts / sizeof *texts; n++)
             if (!text_good(p, texts[n]))
                 return false;
-        if (!list_in(r->options, cep_program_option_count(p)) || r->eager > 1 ||
+        if (!list_in(r->options, cep_program_option_count(p)) || r->eager > 1 || !span_good(r->suppress_ms) ||
             !optional(r->alert_node, cep_program_node_count(p)) || !optional(r->match_node, cep_program_node_count(p)))
             return false;
         if (r->alert_node != CEP_NONE && cep_program_node(p, r->alert_node)->kind != CEP_NODE_ALERT)
@@ -316,12 +322,6 @@ static bool lookup_good(struct checker *c, const struct cep_node *n, uint32_t in
     }
     context = context_of(c, n->schema);
     return l->filter == CEP_NONE || code_typed(c, l->filter, &context, CEP_TYPE(BOOLEAN));
-}
-
-/* Lengths of time are added to times of rows: both must be far from the ends of the scale. */
-static bool span_good(int64_t ms)
-{
-    return ms >= 0 && ms <= BASE_TIME_MAX_MS / 4;
 }
 
 static bool nfa_good(const struct cep_program *p, const struct cep_match *m, const struct cep_nfa *s)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #define MATCH_STATE_VERSION 1
+#define MATCH_CHUNKS_MOST 65536u /* of a key: with 64 KiB each more than fits anywhere; bounds the look-ups that a damaged head asks for */
 
 static void put_head(const struct match_head *head, struct base_buf *buf)
 {
@@ -279,6 +280,7 @@ static int load_head(struct match_op *op, struct match_key *state, const void *b
     state->ended = flags & 2;
     state->limited = flags & 4;
     if (in.failed || state->rows.first_seq == 0 || state->rows.first_seq > state->rows.end_seq || first_piece == 0 || first_piece > state->rows.next_number ||
+        state->rows.next_number - first_piece > MATCH_CHUNKS_MOST ||
         state->waiting_from > state->rows.end_seq || state->waiting_from == 0)
         return BASE_E_CORRUPT;
     state->rows.dropped_first = state->rows.dropped_end = first_piece; /* until the chunks are loaded: where they start */

@@ -181,6 +181,7 @@ void cep_match_rows_cut(struct match_rows *rows, uint64_t seq)
             break;
         }
         note_dropped(rows, chunk->number);
+        rows->next_number = chunk->number; /* numbers stay without gaps, however often a key is rewound */
         free_chunk(rows, chunk);
         rows->count--;
     }
