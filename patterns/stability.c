@@ -805,7 +805,9 @@ static int try_pairs(struct patterns_match_detail *rp, const char **ret_verdict,
         return 0;
     }
     *ret_why = x->overflow ? "the pattern has too many ways to be explored"
-                           : "an earlier start may complete later than a later one, and then skips over its match";
+               : rp->clause->rows != PATTERNS_ROWS_ONE
+                   ? "a preferred match of the same start may take back rows that were told"
+                   : "an earlier start may complete later than a later one, and then skips over its match";
     if (x->overflow || !x->all_unary || rp->clause->skip != PATTERNS_SKIP_PAST_LAST_ROW ||
         rp->clause->rows != PATTERNS_ROWS_ONE)
         return 0;
