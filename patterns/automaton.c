@@ -164,16 +164,74 @@ static uint32_t build_alt(struct build *b, const struct patterns_pat *pat, struc
     return entry;
 }
 
-/* One state per set of elements already taken: 2^k entries and k*2^(k-1) copies of elements instead of k! sequences.
- * What follows depends on the set alone, and alternatives are tried in list order at each step, so the order of
- * derivations is that of the alternation of all orders. */
+/* From a given row, is there at most one way through it? */
+static bool has_one_way(const struct patterns_pat *pat)
+{
+    bool one = true;
+    switch (pat->kind) {
+    case PATTERNS_PAT_EMPTY:
+    case PATTERNS_PAT_VAR:
+    case PATTERNS_PAT_START:
+    case PATTERNS_PAT_END:
+    case PATTERNS_PAT_NOT: return true;
+    case PATTERNS_PAT_ALT:
+    case PATTERNS_PAT_PERMUTE: return false;
+    case PATTERNS_PAT_RELAX: return !pat->any && has_one_way(pat->children[0]);
+    case PATTERNS_PAT_LOOP: return pat->min == pat->max && has_one_way(pat->children[0]);
+    case PATTERNS_PAT_EXCLUDE:
+    case PATTERNS_PAT_SEQ:
+        for (uint32_t i = 0; i < pat->count; i++)
+            one = one && has_one_way(pat->children[i]);
+        return one;
+    }
+    return false;
+}
+
+struct orders {
+    struct where where;
+    uint32_t next;
+    uint32_t order[PATTERNS_MAX_PERMUTE]; /* elements in this order so far */
+    uint32_t entry;                       /* of the less preferred orders; CEP_NONE: none yet */
+};
+
+/* All orders that begin with the first `depth` of orders->order, the last in list order first: each new one is preferred to those before it. */
+static void build_orders(struct build *b, const struct patterns_pat *pat, struct orders *orders, uint32_t depth)
+{
+    if (depth == pat->count) {
+        uint32_t one = orders->next;
+        for (uint32_t i = depth; i-- > 0 && !b->error;)
+            one = build(b, pat->children[orders->order[i]], orders->where, one);
+        orders->entry = orders->entry == CEP_NONE ? one : add_split(b, pat, one, orders->entry);
+        return;
+    }
+    for (uint32_t i = pat->count; i-- > 0 && !b->error;) {
+        bool taken = false;
+        for (uint32_t k = 0; k < depth; k++)
+            taken = taken || orders->order[k] == i;
+        orders->order[depth] = i;
+        if (!taken)
+            build_orders(b, pat, orders, depth + 1);
+    }
+}
+
+/* The alternation of all orders of the elements, in list order. Where each element has one way only, one state per set of elements already taken
+ * does: 2^k entries and k*2^(k-1) copies of elements instead of k! sequences. Otherwise all ways of the first order come before any of the
+ * second, although both begin with the same element, so nothing can be shared. */
 static uint32_t build_permute(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
 {
     uint32_t entries[1u << PATTERNS_MAX_PERMUTE];
+    bool one_way = true;
     if (pat->count > PATTERNS_MAX_PERMUTE)
         return fail(b, BASE_E_LIMIT, pat,
                     &(struct patterns_fault){ "limit", "PERMUTE takes at most 6 elements", NULL, NULL });
     w.tail = false;
+    for (uint32_t i = 0; i < pat->count; i++)
+        one_way = one_way && has_one_way(pat->children[i]);
+    if (!one_way) {
+        struct orders orders = { .where = w, .next = next, .entry = CEP_NONE };
+        build_orders(b, pat, &orders, 0);
+        return b->error ? 0 : orders.entry;
+    }
     uint32_t full = (1u << pat->count) - 1;
     entries[full] = next;
     for (uint32_t taken = full; taken-- > 0 && !b->error;) {
