@@ -65,6 +65,25 @@ static uint32_t bloom_bit(uint64_t fingerprint, uint64_t key_hash)
     return (uint32_t)((fingerprint * 0x9e3779b97f4a7c15ull ^ key_hash) >> 44) % SERVICE_BLOOM_BITS;
 }
 
+static uint64_t mix(uint64_t fingerprint, uint64_t key_hash)
+{
+    uint64_t x = (fingerprint ^ key_hash) * 0x9e3779b97f4a7c15ull;
+    return (x ^ x >> 29) * 0xbf58476d1ce4e5b9ull + fingerprint;
+}
+
+static void known_add(struct service_known *known, uint64_t mixed)
+{
+    uint64_t a = mixed & known->mask, b = mixed >> 32 & known->mask;
+    known->bits[a / 64] |= 1ull << (a % 64);
+    known->bits[b / 64] |= 1ull << (b % 64);
+}
+
+static bool known_has(const struct service_known *known, uint64_t mixed)
+{
+    uint64_t a = mixed & known->mask, b = mixed >> 32 & known->mask;
+    return known->bits[a / 64] >> (a % 64) & known->bits[b / 64] >> (b % 64) & 1;
+}
+
 int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len,
                        int64_t deadline_ms)
 {
@@ -76,11 +95,18 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
         return BASE_E_NOMEM;
     uint32_t bit = bloom_bit(fingerprint, cep_key_hash(key));
     host->written[bit / 64] |= 1ull << (bit % 64);
+    uint64_t mixed = mix(fingerprint, cep_key_hash(key));
+    if (host->known)
+        known_add(host->known, mixed);
     struct base_str at = { name->ptr, name->len };
     int e = bytes ? service_batch_put(host->part->changes, SERVICE_CF_STATE, key_group, at, (struct base_str){ bytes, len })
                   : service_batch_delete(host->part->changes, SERVICE_CF_STATE, key_group, at);
     if (e < 0 || !bytes || piece != 0 || deadline_ms == BASE_TIME_MAX_MS)
         return e;
+    struct service_deadline *have = &host->deadlines[mixed % SERVICE_DEADLINES];
+    if (have->key == mixed && have->ms == deadline_ms)
+        return 0; /* written in an earlier epoch, and not fired since */
+    *have = (struct service_deadline){ mixed, deadline_ms };
     base_buf_clear(name);
     service_timer_key(key_group, deadline_ms, fingerprint, key, name);
     if (name->failed)
@@ -106,6 +132,8 @@ static int wait_applied(struct service_host *host, uint64_t fingerprint, const s
 static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret)
 {
     struct service_host *host = ctx;
+    if (host->known && !known_has(host->known, mix(fingerprint, cep_key_hash(key))))
+        return BASE_E_NOTFOUND;
     int e = wait_applied(host, fingerprint, key);
     if (e < 0)
         return e;
@@ -359,8 +387,11 @@ int service_host_init(struct service_host *host, struct service_shared *shared, 
 {
     *host = (struct service_host){ .shared = shared, .sender = sender };
     host->written = base_calloc(SERVICE_BLOOM_BITS / 64, sizeof *host->written);
-    if (!host->written)
+    host->deadlines = base_calloc(SERVICE_DEADLINES, sizeof *host->deadlines);
+    if (!host->written || !host->deadlines)
         return BASE_E_NOMEM;
+    bool ingest = sender == SERVICE_EXCHANGE_INGEST(shared->exchange);
+    host->known = shared->known && !ingest && shared->known[sender].bits ? &shared->known[sender] : NULL;
     return make_encoders(host, reterr);
 }
 
@@ -370,10 +401,12 @@ void service_host_finish(struct service_host *host)
         formats_encoder_destroy(host->encoders[i]);
     base_free(host->encoders);
     base_free(host->written);
+    base_free(host->deadlines);
     base_buf_finish(&host->scratch);
     base_buf_finish(&host->key_scratch);
     host->encoders = NULL;
     host->written = NULL;
+    host->deadlines = NULL;
 }
 
 void service_host_next_epoch(struct service_host *host, struct service_part *part)

@@ -31,10 +31,17 @@ struct service_shared {
     struct cep_limits limits;
     const char *source;                  /* CloudEvents source */
     size_t alert_bytes;
+    struct service_known *known;         /* by shard; NULL: not known */
     _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
     _Atomic bool stopping;               /* threads end as soon as they can */
 };
 
+/* Which keys may have state in the store: a Bloom filter per shard, kept over reloads. Only there if the store held no state when it was made; then a
+ * key that was never written costs no question to the store. */
+struct service_known { uint64_t *bits; uint64_t mask; };
+
+#define SERVICE_DEADLINES (1u << 16)
+struct service_deadline { uint64_t key; int64_t ms; };
 #define SERVICE_BLOOM_BITS (1u << 20)
 struct service_host {
     struct service_shared *shared;
@@ -43,6 +50,8 @@ struct service_host {
     uint64_t epoch;                      /* the running one */
     uint64_t *written;                   /* bits of the keys whose pieces went into the epoch before: their state may not be in the store yet; NULL: ingest */
     uint64_t written_epoch;
+    struct service_known *known;         /* NULL: every key must be asked for */
+    struct service_deadline *deadlines;  /* by hash: deadlines that stand in the store already; what is not here is written again */
     struct formats_encoder **encoders;   /* by node: rows of INSERT INTO */
     struct base_buf scratch, key_scratch;
 };

@@ -81,6 +81,7 @@ static void fill_shared(struct service_runtime *rt, struct service_shared *share
     shared->rules = rt->set->stats;
     shared->letters = rt->letters;
     shared->source = rt->source;
+    shared->known = rt->known;
     shared->alert_bytes = (size_t)n[SERVICE_LIMIT_EVIDENCE_BYTES];
     shared->limits = (struct cep_limits){
         .state_bytes = (uint64_t)n[SERVICE_STATE_MEMORY] / 2 / rt->shards, /* the other half is block cache and memtables */
@@ -565,6 +566,31 @@ static int drive(struct service_runtime *rt, struct base_buf *reterr)
 
 /* ---- life ---- */
 
+#define KNOWN_BITS (1ull << 27) /* of all shards together: 16 MiB */
+
+/* Filters of stored keys, if there are none yet. */
+static int make_known(struct service_runtime *rt)
+{
+    struct service_range all = { 0 };
+    struct service_cursor *cursor = NULL;
+    struct base_str key, value;
+    int e = service_cursor_open(rt->store, SERVICE_CF_STATE, &all, &cursor);
+    if (e == 0)
+        e = service_cursor_next(cursor, &key, &value);
+    service_cursor_close(cursor);
+    if (e != BASE_E_EOF)
+        return e;
+    rt->known = base_calloc(rt->shards, sizeof *rt->known);
+    uint64_t bits = KNOWN_BITS;
+    while (bits * rt->shards > KNOWN_BITS)
+        bits /= 2;
+    for (uint32_t i = 0; rt->known && i < rt->shards; i++) {
+        rt->known[i].mask = bits - 1;
+        rt->known[i].bits = base_calloc(bits / 64, sizeof *rt->known[i].bits); /* NULL: that shard asks the store */
+    }
+    return 0;
+}
+
 static int start(struct service_runtime *rt, struct base_buf *reterr)
 {
     struct service_epochs_config epochs = { .config = rt->settings, .store = rt->store, .log = rt->log, .letters = rt->letters, .metrics = &rt->metrics,
@@ -580,6 +606,8 @@ static int start(struct service_runtime *rt, struct base_buf *reterr)
         e = open_profiles(rt, reterr);
     if (e == 0)
         e = open_inputs(rt, reterr);
+    if (e == 0)
+        e = make_known(rt);
     set_ready(rt, false, "starting");
     if (e == 0)
         e = service_runtime_make_engine(rt, reterr);
@@ -717,6 +745,9 @@ void service_runtime_destroy(struct service_runtime *rt)
     service_epochs_close(rt->epochs);
     service_desk_destroy(rt->desk);
     service_alertlog_close(rt->log);
+    for (uint32_t i = 0; rt->known && i < rt->shards; i++)
+        base_free(rt->known[i].bits);
+    base_free(rt->known);
     service_batch_destroy(rt->extra);
     service_epoch_record_finish(&rt->record);
     service_store_close(rt->store);

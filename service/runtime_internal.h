@@ -41,6 +41,7 @@ struct service_runtime {
     uint64_t next_epoch;
     uint32_t shards;
     char source[300];                     /* CloudEvents source */
+    struct service_known *known;          /* by shard; NULL: the store held state when the process started */
     struct service_batch *extra;          /* changes of profiles and timers that belong to an epoch */
     struct base_buf profile_positions, fingerprints;
     struct { struct service_offset *at; size_t len, cap; } offsets;
