@@ -37,7 +37,7 @@ static void put_record(const struct formats_dead_letter *letter, struct base_buf
     struct base_buf masked = { 0 };
     formats_mask_pan((struct base_str){ bytes.ptr, looked_at }, &masked);
     struct base_str shown = { masked.ptr, masked.len < limit ? masked.len : limit };
-    bool cut = bytes.len > shown.len;
+    bool cut = bytes.len > shown.len || letter->record->error; /* too long for the source: it kept the beginning */
     size_t text_len = utf8_part(shown, cut);
     if (text_len != SIZE_MAX) {
         put_text(out, "record", (struct base_str){ shown.ptr, text_len });
