@@ -240,7 +240,7 @@ class Broker:
         self.count, self.sasl, self.config = nodes, sasl, dict(config or {})
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="cepheid-kafka-")
-        self.cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self.cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]  # no dash in front: it would be an option
         self.jars, self.nodes = None, []
         self.ca = os.path.join(self.folder, "ca.pem")
 
