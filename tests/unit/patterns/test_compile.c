@@ -53,14 +53,6 @@ static void test_plans(void)
             "2  exchange <- 1  by ()\n"
             "3  alert    <- 2  big by ()\n"
             "4  sink     <- 3  alerts\n");
-    plan_is("a rule that is off is checked, but not run",
-            ORDERS "CREATE RULE gone WITH ('mode' = 'off') AS SELECT user_id FROM orders;\n"
-                   "CREATE RULE big WITH ('key' = 'user_id') AS SELECT user_id FROM orders WHERE amount > 100;",
-            "0  source   orders\n"
-            "1  calc     <- 0  where amount > 100 select user_id\n"
-            "2  exchange <- 1  by (user_id)\n"
-            "3  alert    <- 2  big by (user_id)\n"
-            "4  sink     <- 3  alerts\n");
     plan_is("a filter with a key",
             ORDERS "CREATE RULE big WITH ('key' = 'user_id') AS SELECT user_id FROM orders WHERE amount > 100;",
             "0  source   orders\n"
@@ -330,6 +322,14 @@ static void test_determinism(void)
 
 static void test_rule_options(void)
 {
+    plan_is("a rule that is off is checked, but not run",
+            ORDERS "CREATE RULE gone WITH ('mode' = 'off') AS SELECT user_id FROM orders;\n"
+                   "CREATE RULE big WITH ('key' = 'user_id') AS SELECT user_id FROM orders WHERE amount > 100;",
+            "0  source   orders\n"
+            "1  calc     <- 0  where amount > 100 select user_id\n"
+            "2  exchange <- 1  by (user_id)\n"
+            "3  alert    <- 2  big by (user_id)\n"
+            "4  sink     <- 3  alerts\n");
     struct compiled_text c;
     struct base_source source;
     help_compile(&c, &source,
