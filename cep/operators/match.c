@@ -200,7 +200,9 @@ static void look_over(struct match_op *op)
         op->has_absence |= op->nfas[i].op == CEP_NFA_ABSENT && op->nfas[i].absent_ms == 0;
         op->has_for_absence |= op->nfas[i].op == CEP_NFA_ABSENT && op->nfas[i].absent_ms != 0;
         op->has_start_anchor |= op->nfas[i].op == CEP_NFA_START;
+        op->has_lookahead |= op->nfas[i].op == CEP_NFA_END;
     }
+    op->has_lookahead |= op->guard_next_mask != 0;
     bool numbers = m->reads_number;
     for (uint32_t i = 0; i < m->outs.count; i++) {
         const struct cep_out *out = cep_program_out(op->program, m->outs.first + i);

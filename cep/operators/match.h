@@ -13,6 +13,7 @@
 
 #define MATCH_NO_CLASS UINT32_MAX
 #define MATCH_NO_PATH UINT32_MAX
+#define MATCH_NEVER_MS INT64_MAX /* time of a start whose time is up, but whose threads wait only to learn what follows their last row ($, NOT) */
 
 /* A thread while it is stepped: regs is NULL where no register is live. */
 struct match_thread {
@@ -121,6 +122,7 @@ struct match_op {
     int64_t within_ms;         /* WITHIN or INTERVAL; 0: none */
     uint32_t guard_next_mask;  /* guards of kind NOT_NEXT */
     bool has_for_absence, has_absence, sequential, needs_history, has_start_anchor;
+    bool has_lookahead;        /* $ or a NOT for the next row: threads may rest behind their last row */
     bool independent;          /* no match's skip concerns another start, and nobody asks for numbers: a match counts as soon as it is final itself */
     struct match_threads first_plain, first_anchor; /* threads of a new start before its first row; anchor: before the partition's first row */
     bool empty_plain, empty_anchor;                 /* that start can match empty */
@@ -177,6 +179,8 @@ int cep_match_first(struct match_op *op, bool anchor, struct match_threads *ret,
 void cep_match_begin_row(struct match_op *op, struct match_key *key, uint64_t seq);
 /* Steps ordered threads over the current row (or time, or end): op->out, op->accepted. Without ALL MATCHES what is less preferred than an acceptance is cut. */
 int cep_match_step(struct match_op *op, const struct match_thread *threads, uint32_t count) BASE_MUST_CHECK;
+/* Does the thread wait for no further row of its own? */
+bool cep_match_thread_looks_ahead(const struct match_op *op, const struct match_thread *thread);
 /* Deadline of a thread that rests in `-> NOT b FOR INTERVAL`; BASE_TIME_MAX_MS otherwise. */
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread);
 void cep_match_reset_out(struct match_op *op);

@@ -73,14 +73,16 @@ static int add_edge(struct match_op *op, uint32_t from, uint32_t to, uint32_t pa
     return 0;
 }
 
-/* Steps the nodes [first, end) over the current row (or event); new states become nodes of the next layer. final: acceptances count. */
-static int step_layer(struct match_op *op, uint32_t first, uint32_t end, uint64_t seq, bool final)
+/* Steps the nodes [first, end) over the current row (or event); new states become nodes of the next layer. final: acceptances count; late: time is up. */
+static int step_layer(struct match_op *op, uint32_t first, uint32_t end, uint64_t seq, bool final, bool late)
 {
     struct match_dag *dag = op->dag;
     uint32_t layer = (uint32_t)dag->nodes.len;
     for (uint32_t from = first; from < end; from++) {
         struct match_thread thread = dag->nodes.at[from].thread;
         op->path_count = 0;
+        if (late && !cep_match_thread_looks_ahead(op, &thread))
+            continue;
         int rc = cep_match_step(op, &thread, 1);
         for (size_t i = 0; i < op->out.len && !rc; i++) {
             uint32_t to = layer;
@@ -119,7 +121,8 @@ static int build(struct match_op *op, struct match_key *key, const struct match_
         uint32_t end = (uint32_t)dag->nodes.len;
         base_arena_reset(&op->arena);
         cep_match_begin_row(op, key, seq);
-        rc = step_layer(op, first, end, seq, seq == cand->accept_seq && cand->step == MATCH_STEP_ROW);
+        bool late = op->within_ms && op->row->time_ms - cep_match_rows_at(&key->rows, cand->start)->time_ms >= op->within_ms;
+        rc = step_layer(op, first, end, seq, seq == cand->accept_seq && cand->step == MATCH_STEP_ROW, late);
         first = end;
     }
     if (rc || cand->step == MATCH_STEP_ROW)
@@ -131,7 +134,7 @@ static int build(struct match_op *op, struct match_key *key, const struct match_
     op->unpacked = NULL;
     if (cand->step == MATCH_STEP_END) {
         op->mode = MATCH_STEP_END;
-        return step_layer(op, first, end, cand->accept_seq + 1, true);
+        return step_layer(op, first, end, cand->accept_seq + 1, true, false);
     }
     for (uint32_t i = first; i < end && !rc; i++) {
         const struct cep_nfa *nfa = &op->nfas[dag->nodes.at[i].thread.pc];

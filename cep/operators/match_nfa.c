@@ -361,6 +361,11 @@ static int step_wait(struct match_op *op, struct match_thread thread, uint32_t d
     return rc || bad ? rc : pass_over(op, &thread);
 }
 
+bool cep_match_thread_looks_ahead(const struct match_op *op, const struct match_thread *thread)
+{
+    return op->nfas[thread->pc].op == CEP_NFA_END || op->nfas[thread->pc].op == CEP_NFA_MATCH;
+}
+
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread)
 {
     const struct cep_nfa *nfa = &op->nfas[thread->pc];

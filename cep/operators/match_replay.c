@@ -93,6 +93,16 @@ static int replay_deadlines(struct match_op *op, struct replay *replay, int64_t 
     return 0;
 }
 
+/* Time is up: only threads that wait to learn what follows their last row remain. */
+static void drop_waiting(struct match_op *op)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < op->replay.len; i++)
+        if (cep_match_thread_looks_ahead(op, &op->replay.at[i]))
+            op->replay.at[kept++] = op->replay.at[i];
+    op->replay.len = kept;
+}
+
 static int replay_rows(struct match_op *op, struct match_key *key, const struct match_cand *cand, struct replay *replay)
 {
     bool anchor = op->has_start_anchor && cand->start == 1;
@@ -111,6 +121,8 @@ static int replay_rows(struct match_op *op, struct match_key *key, const struct 
             break;
         turn_arenas(op);
         cep_match_begin_row(op, key, seq);
+        if (op->within_ms && op->row->time_ms - cep_match_rows_at(&key->rows, cand->start)->time_ms >= op->within_ms)
+            drop_waiting(op);
         rc = replay_step(op, replay);
     }
     return rc;

@@ -1,0 +1,204 @@
+/* Time and the end of input: starts that run out of it, absences that hold, what only the end decides. */
+#include "cep/operators/match_class.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+
+/* Threads rest in the trailing absence counted by WITHIN? Then running out of time completes them. */
+static int expire_start(struct match_op *op, struct match_key *key, struct match_head *head, uint64_t seq)
+{
+    int64_t deadline = cep_match_start_time(head, seq) + op->within_ms;
+    bool absent = false, has = false;
+    int rc = 0;
+    if (op->has_absence || op->m->timeout_rows) {
+        struct match_class *class = cep_match_class_in(head->blob, head->blob_used, cep_match_class_at(head, seq));
+        rc = class ? cep_match_load_threads(op, class) : BASE_E_CORRUPT;
+        for (size_t i = 0; i < op->in.len && !rc; i++)
+            absent |= op->nfas[op->in.at[i].pc].op == CEP_NFA_ABSENT && op->nfas[op->in.at[i].pc].absent_ms == 0;
+    }
+    for (size_t i = 0; i < head->cands.len; i++)
+        has |= head->cands.at[i].start == seq && !head->cands.at[i].resolved;
+    bool timeout = !absent && !has && op->m->timeout_rows;
+    if (rc)
+        return rc;
+    if (!has && !absent && !op->quiet)
+        cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
+    struct match_cand cand = { .start = seq, .end = seq, .accept_seq = head->next_seq - 1, .not_before_ms = deadline - 1, .time_ms = deadline,
+                               .kind = absent ? MATCH_ABSENT : MATCH_TIMEOUT, .step = MATCH_STEP_TIME, .fresh = 1 };
+    op->row = NULL; /* no row is under way */
+    if (absent || timeout)
+        rc = cep_match_fill_end(op, key, &cand);
+    cep_match_kill_start(head, seq);
+    if (rc || (!absent && !timeout))
+        return rc;
+    rc = cep_match_put_cand(op, head, cand);
+    if (!rc && absent && op->m->skip == CEP_SKIP_PAST_LAST && !op->m->all_matches && cand.end > seq)
+        cep_match_discard(head, seq, cand.end);
+    return rc;
+}
+
+/* The start's time is up, but some of its threads wait only to learn what follows their last row: it goes on with those. */
+static int outlive(struct match_op *op, struct match_head *head, uint64_t seq, bool *ret)
+{
+    *ret = false;
+    struct match_class *class = cep_match_class_in(head->blob, head->blob_used, cep_match_class_at(head, seq));
+    int rc = class ? cep_match_load_threads(op, class) : BASE_E_CORRUPT;
+    cep_match_reset_out(op);
+    for (size_t i = 0; i < op->in.len && !rc; i++)
+        if (cep_match_thread_looks_ahead(op, &op->in.at[i]) && !BASE_VEC_PUSH(&op->out, op->in.at[i]))
+            rc = BASE_E_NOMEM;
+    if (rc || op->out.len == 0)
+        return rc;
+    op->accepted_count = 0;
+    rc = cep_match_reload_scratch(op, head);
+    struct match_class *taken;
+    if (!rc)
+        rc = cep_match_write_class(op, &class);
+    if (rc)
+        return rc;
+    class->min_seq = seq;
+    class->id = MATCH_NO_CLASS;
+    rc = cep_match_intern_class(op, head, class, &taken);
+    if (!rc && taken == class)
+        rc = cep_match_new_class_id(head, &taken->id);
+    uint32_t id = rc ? MATCH_NO_CLASS : taken->id;
+    if (!rc)
+        rc = cep_match_swap_blob(op, head);
+    if (rc)
+        return rc;
+    if (cep_match_find(head, *cep_match_class_slot(head, seq)) != id)
+        cep_match_kill_start(head, seq);
+    struct match_start *start = &head->starts[head->class_skip + (seq - head->first_start)];
+    start->id = id;
+    start->time_ms = MATCH_NEVER_MS;
+    *ret = true;
+    return 0;
+}
+
+static int expire(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms)
+{
+    int rc = 0;
+    cep_match_pop_dead(head);
+    if (!op->within_ms)
+        return 0;
+    for (uint64_t seq = head->first_start; !rc && seq < cep_match_starts_end(head); seq++) {
+        if (seq < head->first_start || cep_match_start_time(head, seq) == MATCH_NEVER_MS || cep_match_class_at(head, seq) == MATCH_NO_CLASS)
+            continue;
+        if (cep_match_start_time(head, seq) + op->within_ms > time_ms)
+            break;
+        bool outlives = false;
+        if (op->has_lookahead)
+            rc = outlive(op, head, seq, &outlives);
+        if (!rc && !outlives)
+            rc = expire_start(op, key, head, seq);
+        cep_match_pop_dead(head);
+    }
+    return rc;
+}
+
+/* Earliest `FOR INTERVAL` deadline among the threads. */
+static int for_deadline(struct match_op *op, struct match_head *head, int64_t *ret)
+{
+    *ret = BASE_TIME_MAX_MS;
+    if (!op->has_for_absence)
+        return 0;
+    for (uint32_t off = 0; off < head->blob_used;) {
+        const struct match_class *class = (const struct match_class *)(const void *)(head->blob + off);
+        int rc = cep_match_load_threads(op, class);
+        if (rc)
+            return rc;
+        op->unpacked = NULL;
+        for (size_t i = 0; i < op->in.len; i++) {
+            int64_t at = cep_match_thread_deadline(op, &op->in.at[i]);
+            if (at < *ret)
+                *ret = at;
+        }
+        off += class->bytes;
+    }
+    return 0;
+}
+
+static int step_all(struct match_op *op, struct match_key *key, struct match_head *head, enum match_step mode, int64_t time_ms)
+{
+    op->key = key;
+    op->mode = mode;
+    op->row = NULL;
+    op->seq = head->next_seq - 1;
+    op->step_time_ms = time_ms;
+    op->unpacked = NULL;
+    base_arena_reset(&op->arena);
+    int rc = cep_match_step_classes(op, head);
+    if (!rc)
+        rc = cep_match_swap_blob(op, head);
+    return rc ? rc : cep_match_handle_accepts(op, key, head, false);
+}
+
+int cep_match_head_time(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms)
+{
+    int64_t at;
+    int rc = for_deadline(op, head, &at);
+    while (!rc && at <= time_ms) {
+        rc = expire(op, key, head, at - 1);
+        if (!rc)
+            rc = step_all(op, key, head, MATCH_STEP_TIME, at);
+        if (!rc)
+            rc = cep_match_head_resolve(op, key, head);
+        int64_t before = at;
+        if (!rc)
+            rc = for_deadline(op, head, &at);
+        if (!rc && at <= before)
+            return BASE_E_CORRUPT; /* a deadline that stays would turn for ever */
+    }
+    if (!rc)
+        rc = expire(op, key, head, time_ms);
+    if (!rc)
+        rc = cep_match_head_resolve(op, key, head);
+    return rc;
+}
+
+int cep_match_head_end(struct match_op *op, struct match_key *key, struct match_head *head)
+{
+    int64_t at;
+    int rc = for_deadline(op, head, &at);
+    if (!rc && at < BASE_TIME_MAX_MS)
+        rc = cep_match_head_time(op, key, head, BASE_TIME_MAX_MS - 1);
+    if (!rc)
+        rc = cep_match_head_resolve(op, key, head);
+    if (!rc && !op->within_ms)
+        rc = step_all(op, key, head, MATCH_STEP_END, 0);
+    else if (!rc) {
+        /* `$` and a trailing NOT hold at the end; what is left then runs out of time */
+        if (op->has_lookahead)
+            rc = step_all(op, key, head, MATCH_STEP_END, 0);
+        if (!rc)
+            rc = expire(op, key, head, BASE_TIME_MAX_MS - 1);
+    }
+    if (!rc)
+        rc = cep_match_head_resolve(op, key, head);
+    return rc;
+}
+
+/* Is this a live start whose time is still to run out? */
+static bool runs_out(const struct match_head *head, uint32_t i)
+{
+    return head->starts[i].time_ms != MATCH_NEVER_MS && cep_match_find(head, head->starts[i].id) != MATCH_NO_CLASS;
+}
+
+int64_t cep_match_head_deadline(struct match_op *op, const struct match_key *key, const struct match_head *head)
+{
+    int64_t at = BASE_TIME_MAX_MS;
+    (void)key;
+    if (op->has_for_absence && head->classes && for_deadline(op, (struct match_head *)head, &at) == 0 && at < BASE_TIME_MAX_MS)
+        at -= 1;
+    if (op->within_ms && head->class_skip < head->class_len) {
+        /* where running out of time tells nothing, a start may stay behind until the key is touched: one wake-up when the last one is due */
+        bool tells = op->has_absence || op->m->timeout_rows || head->cands.len > 0 || op->m->rows == CEP_ROWS_ALL_UNMATCHED;
+        uint32_t i = tells ? head->class_skip : head->class_len - 1;
+        while (op->has_lookahead && i >= head->class_skip && i < head->class_len && !runs_out(head, i))
+            i = tells ? i + 1 : i - 1;
+        if (i >= head->class_skip && i < head->class_len && head->starts[i].time_ms + op->within_ms - 1 < at)
+            at = head->starts[i].time_ms + op->within_ms - 1;
+    }
+    return at;
+}
