@@ -27,6 +27,7 @@ struct service_input {
     struct connectors_kafka_source *kafka;
     struct connectors_kafka_batch kafka_batch;
     struct positions positions;      /* next record of each partition that was read or restored */
+    struct positions starts;         /* Kafka: what the startup mode was resolved to; kept over aborts, so that "latest" means the same again */
     struct service_watermarks marks;
     struct cep_row **rows;
     size_t rows_cap;
@@ -34,6 +35,7 @@ struct service_input {
     char trouble[640];
     bool trouble_changed;
     bool started;                    /* Kafka: partitions assigned */
+    bool moved;                      /* files: read from since it was opened */
     bool at_end;
     bool finished;
 };
@@ -163,6 +165,7 @@ void service_input_close(struct service_input *input)
     connectors_kafka_batch_finish(&input->kafka_batch);
     service_watermarks_finish(&input->marks);
     BASE_VEC_FINISH(&input->positions);
+    BASE_VEC_FINISH(&input->starts);
     base_arena_finish(&input->arena);
     base_arena_finish(&input->options_arena);
     base_free(input->rows);
@@ -204,13 +207,18 @@ const char *service_input_trouble(struct service_input *input, bool *ret_changed
     return input->trouble;
 }
 
-static struct connectors_position *position_find(const struct service_input *input, int32_t partition)
+static struct connectors_position *find_in(const struct positions *positions, int32_t partition)
 {
-    for (size_t i = 0; i < input->positions.len; i++) {
-        if (input->positions.at[i].partition == partition)
-            return &input->positions.at[i];
+    for (size_t i = 0; i < positions->len; i++) {
+        if (positions->at[i].partition == partition)
+            return &positions->at[i];
     }
     return NULL;
+}
+
+static struct connectors_position *position_find(const struct service_input *input, int32_t partition)
+{
+    return find_in(&input->positions, partition);
 }
 
 static int position_set(struct service_input *input, const struct connectors_position *position)
@@ -230,6 +238,8 @@ static int start_partition(struct service_input *input, uint32_t index, bool fou
     const struct connectors_kafka_partition *p = connectors_kafka_source_partition(input->kafka, index);
     int32_t number = p->position_partition;
     const struct connectors_position *have = position_find(input, number);
+    if (!have)
+        have = find_in(&input->starts, number);
     struct connectors_kafka_start start = { .partition = index, .offset = have ? have->offset : 0 };
     int e = 0;
     if (!have)
@@ -239,6 +249,8 @@ static int start_partition(struct service_input *input, uint32_t index, bool fou
     if (e < 0)
         return e;
     struct connectors_position at = { .offset = start.offset, .partition = number };
+    if (!have && !BASE_VEC_PUSH(&input->starts, at))
+        return BASE_E_NOMEM;
     if (!service_watermarks_partition(&input->marks, number))
         return BASE_E_NOMEM;
     return position_set(input, &at);
@@ -323,6 +335,7 @@ static int poll_kafka(struct service_input *input, size_t max, int timeout_ms, s
 static int poll_file(struct service_input *input, size_t max, int timeout_ms, struct service_input_batch *ret)
 {
     struct connectors_batch batch = { 0 };
+    input->moved = true;
     int e = connectors_source_poll(input->file, max, timeout_ms, &batch);
     if (e < 0) {
         set_trouble(input, connectors_source_error(input->file));
@@ -493,6 +506,8 @@ int service_input_restore(struct service_input *input, struct base_reader *in, s
     if (in->failed || version != SAVE_VERSION)
         return in->failed ? BASE_E_CORRUPT : BASE_E_VERSION;
     bool same = base_str_equal(identity, base_str_of(input->identity));
+    if (e == 0 && input->file && input->moved && count == 0) /* stored before the first record: back to the beginning */
+        e = connectors_source_seek(input->file, &(struct connectors_position){ 0 });
     for (uint64_t i = 0; e == 0 && i < count && !in->failed; i++) {
         struct connectors_position at = { 0 };
         at.partition = (int32_t)base_read_u32(in);
