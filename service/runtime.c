@@ -293,6 +293,8 @@ static int forget(struct service_runtime *rt, uint64_t fingerprint)
 static int forget_gone(struct service_runtime *rt)
 {
     struct base_str known = rt->record.fingerprints;
+    if (known.len == 0)
+        return 0; /* nothing was decided yet */
     struct base_reader in = { (const uint8_t *)known.ptr, (const uint8_t *)known.ptr + known.len, false };
     int e = 0;
     while (e == 0 && in.at < in.end) {

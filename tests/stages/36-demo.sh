@@ -32,7 +32,7 @@ rm -f "$TMPDIR/out"
 rules/demo/run --seconds 60 --port 0 >"$TMPDIR/out" 2>&1 &
 demo=$!
 sleep 5
-kill -TERM "$demo"
+kill -TERM "$demo" || true
 wait "$demo" || true
 rm -f "$TMPDIR/out"
 left=$(find "$TMPDIR" -mindepth 1 | wc -l)
