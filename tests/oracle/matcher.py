@@ -6,6 +6,7 @@ nothing here knows of threads, registers, watermarks or state.
 A derivation is followed by a chain of generators. `Spot` is where it stands; it is never changed, only replaced.
 """
 import collections
+import itertools
 
 import text
 import values
@@ -229,12 +230,9 @@ class Partition:
             yield from self.sequence(nodes[1:], middle)
 
     def permute(self, nodes, spot):
-        if not nodes:
-            yield spot
-            return
-        for i, node in enumerate(nodes):
-            for middle in self.derive(node, spot):
-                yield from self.permute(nodes[:i] + nodes[i + 1:], middle)
+        """The alternation of all orders, in list order."""
+        for order in itertools.permutations(nodes):
+            yield from self.sequence(list(order), spot)
 
     def loop(self, node, spot, done):
         """done: iterations so far. An iteration beyond the minimum that takes no row ends an unbounded loop."""
