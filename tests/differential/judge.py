@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Holds our answers against another engine's over random rules (rules.py). See README.md; run.sh calls the three in a row.
+
+usage: judge.py ask trino|flink --seed S --pairs N --out FILE           pairs, with the text for the engine
+       judge.py keep trino|flink --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
+       judge.py judge FILE...  [--show ID] [--all]                      runs our engine on kept pairs (.jsonl or .jsonl.zst) and compares
+"""
+import argparse
+import collections
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'conformance'))
+import engine  # noqa: E402
+import rules   # noqa: E402
+
+TRINO_TYPES = {'INT': 'integer', 'BIGINT': 'bigint', 'STRING': 'varchar'}
+SKIP_ERRORS = re.compile(r'AFTER MATCH SKIP failed', re.IGNORECASE)
+SHOWN = 10
+
+
+# ---- asking the engine ----
+def trino_text(pair):
+    """The rule over its rows as VALUES: a query that needs no table."""
+    columns = ', '.join('CAST(%s AS %s) AS %s' % (n, TRINO_TYPES[t], n) for n, t in pair['schema'])
+    rows = ', '.join('(%s)' % ', '.join('NULL' if v is None else rules.literal(v) for v in row) for row in pair['rows'])
+    return 'WITH ev AS (SELECT %s FROM (VALUES %s) AS t (%s))\n%s' % (columns, rows, ', '.join(n for n, _ in pair['schema']), pair['rule'])
+
+
+def ask(args):
+    kind = 'iso' if args.engine == 'trino' else 'chain'
+    with open(args.out, 'w', encoding='utf-8') as out:
+        for number in range(args.pairs):
+            pair = rules.pair(kind, '%s.%d' % (args.seed, number))
+            if args.engine == 'trino':
+                pair['sql'] = trino_text(pair)
+            out.write(json.dumps(pair) + '\n')
+
+
+# ---- keeping what it answered ----
+def keep(args):
+    with open(args.answers, encoding='utf-8') as file:
+        answers = {a['id']: a for a in map(json.loads, file)}
+    counts, reasons = collections.Counter(), collections.Counter()
+    with open(args.asked, encoding='utf-8') as file, open(args.out, 'w', encoding='utf-8') as out:
+        for pair in map(json.loads, file):
+            pair.pop('sql', None)
+            answer = answers.get(pair['id'])
+            if answer is None:
+                counts['unanswered'] += 1
+                continue
+            if 'error' in answer:
+                if not SKIP_ERRORS.search(answer['error']):
+                    counts['refused'] += 1
+                    reasons[re.sub(r"\d+|'[^']*'|\b[A-EU]\b", '#', answer['error'].split('\n')[0])[:150]] += 1
+                    continue
+                counts['stopped at a skip target'] += 1
+                pair['error'] = 'skip'
+            else:
+                counts['answered' if answer['rows'] else 'answered without rows'] += 1
+                pair['expect'] = answer['rows']
+            out.write(json.dumps(pair, separators=(',', ':')) + '\n')
+    print('%s: %s' % (args.engine, ', '.join('%d %s' % (n, what) for what, n in counts.most_common())))
+    for reason, n in reasons.most_common(20):
+        print('  %5d refused: %s' % (n, reason))
+
+
+# ---- our engine ----
+def normal(value):
+    """Values that are equal compare equal: numbers by value, times by instant."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, (int, float)):
+        return float('%.12g' % value)
+    if isinstance(value, list):
+        return [normal(v) for v in value]
+    if re.match(r'\d{4}-\d\d-\d\d[T ]', value):
+        at = datetime.datetime.fromisoformat(value.replace('Z', '').replace(' ', 'T'))
+        return 'time %d' % round((at - datetime.datetime(1970, 1, 1)).total_seconds() * 1000)
+    return value
+
+
+def normal_rows(rows):
+    return sorted((normal(row) for row in rows), key=json.dumps)
+
+
+def job(pair):
+    delay = pair.get('delay_s')
+    ddl = engine.table('ev', pair['schema'], None if delay is None else 'ts', (delay or 0) * 1000)
+    return {'id': pair['id'], 'sql': ddl + pair['rule'] + ';\n', 'steps': [('row', 'ev', row) for row in engine.objects(pair['schema'], pair['rows'])]}
+
+
+def trouble(pair, result):
+    """None, or (kind, text)."""
+    if 'crash' in result:
+        return 'crash', result['crash']
+    if result['error']:
+        return 'refused', json.dumps([(d['code'], d['line'], d['column'], d['message']) for d in result['diags'] if d['severity'] == 'error'])
+    stopped = [r for r in result['reports'] if r[1] == 'error']
+    if pair.get('error') == 'skip':
+        return None if stopped else ('no skip error', json.dumps([e['row'] for e in result['rows']])[:600])
+    if stopped:
+        return 'error', json.dumps(result['reports'])
+    expect, got = normal_rows(pair['expect']), normal_rows(engine.inserted(result))
+    if expect == got:
+        return None
+    return 'rows', 'expected %s\n     got %s' % (json.dumps(expect), json.dumps(got))
+
+
+def load(path):
+    if path.endswith('.zst'):
+        text = subprocess.run(['zstd', '-dcq', path], check=True, stdout=subprocess.PIPE).stdout.decode()
+    else:
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def judge(args):
+    passed, kinds, shown = 0, collections.Counter(), 0
+    for path in args.files:
+        pairs = [p for p in load(path) if not args.show or p['id'] == args.show]
+        results = engine.run([job(p) for p in pairs])
+        for pair in pairs:
+            found = trouble(pair, results[pair['id']])
+            if found is None:
+                passed += 1
+                continue
+            kinds[found[0]] += 1
+            if args.all or shown < SHOWN:
+                shown += 1
+                print('%s: %s (%s)\n%s\nrows %s\n     %s\n' % (os.path.basename(path), pair['id'], found[0], pair['rule'], json.dumps(pair['rows']), found[1]))
+    if kinds:
+        print(', '.join('%d %s' % (n, what) for what, n in kinds.most_common()))
+    failed = sum(kinds.values())
+    print('tests: %d passed, %d failed, 0 skipped' % (passed, failed))
+    return 1 if failed or not passed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest='command', required=True)
+    one = commands.add_parser('ask')
+    one.add_argument('engine', choices=['trino', 'flink'])
+    one.add_argument('--seed', default='1')
+    one.add_argument('--pairs', type=int, default=2500)
+    one.add_argument('--out', required=True)
+    one = commands.add_parser('keep')
+    one.add_argument('engine', choices=['trino', 'flink'])
+    for name in ('--asked', '--answers', '--out'):
+        one.add_argument(name, required=True)
+    one = commands.add_parser('judge')
+    one.add_argument('files', nargs='+')
+    one.add_argument('--show')
+    one.add_argument('--all', action='store_true')
+    args = parser.parse_args()
+    return {'ask': ask, 'keep': keep, 'judge': judge}[args.command](args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
