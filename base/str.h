@@ -76,6 +76,12 @@ struct base_reader {
     const uint8_t *end;
     bool failed;
 };
+/* Over nothing, too: NULL with length 0. */
+static inline struct base_reader base_reader_of(const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    return (struct base_reader){ at, len ? at + len : at, false };
+}
 uint8_t base_read_u8(struct base_reader *reader);
 uint16_t base_read_u16(struct base_reader *reader);
 uint32_t base_read_u32(struct base_reader *reader);

@@ -123,7 +123,7 @@ static void encode(struct base_buf *out, const struct cep_program *program, cons
 
 static int decode(uint64_t seq, struct base_str value, struct service_alert *ret)
 {
-    struct base_reader in = { (const uint8_t *)value.ptr, (const uint8_t *)value.ptr + value.len, false };
+    struct base_reader in = base_reader_of(value.ptr, value.len);
     if (base_read_u8(&in) != VERSION)
         return in.failed ? BASE_E_CORRUPT : BASE_E_VERSION;
     ret->seq = seq;
@@ -146,7 +146,7 @@ static int decode(uint64_t seq, struct base_str value, struct service_alert *ret
 
 static int place_decode(struct base_str value, struct service_alert_place *ret)
 {
-    struct base_reader in = { (const uint8_t *)value.ptr, (const uint8_t *)value.ptr + value.len, false };
+    struct base_reader in = base_reader_of(value.ptr, value.len);
     uint8_t version = base_read_u8(&in);
     ret->first_seq = base_read_u64(&in);
     ret->last_seq = base_read_u64(&in);

@@ -393,7 +393,7 @@ static int load_follower(struct follower *f)
     struct service_store *store = f->delivery->config.store;
     sink_key('p', f->sink->name, NULL, &key);
     int e = key.failed ? BASE_E_NOMEM : service_store_get(store, SERVICE_CF_DELIVERY, str_of(&key), &value);
-    struct base_reader in = { (const uint8_t *)value.ptr, (const uint8_t *)value.ptr + value.len, false };
+    struct base_reader in = base_reader_of(value.ptr, value.len);
     if (e == 0) {
         f->position = base_read_u64(&in);
         e = in.failed ? BASE_E_CORRUPT : 0;

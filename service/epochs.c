@@ -190,7 +190,7 @@ int service_epochs_last(struct service_store *store, struct service_epoch_record
     int e = service_store_get(store, SERVICE_CF_META, BASE_STR("epoch"), &ret->bytes);
     if (e < 0)
         return e;
-    struct base_reader in = { (const uint8_t *)ret->bytes.ptr, (const uint8_t *)ret->bytes.ptr + ret->bytes.len, false };
+    struct base_reader in = base_reader_of(ret->bytes.ptr, ret->bytes.len);
     ret->number = base_read_u64(&in);
     uint8_t version = base_read_u8(&in);
     ret->shard_watermarks = base_read_bytes(&in);

@@ -446,7 +446,7 @@ static void put_back_held(struct stream *stream)
     if (!stream->held.count)
         return;
     struct base_buf why = { .limit = 2048 };
-    struct base_reader in = { (const uint8_t *)stream->before_held.ptr, (const uint8_t *)stream->before_held.ptr + stream->before_held.len, false };
+    struct base_reader in = base_reader_of(stream->before_held.ptr, stream->before_held.len);
     if (service_input_restore(stream->input, &in, &why) < 0)
         base_logf(BASE_LOG_ERROR, "ingest", "a replayed source lost its place", "table %s: %s", service_input_name(stream->input), why.ptr ? why.ptr : "");
     base_buf_finish(&why);

@@ -127,7 +127,7 @@ int service_runtime_make_engine(struct service_runtime *rt, struct base_buf *ret
 /* Positions of an input in the record of an epoch, by name. */
 static bool find_positions(const struct service_epoch_record *record, const char *name, struct base_str *ret)
 {
-    struct base_reader in = { (const uint8_t *)record->positions.ptr, (const uint8_t *)record->positions.ptr + record->positions.len, false };
+    struct base_reader in = base_reader_of(record->positions.ptr, record->positions.len);
     uint64_t count = base_read_varint(&in);
     for (uint64_t i = 0; i < count && !in.failed; i++) {
         struct base_str who = base_read_bytes(&in);
@@ -150,7 +150,7 @@ static int seek_inputs(struct service_runtime *rt, bool rewind, struct base_buf 
     for (size_t i = 0; e == 0 && i < rt->inputs.len; i++) {
         struct base_str positions;
         if (!first && find_positions(&rt->record, service_input_name(rt->inputs.at[i]), &positions)) {
-            struct base_reader in = { (const uint8_t *)positions.ptr, (const uint8_t *)positions.ptr + positions.len, false };
+            struct base_reader in = base_reader_of(positions.ptr, positions.len);
             e = service_input_restore(rt->inputs.at[i], &in, reterr);
         } else if (rewind) {
             e = service_input_rewind(rt->inputs.at[i], reterr);
@@ -218,7 +218,7 @@ static int open_profiles(struct service_runtime *rt, struct base_buf *reterr)
     }
     if (e == 0 && service_epochs_last(rt->store, &rt->record) == 0 && rt->record.profile_positions.len) {
         struct base_str at = rt->record.profile_positions;
-        struct base_reader in = { (const uint8_t *)at.ptr, (const uint8_t *)at.ptr + at.len, false };
+        struct base_reader in = base_reader_of(at.ptr, at.len);
         e = service_profiles_restore(rt->profiles, &in, reterr);
     }
     bool ready = e == 0 && service_profiles_count(rt->profiles) == 0, any = false;
@@ -295,7 +295,7 @@ static int forget_gone(struct service_runtime *rt)
     struct base_str known = rt->record.fingerprints;
     if (known.len == 0)
         return 0; /* nothing was decided yet */
-    struct base_reader in = { (const uint8_t *)known.ptr, (const uint8_t *)known.ptr + known.len, false };
+    struct base_reader in = base_reader_of(known.ptr, known.len);
     int e = 0;
     while (e == 0 && in.at < in.end) {
         uint64_t fingerprint = base_read_u64(&in);

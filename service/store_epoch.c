@@ -198,7 +198,7 @@ int service_store_applied(struct service_store *store, uint64_t *ret)
         *ret = SERVICE_STORE_NO_EPOCH;
         error = 0;
     } else if (!error) {
-        struct base_reader reader = { (const uint8_t *)value.ptr, (const uint8_t *)value.ptr + value.len, false };
+        struct base_reader reader = base_reader_of(value.ptr, value.len);
         uint64_t epoch = base_read_u64(&reader);
         if (reader.failed)
             error = store_fail(store, BASE_E_CORRUPT, "store %s: the record of the last applied epoch is cut short",
