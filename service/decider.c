@@ -13,6 +13,7 @@
 #include "service/kafka_options.h"
 
 #define CALL_MS 10000
+#define INIT_MS 2000 /* of one attempt to start: it goes on where it was when asked again, and a stop is heard in between */
 #define COMMIT_TRIES 60
 #define PENDING_MAX 16
 
@@ -74,7 +75,7 @@ static int until_reached(struct service_decider *d, int (*step)(struct service_d
 
 static int step_init(struct service_decider *d, struct base_buf *why)
 {
-    return connectors_kafka_sink_init(d->sink, CALL_MS, why);
+    return connectors_kafka_sink_init(d->sink, INIT_MS, why);
 }
 
 static int step_topic(struct service_decider *d, struct base_buf *why)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "enrichment/geoip.h"
 #include "enrichment/regex.h"
 
 int cli_usage(const struct cli_command *command, const char *message, const char *detail)
@@ -18,15 +19,27 @@ int cli_usage(const struct cli_command *command, const char *message, const char
     return CLI_USAGE;
 }
 
-struct cep_funcs *cli_funcs(void)
+struct cep_funcs *cli_funcs(const struct service_config *config)
 {
+    struct base_buf why = { 0 };
     struct cep_funcs *funcs = cep_funcs_create();
     int e = funcs ? enrichment_regex_register(funcs) : BASE_E_NOMEM;
     if (e == 0)
-        return funcs;
-    fprintf(stderr, "cepheid: the functions of rules cannot be registered: %s\n", base_error_text(e));
+        e = enrichment_geoip_register(funcs, config ? config->text[SERVICE_GEOIP_DATABASE] : getenv("CEPHEID_GEOIP_DATABASE"),
+                                      config ? config->text[SERVICE_GEOIP_ASN] : getenv("CEPHEID_GEOIP_ASN"), &why);
+    if (e < 0) {
+        fprintf(stderr, "cepheid: the functions of rules are not to be had: %s\n", why.len ? why.ptr : base_error_text(e));
+        cli_funcs_destroy(funcs);
+        funcs = NULL;
+    }
+    base_buf_finish(&why);
+    return funcs;
+}
+
+void cli_funcs_destroy(struct cep_funcs *funcs)
+{
     cep_funcs_destroy(funcs);
-    return NULL;
+    enrichment_geoip_close();
 }
 
 bool cli_define(const char *text)

@@ -26,8 +26,9 @@ extern const struct cli_command cli_serve, cli_query, cli_check, cli_explain, cl
 
 /* --help was asked for, or the usage is wrong: prints and returns the exit status. message NULL: help. */
 int cli_usage(const struct cli_command *command, const char *message, const char *detail);
-/* Functions of rules: the built-in ones and those of enrichment. NULL: told on standard error. */
-struct cep_funcs *cli_funcs(void);
+/* Functions of rules: the built-in ones and those of enrichment; config names the GeoIP files (NULL: the environment does). NULL: told on standard error. */
+struct cep_funcs *cli_funcs(const struct service_config *config);
+void cli_funcs_destroy(struct cep_funcs *funcs);
 /* Reads and compiles rule files and renders the diagnostics on standard error. NULL with *ret_status set if it fails. */
 struct cli_compile {
     char *const *paths;

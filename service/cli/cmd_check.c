@@ -35,7 +35,7 @@ static int run_check(int argc, char **argv)
     }
     if (optind == argc)
         return cli_usage(&cli_check, "name at least one rule file or folder", NULL);
-    struct cep_funcs *funcs = cli_funcs();
+    struct cep_funcs *funcs = cli_funcs(NULL);
     if (!funcs)
         return CLI_FAILED;
     int status = CLI_OK;
@@ -46,7 +46,7 @@ static int run_check(int argc, char **argv)
     if (set && !compile.quiet && !compile.json)
         print_rules(set);
     service_ruleset_unref(set);
-    cep_funcs_destroy(funcs);
+    cli_funcs_destroy(funcs);
     return status;
 }
 

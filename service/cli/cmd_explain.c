@@ -16,14 +16,14 @@ static int put(struct base_buf *out)
 static int print_reference(bool functions)
 {
     struct base_buf out = { 0 };
-    struct cep_funcs *funcs = functions ? cli_funcs() : NULL;
+    struct cep_funcs *funcs = functions ? cli_funcs(NULL) : NULL;
     if (functions && !funcs)
         return CLI_FAILED;
     if (functions)
         patterns_reference_functions(funcs, &out);
     else
         patterns_reference_opcodes(&out);
-    cep_funcs_destroy(funcs);
+    cli_funcs_destroy(funcs);
     return put(&out);
 }
 
@@ -46,7 +46,7 @@ static int run_explain(int argc, char **argv)
     }
     if (optind == argc)
         return cli_usage(&cli_explain, "name at least one rule file or folder", NULL);
-    struct cep_funcs *funcs = cli_funcs();
+    struct cep_funcs *funcs = cli_funcs(NULL);
     if (!funcs)
         return CLI_FAILED;
     int status = CLI_OK;
@@ -58,7 +58,7 @@ static int run_explain(int argc, char **argv)
     if (put(&out) != CLI_OK)
         status = CLI_FAILED;
     service_ruleset_unref(set);
-    cep_funcs_destroy(funcs);
+    cli_funcs_destroy(funcs);
     return status;
 }
 

@@ -354,7 +354,7 @@ static int run_query(int argc, char **argv)
     int status = read_options(argc, argv, &query, &compile);
     if (status != CLI_OK)
         return status < 0 ? CLI_OK : status;
-    struct cep_funcs *funcs = cli_funcs();
+    struct cep_funcs *funcs = cli_funcs(NULL);
     if (!funcs)
         return CLI_FAILED;
     compile.paths = argv + optind;
@@ -368,7 +368,7 @@ static int run_query(int argc, char **argv)
     if (set)
         status = run_set(&query);
     service_ruleset_unref(set);
-    cep_funcs_destroy(funcs);
+    cli_funcs_destroy(funcs);
     return status;
 }
 

@@ -82,7 +82,7 @@ static int serve(struct service_runtime *runtime, const struct service_config *c
 
 static int run_config(const struct service_config *config, bool check, bool exit_at_end)
 {
-    struct cep_funcs *funcs = cli_funcs();
+    struct cep_funcs *funcs = cli_funcs(config);
     if (!funcs)
         return CLI_FAILED;
     int status = CLI_OK;
@@ -90,7 +90,7 @@ static int run_config(const struct service_config *config, bool check, bool exit
         char *paths[] = { (char *)(uintptr_t)config->text[SERVICE_RULES_DIR] };
         struct cli_compile compile = { .paths = paths, .path_count = 1, .config = config, .funcs = funcs };
         service_ruleset_unref(cli_compile(&compile, &status));
-        cep_funcs_destroy(funcs);
+        cli_funcs_destroy(funcs);
         return status;
     }
     struct base_buf error = { 0 };
@@ -105,7 +105,7 @@ static int run_config(const struct service_config *config, bool check, bool exit
     }
     service_runtime_destroy(runtime);
     base_buf_finish(&error);
-    cep_funcs_destroy(funcs);
+    cli_funcs_destroy(funcs);
     return status;
 }
 

@@ -140,14 +140,14 @@ static int run_test(int argc, char **argv)
     }
     if (optind == argc)
         return cli_usage(&cli_test, "name at least one case file or folder", NULL);
-    struct cep_funcs *funcs = cli_funcs();
+    struct cep_funcs *funcs = cli_funcs(NULL);
     if (!funcs)
         return CLI_FAILED;
     t.funcs = funcs;
     for (int i = optind; i < argc; i++)
         run_path(&t, argv[i], 0);
     printf("tests: %u passed, %u failed, 0 skipped\n", t.passed, t.failed);
-    cep_funcs_destroy(funcs);
+    cli_funcs_destroy(funcs);
     return t.failed ? CLI_FAILED : CLI_OK;
 }
 
