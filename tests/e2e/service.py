@@ -67,7 +67,8 @@ class Answer:
 
 
 class Service:
-    """config: settings over BASE_CONFIG, "sinks" among them. rules: {file name: text}. Use as a context: the process is killed at its end."""
+    """config: settings over BASE_CONFIG, "sinks" among them. rules: {file name: text}. Use as a context: at its end the process must still end in
+    order when told to."""
 
     def __init__(self, rules, config=None, env=None, folder=None):
         self.own_folder = folder is None
@@ -83,9 +84,15 @@ class Service:
         return self
 
     def __exit__(self, kind, *_):
+        status = 0
+        if kind is None and self.running():
+            status = self.stop()
         self.kill()
-        if kind is not None:
+        reports = [line for i in range(self.starts) for line in self.log(i + 1).splitlines() if "Sanitizer" in line or "runtime error:" in line]
+        if (kind is not None or status or reports) and self.starts:
             print("---- the service's last lines\n%s----" % "".join(self.log().splitlines(True)[-25:]), flush=True)
+        if kind is None:
+            assert status == 0 and not reports, "the service ended with %d: %s" % (status, reports[:3])
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
