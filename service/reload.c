@@ -319,6 +319,15 @@ static int ask_swap(struct service_runtime *rt, struct service_swap *swap)
     return e;
 }
 
+/* Before it runs, and after, the inputs belong to the main thread alone. */
+static bool is_running(struct service_runtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    bool running = rt->running;
+    pthread_mutex_unlock(&rt->lock);
+    return running;
+}
+
 static int reload_locked(struct service_runtime *rt, struct service_reload *reload)
 {
     struct service_swap swap = { 0 };
@@ -327,7 +336,11 @@ static int reload_locked(struct service_runtime *rt, struct service_reload *relo
     if (swap.set && put_answer(reload, old, swap.set) < 0)
         e = BASE_E_NOMEM;
     bool act = e == 0 && !reload->only_check;
-    if (act)
+    if (act && !is_running(rt)) {
+        base_buf_puts(&reload->error, "the service is starting or stopping; try again");
+        e = BASE_E_BUSY;
+    }
+    if (act && e == 0)
         e = prepare_inputs(rt, &swap, &reload->error);
     if (act && e == 0)
         e = prepare_profiles(rt, &swap, &reload->error);
