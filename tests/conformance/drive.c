@@ -62,6 +62,8 @@ struct drive {
     struct formats_decoder **decoders; /* by table */
     int64_t *offsets;                  /* by table */
     struct pieces pieces;
+    struct base_map index;             /* of the pieces, by fingerprint, number and key */
+    struct base_buf name;
     struct queue queue;
     size_t step;                       /* the running one */
     struct base_buf out;
@@ -172,20 +174,27 @@ static int64_t on_proc_time(void *ctx)
     return 0;
 }
 
-static struct piece *find_piece(struct drive *d, uint64_t fingerprint, const struct cep_tuple *key, uint32_t number)
+static struct piece *find_piece(struct drive *d, uint64_t fingerprint, const struct cep_tuple *key, uint32_t number, bool add)
 {
-    for (size_t i = 0; i < d->pieces.len; i++) {
-        struct piece *p = &d->pieces.at[i];
-        if (p->fingerprint == fingerprint && p->number == number && cep_tuple_equal(p->key, key))
-            return p;
-    }
-    return NULL;
+    base_buf_clear(&d->name);
+    base_buf_put_u64(&d->name, fingerprint);
+    base_buf_put_u32(&d->name, number);
+    base_buf_put(&d->name, key, key->size_bytes);
+    struct base_str name = { d->name.ptr, d->name.len };
+    uint64_t *found = base_map_find(&d->index, name);
+    if (found || !add)
+        return found ? &d->pieces.at[*found] : NULL;
+    struct piece fresh = { .fingerprint = fingerprint, .key = copy(d, key, key->size_bytes), .number = number };
+    if (!BASE_VEC_PUSH(&d->pieces, fresh))
+        must(NULL);
+    *(uint64_t *)must(base_map_put(&d->index, name, NULL)) = d->pieces.len - 1;
+    return &d->pieces.at[d->pieces.len - 1];
 }
 
 static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key, uint32_t number, struct base_buf *ret)
 {
     struct drive *d = ctx;
-    struct piece *p = find_piece(d, fingerprint, key, number);
+    struct piece *p = find_piece(d, fingerprint, key, number, false);
     if (!p || !p->live || !d->lazy)
         return BASE_E_NOTFOUND;
     base_buf_put(ret, p->bytes.ptr, p->bytes.len);
@@ -196,13 +205,7 @@ static int on_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const s
                     int64_t deadline_ms)
 {
     struct drive *d = ctx;
-    struct piece *p = find_piece(d, fingerprint, key, number);
-    if (!p) {
-        struct piece fresh = { .fingerprint = fingerprint, .key = copy(d, key, key->size_bytes), .number = number };
-        if (!BASE_VEC_PUSH(&d->pieces, fresh))
-            return BASE_E_NOMEM;
-        p = &d->pieces.at[d->pieces.len - 1];
-    }
+    struct piece *p = find_piece(d, fingerprint, key, number, true);
     base_buf_clear(&p->bytes);
     if (len)
         base_buf_put(&p->bytes, bytes, len);
@@ -234,13 +237,6 @@ static int create_flow(struct drive *d)
     return cep_flow_create(d->linked, &env, &limits, &d->flow);
 }
 
-/* In the order of a store's keys: piece 0, the head, comes first. */
-static int compare_pieces(const void *a, const void *b)
-{
-    const struct piece *x = a, *y = b;
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
 static int cycle(struct drive *d, bool lazy)
 {
     struct base_buf marks = { 0 };
@@ -254,16 +250,20 @@ static int cycle(struct drive *d, bool lazy)
         e = create_flow(d);
     if (e == 0)
         e = cep_flow_restore_watermarks(d->flow, marks.ptr, marks.len);
-    if (d->pieces.len)
-        qsort(d->pieces.at, d->pieces.len, sizeof *d->pieces.at, compare_pieces);
-    for (size_t i = 0; e == 0 && i < d->pieces.len; i++) {
-        struct piece *p = &d->pieces.at[i];
-        if (!p->live)
-            continue;
-        if (!lazy)
-            e = cep_flow_restore(d->flow, p->fingerprint, p->key, p->number, p->bytes.ptr, p->bytes.len);
-        else if (p->number == 0 && p->deadline_ms != BASE_TIME_MAX_MS)
-            e = cep_flow_restore_timer(d->flow, p->fingerprint, p->key, p->deadline_ms);
+    uint32_t last = 0; /* heads first, then chunk by chunk, as a store's keys are ordered */
+    for (uint32_t number = 0; e == 0 && number <= last; number++) {
+        for (size_t i = 0; e == 0 && i < d->pieces.len; i++) {
+            struct piece *p = &d->pieces.at[i];
+            if (!p->live || (lazy && p->number > 0))
+                continue;
+            last = p->number > last ? p->number : last;
+            if (p->number != number)
+                continue;
+            if (!lazy)
+                e = cep_flow_restore(d->flow, p->fingerprint, p->key, number, p->bytes.ptr, p->bytes.len);
+            else if (p->deadline_ms != BASE_TIME_MAX_MS)
+                e = cep_flow_restore_timer(d->flow, p->fingerprint, p->key, p->deadline_ms);
+        }
     }
     base_buf_finish(&marks);
     return e;
@@ -368,6 +368,7 @@ static void close_case(struct drive *d)
     for (size_t i = 0; i < d->pieces.len; i++)
         base_buf_finish(&d->pieces.at[i].bytes);
     d->pieces.len = 0;
+    base_map_finish(&d->index);
     d->queue.len = 0;
     cep_unlink(d->linked);
     d->linked = NULL;
@@ -477,6 +478,7 @@ int main(void)
     free(line); // NOLINT: getline's own memory
     base_buf_finish(&d.out);
     base_buf_finish(&d.problems);
+    base_buf_finish(&d.name);
     BASE_VEC_FINISH(&d.steps);
     BASE_VEC_FINISH(&d.pieces);
     BASE_VEC_FINISH(&d.queue);
