@@ -37,6 +37,8 @@ def ask(args):
     with open(args.out, 'w', encoding='utf-8') as out:
         for number in range(args.pairs):
             pair = rules.pair(kind, '%s.%d' % (args.seed, number))
+            if pair is None:
+                continue
             if args.engine == 'trino':
                 pair['sql'] = trino_text(pair)
             out.write(json.dumps(pair) + '\n')

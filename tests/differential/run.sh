@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Random rules on a real engine, and ours held against it: run.sh trino|flink [--pairs N] [--seed S] [--store]
+# Makes the pairs, asks the engine (all in one Java process), compares. --store keeps pairs and answers as ENGINE.jsonl.zst, which the stage
+# 26-differential.sh reads. Needs java 17, mvn (the jars go to the cache folder, once), zstd, and the test driver of a build.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usage() { echo "usage: run.sh trino|flink [--pairs N] [--seed S] [--store]" >&2; exit 2; }
+engine=${1:-}
+[ $# = 0 ] || shift
+case $engine in
+trino) version=435 pairs=2700 ;;
+flink) version=2.3.0 pairs=2300 ;;
+*) usage ;;
+esac
+seed=1 store=0
+while [ $# -gt 0 ]; do
+    case $1 in
+    --pairs) pairs=${2:?}; shift 2 ;;
+    --seed) seed=${2:?}; shift 2 ;;
+    --store) store=1; shift ;;
+    *) usage ;;
+    esac
+done
+
+jars=${CEPHEID_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cepheid}/differential-$engine-$version
+if [ ! -e "$jars/.complete" ]; then
+    mvn -q -B -f "$here/$engine/pom.xml" dependency:copy-dependencies "-D$engine.version=$version" "-DoutputDirectory=$jars" -DincludeScope=runtime >&2
+    touch "$jars/.complete"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+javac -nowarn -cp "$jars/*" -d "$work/classes" "$here/$engine/Answers.java"
+opens=()
+for package in java.lang java.util java.util.concurrent java.util.concurrent.atomic java.time java.nio sun.nio.ch; do
+    opens+=("--add-opens=java.base/$package=ALL-UNNAMED")
+done
+python3 "$here/judge.py" ask "$engine" --seed "$seed" --pairs "$pairs" --out "$work/asked"
+# Every query is compiled and run once: the quick compiler does best.
+java "${opens[@]}" -Xmx2g -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$work/classes:$jars/*" Answers "$work/asked" "$work/answers"
+python3 "$here/judge.py" keep "$engine" --asked "$work/asked" --answers "$work/answers" --out "$work/kept.jsonl"
+if [ "$store" = 1 ]; then
+    zstd -19 -q -f "$work/kept.jsonl" -o "$here/$engine.jsonl.zst"
+fi
+python3 "$here/judge.py" judge "$work/kept.jsonl"
