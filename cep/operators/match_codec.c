@@ -202,11 +202,12 @@ static int get_told(const struct match_op *op, struct base_reader *in, struct ma
     if (!told.row)
         return BASE_E_NOMEM;
     memcpy(told.row, row.ptr, row.len);
-    if (!cep_tuple_valid(&told.row->tuple, row.len - head, op->out_types, op->out_columns) || !BASE_VEC_PUSH(&state->told, told)) {
+    int rc = cep_tuple_valid(&told.row->tuple, row.len - head, op->out_types, op->out_columns) ? 0 : BASE_E_CORRUPT;
+    if (!rc && !BASE_VEC_PUSH(&state->told, told))
+        rc = BASE_E_NOMEM;
+    if (rc)
         base_free(told.row);
-        return BASE_E_CORRUPT;
-    }
-    return 0;
+    return rc;
 }
 
 static int save_head(const struct match_key *state, cep_keyed_piece *piece, void *ctx)

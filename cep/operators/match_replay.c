@@ -235,7 +235,7 @@ static void hash_position(struct base_buf *buf, const struct cep_position *at)
     base_buf_put_u64(buf, (uint64_t)at->offset);
 }
 
-static struct cep_ident ident_of(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t row_seq)
+static int ident_of(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t row_seq, struct cep_ident *ret)
 {
     struct base_buf buf = { 0 };
     base_buf_put_u8(&buf, cand->kind == MATCH_ABSENT ? MATCH_FOUND : cand->kind);
@@ -247,9 +247,11 @@ static struct cep_ident ident_of(struct match_op *op, struct match_key *key, con
         base_buf_put_str(&buf, cep_program_text(op->program, op->vars[op->items.at[i].var].name));
         base_buf_put_u8(&buf, 0);
     }
-    struct cep_ident ident = { base_hash64(buf.ptr, buf.len, 1), base_hash64(buf.ptr, buf.len, 2) };
+    int rc = buf.failed ? BASE_E_NOMEM : 0;
+    if (!rc)
+        *ret = (struct cep_ident){ base_hash64(buf.ptr, buf.len, 1), base_hash64(buf.ptr, buf.len, 2) };
     base_buf_finish(&buf);
-    return ident;
+    return rc;
 }
 
 /* Evidence: all items, or the first and last ones where the limit cuts. */
@@ -309,10 +311,13 @@ static int output_row(const struct output_args *args, bool unmatched, int64_t ti
         return rc;
     struct cep_evidence evidence;
     rc = fill_evidence(op, args->key, &evidence);
+    struct cep_ident ident;
+    if (!rc)
+        rc = ident_of(op, args->key, args->cand, op->seq, &ident);
     if (rc)
         return rc;
     const struct cep_row *first = cep_match_rows_at(&args->key->rows, op->items.len ? op->items.at[0].seq : args->cand->start);
-    struct match_output output = { .row = row, .ident = ident_of(op, args->key, args->cand, op->seq), .cand = args->cand,
+    struct match_output output = { .row = row, .ident = ident, .cand = args->cand,
                                    .first_time_ms = first->time_ms, .last_time_ms = op->items.len ? cep_match_rows_at(&args->key->rows, op->items.at[op->items.len - 1].seq)->time_ms : first->time_ms,
                                    .first_at = first->at, .evidence = op->items.len ? &evidence : NULL };
     output.content = base_hash64(&row->tuple, row->tuple.size_bytes, (uint64_t)row->time_ms);

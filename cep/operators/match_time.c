@@ -97,26 +97,28 @@ static int expire(struct match_op *op, struct match_key *key, struct match_head 
     return rc;
 }
 
-/* Earliest `FOR INTERVAL` deadline among the threads. */
-static int for_deadline(struct match_op *op, struct match_head *head, int64_t *ret)
+/* Earliest `FOR INTERVAL` deadline among the threads. Needs no memory: a deadline must never be missed for want of it. */
+static int64_t for_deadline(struct match_op *op, const struct match_head *head)
 {
-    *ret = BASE_TIME_MAX_MS;
-    if (!op->has_for_absence)
-        return 0;
-    for (uint32_t off = 0; off < head->blob_used;) {
+    int64_t least = BASE_TIME_MAX_MS;
+    for (uint32_t off = 0; op->has_for_absence && off < head->blob_used;) {
         const struct match_class *class = (const struct match_class *)(const void *)(head->blob + off);
-        int rc = cep_match_load_threads(op, class);
-        if (rc)
-            return rc;
+        const char *at = (const char *)(class + 1);
         op->unpacked = NULL;
-        for (size_t i = 0; i < op->in.len; i++) {
-            int64_t at = cep_match_thread_deadline(op, &op->in.at[i]);
-            if (at < *ret)
-                *ret = at;
+        for (uint32_t i = 0; i < class->threads; i++) {
+            struct match_stored_thread stored;
+            memcpy(&stored, at, sizeof stored);
+            at += sizeof stored;
+            struct match_thread thread = { .pc = stored.pc, .guards = stored.guards, .path = MATCH_NO_PATH };
+            thread.regs = stored.regs_bytes ? (const struct cep_tuple *)(const void *)at : NULL;
+            at += stored.regs_bytes;
+            int64_t deadline_ms = cep_match_thread_deadline(op, &thread);
+            least = deadline_ms < least ? deadline_ms : least;
         }
         off += class->bytes;
     }
-    return 0;
+    op->unpacked = NULL; /* the blob moves */
+    return least;
 }
 
 static int step_all(struct match_op *op, struct match_key *key, struct match_head *head, enum match_step mode, int64_t time_ms)
@@ -136,8 +138,8 @@ static int step_all(struct match_op *op, struct match_key *key, struct match_hea
 
 int cep_match_head_time(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms)
 {
-    int64_t at;
-    int rc = for_deadline(op, head, &at);
+    int64_t at = for_deadline(op, head);
+    int rc = 0;
     while (!rc && at <= time_ms) {
         rc = expire(op, key, head, at - 1);
         if (!rc)
@@ -145,8 +147,7 @@ int cep_match_head_time(struct match_op *op, struct match_key *key, struct match
         if (!rc)
             rc = cep_match_head_resolve(op, key, head);
         int64_t before = at;
-        if (!rc)
-            rc = for_deadline(op, head, &at);
+        at = for_deadline(op, head);
         if (!rc && at <= before)
             return BASE_E_CORRUPT; /* a deadline that stays would turn for ever */
     }
@@ -159,9 +160,8 @@ int cep_match_head_time(struct match_op *op, struct match_key *key, struct match
 
 int cep_match_head_end(struct match_op *op, struct match_key *key, struct match_head *head)
 {
-    int64_t at;
-    int rc = for_deadline(op, head, &at);
-    if (!rc && at < BASE_TIME_MAX_MS)
+    int rc = 0;
+    if (for_deadline(op, head) < BASE_TIME_MAX_MS)
         rc = cep_match_head_time(op, key, head, BASE_TIME_MAX_MS - 1);
     if (!rc)
         rc = cep_match_head_resolve(op, key, head);
@@ -189,7 +189,7 @@ int64_t cep_match_head_deadline(struct match_op *op, const struct match_key *key
 {
     int64_t at = BASE_TIME_MAX_MS;
     (void)key;
-    if (op->has_for_absence && head->classes && for_deadline(op, (struct match_head *)head, &at) == 0 && at < BASE_TIME_MAX_MS)
+    if (op->has_for_absence && head->classes && (at = for_deadline(op, head)) < BASE_TIME_MAX_MS)
         at -= 1;
     if (op->within_ms && head->class_skip < head->class_len) {
         /* where running out of time tells nothing, a start may stay behind until the key is touched: one wake-up when the last one is due */
