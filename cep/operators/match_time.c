@@ -168,11 +168,10 @@ int cep_match_head_end(struct match_op *op, struct match_key *key, struct match_
     if (!rc && !op->within_ms)
         rc = step_all(op, key, head, MATCH_STEP_END, 0);
     else if (!rc) {
-        /* `$` and a trailing NOT hold at the end; what is left then runs out of time */
-        if (op->has_lookahead)
+        /* time runs out for all; `$` and a trailing NOT, which outlive it, then hold at the end */
+        rc = expire(op, key, head, BASE_TIME_MAX_MS - 1);
+        if (!rc && op->has_lookahead)
             rc = step_all(op, key, head, MATCH_STEP_END, 0);
-        if (!rc)
-            rc = expire(op, key, head, BASE_TIME_MAX_MS - 1);
     }
     if (!rc)
         rc = cep_match_head_resolve(op, key, head);
