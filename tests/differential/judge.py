@@ -4,6 +4,9 @@
 usage: judge.py ask trino|flink --seed S --pairs N --out FILE           pairs, with the text for the engine
        judge.py keep trino|flink --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
        judge.py judge FILE...  [--show ID] [--all]                      runs our engine on kept pairs (.jsonl or .jsonl.zst) and compares
+
+Ours runs each pair in several modes: plain (watermark at the end only), marked (after every row, where there is time), split (saved and restored after
+every row), eager (what stands at the end), unoptimised.
 """
 import argparse
 import collections
@@ -22,6 +25,7 @@ import rules   # noqa: E402
 TRINO_TYPES = {'INT': 'integer', 'BIGINT': 'bigint', 'STRING': 'varchar'}
 SKIP_ERRORS = re.compile(r'AFTER MATCH SKIP failed', re.IGNORECASE)
 SHOWN = 10
+MODES = ('plain', 'marked', 'split', 'eager', 'unoptimised')
 
 
 # ---- asking the engine ----
@@ -82,8 +86,7 @@ def normal(value):
     if isinstance(value, list):
         return [normal(v) for v in value]
     if re.match(r'\d{4}-\d\d-\d\d[T ]', value):
-        at = datetime.datetime.fromisoformat(value.replace('Z', '').replace(' ', 'T'))
-        return 'time %d' % round((at - datetime.datetime(1970, 1, 1)).total_seconds() * 1000)
+        return 'time %d' % milliseconds(value)
     return value
 
 
@@ -91,13 +94,29 @@ def normal_rows(rows):
     return sorted((normal(row) for row in rows), key=json.dumps)
 
 
-def job(pair):
+def milliseconds(text):
+    return round((datetime.datetime.fromisoformat(text.replace('Z', '').replace(' ', 'T')) - datetime.datetime(1970, 1, 1)).total_seconds() * 1000)
+
+
+def steps(pair, mode):
+    out, greatest, delay = [], None, pair.get('delay_s')
+    for row in engine.objects(pair['schema'], pair['rows']):
+        out.append(('row', 'ev', row))
+        if mode == 'split':
+            out.append(('cycle',))
+        if mode == 'marked' and delay is not None:
+            greatest = max(greatest or 0, milliseconds(row['ts']))
+            out.append(('mark', 'ev', greatest - delay * 1000))
+    return out
+
+
+def job(pair, mode):
     delay = pair.get('delay_s')
     ddl = engine.table('ev', pair['schema'], None if delay is None else 'ts', (delay or 0) * 1000)
-    return {'id': pair['id'], 'sql': ddl + pair['rule'] + ';\n', 'steps': [('row', 'ev', row) for row in engine.objects(pair['schema'], pair['rows'])]}
+    return {'id': '%s#%s' % (pair['id'], mode), 'sql': ddl + pair['rule'] + ';\n', 'steps': steps(pair, mode), 'eager': mode == 'eager', 'unoptimised': mode == 'unoptimised'}
 
 
-def trouble(pair, result):
+def trouble(pair, result, mode):
     """None, or (kind, text)."""
     if 'crash' in result:
         return 'crash', result['crash']
@@ -108,7 +127,7 @@ def trouble(pair, result):
         return None if stopped else ('no skip error', json.dumps([e['row'] for e in result['rows']])[:600])
     if stopped:
         return 'error', json.dumps(result['reports'])
-    expect, got = normal_rows(pair['expect']), normal_rows(engine.inserted(result))
+    expect, got = normal_rows(pair['expect']), normal_rows(engine.standing(result) if mode == 'eager' else engine.inserted(result))
     if expect == got:
         return None
     return 'rows', 'expected %s\n     got %s' % (json.dumps(expect), json.dumps(got))
@@ -127,18 +146,19 @@ def judge(args):
     passed, kinds, shown = 0, collections.Counter(), 0
     for path in args.files:
         pairs = [p for p in load(path) if not args.show or p['id'] == args.show]
-        results = engine.run([job(p) for p in pairs])
-        for pair in pairs:
-            found = trouble(pair, results[pair['id']])
+        runs = [(p, mode) for p in pairs for mode in MODES if mode != 'marked' or 'delay_s' in p]
+        results = engine.run([job(*one) for one in runs])
+        for pair, mode in runs:
+            found = trouble(pair, results['%s#%s' % (pair['id'], mode)], mode)
             if found is None:
                 passed += 1
                 continue
-            kinds[found[0]] += 1
+            kinds[found[0], mode] += 1
             if args.all or shown < SHOWN:
                 shown += 1
-                print('%s: %s (%s)\n%s\nrows %s\n     %s\n' % (os.path.basename(path), pair['id'], found[0], pair['rule'], json.dumps(pair['rows']), found[1]))
+                print('%s: %s, %s (%s)\n%s\nrows %s\n     %s\n' % (os.path.basename(path), pair['id'], mode, found[0], pair['rule'], json.dumps(pair['rows']), found[1]))
     if kinds:
-        print(', '.join('%d %s' % (n, what) for what, n in kinds.most_common()))
+        print(', '.join('%d %s in %s' % (n, *what) for what, n in kinds.most_common()))
     failed = sum(kinds.values())
     print('tests: %d passed, %d failed, 0 skipped' % (passed, failed))
     return 1 if failed or not passed else 0
