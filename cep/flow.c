@@ -363,9 +363,14 @@ static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const s
 
 /* ---- watermarks ---- */
 
+#define WAKES_IN_VAIN 1000 /* a sound key needs one; a damaged state's deadline may stay where it is */
+
 static int wake_due(struct cep_flow *flow, struct cep_operator *op)
 {
     struct cep_key *key;
+    const struct cep_key *last = NULL;
+    uint32_t in_vain = 0;
+    int64_t last_ms = BASE_TIME_MIN_MS;
     int rc = 0;
     while (!rc && (key = cep_keyed_due(&op->keyed, op->watermark_ms))) {
         if (flow->depth == 1)
@@ -374,8 +379,12 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
             rc = load_key(flow, op, key);
         if (rc || !key->state)
             continue;
-        if (op->ops->deadline(op, key) <= op->watermark_ms)
-            rc = op->ops->wake(op, key);
+        int64_t at_ms = op->ops->deadline(op, key);
+        in_vain = key == last && at_ms <= last_ms ? in_vain + 1 : 0;
+        last = key;
+        last_ms = at_ms;
+        if (at_ms <= op->watermark_ms)
+            rc = in_vain < WAKES_IN_VAIN ? op->ops->wake(op, key) : BASE_E_CORRUPT;
         if (!rc)
             rc = after_touch(flow, op, key);
     }

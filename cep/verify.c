@@ -76,7 +76,7 @@ static bool consts_good(const struct cep_program *p)
 {
     for (uint32_t i = 0; i < cep_program_const_count(p); i++) {
         const struct cep_const *c = cep_program_const(p, i);
-        if (!cep_type_valid(c->type) || c->null > 1)
+        if (!cep_type_valid(c->type) || c->null > 1 || (c->type.kind == CEP_KIND_NULL && !c->null))
             return false;
         if (!c->null && cep_kind_is_text(c->type.kind) &&
             (c->lo > UINT32_MAX || c->hi > UINT32_MAX ||
