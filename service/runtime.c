@@ -18,6 +18,7 @@
 #define LETTER_BYTES ((size_t)64 << 20)
 #define PURGE_US 30000000
 #define FACTS_US 500000
+#define TELL_US 5000000
 
 static bool stopping(void *ctx)
 {
@@ -330,8 +331,27 @@ static int purge_timers(struct service_runtime *rt)
 
 /* ---- epochs ---- */
 
+/* Where the store decides, Kafka is told now and then how far we are, so that its tools show the lag. The offsets of the epoch before are decided. */
+static void tell_offsets(struct service_runtime *rt)
+{
+    int64_t now_us = base_clock_mono_us();
+    if (service_epochs_by_kafka(rt->epochs) || now_us < rt->tell_at_us || rt->offsets.len == 0)
+        return;
+    rt->tell_at_us = now_us + TELL_US;
+    for (size_t i = 0; i < rt->inputs.len; i++) {
+        struct connectors_kafka_source *kafka = service_input_kafka(rt->inputs.at[i]);
+        for (size_t k = 0; kafka && k < rt->offsets.len; k++) {
+            uint32_t partition = connectors_kafka_source_find(kafka, rt->offsets.at[k].topic, rt->offsets.at[k].partition);
+            struct connectors_kafka_start at = { partition, rt->offsets.at[k].offset };
+            if (partition != UINT32_MAX && connectors_kafka_source_commit(kafka, &at, 1, NULL) < 0)
+                return; /* only the display suffers; tried again later */
+        }
+    }
+}
+
 static int collect_offsets(struct service_runtime *rt)
 {
+    tell_offsets(rt);
     rt->offsets.len = 0;
     for (size_t i = 0; i < rt->inputs.len; i++) {
         struct connectors_kafka_source *kafka = service_input_kafka(rt->inputs.at[i]);
@@ -448,6 +468,7 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     else
         service_observe(&rt->metrics, SERVICE_METRIC_EPOCH_SECONDS, base_clock_mono_us() - begun_us);
     if (swap) {
+        rt->offsets.len = 0; /* their topics' names may go with an input */
         service_runtime_do_swap(rt, swap);
         swap_done(rt, swap, 0);
         if (!rt->engine)
@@ -471,6 +492,7 @@ static int restart(struct service_runtime *rt, struct base_buf *reterr)
     service_engine_destroy(rt->engine);
     rt->engine = NULL;
     service_batch_clear(rt->extra);
+    rt->offsets.len = 0;
     service_epochs_collect(rt->epochs);
     int e = service_epochs_abort(rt->epochs, reterr);
     if (e == 0)

@@ -45,7 +45,7 @@ struct service_runtime {
     struct service_batch *extra;          /* changes of profiles and timers that belong to an epoch */
     struct base_buf profile_positions, fingerprints;
     struct { struct service_offset *at; size_t len, cap; } offsets;
-    int64_t facts_at_us, purge_at_us;
+    int64_t facts_at_us, purge_at_us, tell_at_us;
     uint32_t aborts_in_row;
     pthread_t tender, loader;
     bool tender_started, loader_started;
