@@ -92,7 +92,7 @@ int cep_match_handle_accepts(struct match_op *op, struct match_key *key, struct 
             cand.not_before_ms = op->step_time_ms - 1;
         }
         if (op->within_ms && op->m->hold_ms)
-            cand.not_before_ms = op->row->time_ms + op->within_ms - 1; /* a start that is dead already has no entry */
+            cand.not_before_ms = cep_match_start_time(head, seq) + op->within_ms - 1;
         if (!ends_here || op->guard_next_mask || op->has_for_absence)
             rc = cep_match_fill_end(op, key, &cand);
         if (!rc)
