@@ -267,6 +267,15 @@ int cep_match_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed
     return rc;
 }
 
+/* What a head still has to tell must have its rows. */
+static bool rows_kept(const struct match_op *op, const struct match_head *head, uint64_t first_seq)
+{
+    for (size_t i = 0; i < head->cands.len; i++)
+        if (head->cands.at[i].start < first_seq)
+            return false;
+    return op->m->rows != CEP_ROWS_ALL_UNMATCHED || head->unmatched_next >= first_seq || head->next_seq == first_seq;
+}
+
 static int load_head(struct match_op *op, struct match_key *state, const void *bytes, size_t len)
 {
     struct base_reader in = { .at = bytes, .end = (const uint8_t *)bytes + len };
@@ -299,6 +308,8 @@ static int load_head(struct match_op *op, struct match_key *state, const void *b
         rc = BASE_E_CORRUPT;
     if (!rc && (cep_match_head_keep_from(op, &state->now) < state->rows.first_seq && cep_match_head_live(&state->now)) &&
         state->now.first_start < state->rows.first_seq)
+        rc = BASE_E_CORRUPT;
+    if (!rc && (!rows_kept(op, &state->now, state->rows.first_seq) || (state->has_base && !rows_kept(op, &state->base, state->rows.first_seq))))
         rc = BASE_E_CORRUPT;
     return rc;
 }
