@@ -11,7 +11,7 @@ import itertools
 import text
 import values
 
-NOT_BETWEEN, POSSESSIVE = 'not', 'possessive'
+NOT_BETWEEN, POSSESSIVE, NOT_NEXT = 'not', 'possessive', 'next'
 NO_ROWS = ('empty', 'start', 'end', 'not', 'notnext', 'notbetween', 'absent')
 
 # at      index of the next row
@@ -159,11 +159,12 @@ class Partition:
             at += 1
         return at
 
-    def guards_allow(self, spot, taking):
-        """May the rows behind the last taken one be passed over, up to `taking` (None: up to the time limit)?"""
-        end = self.bound(spot.taken) if taking is None else taking
+    def guards_allow(self, spot, end, taking):
+        """May the rows behind the last taken one be passed over, up to `end`? taking: the row at `end` is then taken."""
         for kind, names, release in spot.guards:
-            last = end + 1 if kind == POSSESSIVE and taking is not None else end
+            last = end + 1 if kind == POSSESSIVE and taking else end
+            if kind == NOT_NEXT:
+                last = min(spot.after + 1, end + 1 if taking else end)
             for row in range(spot.after, last):
                 if any(self.holds(n, row, spot.taken) for n in names):
                     return False
@@ -200,8 +201,7 @@ class Partition:
         elif kind == 'relax':
             yield from self.relax(node, spot)
         elif kind == 'notnext':
-            if spot.after >= len(self.rows) or not any(self.holds(n, spot.after, spot.taken) for n in node[1]):
-                yield spot
+            yield spot._replace(guards=spot.guards + ((NOT_NEXT, node[1], ()),))
         elif kind == 'notbetween':
             yield spot._replace(guards=spot.guards + ((NOT_BETWEEN, node[1], ()),))
         elif kind == 'absent':
@@ -213,13 +213,13 @@ class Partition:
         if spot.at >= self.bound(spot.taken):
             self.partial(spot)
             return
-        if self.guards_allow(spot, spot.at) and self.holds(name, spot.at, spot.taken):
+        if self.guards_allow(spot, spot.at, True) and self.holds(name, spot.at, spot.taken):
             taken = spot.taken + ((spot.at, name, spot.hide > 0),)
             yield Spot(spot.at + 1, spot.at + 1, taken, (), spot.hide)
 
     def partial(self, spot):
         """A derivation that waits for a row when its time is over."""
-        if self.partials is not None and spot.taken and self.guards_allow(spot, None):
+        if self.partials is not None and spot.taken and self.guards_allow(spot, self.bound(spot.taken), False):
             self.partials.append(spot.taken)
 
     def sequence(self, nodes, spot):
@@ -240,16 +240,17 @@ class Partition:
         first_names, release = tuple(sorted(firsts(body))), tuple(sorted(first_nots(body)))
         can_leave, can_go = done >= least, most is None or done < most
 
+        guard = ((POSSESSIVE, first_names, release),) if greed == 'possessive' and can_go else ()
+
         def leave():
             if can_leave:
-                guard = ((POSSESSIVE, first_names, release),) if greed == 'possessive' and can_go else ()
                 yield spot._replace(guards=spot.guards + guard)
 
         def again():
             if can_go:
                 for out in self.derive(body, spot):
                     if can_leave and most is None and len(out.taken) == len(spot.taken):
-                        yield out
+                        yield out._replace(guards=out.guards + guard)
                     else:
                         yield from self.loop(node, out, done + 1)
         if greed == 'reluctant':
@@ -286,17 +287,20 @@ class Partition:
         """The end of a rule that waits for nothing to come."""
         last = spot.taken[-1][0]
         until = self.time[last] + node[2] if node[2] is not None else self.time[spot.taken[0][0]] + self.within
-        row = spot.after
-        guards = [names for kind, names, _ in spot.guards if kind == NOT_BETWEEN]
-        while row < len(self.rows) and self.time[row] < until:
-            for names in [node[1]] + guards:
-                if any(self.holds(n, row, spot.taken) for n in names):
-                    return
-            row += 1
+        end = spot.after
+        while end < len(self.rows) and self.time[end] < until:
+            end += 1
+        wait = spot._replace(guards=spot.guards + ((NOT_BETWEEN, node[1], ()),))
+        if not self.guards_allow(wait, end, False):
+            return
         yield spot._replace(guards=(('until', until, ()),))
 
     def from_row(self, start):
         for spot in self.derive(self.pattern, Spot(start, start, (), (), 0)):
+            if any(g[0] == NOT_NEXT for g in spot.guards):  # at the end of a match the next row counts, whenever it comes
+                last = spot._replace(guards=tuple(g for g in spot.guards if g[0] == NOT_NEXT))
+                if not self.guards_allow(last, len(self.rows), False):
+                    continue
             until = [g[1] for g in spot.guards if g[0] == 'until']
             yield Derivation(spot.taken, until[0] if until else None)
 
