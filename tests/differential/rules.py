@@ -306,21 +306,35 @@ class Chain:
         self.gap_mark = self.pick('*?', '*?', '+?', '{1,3}?')
 
     def classes(self):
-        """A condition for each variable; no row is of two variables."""
+        """A condition for each variable, and values of (s, v) that it takes; no row is of two variables."""
         count = len(self.names)
         kind = self.pick('s', 's', 'v', 'mixed')
+        every = range(5)
         if kind == 's':
-            out = ["s = '%s'" % c for c in 'abcd'[:count]]
+            out = [("s = '%s'" % c, c, every) for c in 'abcd'[:count]]
             if count == 2 and self.rng.random() < 0.4:
-                out = self.pick(["s = 'a'", "s <> 'a'"], ["s IN ('a', 'b')", "s NOT IN ('a', 'b')"], ["s < 'b'", "s >= 'b'"])
+                out = self.pick([("s = 'a'", 'a', every), ("s <> 'a'", 'bc', every)], [("s IN ('a', 'b')", 'ab', every), ("s NOT IN ('a', 'b')", 'cd', every)],
+                                [("s < 'b'", 'a', every), ("s >= 'b'", 'bc', every)])
         elif kind == 'v':
-            out = [['v < 2', 'v >= 2'], ['v < 1', 'v BETWEEN 1 AND 2', 'v > 2'], ['v = 0', 'v = 1', 'v = 2', 'v >= 3']][count - 2]
+            out = [[('v < 2', 'abc', [0, 1]), ('v >= 2', 'abc', [2, 3, 4])], [('v < 1', 'abc', [0]), ('v BETWEEN 1 AND 2', 'abc', [1, 2]), ('v > 2', 'abc', [3, 4])],
+                   [('v = 0', 'abc', [0]), ('v = 1', 'abc', [1]), ('v = 2', 'abc', [2]), ('v >= 3', 'abc', [3, 4])]][count - 2]
         else:
-            out = [["s = 'a'", "s <> 'a'"], ["s = 'a' AND v < 2", "s <> 'a'", "s = 'a' AND v >= 2"],
-                   ["s = 'a'", "s <> 'a' AND v < 1", "s <> 'a' AND v BETWEEN 1 AND 2", "s <> 'a' AND v > 2"]][count - 2]
+            out = [[("s = 'a'", 'a', every), ("s <> 'a'", 'bc', every)], [("s = 'a' AND v < 2", 'a', [0, 1]), ("s <> 'a'", 'bc', every), ("s = 'a' AND v >= 2", 'a', [2, 3, 4])],
+                   [("s = 'a'", 'a', every), ("s <> 'a' AND v < 1", 'bc', [0]), ("s <> 'a' AND v BETWEEN 1 AND 2", 'bc', [1, 2]), ("s <> 'a' AND v > 2", 'bc', [3, 4])]][count - 2]
         out = list(out)
         self.rng.shuffle(out)
         return out
+
+    def walk(self):
+        """The variables of rows that follow the pattern, more or less: None is any row."""
+        rng, lengths = self.rng, {'': (1, 1), '?': (0, 1), '*': (0, 3), '+': (1, 3), '{2}': (2, 2), '{2,}': (2, 4), '{1,3}': (1, 3), '{1,2}': (1, 2), '+?': (1, 2), '{2,}?': (2, 3)}
+        while True:
+            for i, mark in enumerate(self.marks):
+                if self.gap == i:
+                    yield from [None] * rng.randint(0 if self.gap_mark == '*?' else 1, 3)
+                yield from [i] * rng.randint(*lengths[mark])
+            if rng.random() < 0.3:
+                yield None
 
     def extra(self, at):
         """Conditions beyond the class: on the row, on its own variable, on earlier ones."""
@@ -333,7 +347,13 @@ class Chain:
             other = self.names[i]
             forms += ['w >= LAST(%s.w)' % other, 'w <> FIRST(%s.w)' % other, '(%s.w IS NULL OR w > %s.w)' % (other, other), 'COUNT(%s.id) <= %d' % (other, k + 1), 'SUM(%s.w) > %d' % (other, k),
                       'w + MIN(%s.w) > %d' % (other, k)]
-        return rng.sample(forms, self.pick(0, 0, 1, 1, 2))
+        return rng.sample(forms, self.pick(0, 0, 0, 1, 1, 2))
+
+    def doubtful(self, defines):
+        """With a gap, Flink departs from the standard in two ways: of derivations that end at the same row it does not always take the preferred one (where what
+        comes behind the gap is of no fixed length); and a start that never completes, since a condition behind the gap reads what came before it, holds back later ones."""
+        look_back = re.compile(r'\b[%s]\.' % ''.join(self.names[:self.gap]))
+        return self.marks[self.gap] in ('+', '*', '?', '{1,3}', '{2,}') or any(look_back.search(d) for d in defines[self.gap:])
 
     def measure(self):
         var, n = self.rng.choice(self.names), self.rng.randint(0, 2)
@@ -344,17 +364,20 @@ class Chain:
                          'FIRST(%s)' % column, 'LAST(%s)' % column, 'SUM(%s)' % number, 'COALESCE(SUM(%s.v), 0)' % var, "CASE WHEN COUNT(%s.id) > 1 THEN 'many' ELSE 'few' END" % var, 'MATCH_ROWTIME()')
 
     def pair(self):
+        """None if the shape is left out."""
         rng = self.rng
         self.shape()
         classes = self.classes()
         names, count = self.names, len(self.names)
         text = [n + m for n, m in zip(names, self.marks)]
-        defines = ['%s AS %s' % (names[i], ' AND '.join([classes[i]] + self.extra(i))) for i in range(count)]
+        defines = ['%s AS %s' % (names[i], ' AND '.join([classes[i][0]] + self.extra(i))) for i in range(count)]
+        if self.gap is not None and self.doubtful(defines):
+            return None
         if self.gap is not None:
             text.insert(self.gap, 'G' + self.gap_mark)
             if rng.random() < 0.3:
                 defines.insert(self.gap, 'G AS %s' % self.pick('w IS NOT NULL', 'w >= 0', 'w < 3', 'NOT (w = 1)'))
-        within = self.pick(3, 5, 8, 12, 20) if self.gap is not None or rng.random() < 0.6 else None
+        within = self.pick(4, 7, 10, 15, 25) if self.gap is not None or rng.random() < 0.6 else None
         later = [n for n, m in zip(names[1:], self.marks[1:]) if m not in ('*', '?')]
         skip = self.pick('PAST LAST ROW', 'PAST LAST ROW', 'TO NEXT ROW', 'TO NEXT ROW', 'TO FIRST ' + self.pick(*later), 'TO LAST ' + self.pick(*later))
         ties = rng.random() < 0.2
@@ -371,17 +394,22 @@ class Chain:
         rule.append('  DEFINE ' + ',\n         '.join(defines))
         rule.append(') AS mr')
         delay = self.pick(1, 3, 6) if ties else self.pick(0, 1, 3, 6)  # without a delay, the second row of a time is late
-        return {'id': self.id, 'schema': [['id', 'INT'], ['k', 'STRING'], ['v', 'INT'], ['w', 'BIGINT'], ['s', 'STRING'], ['ts', 'TIMESTAMP(3)']], 'rows': self.table(keyed, ties, delay),
+        return {'id': self.id, 'schema': [['id', 'INT'], ['k', 'STRING'], ['v', 'INT'], ['w', 'BIGINT'], ['s', 'STRING'], ['ts', 'TIMESTAMP(3)']], 'rows': self.table(classes, keyed, ties, delay),
                 'rule': '\n'.join(rule), 'delay_s': delay}
 
-    def table(self, keyed, ties, delay):
+    def table(self, classes, keyed, ties, delay):
         """Rows in order of arrival: each comes less than `delay` after the greatest time read before it, so that none is late."""
         rng, rows, at = self.rng, [], 0
         keys = ['x', 'y', None][:self.pick(1, 2, 2, 3)] if keyed else ['x', 'y']
-        for i in range(rng.randint(8, 24)):
+        walks = {key: self.walk() for key in keys}
+        one = self.walk()
+        for i in range(rng.randint(10, 26)):
             at += self.pick(0, 1, 1, 2) if ties else self.pick(1, 1, 1, 2, 3)
-            rows.append([i + 1, rng.choice(keys), None if rng.random() < 0.04 else rng.randint(0, 4), None if rng.random() < 0.04 else rng.randint(0, 4),
-                         None if rng.random() < 0.03 else self.pick(*'aabbcd'[:3 + len(self.names) - 1]), at])
+            key = rng.choice(keys)
+            to = next(walks[key] if keyed else one)
+            takes = ('abcd', range(5)) if to is None or rng.random() < 0.1 else classes[to][1:]
+            rows.append([i + 1, key, None if rng.random() < 0.03 else rng.choice(takes[1]), None if rng.random() < 0.04 else rng.randint(0, 4),
+                         None if rng.random() < 0.03 else rng.choice(takes[0]), at])
         rows.sort(key=lambda r: r[5] + (rng.random() * 0.99 * delay if delay else 0))
         return [r[:5] + [iso_time(BASE_MS + r[5] * 1000)] for r in rows]
 

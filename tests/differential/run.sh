@@ -9,7 +9,7 @@ engine=${1:-}
 [ $# = 0 ] || shift
 case $engine in
 trino) version=435 pairs=2700 ;;
-flink) version=2.3.0 pairs=2300 ;;
+flink) version=2.3.0 pairs=2500 ;;
 *) usage ;;
 esac
 seed=1 store=0
@@ -21,6 +21,11 @@ while [ $# -gt 0 ]; do
     *) usage ;;
     esac
 done
+
+python3 -c 'import os, sys; sys.path.insert(0, sys.argv[1]); import engine; sys.exit(not os.access(engine.find_driver(), os.X_OK))' "$here/../conformance" || {
+    echo "the test driver is missing: build tests/conformance/drive, or set CEPHEID_DRIVE" >&2
+    exit 1
+}
 
 jars=${CEPHEID_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cepheid}/differential-$engine-$version
 if [ ! -e "$jars/.complete" ]; then
@@ -37,7 +42,7 @@ for package in java.lang java.util java.util.concurrent java.util.concurrent.ato
 done
 python3 "$here/judge.py" ask "$engine" --seed "$seed" --pairs "$pairs" --out "$work/asked"
 # Every query is compiled and run once: the quick compiler does best.
-java "${opens[@]}" -Xmx2g -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$work/classes:$jars/*" Answers "$work/asked" "$work/answers"
+java "${opens[@]}" -Xmx2g -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -cp "$work/classes:$jars/*" Answers "$work/asked" "$work/answers"
 python3 "$here/judge.py" keep "$engine" --asked "$work/asked" --answers "$work/answers" --out "$work/kept.jsonl"
 if [ "$store" = 1 ]; then
     zstd -19 -q -f "$work/kept.jsonl" -o "$here/$engine.jsonl.zst"
