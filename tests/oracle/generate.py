@@ -28,6 +28,8 @@ class Generator:
         if self.all_matches and self.absence and not open_shapes:
             self.within = self.within or 5
         self.timeouts = self.within is not None and not self.absence and rng.random() < 0.25
+        if self.all_matches and not open_shapes:
+            self.timeouts = False
         self.exclusion = self.profile == 'iso' and rng.random() < 0.2
         self.anchors = self.profile == 'iso' and not self.timeouts and rng.random() < 0.15
         self.possessive = rng.random() < (0.1 if self.profile == 'iso' else 0.3)
@@ -84,7 +86,7 @@ class Generator:
         for i in range(count):
             if taken and self.nots and i + 1 < count + 1 and rng.random() < 0.2 and i > 0:
                 name, _ = self.variable()
-                parts.append(rng.choice(['-> NOT %s', 'NOT %s']) % name)
+                parts.append(rng.choice(['-> NOT %s', 'NOT %s' if self.open_shapes or not self.timeouts else '-> NOT %s']) % name)
                 following, may = self.element(0)
                 parts.append(self.arrow(following, may) if parts[-1].startswith('->') or rng.random() < 0.5 else following)
                 empty, taken = empty and may, taken or not may
@@ -106,6 +108,8 @@ class Generator:
             return text
         if may and (len(text) > 7 or text.endswith('?')) and not self.open_shapes:
             return text
+        if may and not self.open_shapes:
+            return '-> ' + text
         return self.pick('-> ', '-> ', '-> ', '->> ') + text
 
     def pattern(self):
@@ -141,7 +145,7 @@ class Generator:
                  'tag = FIRST(tag)', 'SUM(%s.v) <= %d' % (name, k + 3), 'COUNT(%s.*) <= %d' % (other, 1 + k % 3), 'COUNT(*) <= %d' % (2 + k), 'AVG(%s.v) > %d' % (other, k % 3),
                  'MAX(%s.v) <= %d' % (name, k), 'SUM(v) > %d' % k, 'COUNT(*) >= %d' % (1 + k % 3), "PREV(CLASSIFIER()) = '%s'" % other, "LAST(CLASSIFIER(), 1) <> '%s'" % other,
                  "FIRST(CLASSIFIER()) = '%s'" % other, 'v = FIRST(v) + %d' % (k % 2), 'MIN(%s.v) < %d' % (other, k)]
-        if not self.all_matches and (self.open_shapes or not self.timeouts):
+        if not self.all_matches and (self.open_shapes or not (self.timeouts or self.arrows)):
             forms.append('MATCH_NUMBER() %% 2 = %d' % (k % 2))
         if self.arrows:
             forms.remove("PREV(CLASSIFIER()) = '%s'" % other)
