@@ -71,6 +71,8 @@ class Run:
         if kind == 'unmatched':
             return []
         row = dict(zip(self.rule['partition'], key))
+        if kind == 'empty' and part.time:
+            until = part.time[start]  # MATCH_ROWTIME() of an empty match is the time of its row
         row.update(self.measures(part, taken, len(taken), True, number, until))
         return [row]
 
@@ -82,7 +84,7 @@ class Run:
         if kind == 'empty':
             if mode == 'omit':
                 return []
-            return [dict(self.visible(part, start), **self.measures(part, (), 0, False, number, None))]
+            return [dict(self.visible(part, start), **self.measures(part, (), 0, False, number, part.time and part.time[start]))]
         out = []
         for i, (row, _, hidden) in enumerate(taken):
             if not hidden:
