@@ -194,6 +194,28 @@ static void item(struct base_buf *out, bool applies, const char *text)
     base_buf_puts(out, text);
 }
 
+/* Does the pattern spell this name in another case? */
+static bool spelled_otherwise(const struct patterns_pattern *pattern, const struct patterns_ident *name)
+{
+    if (pattern->kind == PATTERNS_PATTERN_VARIABLE)
+        return !pattern->name.quoted && base_str_equal_fold(pattern->name.text, name->text) &&
+               !base_str_equal(pattern->name.text, name->text);
+    for (uint32_t i = 0; i < pattern->item_count; i++) {
+        if (spelled_otherwise(pattern->items[i], name))
+            return true;
+    }
+    return false;
+}
+
+static bool cases_differ(const struct patterns_match *clause)
+{
+    for (uint32_t i = 0; i < clause->define_count; i++) {
+        if (!clause->defines[i].name.quoted && spelled_otherwise(clause->pattern, &clause->defines[i].name))
+            return true;
+    }
+    return false;
+}
+
 static int lint_portability(struct patterns_match_detail *rp)
 {
     const struct patterns_match *clause = rp->clause;
@@ -208,6 +230,7 @@ static int lint_portability(struct patterns_match_detail *rp)
          "^ and $ are silently ignored");
     item(&text, clause->subset_count > 0, "measures over a SUBSET are NULL");
     item(&text, variable_twice(rp), "a variable that stands twice is refused");
+    item(&text, cases_differ(clause), "variables that differ in case are different ones");
     item(&text, clause->rows != PATTERNS_ROWS_ONE, "ALL ROWS PER MATCH is refused");
     item(&text, clause->all_matches || clause->timeout_rows, "ALL MATCHES and TIMEOUT ROWS are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_PHYSICAL, "PREV and NEXT are refused");

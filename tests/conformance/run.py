@@ -152,6 +152,8 @@ class SqlCase:
         if trouble:
             return trouble
         got = answer(result, self.mode)
+        if self.mode == 'plain' and ('expect_flink' in case or 'expect_standard' in case) and not any(d['code'] == 'portability' for d in result['diags']):
+            return 'Flink gives other rows, and no portability note says so'
         if error == 'SKIP_TARGET_ERROR':
             return self.judge_skip_error(result, got)
         expect = case['expect']
