@@ -44,6 +44,8 @@ int cep_match_reload_scratch(struct match_op *op, struct match_head *head) BASE_
 int cep_match_fill_end(struct match_op *op, struct match_key *key, struct match_cand *cand) BASE_MUST_CHECK;
 /* Starts of accepting classes become candidates. */
 int cep_match_handle_accepts(struct match_op *op, struct match_key *key, struct match_head *head, bool ends_here) BASE_MUST_CHECK;
+/* MATCH_NUMBER() as conditions read it now, so that a candidate is replayed as it was found; 0 where none reads it. */
+uint64_t cep_match_number_read(const struct match_op *op, const struct match_head *head);
 /* Inserts or replaces a candidate. */
 int cep_match_put_cand(struct match_op *op, struct match_head *head, struct match_cand cand) BASE_MUST_CHECK;
 /* Starts and candidates in (from, to] are skipped over. */

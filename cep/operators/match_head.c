@@ -23,11 +23,13 @@ void cep_match_discard(struct match_head *head, uint64_t from, uint64_t to)
     head->cands.len = kept;
 }
 
+uint64_t cep_match_number_read(const struct match_op *op, const struct match_head *head) { return op->sequential ? head->number + 1 : 0; }
+
 int cep_match_put_cand(struct match_op *op, struct match_head *head, struct match_cand cand)
 {
     size_t at = head->cands.len;
-    if (op->sequential && cand.kind <= MATCH_ABSENT)
-        cand.number = head->number + 1; /* conditions read it, replays too */
+    if (cand.kind <= MATCH_ABSENT)
+        cand.number = cep_match_number_read(op, head);
     while (at > 0 && (head->cands.at[at - 1].start > cand.start ||
                       (op->m->all_matches && head->cands.at[at - 1].start == cand.start && head->cands.at[at - 1].accept_seq > cand.accept_seq)))
         at--;
@@ -86,6 +88,7 @@ int cep_match_handle_accepts(struct match_op *op, struct match_key *key, struct 
             continue;
         struct match_cand cand = { .start = seq, .end = op->seq, .accept_seq = op->seq, .not_before_ms = INT64_MIN, .kind = MATCH_FOUND,
                                    .step = (uint8_t)op->mode, .fresh = 1 };
+        cand.number = cep_match_number_read(op, head);
         if (op->mode == MATCH_STEP_TIME) {
             cand.kind = MATCH_ABSENT;
             cand.time_ms = op->step_time_ms;

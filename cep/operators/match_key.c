@@ -104,7 +104,7 @@ static int tell_resolved(struct match_op *op, struct cep_key *key)
     for (size_t i = 0; i < cands->len; i++) {
         struct match_cand cand = cands->at[i];
         if (cand.resolved && cand.not_before_ms <= op->op.watermark_ms && !rc)
-            rc = cep_match_outputs(op, state, &cand, cand.number, tell_final, &tell);
+            rc = cep_match_outputs(op, state, &cand, cand.kind > MATCH_ABSENT ? 0 : cand.number, tell_final, &tell);
         else
             cands->at[kept++] = cand;
     }

@@ -26,6 +26,7 @@ static int expire_start(struct match_op *op, struct match_key *key, struct match
         cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
     struct match_cand cand = { .start = seq, .end = seq, .accept_seq = head->next_seq - 1, .not_before_ms = deadline - 1, .time_ms = deadline,
                                .kind = absent ? MATCH_ABSENT : MATCH_TIMEOUT, .step = MATCH_STEP_TIME, .fresh = 1 };
+    cand.number = cep_match_number_read(op, head);
     op->row = NULL; /* no row is under way */
     if (absent || timeout)
         rc = cep_match_fill_end(op, key, &cand);
