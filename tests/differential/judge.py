@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds our answers against another engine's over random rules (rules.py). See README.md; run.sh calls the three in a row.
 
-usage: judge.py ask trino|flink --seed S --pairs N --out FILE           pairs, with the text for the engine
+usage: judge.py ask trino|flink --seed S[,S...] --pairs N --out FILE    pairs of each seed, with the text for the engine
        judge.py keep trino|flink --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
        judge.py judge FILE...  [--show ID] [--all]                      runs our engine on kept pairs (.jsonl or .jsonl.zst) and compares
 
@@ -11,6 +11,7 @@ every row), eager (what stands at the end), unoptimised.
 import argparse
 import collections
 import datetime
+import itertools
 import json
 import os
 import re
@@ -39,8 +40,8 @@ def trino_text(pair):
 def ask(args):
     kind = 'iso' if args.engine == 'trino' else 'chain'
     with open(args.out, 'w', encoding='utf-8') as out:
-        for number in range(args.pairs):
-            pair = rules.pair(kind, '%s.%d' % (args.seed, number))
+        for seed, number in itertools.product(args.seed.split(','), range(args.pairs)):
+            pair = rules.pair(kind, '%s.%d' % (seed, number))
             if pair is None:
                 continue
             if args.engine == 'trino':

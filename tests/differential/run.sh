@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Random rules on a real engine, and ours held against it: run.sh trino|flink [--pairs N] [--seed S] [--store]
-# Makes the pairs, asks the engine (all in one Java process), compares. --store keeps pairs and answers as ENGINE.jsonl.zst, which the stage
+# Random rules on a real engine, and ours held against it: run.sh trino|flink [--pairs N] [--seed S[,S...]] [--store]
+# Makes N pairs of each seed, asks the engine (all in one Java process), compares. --store keeps pairs and answers as ENGINE.jsonl.zst, which the stage
 # 26-differential.sh reads. Needs java 17, mvn (the jars go to the cache folder, once), zstd, and the test driver of a build.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-usage() { echo "usage: run.sh trino|flink [--pairs N] [--seed S] [--store]" >&2; exit 2; }
+usage() { echo "usage: run.sh trino|flink [--pairs N] [--seed S[,S...]] [--store]" >&2; exit 2; }
 engine=${1:-}
 [ $# = 0 ] || shift
 case $engine in
-trino) version=435 pairs=2700 ;;
-flink) version=2.3.0 pairs=2500 ;;
+trino) version=435 pairs=1600 seed=1,2 ;;
+flink) version=2.3.0 pairs=2500 seed=1 ;;
 *) usage ;;
 esac
-seed=1 store=0
+store=0
 while [ $# -gt 0 ]; do
     case $1 in
     --pairs) pairs=${2:?}; shift 2 ;;
