@@ -49,19 +49,19 @@ static bool array_and_element(const struct cep_type *args, struct cep_type *want
     return true;
 }
 
-static bool rule_contains(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_contains(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     *ret = CEP_TYPE(BOOLEAN);
     return array_and_element(args, want);
 }
 
-static bool rule_position(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_position(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     *ret = CEP_TYPE(INT);
     return array_and_element(args, want);
 }
 
-static bool rule_append(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_append(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     if (!array_and_element(args, want))
         return false;
@@ -69,7 +69,7 @@ static bool rule_append(const struct cep_type *args, uint32_t n, struct cep_type
     return true;
 }
 
-static bool rule_element(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_element(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     if (args[0].kind != CEP_KIND_ARRAY)
         return false;
@@ -93,7 +93,7 @@ static int run_nullif(const struct cep_call *call, const struct cep_value *args,
     return 0;
 }
 
-static int run_if(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_if(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = !args[0].null && args[0].i ? args[1] : args[2];
     return 0;
@@ -123,7 +123,7 @@ static int run_array(const struct cep_call *call, const struct cep_value *args, 
     return cep_array_make(call->ret_type, args, call->args, call->arena, ret);
 }
 
-static int run_cardinality(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_cardinality(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(cep_array_count(args[0]));
     return 0;

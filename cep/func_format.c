@@ -66,7 +66,7 @@ static bool pattern_good(struct base_str pattern)
     return at == pattern.len;
 }
 
-static int check_pattern(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+static int check_pattern(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena BASE_UNUSED,
                          const char **ret_error, void **ret)
 {
     *ret = NULL;

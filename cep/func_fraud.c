@@ -36,7 +36,7 @@ static size_t digits_of(struct cep_value text, char *at, size_t most)
     return n;
 }
 
-static int run_luhn(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_luhn(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     char digits[64];
     size_t n = digits_of(args[0], digits, sizeof digits);
@@ -75,7 +75,7 @@ static int run_mask(const struct cep_call *call, const struct cep_value *args, s
 }
 
 /* Great-circle distance by the haversine formula. */
-static int run_distance(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_distance(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     double lat1 = args[0].d, lon1 = args[1].d, lat2 = args[2].d, lon2 = args[3].d, radian = M_PI / 180;
     if (!(fabs(lat1) <= 90 && fabs(lat2) <= 90 && fabs(lon1) <= 360 && fabs(lon2) <= 360))
@@ -204,7 +204,7 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, int bits)
     return rest == 0 || (a[bits / 8] ^ b[bits / 8]) >> (8 - rest) == 0;
 }
 
-static int run_in_cidr(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_in_cidr(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     struct address address, network;
     int bits = 0;
@@ -215,8 +215,8 @@ static int run_in_cidr(const struct cep_call *call, const struct cep_value *args
     return 0;
 }
 
-static int prepare_in_cidr(const struct cep_value *constants, const bool *constant, uint32_t n,
-                           struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_in_cidr(const struct cep_value *constants, const bool *constant, uint32_t n BASE_UNUSED,
+                           struct base_arena *arena BASE_UNUSED, const char **ret_error, void **ret)
 {
     struct address network;
     int bits = 0;

@@ -276,7 +276,8 @@ static bool rule_json_boolean(const struct cep_type *args, uint32_t n, struct ce
     return rule_json(args, n, want, 'B', ret);
 }
 
-static int prepare_path(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+static int prepare_path(const struct cep_value *constants, const bool *constant, uint32_t n BASE_UNUSED,
+                        struct base_arena *arena BASE_UNUSED,
                         const char **ret_error, void **ret)
 {
     *ret = NULL;

@@ -234,7 +234,7 @@ static int run_mod(const struct cep_call *call, const struct cep_value *args, st
 }
 
 #define ONE_DOUBLE(name, expression) \
-    static int run_##name(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret) \
+    static int run_##name(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret) \
     { \
         double x = args[0].d; \
         return checked((expression), ret); \
@@ -257,12 +257,12 @@ ONE_DOUBLE(tanh, tanh(x))
 ONE_DOUBLE(radians, x *(M_PI / 180))
 ONE_DOUBLE(degrees, x *(180 / M_PI))
 
-static int run_power(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_power(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     return checked(pow(args[0].d, args[1].d), ret);
 }
 
-static int run_atan2(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_atan2(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     return checked(atan2(args[0].d, args[1].d), ret);
 }
@@ -273,31 +273,31 @@ static int run_log(const struct cep_call *call, const struct cep_value *args, st
     return checked(call->args == 1 ? log(args[0].d) : log(args[1].d) / log(args[0].d), ret);
 }
 
-static int run_pi(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_pi(const struct cep_call *call BASE_UNUSED, const struct cep_value *args BASE_UNUSED, struct cep_value *ret)
 {
     *ret = cep_double(M_PI);
     return 0;
 }
 
-static int run_e(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_e(const struct cep_call *call BASE_UNUSED, const struct cep_value *args BASE_UNUSED, struct cep_value *ret)
 {
     *ret = cep_double(M_E);
     return 0;
 }
 
-static int run_bitand(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_bitand(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(args[0].i & args[1].i);
     return 0;
 }
 
-static int run_bitor(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_bitor(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(args[0].i | args[1].i);
     return 0;
 }
 
-static int run_bitxor(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_bitxor(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(args[0].i ^ args[1].i);
     return 0;

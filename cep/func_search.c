@@ -43,7 +43,7 @@ static struct cep_value place(struct cep_value text, size_t offset)
     return cep_int(offset == SIZE_MAX ? 0 : (int64_t)base_utf8_length(text.s.ptr, offset) + 1);
 }
 
-static int run_position(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_position(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = place(args[1], find(args[1], 0, args[0]));
     return 0;
@@ -60,7 +60,7 @@ static int run_locate(const struct cep_call *call, const struct cep_value *args,
     return 0;
 }
 
-static int run_instr(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_instr(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = place(args[0], find(args[0], 0, args[1]));
     return 0;
@@ -84,7 +84,7 @@ static int run_replace(const struct cep_call *call, const struct cep_value *args
     return cep_text_take(&buf, call->arena, ret);
 }
 
-static int run_split(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_split(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     struct cep_value text = args[0];
     size_t at = 0;
@@ -102,13 +102,13 @@ static int run_split(const struct cep_call *call, const struct cep_value *args, 
     return 0;
 }
 
-static int run_starts(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_starts(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(base_str_starts(text_of(args[0]), text_of(args[1])));
     return 0;
 }
 
-static int run_ends(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_ends(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(base_str_ends(text_of(args[0]), text_of(args[1])));
     return 0;
@@ -116,7 +116,7 @@ static int run_ends(const struct cep_call *call, const struct cep_value *args, s
 
 /* ---- LIKE ---- */
 
-static int prepare_like(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+static int prepare_like(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena BASE_UNUSED,
                         const char **ret_error, void **ret)
 {
     struct base_str escape = { NULL, 0 };
@@ -162,13 +162,13 @@ static bool all_between(struct cep_value v, char low, char high)
     return v.s.len > 0;
 }
 
-static int run_is_digit(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_is_digit(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(!args[0].null && all_between(args[0], '0', '9'));
     return 0;
 }
 
-static int run_is_alpha(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_is_alpha(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     bool good = !args[0].null && args[0].s.len > 0;
     for (size_t i = 0; good && i < args[0].s.len;) {
@@ -180,7 +180,7 @@ static int run_is_alpha(const struct cep_call *call, const struct cep_value *arg
     return 0;
 }
 
-static int run_is_decimal(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_is_decimal(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     double ignored;
     *ret = cep_int(!args[0].null && args[0].s.len > 0 && base_str_to_double(text_of(args[0]), &ignored));

@@ -35,12 +35,12 @@ static size_t prefix(struct cep_value v, int64_t n)
 
 typedef uint32_t map_case(uint32_t code_point, bool *word);
 
-static uint32_t map_upper(uint32_t c, bool *word)
+static uint32_t map_upper(uint32_t c, bool *word BASE_UNUSED)
 {
     return cep_upper(c);
 }
 
-static uint32_t map_lower(uint32_t c, bool *word)
+static uint32_t map_lower(uint32_t c, bool *word BASE_UNUSED)
 {
     return cep_lower(c);
 }
@@ -151,13 +151,13 @@ static int run_rtrim(const struct cep_call *call, const struct cep_value *args, 
 
 /* ---- parts ---- */
 
-static int run_length(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_length(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int((int64_t)length(args[0]));
     return 0;
 }
 
-static int run_octets(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_octets(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int((int64_t)args[0].s.len);
     return 0;
@@ -184,13 +184,13 @@ static int run_substring(const struct cep_call *call, const struct cep_value *ar
     return 0;
 }
 
-static int run_left(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_left(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = part(args[0], 0, prefix(args[0], args[1].i));
     return 0;
 }
 
-static int run_right(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_right(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     int64_t count = (int64_t)length(args[0]);
     size_t from = args[1].i <= 0 ? args[0].s.len : args[1].i >= count ? 0 : prefix(args[0], count - args[1].i);
@@ -362,7 +362,7 @@ static int run_translate(const struct cep_call *call, const struct cep_value *ar
 
 /* ---- codes ---- */
 
-static int run_ascii(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_ascii(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = cep_int(args[0].s.len ? (unsigned char)args[0].s.ptr[0] : 0);
     return 0;
@@ -378,7 +378,7 @@ static int run_chr(const struct cep_call *call, const struct cep_value *args, st
     return 0;
 }
 
-static bool rule_hex(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_hex(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     want[0] = args[0].kind == CEP_KIND_STRING || args[0].kind == CEP_KIND_NULL ? CEP_TYPE(STRING) : CEP_TYPE(BIGINT);
     *ret = CEP_TYPE(STRING);

@@ -24,20 +24,20 @@ static bool moment_or_interval(struct cep_type given, bool intervals, struct cep
     return is_moment(want->kind) || (intervals && is_interval(want->kind));
 }
 
-static bool rule_extract(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_extract(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     want[0] = CEP_TYPE(STRING);
     *ret = CEP_TYPE(BIGINT);
     return cep_cast_exists(args[0], want[0], true) && moment_or_interval(args[1], true, &want[1]);
 }
 
-static bool rule_field(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_field(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     *ret = CEP_TYPE(BIGINT);
     return moment_or_interval(args[0], true, &want[0]);
 }
 
-static bool rule_floor(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_floor(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     want[1] = CEP_TYPE(STRING);
     if (!moment_or_interval(args[0], false, &want[0]) || !cep_cast_exists(args[1], want[1], true))
@@ -63,7 +63,7 @@ static bool rule_between(const struct cep_type *args, uint32_t n, struct cep_typ
     return true;
 }
 
-static bool rule_interval(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool rule_interval(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     want[0] = CEP_TYPE(INTERVAL_DAY);
     *ret = CEP_TYPE(BIGINT);
@@ -80,14 +80,16 @@ static int check_unit(const struct cep_value *constants, const bool *constant, u
     return BASE_E_INVALID;
 }
 
-static int prepare_first(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+static int prepare_first(const struct cep_value *constants, const bool *constant, uint32_t n BASE_UNUSED,
+                         struct base_arena *arena BASE_UNUSED,
                          const char **ret_error, void **ret)
 {
     *ret = NULL;
     return check_unit(constants, constant, 0, ret_error);
 }
 
-static int prepare_second(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena,
+static int prepare_second(const struct cep_value *constants, const bool *constant, uint32_t n BASE_UNUSED,
+                          struct base_arena *arena BASE_UNUSED,
                           const char **ret_error, void **ret)
 {
     *ret = NULL;
@@ -162,7 +164,7 @@ static int run_ceil(const struct cep_call *call, const struct cep_value *args, s
     return floored(call, args, true, ret);
 }
 
-static int run_add(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_add(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     int64_t ms = 0;
     int e = cep_unit_add(unit_of(args[0]), args[1].i, args[2].i, &ms);
@@ -171,7 +173,7 @@ static int run_add(const struct cep_call *call, const struct cep_value *args, st
     return e;
 }
 
-static int run_between(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_between(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     int64_t n = 0;
     int e = cep_unit_between(unit_of(args[0]), args[1].i, args[2].i, &n);
@@ -180,7 +182,7 @@ static int run_between(const struct cep_call *call, const struct cep_value *args
     return e;
 }
 
-static int run_interval_ms(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
+static int run_interval_ms(const struct cep_call *call BASE_UNUSED, const struct cep_value *args, struct cep_value *ret)
 {
     *ret = args[0];
     return 0;

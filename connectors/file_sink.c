@@ -60,7 +60,7 @@ static int drain(struct file_sink *sink)
     return 0;
 }
 
-static int sink_write(struct connectors_sink *base, struct base_str record, struct base_str key)
+static int sink_write(struct connectors_sink *base, struct base_str record, struct base_str key BASE_UNUSED)
 {
     struct file_sink *sink = (struct file_sink *)base;
     if (sink->buffer.len > 0 && sink->buffer.len + record.len + 1 > BUFFER_BYTES) {
@@ -131,12 +131,12 @@ int connectors_file_sink_open(const char *path, struct connectors_sink **ret, ch
 
 /* ---- a sink that forgets ---- */
 
-static int blackhole_write(struct connectors_sink *base, struct base_str record, struct base_str key)
+static int blackhole_write(struct connectors_sink *base BASE_UNUSED, struct base_str record BASE_UNUSED, struct base_str key BASE_UNUSED)
 {
     return 0;
 }
 
-static int blackhole_flush(struct connectors_sink *base)
+static int blackhole_flush(struct connectors_sink *base BASE_UNUSED)
 {
     return 0;
 }

@@ -34,12 +34,12 @@ struct connectors_reader {
     bool zlib_open;
 };
 
-static void *zlib_alloc(void *ctx, unsigned count, unsigned bytes)
+static void *zlib_alloc(void *ctx BASE_UNUSED, unsigned count, unsigned bytes)
 {
     return base_calloc(count, bytes);
 }
 
-static void zlib_free(void *ctx, void *block)
+static void zlib_free(void *ctx BASE_UNUSED, void *block)
 {
     base_free(block);
 }

@@ -110,22 +110,23 @@ static bool resolve(const struct cep_type *args, struct cep_type result, struct 
     return true;
 }
 
-static bool resolve_text(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool resolve_text(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     return resolve(args, CEP_TYPE(STRING), want, ret);
 }
 
-static bool resolve_double(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool resolve_double(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     return resolve(args, CEP_TYPE(DOUBLE), want, ret);
 }
 
-static bool resolve_number(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+static bool resolve_number(const struct cep_type *args, uint32_t n BASE_UNUSED, struct cep_type *want, struct cep_type *ret)
 {
     return resolve(args, CEP_TYPE(BIGINT), want, ret);
 }
 
-static int prepare_place(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_place(const struct cep_value *constants BASE_UNUSED, const bool *constant BASE_UNUSED, uint32_t n BASE_UNUSED,
+                         struct base_arena *arena BASE_UNUSED, const char **ret_error, void **ret)
 {
     *ret = NULL;
     if (place_file.open)
@@ -134,7 +135,8 @@ static int prepare_place(const struct cep_value *constants, const bool *constant
     return BASE_E_CONFIG;
 }
 
-static int prepare_asn(const struct cep_value *constants, const bool *constant, uint32_t n, struct base_arena *arena, const char **ret_error, void **ret)
+static int prepare_asn(const struct cep_value *constants BASE_UNUSED, const bool *constant BASE_UNUSED, uint32_t n BASE_UNUSED,
+                       struct base_arena *arena BASE_UNUSED, const char **ret_error, void **ret)
 {
     *ret = NULL;
     if (asn_file.open)
@@ -143,7 +145,7 @@ static int prepare_asn(const struct cep_value *constants, const bool *constant, 
     return BASE_E_CONFIG;
 }
 
-static void unprepare(void *prepared)
+static void unprepare(void *prepared BASE_UNUSED)
 {
 }
 

@@ -15,12 +15,12 @@ struct regex {
     uint32_t groups;
 };
 
-static void *heap_alloc(size_t bytes, void *ctx)
+static void *heap_alloc(size_t bytes, void *ctx BASE_UNUSED)
 {
     return base_alloc(bytes);
 }
 
-static void heap_free(void *block, void *ctx)
+static void heap_free(void *block, void *ctx BASE_UNUSED)
 {
     base_free(block);
 }
@@ -30,7 +30,7 @@ static void *arena_alloc(size_t bytes, void *ctx)
     return base_arena_alloc(ctx, bytes);
 }
 
-static void arena_free(void *block, void *ctx)
+static void arena_free(void *block BASE_UNUSED, void *ctx BASE_UNUSED)
 {
 }
 
@@ -294,7 +294,7 @@ static int run_replace(const struct cep_call *call, const struct cep_value *args
     return e;
 }
 
-static int count_one(void *ctx, size_t begin, size_t end)
+static int count_one(void *ctx, size_t begin BASE_UNUSED, size_t end BASE_UNUSED)
 {
     ++*(int64_t *)ctx;
     return 0;

@@ -53,7 +53,8 @@ static int on_row(void *ctx, uint32_t node, const struct cep_event *event)
     return e;
 }
 
-static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, int error, const struct cep_code *place BASE_UNUSED,
+                      const struct cep_event *event BASE_UNUSED)
 {
     struct run *run = ctx;
     if (what == CEP_REPORT_ERROR && run->errors++ < 5)

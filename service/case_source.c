@@ -15,7 +15,7 @@ struct case_source {
     struct connectors_position position;
 };
 
-static int case_poll(struct connectors_source *source, size_t max_records, int timeout_ms, struct connectors_batch *ret)
+static int case_poll(struct connectors_source *source, size_t max_records, int timeout_ms BASE_UNUSED, struct connectors_batch *ret)
 {
     struct case_source *s = (struct case_source *)source;
     size_t left = s->count - s->next, n = left < max_records ? left : max_records;

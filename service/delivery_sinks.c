@@ -64,7 +64,8 @@ static int open_file(const struct service_sink_config *sink, struct service_deli
     return e;
 }
 
-static int open_kafka(const struct service_config *config, const struct service_sink_config *sink, struct service_delivery_sink *out,
+static int open_kafka(const struct service_config *config BASE_UNUSED, const struct service_sink_config *sink,
+                      struct service_delivery_sink *out,
                       struct base_buf *reterr)
 {
     struct clients_option options[SERVICE_KAFKA_OPTIONS_MAX];

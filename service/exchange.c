@@ -113,7 +113,7 @@ uint32_t service_exchange_stages(const struct service_exchange *x)
     return x->stages;
 }
 
-static void park(struct service_exchange *x, struct sender *sender, struct service_parcel *parcel)
+static void park(struct service_exchange *x BASE_UNUSED, struct sender *sender, struct service_parcel *parcel)
 {
     parcel->next = NULL;
     if (sender->parked)

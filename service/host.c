@@ -264,7 +264,7 @@ static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
     return 0;
 }
 
-static int on_sink_watermark(void *ctx, uint32_t node, int64_t watermark_ms)
+static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, int64_t watermark_ms BASE_UNUSED)
 {
     return 0;
 }
@@ -276,7 +276,7 @@ static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int
     return 0;
 }
 
-static int64_t on_proc_time(void *ctx)
+static int64_t on_proc_time(void *ctx BASE_UNUSED)
 {
     return base_clock_wall_ms();
 }
@@ -323,7 +323,8 @@ static void letter_error(struct service_host *host, uint32_t node, int error, co
     service_letters_row(host->shared->letters, &row);
 }
 
-static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place BASE_UNUSED,
+                      const struct cep_event *event)
 {
     struct service_host *host = ctx;
     struct service_metrics *metrics = host->shared->metrics;

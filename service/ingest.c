@@ -267,7 +267,7 @@ static int inject_barrier(struct service_ingest *ingest, uint64_t epoch)
 
 /* ---- the loop ---- */
 
-static bool may_read(const struct service_ingest *ingest, const struct stream *stream, int64_t slowest_ms)
+static bool may_read(const struct service_ingest *ingest BASE_UNUSED, const struct stream *stream, int64_t slowest_ms)
 {
     if (service_input_finished(stream->input) && stream->finished_told)
         return false;

@@ -52,7 +52,7 @@ static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
     return local->config->calls.row(local->config->calls.ctx, node, event);
 }
 
-static int on_sink_watermark(void *ctx, uint32_t node, int64_t watermark_ms)
+static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, int64_t watermark_ms BASE_UNUSED)
 {
     return 0;
 }
@@ -71,7 +71,7 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node, int error,
         local->config->calls.report(local->config->calls.ctx, what, node, error, place, event);
 }
 
-static int64_t on_proc_time(void *ctx)
+static int64_t on_proc_time(void *ctx BASE_UNUSED)
 {
     return base_clock_wall_ms();
 }

@@ -198,7 +198,7 @@ static int put_profile(void *ctx, const struct service_profile_change *change)
 
 struct restoring { struct service_profiles *profiles; uint32_t i; };
 
-static int restore_row(void *ctx, struct base_str key, struct base_str value)
+static int restore_row(void *ctx, struct base_str key BASE_UNUSED, struct base_str value)
 {
     struct restoring *r = ctx;
     return service_profiles_restore_row(r->profiles, r->i, value.ptr, value.len);

@@ -44,7 +44,7 @@ int64_t service_shard_fired(const struct service_shard *shard)
 
 /* ---- stored timers ---- */
 
-static int arm_timer(void *ctx, struct base_str key, struct base_str value)
+static int arm_timer(void *ctx, struct base_str key, struct base_str value BASE_UNUSED)
 {
     struct service_shard *shard = ctx;
     struct service_timer timer;

@@ -85,7 +85,7 @@ void api_json(struct api_response *response, int status, json_t *value)
     base_buf_putc(&response->body, '\n');
 }
 
-void api_refuse(void *ctx, int status, const char *detail, struct api_response *response)
+void api_refuse(void *ctx BASE_UNUSED, int status, const char *detail, struct api_response *response)
 {
     api_problem(response, status, detail);
 }
@@ -222,7 +222,7 @@ void api_handle(void *ctx, const struct api_request *request, struct api_respons
     api_problem(response, 404, "there is nothing at this path");
 }
 
-bool api_is_open(void *ctx, const char *path)
+bool api_is_open(void *ctx BASE_UNUSED, const char *path)
 {
     char parts[API_PARTS][256];
     for (size_t i = 0; i < ROUTE_COUNT; i++) {

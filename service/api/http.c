@@ -91,7 +91,8 @@ static enum MHD_Result refuse(struct api_http *http, struct MHD_Connection *conn
     return send_response(connection, &response);
 }
 
-static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+                                 const char *version BASE_UNUSED,
                                  const char *upload_data, size_t *upload_size, void **con_cls)
 {
     struct api_http *http = ctx;
@@ -128,7 +129,8 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
     return send_response(connection, &response);
 }
 
-static void on_completed(void *ctx, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode code)
+static void on_completed(void *ctx BASE_UNUSED, struct MHD_Connection *connection BASE_UNUSED, void **con_cls,
+                         enum MHD_RequestTerminationCode code BASE_UNUSED)
 {
     struct incoming *in = *con_cls;
     if (!in)
@@ -138,7 +140,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
 }
 
-static void on_log(void *ctx, const char *format, va_list args)
+static void on_log(void *ctx BASE_UNUSED, const char *format, va_list args)
 {
     char line[512];
     vsnprintf(line, sizeof line, format, args);

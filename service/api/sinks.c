@@ -33,7 +33,7 @@ void api_sinks_list(struct api_call *call)
 
 struct dead_list { struct api_call *call; struct base_buf *out; uint32_t limit, found; uint64_t cursor; };
 
-static int list_dead(void *ctx, const char *sink, uint64_t seq, const struct connectors_webhook_delivery *state)
+static int list_dead(void *ctx, const char *sink BASE_UNUSED, uint64_t seq, const struct connectors_webhook_delivery *state)
 {
     struct dead_list *list = ctx;
     if (list->found == list->limit) {

@@ -40,7 +40,7 @@ struct query {
 
 static volatile sig_atomic_t interrupted;
 
-static void on_signal(int number)
+static void on_signal(int number BASE_UNUSED)
 {
     interrupted = 1;
 }
@@ -184,7 +184,8 @@ static void tell_error(const struct query *query, int error, const struct cep_co
     fputc('\n', stderr);
 }
 
-static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, int error, const struct cep_code *place,
+                      const struct cep_event *event)
 {
     struct query *query = ctx;
     switch (what) {
@@ -215,7 +216,7 @@ static void on_problem(void *ctx, const struct cep_record *record, const struct 
     fprintf(stderr, "%.*s: record %" PRId64 ": %s\n", (int)name.len, name.ptr ? name.ptr : "", record->offset, problem->reason);
 }
 
-static void on_late(void *ctx, uint32_t table, const struct cep_row *row)
+static void on_late(void *ctx, uint32_t table BASE_UNUSED, const struct cep_row *row BASE_UNUSED)
 {
     struct query *query = ctx;
     query->late++;

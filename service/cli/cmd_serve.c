@@ -19,13 +19,13 @@ extern char **environ;
 /* The one runtime of the process, for the signal handler. */
 static struct service_runtime *signalled;
 
-static void on_stop(int number)
+static void on_stop(int number BASE_UNUSED)
 {
     if (signalled)
         service_runtime_stop(signalled);
 }
 
-static void on_hangup(int number)
+static void on_hangup(int number BASE_UNUSED)
 {
     if (signalled)
         service_runtime_ask_reload(signalled);

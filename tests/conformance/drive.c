@@ -150,18 +150,20 @@ static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
     return 0;
 }
 
-static int on_sink_watermark(void *ctx, uint32_t node, int64_t watermark_ms)
+static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, int64_t watermark_ms BASE_UNUSED)
 {
     return 0;
 }
 
-static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
+static int on_lookup(void *ctx BASE_UNUSED, uint32_t table BASE_UNUSED, const struct cep_tuple *key BASE_UNUSED,
+                     int64_t as_of_ms BASE_UNUSED, const struct cep_row **ret)
 {
     *ret = NULL;
     return 0;
 }
 
-static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, int error, const struct cep_code *place BASE_UNUSED,
+                      const struct cep_event *event BASE_UNUSED)
 {
     static const char *const names[CEP_REPORT_COUNT_] = { "error", "late", "late-after-idle", "limit", "timed-out", "suppressed" };
     struct drive *d = ctx;
@@ -169,7 +171,7 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node, int error,
     d->any_report = true;
 }
 
-static int64_t on_proc_time(void *ctx)
+static int64_t on_proc_time(void *ctx BASE_UNUSED)
 {
     return 0;
 }
@@ -201,7 +203,8 @@ static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key,
     return ret->failed ? BASE_E_NOMEM : 0;
 }
 
-static int on_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t number, const void *bytes, size_t len,
+static int on_piece(void *ctx, uint64_t fingerprint, uint32_t key_group BASE_UNUSED, const struct cep_tuple *key, uint32_t number,
+                    const void *bytes, size_t len,
                     int64_t deadline_ms)
 {
     struct drive *d = ctx;
@@ -306,7 +309,7 @@ static uint32_t find_table(const struct drive *d, struct base_str name)
     return CEP_NONE;
 }
 
-static void on_problem(void *ctx, const struct cep_record *record, const struct formats_problem *problem)
+static void on_problem(void *ctx BASE_UNUSED, const struct cep_record *record BASE_UNUSED, const struct formats_problem *problem)
 {
     fprintf(stderr, "drive: bad row: %s\n", problem->reason);
 }

@@ -88,22 +88,24 @@ static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
     return BASE_E_NOMEM;
 }
 
-static int on_sink_watermark(void *ctx, uint32_t node, int64_t watermark_ms) { return 0; }
+static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, int64_t watermark_ms BASE_UNUSED) { return 0; }
 
-static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
+static int on_lookup(void *ctx BASE_UNUSED, uint32_t table BASE_UNUSED, const struct cep_tuple *key BASE_UNUSED,
+                     int64_t as_of_ms BASE_UNUSED, const struct cep_row **ret)
 {
     *ret = NULL;
     return 0;
 }
 
-static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event)
+static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, int error BASE_UNUSED,
+                      const struct cep_code *place BASE_UNUSED, const struct cep_event *event BASE_UNUSED)
 {
     struct bed *bed = ctx;
     bed->limited += what == CEP_REPORT_LIMIT;
     bed->errors += what == CEP_REPORT_ERROR;
 }
 
-static int64_t on_proc_time(void *ctx) { return 0; }
+static int64_t on_proc_time(void *ctx BASE_UNUSED) { return 0; }
 
 static struct bed_piece *find_piece(struct bed *bed, uint64_t fingerprint, const struct cep_tuple *key, uint32_t number)
 {
@@ -125,7 +127,8 @@ static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key,
     return ret->failed ? BASE_E_NOMEM : 0;
 }
 
-static int on_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t number, const void *bytes, size_t len,
+static int on_piece(void *ctx, uint64_t fingerprint, uint32_t key_group BASE_UNUSED, const struct cep_tuple *key, uint32_t number,
+                    const void *bytes, size_t len,
                     int64_t deadline_ms)
 {
     struct bed *bed = ctx;

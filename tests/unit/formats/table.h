@@ -65,7 +65,7 @@ struct table_said {
     int problems, ignored;
     struct formats_problem last;
 };
-static inline void table_note(void *ctx, const struct cep_record *record, const struct formats_problem *problem)
+static inline void table_note(void *ctx, const struct cep_record *record BASE_UNUSED, const struct formats_problem *problem)
 {
     struct table_said *said = ctx;
     said->problems += !problem->ignored;
