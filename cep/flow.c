@@ -6,13 +6,18 @@
 #include "base/time.h"
 #include "base/vec.h"
 #include "cep/operator.h"
+#include "cep/plain_key.h"
 
 struct flow_node {
     struct cep_operator *op;   /* stateful nodes that run here */
     struct cep_type *types;    /* of its columns */
     uint32_t columns;
     int64_t in_ms, out_ms;     /* watermarks of its input and output */
+    struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
+    bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
 };
+#define AHEAD 16 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
+struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; };
 struct restored { struct cep_operator *op; struct cep_key *key; };
 struct cep_flow {
     const struct cep_linked *linked;
@@ -22,12 +27,16 @@ struct cep_flow {
     struct cep_expr *expr;
     struct base_arena arena;
     uint32_t depth;            /* nested calls: the arena is reset by the outermost one */
+    uint32_t rows_under_way;   /* nested calls with a row: what they put into the arena is still needed */
     struct flow_node *nodes;
     struct cep_value *values;  /* scratch of CALC, LOOKUP, keys */
     struct cep_type *value_types;
     struct { struct restored *at; size_t len, cap; } restored; /* keys with pieces put back, not yet complete */
     struct base_buf piece;     /* a piece on its way from the store */
     uint64_t rows_in;
+    struct ahead ahead[AHEAD]; /* in order of the rows */
+    uint32_t ahead_at, ahead_count;
+    struct base_arena ahead_arena; /* their keys */
 };
 
 static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event);
@@ -139,17 +148,32 @@ static int unite(struct cep_flow *flow, uint32_t node, uint32_t input, const str
     return cep_flow_emit(flow, node, &out);
 }
 
+static int plain_key(const struct cep_plain_key *plain, const struct cep_tuple *row, struct base_arena *arena, struct cep_tuple **ret)
+{
+    size_t bytes = cep_plain_key_size(plain, row);
+    if (bytes == 0)
+        return BASE_E_LIMIT;
+    *ret = base_arena_alloc(arena, bytes);
+    if (!*ret)
+        return BASE_E_NOMEM;
+    cep_plain_key_write(plain, row, *ret, bytes);
+    return 0;
+}
+
 /* Tuple of key codes over the event's row. */
 static int make_key(struct cep_flow *flow, const struct cep_node *n, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
 {
-    uint32_t columns;
+    uint32_t columns, node = (uint32_t)(n - cep_program_node(flow->program, 0));
+    const struct cep_plain_key *plain = &flow->nodes[node].key;
+    if (codes.first == n->keys.first && plain->count)
+        return plain_key(plain, &event->row->tuple, &flow->arena, ret);
     struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
     for (uint32_t i = 0; i < codes.count; i++) {
         uint32_t code = *cep_program_u32(flow->program, codes.first + i);
         flow->value_types[i] = cep_program_code(flow->program, code)->type;
         int rc = cep_expr_run(flow->expr, code, &frame, &flow->values[i]);
         if (rc && rc != BASE_E_NOMEM)
-            cep_flow_report(flow, CEP_REPORT_ERROR, (uint32_t)(n - cep_program_node(flow->program, 0)), rc, code, event);
+            cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, code, event);
         if (rc)
             return rc;
     }
@@ -171,14 +195,21 @@ static bool row_error(int rc)
 static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
-    struct cep_tuple *key;
-    int rc = make_key(flow, n, n->keys, event, &key);
-    if (rc)
-        return row_error(rc) ? 0 : rc;
     struct cep_event out = *event;
+    struct cep_tuple *key;
+    struct ahead *ahead = flow->ahead_at < flow->ahead_count ? &flow->ahead[flow->ahead_at] : NULL;
+    if (ahead && ahead->row == event->row && ahead->node == node) {
+        flow->ahead_at++;
+        key = ahead->key;
+        out.key_hash = ahead->hash;
+    } else {
+        int rc = make_key(flow, n, n->keys, event, &key);
+        if (rc)
+            return row_error(rc) ? 0 : rc;
+        out.key_hash = cep_key_hash(key);
+    }
     out.key = key;
     out.key_node = node;
-    out.key_hash = cep_key_hash(key);
     return flow->env.route(flow->env.ctx, node, &out);
 }
 
@@ -372,12 +403,14 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
     uint32_t in_vain = 0;
     int64_t last_ms = BASE_TIME_MIN_MS;
     int rc = 0;
-    while (!rc && (key = cep_keyed_due(&op->keyed, op->watermark_ms))) {
-        if (flow->depth == 1)
+    while (!(rc = cep_keyed_due(&op->keyed, op->watermark_ms, &key)) && key) {
+        if (flow->rows_under_way == 0)
             base_arena_reset(&flow->arena);
         if (key->cold && flow->env.load)
             rc = load_key(flow, op, key);
-        if (rc || !key->state)
+        if (rc)
+            break;
+        if (!key->state)
             continue;
         int64_t at_ms = op->ops->deadline(op, key);
         in_vain = key == last && at_ms <= last_ms ? in_vain + 1 : 0;
@@ -387,6 +420,8 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
             rc = in_vain < WAKES_IN_VAIN ? op->ops->wake(op, key) : BASE_E_CORRUPT;
         if (!rc)
             rc = after_touch(flow, op, key);
+        if (rc)
+            break;
     }
     return rc;
 }
@@ -457,10 +492,66 @@ int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *
     enter(flow);
     struct { uint64_t table; uint64_t partition; int64_t offset; } at = { row->at.table, (uint64_t)row->at.partition, row->at.offset };
     struct cep_event event = { .row = row, .key_node = CEP_NONE, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at, .final = true };
-    event.ident = (struct cep_ident){ base_hash64(&at, sizeof at, 1), base_hash64(&at, sizeof at, 2) };
+    if (flow->nodes[node].wants_ident)
+        event.ident = (struct cep_ident){ base_hash64(&at, sizeof at, 1), base_hash64(&at, sizeof at, 2) };
     flow->rows_in++;
+    flow->rows_under_way++;
     int rc = cep_flow_emit(flow, node, &event);
+    flow->rows_under_way--;
     flow->depth--;
+    return rc;
+}
+
+void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t key_hash, bool soon)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
+    uint32_t most = outputs.count < 4 ? outputs.count : 4; /* more than a few would push each other out again */
+    for (uint32_t i = 0; i < most; i++) {
+        const struct cep_operator *op = flow->nodes[*cep_program_u32(flow->program, outputs.first + i)].op;
+        if (op && soon)
+            cep_keyed_prefetch_key(&op->keyed, key_hash);
+        else if (op)
+            cep_keyed_prefetch_slot(&op->keyed, key_hash);
+    }
+}
+
+/* The exchange that every row of the source comes to as it is, if there is one. */
+static uint32_t first_exchange(const struct cep_flow *flow, uint32_t node)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
+    uint32_t to = outputs.count == 1 ? *cep_program_u32(flow->program, outputs.first) : CEP_NONE;
+    return to != CEP_NONE && cep_program_node(flow->program, to)->kind == CEP_NODE_EXCHANGE && flow->nodes[to].key.count ? to : CEP_NONE;
+}
+
+/* Makes the keys of the next rows and brings what they need near, one step for all before the next step, so that the waits for memory overlap. */
+static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count)
+{
+    flow->ahead_at = flow->ahead_count = 0;
+    base_arena_reset(&flow->ahead_arena);
+    for (uint32_t i = 0; i < count; i++) {
+        struct ahead *ahead = &flow->ahead[i];
+        if (plain_key(&flow->nodes[exchange_node].key, &rows[i]->tuple, &flow->ahead_arena, &ahead->key))
+            break; /* the row itself meets the error */
+        ahead->row = rows[i];
+        ahead->node = exchange_node;
+        ahead->hash = cep_key_hash(ahead->key);
+        cep_flow_expect(flow, exchange_node, ahead->hash, false);
+        flow->ahead_count++;
+    }
+    for (uint32_t i = 0; i < flow->ahead_count; i++)
+        cep_flow_expect(flow, exchange_node, flow->ahead[i].hash, true);
+}
+
+int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
+{
+    uint32_t exchange_node = first_exchange(flow, node);
+    int rc = 0;
+    for (uint32_t i = 0; i < count && !rc; i++) {
+        if (exchange_node != CEP_NONE && i % AHEAD == 0)
+            look_ahead(flow, exchange_node, rows + i, count - i < AHEAD ? count - i : AHEAD);
+        rc = cep_flow_source(flow, node, rows[i]);
+    }
+    flow->ahead_count = 0;
     return rc;
 }
 
@@ -469,8 +560,10 @@ int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct
     enter(flow);
     int rc = flow->restored.len ? finish_restore(flow) : 0;
     /* a single-threaded host routes straight back: what hangs behind the exchange is then still the caller's turn */
+    flow->rows_under_way++;
     if (!rc)
         rc = cep_flow_emit(flow, exchange_node, event);
+    flow->rows_under_way--;
     flow->depth--;
     return rc;
 }
@@ -505,18 +598,23 @@ static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_c
     return 0;
 }
 
-/* Cold keys leave memory, least recently used first, once they are stored. */
+/* Cold keys leave memory once they are stored: those that were not used since the hand of the clock passed them last. */
 static void evict(struct cep_flow *flow, struct cep_operator *op, uint64_t budget)
 {
-    struct cep_key *key = op->keyed.oldest;
-    while (key && op->keyed.bytes > budget && flow->env.load) {
-        struct cep_key *newer = key->newer;
-        if (!key->dirty && key->stored && key->state) {
-            op->ops->free_state(op, key);
-            key->cold = true;
-            cep_keyed_account(&op->keyed, key, 0);
+    struct cep_keyed *keyed = &op->keyed;
+    uint64_t steps = keyed->slots ? 2 * (keyed->mask + 1) : 0;
+    for (; steps > 0 && keyed->bytes > budget && flow->env.load; steps--) {
+        struct cep_key *key = keyed->slots[keyed->hand].key;
+        keyed->hand = (keyed->hand + 1) & keyed->mask;
+        if (!key || key->dirty || !key->stored || !key->state)
+            continue;
+        if (key->used) {
+            key->used = false;
+            continue;
         }
-        key = newer;
+        op->ops->free_state(op, key);
+        key->cold = true;
+        cep_keyed_account(keyed, key, 0);
     }
 }
 
@@ -655,6 +753,28 @@ static int make_types(struct cep_flow *flow, uint32_t node)
     return 0;
 }
 
+/* Does something behind the node read the identity of its rows? A row pattern gives its matches their own. */
+static bool wants_ident(const struct cep_flow *flow, uint32_t node)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
+    for (uint32_t i = 0; i < outputs.count; i++) {
+        uint32_t to = *cep_program_u32(flow->program, outputs.first + i), kind = cep_program_node(flow->program, to)->kind;
+        bool passes = kind == CEP_NODE_EXCHANGE || kind == CEP_NODE_CALC || kind == CEP_NODE_UNION || kind == CEP_NODE_LOOKUP;
+        if (kind != CEP_NODE_MATCH && (!passes || wants_ident(flow, to)))
+            return true;
+    }
+    return false;
+}
+
+static void make_key_plan(struct cep_flow *flow, uint32_t node)
+{
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    if (n->kind == CEP_NODE_SOURCE)
+        flow->nodes[node].wants_ident = wants_ident(flow, node);
+    if (n->inputs.count)
+        cep_plain_key_init(&flow->nodes[node].key, flow->program, n->keys, flow->nodes[*cep_program_u32(flow->program, n->inputs.first)].columns);
+}
+
 static int make_operator(struct cep_flow *flow, uint32_t node)
 {
     switch ((enum cep_node_kind)cep_program_node(flow->program, node)->kind) {
@@ -719,8 +839,10 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
     flow->value_types = base_calloc(widest + 1, sizeof *flow->value_types);
     if (!rc && (!flow->values || !flow->value_types))
         rc = BASE_E_NOMEM;
-    for (uint32_t i = 0; i < nodes && !rc; i++)
+    for (uint32_t i = 0; i < nodes && !rc; i++) {
+        make_key_plan(flow, i);
         rc = make_operator(flow, i);
+    }
     if (rc) {
         cep_flow_destroy(flow);
         return rc;
@@ -736,7 +858,8 @@ void cep_flow_destroy(struct cep_flow *flow)
     for (uint32_t i = 0; flow->nodes && i < cep_program_node_count(flow->program); i++) {
         struct cep_operator *op = flow->nodes[i].op;
         if (op) {
-            for (struct cep_key *key = op->keyed.oldest; key; key = key->newer)
+            uint64_t at = 0;
+            for (struct cep_key *key; (key = cep_keyed_each(&op->keyed, &at)) != NULL;)
                 op->ops->free_state(op, key);
             cep_keyed_finish(&op->keyed);
             op->ops->destroy(op);
@@ -749,6 +872,7 @@ void cep_flow_destroy(struct cep_flow *flow)
     BASE_VEC_FINISH(&flow->restored);
     base_buf_finish(&flow->piece);
     base_arena_finish(&flow->arena);
+    base_arena_finish(&flow->ahead_arena);
     cep_expr_destroy(flow->expr);
     base_free(flow);
 }

@@ -84,6 +84,10 @@ void cep_flow_destroy(struct cep_flow *flow);
 
 /* A decoded row of SOURCE node `node`. Runs the stateless part; calls route / sink. */
 int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row) BASE_MUST_CHECK;
+/* The same for several rows one after the other: faster, for the waits for memory of rows that follow each other overlap. */
+int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count) BASE_MUST_CHECK;
+/* A row with this key hash will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
+void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, uint64_t key_hash, bool soon);
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
 /* A routed row, at the owner; and the minimum over all senders of that exchange's watermarks. */

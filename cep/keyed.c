@@ -7,6 +7,7 @@
 
 /* Part of the stored formats and of the distribution over key groups: never change. */
 #define KEY_SEED UINT64_C(0x6365706865696421)
+#define TIMER_ENTRIES_MOST ((1u << 27) - 1)
 
 uint64_t cep_key_hash(const struct cep_tuple *tuple) { return base_hash64(tuple, tuple->size_bytes, KEY_SEED); }
 
@@ -17,80 +18,57 @@ void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes)
 
 static size_t key_bytes(const struct cep_keyed *keyed, const struct cep_tuple *tuple)
 {
-    return ((offsetof(struct cep_key, tuple) + tuple->size_bytes + 15) & ~(size_t)15) + keyed->room_bytes;
+    return offsetof(struct cep_key, tuple) + tuple->size_bytes + keyed->room_bytes;
+}
+
+static void forget_timer(void *ctx BASE_UNUSED, struct cep_key *key)
+{
+    if (--key->timer_entries == 0 && key->removed)
+        base_free(key);
 }
 
 void cep_keyed_finish(struct cep_keyed *keyed)
 {
-    for (uint64_t i = 0; i < keyed->timer_count; i++) {
-        struct cep_key *key = keyed->timers[i].key;
-        if (--key->timer_entries == 0 && key->removed)
-            base_free(key);
-    }
-    for (uint64_t i = 0; keyed->buckets && i <= keyed->mask; i++) {
-        for (struct cep_key *key = keyed->buckets[i]; key;) {
-            struct cep_key *next = key->next;
-            base_free(key);
-            key = next;
-        }
-    }
-    base_free(keyed->buckets);
-    base_free(keyed->timers);
+    cep_wheel_each(&keyed->wheel, forget_timer, NULL);
+    for (uint64_t i = 0; keyed->slots && i <= keyed->mask; i++)
+        base_free(keyed->slots[i].key);
+    base_free(keyed->slots);
+    cep_wheel_finish(&keyed->wheel);
     *keyed = (struct cep_keyed){ 0 };
 }
 
 struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash)
 {
-    if (!keyed->buckets)
+    if (!keyed->slots)
         return NULL;
-    for (struct cep_key *key = keyed->buckets[hash & keyed->mask]; key; key = key->next)
-        if (key->hash == hash && cep_tuple_equal(&key->tuple, tuple))
-            return key;
+    for (uint64_t at = cep_keyed_home(keyed, hash); keyed->slots[at].key; at = (at + 1) & keyed->mask)
+        if (keyed->slots[at].hash == hash && cep_tuple_equal(&keyed->slots[at].key->tuple, tuple))
+            return keyed->slots[at].key;
     return NULL;
+}
+
+static void place(struct cep_keyed *keyed, struct cep_slot slot)
+{
+    uint64_t at = cep_keyed_home(keyed, slot.hash);
+    while (keyed->slots[at].key)
+        at = (at + 1) & keyed->mask;
+    keyed->slots[at] = slot;
 }
 
 static int grow(struct cep_keyed *keyed)
 {
-    uint64_t cap = keyed->buckets ? (keyed->mask + 1) * 2 : 64;
-    struct cep_key **buckets = base_calloc(cap, sizeof *buckets);
-    if (!buckets)
+    uint64_t old = keyed->slots ? keyed->mask + 1 : 0, cap = old ? old * 2 : 16;
+    struct cep_slot *from = keyed->slots, *slots = base_calloc(cap, sizeof *slots);
+    if (!slots)
         return BASE_E_NOMEM;
-    for (uint64_t i = 0; keyed->buckets && i <= keyed->mask; i++) {
-        for (struct cep_key *key = keyed->buckets[i]; key;) {
-            struct cep_key *next = key->next;
-            key->next = buckets[key->hash & (cap - 1)];
-            buckets[key->hash & (cap - 1)] = key;
-            key = next;
-        }
-    }
-    base_free(keyed->buckets);
-    keyed->buckets = buckets;
+    keyed->slots = slots;
     keyed->mask = cap - 1;
+    keyed->hand = 0;
+    for (uint64_t i = 0; i < old; i++)
+        if (from[i].key)
+            place(keyed, from[i]);
+    base_free(from);
     return 0;
-}
-
-static void unlink_use(struct cep_keyed *keyed, struct cep_key *key)
-{
-    if (key->older)
-        key->older->newer = key->newer;
-    else if (keyed->oldest == key)
-        keyed->oldest = key->newer;
-    if (key->newer)
-        key->newer->older = key->older;
-    else if (keyed->newest == key)
-        keyed->newest = key->older;
-    key->older = key->newer = NULL;
-}
-
-static void link_newest(struct cep_keyed *keyed, struct cep_key *key)
-{
-    key->older = keyed->newest;
-    key->newer = NULL;
-    if (keyed->newest)
-        keyed->newest->newer = key;
-    else
-        keyed->oldest = key;
-    keyed->newest = key;
 }
 
 int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash, struct cep_key **ret, bool *ret_added)
@@ -98,7 +76,7 @@ int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64
     struct cep_key *key = cep_keyed_find(keyed, tuple, hash);
     *ret_added = !key;
     if (!key) {
-        if (!keyed->buckets || keyed->count > keyed->mask) {
+        if (!keyed->slots || keyed->count >= (keyed->mask + 1) / 4 * 3) {
             int rc = grow(keyed);
             if (rc)
                 return rc;
@@ -109,25 +87,33 @@ int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64
         key->hash = hash;
         key->armed_ms = BASE_TIME_MAX_MS;
         memcpy(&key->tuple, tuple, tuple->size_bytes);
-        key->next = keyed->buckets[hash & keyed->mask];
-        keyed->buckets[hash & keyed->mask] = key;
+        place(keyed, (struct cep_slot){ hash, key });
         keyed->count++;
         keyed->bytes += key_bytes(keyed, tuple);
-        link_newest(keyed, key);
     }
     *ret = key;
     return 0;
 }
 
-void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
+/* Takes the slot out; those behind it that would no longer be found from their home move up. */
+static void clear_slot(struct cep_keyed *keyed, uint64_t hole)
 {
-    for (struct cep_key **at = &keyed->buckets[key->hash & keyed->mask]; *at; at = &(*at)->next) {
-        if (*at == key) {
-            *at = key->next;
-            break;
+    for (uint64_t at = (hole + 1) & keyed->mask; keyed->slots[at].key; at = (at + 1) & keyed->mask) {
+        uint64_t from_home = (at - cep_keyed_home(keyed, keyed->slots[at].hash)) & keyed->mask;
+        if (from_home >= ((at - hole) & keyed->mask)) {
+            keyed->slots[hole] = keyed->slots[at];
+            hole = at;
         }
     }
-    unlink_use(keyed, key);
+    keyed->slots[hole] = (struct cep_slot){ 0 };
+}
+
+void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
+{
+    uint64_t at = cep_keyed_home(keyed, key->hash);
+    while (keyed->slots[at].key != key)
+        at = (at + 1) & keyed->mask;
+    clear_slot(keyed, at);
     keyed->count--;
     keyed->bytes -= key_bytes(keyed, &key->tuple) + (uint64_t)key->state_bytes * 16;
     key->removed = true;
@@ -140,72 +126,42 @@ int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms)
 {
     if (at_ms >= key->armed_ms)
         return 0; /* the earlier entry re-arms when it fires */
-    if (keyed->timer_count == keyed->timer_cap) {
-        uint64_t cap = keyed->timer_cap ? keyed->timer_cap * 2 : 64;
-        struct cep_timer *timers = base_realloc(keyed->timers, cap * sizeof *timers);
-        if (!timers)
-            return BASE_E_NOMEM;
-        keyed->timers = timers;
-        keyed->timer_cap = cap;
-    }
-    uint64_t at = keyed->timer_count++;
-    while (at > 0 && keyed->timers[(at - 1) / 2].at_ms > at_ms) {
-        keyed->timers[at] = keyed->timers[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    keyed->timers[at] = (struct cep_timer){ .at_ms = at_ms, .key = key };
+    if (key->timer_entries == TIMER_ENTRIES_MOST)
+        return BASE_E_LIMIT;
+    int rc = cep_wheel_add(&keyed->wheel, (struct cep_timer){ .at_ms = at_ms, .key = key });
+    if (rc)
+        return rc;
     key->armed_ms = at_ms;
     key->timer_entries++;
     return 0;
 }
 
-static struct cep_timer pop(struct cep_keyed *keyed)
+int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key **ret)
 {
-    struct cep_timer top = keyed->timers[0], last = keyed->timers[--keyed->timer_count];
-    uint64_t at = 0, n = keyed->timer_count;
-    while (2 * at + 1 < n) {
-        uint64_t child = 2 * at + 1;
-        if (child + 1 < n && keyed->timers[child + 1].at_ms < keyed->timers[child].at_ms)
-            child++;
-        if (last.at_ms <= keyed->timers[child].at_ms)
-            break;
-        keyed->timers[at] = keyed->timers[child];
-        at = child;
-    }
-    if (n > 0)
-        keyed->timers[at] = last;
-    return top;
-}
-
-struct cep_key *cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms)
-{
-    while (keyed->timer_count > 0 && keyed->timers[0].at_ms <= watermark_ms) {
-        struct cep_timer top = pop(keyed);
-        top.key->timer_entries--;
-        if (top.key->removed) {
-            if (top.key->timer_entries == 0)
-                base_free(top.key);
+    struct cep_timer timer;
+    bool any;
+    *ret = NULL;
+    for (;;) {
+        int rc = cep_wheel_take(&keyed->wheel, watermark_ms, &timer, &any);
+        if (rc || !any)
+            return rc;
+        timer.key->timer_entries--;
+        if (timer.key->removed) {
+            if (timer.key->timer_entries == 0)
+                base_free(timer.key);
             continue;
         }
-        if (top.key->armed_ms != top.at_ms)
+        if (timer.key->armed_ms != timer.at_ms)
             continue; /* an older, later entry of a key that was re-armed earlier */
-        top.key->armed_ms = BASE_TIME_MAX_MS;
-        return top.key;
+        timer.key->armed_ms = BASE_TIME_MAX_MS;
+        *ret = timer.key;
+        return 0;
     }
-    return NULL;
-}
-
-int64_t cep_keyed_next_ms(const struct cep_keyed *keyed)
-{
-    return keyed->timer_count > 0 ? keyed->timers[0].at_ms : BASE_TIME_MAX_MS;
 }
 
 void cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key)
 {
-    if (keyed->newest != key) {
-        unlink_use(keyed, key);
-        link_newest(keyed, key);
-    }
+    key->used = true;
     if (!key->dirty) {
         key->dirty = true;
         key->dirty_next = keyed->dirty_first;
@@ -221,4 +177,14 @@ void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t stat
     keyed->bytes += units * 16;
     keyed->bytes -= (uint64_t)key->state_bytes * 16;
     key->state_bytes = (uint32_t)units;
+}
+
+struct cep_key *cep_keyed_each(const struct cep_keyed *keyed, uint64_t *at)
+{
+    while (keyed->slots && *at <= keyed->mask) {
+        struct cep_key *key = keyed->slots[(*at)++].key;
+        if (key)
+            return key;
+    }
+    return NULL;
 }

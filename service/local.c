@@ -6,11 +6,11 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/input.h"
-#include "service/message.h"
 #include "service/profiles.h"
 
 #define BATCH 1000
 #define IDLE_WAIT_MS 20
+#define HANDED_TOGETHER 64
 
 struct stream {
     struct service_input *input;
@@ -27,23 +27,24 @@ struct local {
     struct service_profiles *profiles;
     struct stream *streams;
     uint32_t stream_count;
-    struct base_buf filling, draining; /* routed messages */
-    struct service_unpacked unpacked;
+    const struct cep_row *rows[HANDED_TOGETHER]; /* on time, not yet handed to the flow */
+    uint32_t row_count;
     struct base_arena arena;
 };
 
 /* ---- what the flow calls ---- */
 
+/* Straight back into the flow, which is on this thread too: rows come to their keyed operator without being copied. */
 static int on_route(void *ctx, uint32_t exchange, const struct cep_event *event)
 {
     struct local *local = ctx;
-    return service_message_put_row(&local->filling, exchange, event);
+    return cep_flow_deliver(local->flow, exchange, event);
 }
 
 static int on_route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms)
 {
     struct local *local = ctx;
-    return service_message_put_mark(&local->filling, SERVICE_MESSAGE_WATERMARK, exchange, watermark_ms);
+    return cep_flow_deliver_watermark(local->flow, exchange, watermark_ms);
 }
 
 static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
@@ -78,32 +79,6 @@ static int64_t on_proc_time(void *ctx BASE_UNUSED)
 
 /* ---- driving it ---- */
 
-/* Delivers what was routed, and what that routes in turn, until nothing is left. The flow must not be entered from its own callbacks, hence the queue. */
-static int drain(struct local *local)
-{
-    while (local->filling.len) {
-        struct base_buf swap = local->draining;
-        local->draining = local->filling;
-        local->filling = swap;
-        base_buf_clear(&local->filling);
-        for (size_t at = 0; at < local->draining.len;) {
-            const struct service_message *message = (const struct service_message *)(const void *)(local->draining.ptr + at);
-            int e;
-            if (message->kind == SERVICE_MESSAGE_WATERMARK) {
-                e = cep_flow_deliver_watermark(local->flow, message->exchange, message->time_ms);
-            } else {
-                e = service_message_unpack(message, &local->unpacked);
-                if (e == 0)
-                    e = cep_flow_deliver(local->flow, message->exchange, &local->unpacked.event);
-            }
-            if (e < 0)
-                return e;
-            at += message->size_bytes;
-        }
-    }
-    return 0;
-}
-
 static int tell_watermark(struct local *local, struct stream *stream, int64_t watermark_ms)
 {
     stream->since = 0;
@@ -115,7 +90,24 @@ static int tell_watermark(struct local *local, struct stream *stream, int64_t wa
         if (e < 0)
             return e;
     }
-    return drain(local);
+    return 0;
+}
+
+static uint32_t watermark_every(const struct local *local) { return local->config->watermark_rows ? local->config->watermark_rows : 64; }
+
+/* Hands the rows that are on time to the flow; one source node gets them together. */
+static int hand_over(struct local *local, struct stream *stream)
+{
+    int e = 0;
+    if (stream->node_count == 1) {
+        e = cep_flow_source_rows(local->flow, stream->nodes[0], local->rows, local->row_count);
+    } else {
+        for (uint32_t k = 0; k < local->row_count; k++)
+            for (uint32_t i = 0; e == 0 && i < stream->node_count; i++)
+                e = cep_flow_source(local->flow, stream->nodes[i], local->rows[k]);
+    }
+    local->row_count = 0;
+    return e;
 }
 
 static int take_row(struct local *local, struct stream *stream, const struct cep_row *row)
@@ -130,10 +122,11 @@ static int take_row(struct local *local, struct stream *stream, const struct cep
             local->config->calls.late(local->config->calls.ctx, service_input_table(stream->input), row);
         return 0;
     }
-    for (uint32_t i = 0; e == 0 && i < stream->node_count; i++)
-        e = cep_flow_source(local->flow, stream->nodes[i], row);
-    uint32_t every = local->config->watermark_rows ? local->config->watermark_rows : 64;
-    if (e == 0 && ++stream->since >= every)
+    local->rows[local->row_count++] = row;
+    bool tell = ++stream->since >= watermark_every(local);
+    if (tell || local->row_count == HANDED_TOGETHER)
+        e = hand_over(local, stream);
+    if (e == 0 && tell)
         e = tell_watermark(local, stream, service_watermarks_merge(marks));
     return e;
 }
@@ -153,12 +146,14 @@ static int step(struct local *local, struct stream *stream, int timeout_ms, size
         if (batch.rows[i])
             e = take_row(local, stream, batch.rows[i]);
     }
+    if (e == 0)
+        e = hand_over(local, stream);
     if (e == 0 && batch.finished) {
         stream->done = true;
         e = tell_watermark(local, stream, BASE_TIME_MAX_MS);
     }
     *ret_count = batch.count;
-    return e == 0 ? drain(local) : e;
+    return e;
 }
 
 /* The stream that is furthest behind in event time and not among those asked in vain this round (bit set); NULL if all are done or asked. */
@@ -274,9 +269,6 @@ int service_local_run(const struct service_local_config *config, struct base_buf
     for (uint32_t i = 0; i < local.stream_count; i++)
         service_input_close(local.streams[i].input);
     service_profiles_destroy(local.profiles);
-    service_unpacked_finish(&local.unpacked);
-    base_buf_finish(&local.filling);
-    base_buf_finish(&local.draining);
     base_arena_finish(&local.arena);
     return e;
 }

@@ -1,0 +1,192 @@
+#include "cep/wheel.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#define FINE_SHIFT 9 /* a fine slot is 512 ms wide, a coarse one CEP_WHEEL_SLOTS of them */
+#define MASK (CEP_WHEEL_SLOTS - 1)
+
+static int64_t fine_of(int64_t at_ms) { return at_ms >> FINE_SHIFT; }
+static int64_t coarse_of(int64_t fine) { return fine >> CEP_WHEEL_BITS; }
+
+static int append(struct cep_timers *to, struct cep_timer timer)
+{
+    if (to->len == to->cap) {
+        if (to->cap > UINT32_MAX / 4)
+            return BASE_E_LIMIT;
+        uint32_t cap = to->cap ? to->cap * 2 : 8;
+        struct cep_timer *at = base_realloc(to->at, cap * sizeof *at);
+        if (!at)
+            return BASE_E_NOMEM;
+        to->at = at;
+        to->cap = cap;
+    }
+    to->at[to->len++] = timer;
+    return 0;
+}
+
+/* ---- heaps ---- */
+
+static void sift_up(struct cep_timers *heap, uint32_t at)
+{
+    struct cep_timer timer = heap->at[at];
+    for (; at > 0 && heap->at[(at - 1) / 2].at_ms > timer.at_ms; at = (at - 1) / 2)
+        heap->at[at] = heap->at[(at - 1) / 2];
+    heap->at[at] = timer;
+}
+
+static void sift_down(struct cep_timers *heap, uint32_t at)
+{
+    struct cep_timer timer = heap->at[at];
+    for (uint32_t child; (child = 2 * at + 1) < heap->len; at = child) {
+        if (child + 1 < heap->len && heap->at[child + 1].at_ms < heap->at[child].at_ms)
+            child++;
+        if (timer.at_ms <= heap->at[child].at_ms)
+            break;
+        heap->at[at] = heap->at[child];
+    }
+    heap->at[at] = timer;
+}
+
+static int push(struct cep_timers *heap, struct cep_timer timer)
+{
+    int rc = append(heap, timer);
+    if (!rc)
+        sift_up(heap, heap->len - 1);
+    return rc;
+}
+
+static struct cep_timer pop(struct cep_timers *heap)
+{
+    struct cep_timer top = heap->at[0];
+    heap->at[0] = heap->at[--heap->len];
+    if (heap->len > 1)
+        sift_down(heap, 0);
+    return top;
+}
+
+/* ---- the wheel ---- */
+
+void cep_wheel_finish(struct cep_wheel *wheel)
+{
+    for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
+        base_free(wheel->rings->fine[i].at);
+        base_free(wheel->rings->coarse[i].at);
+    }
+    base_free(wheel->rings);
+    base_free(wheel->near.at);
+    base_free(wheel->far.at);
+    *wheel = (struct cep_wheel){ 0 };
+}
+
+int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer)
+{
+    int64_t fine = fine_of(timer.at_ms), coarse = coarse_of(fine);
+    if (!wheel->rings) {
+        wheel->rings = base_calloc(1, sizeof *wheel->rings);
+        if (!wheel->rings)
+            return BASE_E_NOMEM;
+        wheel->next_fine = fine;
+        wheel->next_coarse = coarse + 1;
+    }
+    if (fine < wheel->next_fine)
+        return push(&wheel->near, timer);
+    if (coarse >= wheel->next_coarse + CEP_WHEEL_SLOTS)
+        return push(&wheel->far, timer);
+    bool near = coarse < wheel->next_coarse;
+    int rc = append(near ? &wheel->rings->fine[fine & MASK] : &wheel->rings->coarse[coarse & MASK], timer);
+    if (!rc)
+        *(near ? &wheel->fine_count : &wheel->coarse_count) += 1;
+    return rc;
+}
+
+/* The fine ring takes over what the next coarse slot holds. In place on failure: what was moved is moved, the rest stays where it was. */
+static int open_coarse(struct cep_wheel *wheel)
+{
+    struct cep_timers *slot = &wheel->rings->coarse[wheel->next_coarse & MASK];
+    for (; slot->len; slot->len--, wheel->coarse_count--) {
+        struct cep_timer timer = slot->at[slot->len - 1];
+        int rc = append(&wheel->rings->fine[fine_of(timer.at_ms) & MASK], timer);
+        if (rc)
+            return rc;
+        wheel->fine_count++;
+    }
+    base_free(slot->at); /* slots that were once full must not keep their memory for the next turn */
+    *slot = (struct cep_timers){ 0 };
+    while (wheel->far.len && coarse_of(fine_of(wheel->far.at[0].at_ms)) <= wheel->next_coarse) {
+        struct cep_timer timer = wheel->far.at[0];
+        int rc = append(&wheel->rings->fine[fine_of(timer.at_ms) & MASK], timer);
+        if (rc)
+            return rc;
+        wheel->fine_count++;
+        pop(&wheel->far);
+    }
+    wheel->next_coarse++;
+    /* what the coarse ring now reaches may stay in the far heap: it is looked at when its slot is opened */
+    return 0;
+}
+
+/* One slot on, or over empty ones, at most up to `until`; near is empty. */
+static int advance(struct cep_wheel *wheel, int64_t until)
+{
+    int64_t ring_end = wheel->next_coarse << CEP_WHEEL_BITS;
+    if (wheel->fine_count == 0) {
+        int64_t to = until < ring_end ? until : ring_end;
+        if (wheel->coarse_count == 0) {
+            int64_t first = wheel->far.len ? fine_of(wheel->far.at[0].at_ms) : INT64_MAX;
+            to = until < first ? until : first;
+            if (to >= ring_end)
+                wheel->next_coarse = coarse_of(to);
+        }
+        wheel->next_fine = to > wheel->next_fine ? to : wheel->next_fine;
+        if (wheel->next_fine >= until)
+            return 0;
+        ring_end = wheel->next_coarse << CEP_WHEEL_BITS;
+    }
+    if (wheel->next_fine >= ring_end)
+        return open_coarse(wheel);
+    struct cep_timers *slot = &wheel->rings->fine[wheel->next_fine & MASK];
+    struct cep_timers swap = *slot;
+    *slot = wheel->near;
+    wheel->near = swap;
+    wheel->fine_count -= swap.len;
+    for (uint32_t i = swap.len / 2; i-- > 0;)
+        sift_down(&wheel->near, i);
+    wheel->next_fine++;
+    return 0;
+}
+
+int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any)
+{
+    int64_t until = fine_of(now_ms) + 1;
+    *ret_any = false;
+    for (;;) {
+        if (wheel->near.len) {
+            *ret_any = wheel->near.at[0].at_ms <= now_ms;
+            if (*ret_any)
+                *ret = pop(&wheel->near);
+            return 0;
+        }
+        if (!wheel->rings || wheel->next_fine >= until)
+            return 0;
+        int rc = advance(wheel, until);
+        if (rc)
+            return rc;
+    }
+}
+
+static void each_of(const struct cep_timers *timers, void (*each)(void *ctx, struct cep_key *key), void *ctx)
+{
+    for (uint32_t i = 0; i < timers->len; i++)
+        each(ctx, timers->at[i].key);
+}
+
+void cep_wheel_each(const struct cep_wheel *wheel, void (*each)(void *ctx, struct cep_key *key), void *ctx)
+{
+    each_of(&wheel->near, each, ctx);
+    each_of(&wheel->far, each, ctx);
+    for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
+        each_of(&wheel->rings->fine[i], each, ctx);
+        each_of(&wheel->rings->coarse[i], each, ctx);
+    }
+}

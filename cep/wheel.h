@@ -1,0 +1,32 @@
+/* Wake-ups in event time: (time, key) pairs, taken out in order of time as the watermark rises. Two rings of slots (half a second, two minutes wide) whose entries
+ * are only put in order when their slot is reached, and heaps for what is due now and for what lies beyond the rings: adding costs one append, also with millions of
+ * entries. Used by cep/keyed.c alone; knows nothing of keys but their pointer. Shard thread only. */
+#ifndef CEP_WHEEL_H
+#define CEP_WHEEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/attr.h"
+
+struct cep_key;
+struct cep_timer { int64_t at_ms; struct cep_key *key; };
+struct cep_timers { struct cep_timer *at; uint32_t len, cap; };
+#define CEP_WHEEL_BITS 8
+#define CEP_WHEEL_SLOTS (1 << CEP_WHEEL_BITS)
+struct cep_wheel_rings { struct cep_timers fine[CEP_WHEEL_SLOTS], coarse[CEP_WHEEL_SLOTS]; };
+struct cep_wheel {
+    struct cep_timers near; /* heap: slots below next_fine */
+    struct cep_timers far;  /* heap: beyond the coarse ring */
+    struct cep_wheel_rings *rings; /* NULL until the first entry */
+    int64_t next_fine;      /* first fine slot that is not opened */
+    int64_t next_coarse;    /* first coarse slot that is not opened: the fine ring reaches up to it */
+    uint64_t fine_count, coarse_count;
+};
+void cep_wheel_finish(struct cep_wheel *wheel);
+int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer) BASE_MUST_CHECK;
+/* Takes out the first entry at or below now_ms; *ret_any false: there is none. BASE_E_NOMEM: ask again. */
+int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any) BASE_MUST_CHECK;
+/* Once for every entry, in no order. */
+void cep_wheel_each(const struct cep_wheel *wheel, void (*each)(void *ctx, struct cep_key *key), void *ctx);
+
+#endif

@@ -1,0 +1,119 @@
+/* The table of keys and its wheel of wake-ups, against plain arrays: what was put in is found, what was taken out is not, each wake-up comes once, in time. */
+#include "tests/unit/tap.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "cep/keyed.h"
+
+static uint64_t seed = 88172645463325252u;
+static uint64_t rnd(uint64_t n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (seed >> 11) % n;
+}
+
+static struct cep_tuple *tuple_of(int64_t n)
+{
+    static uint64_t bytes[4];
+    struct cep_type type = CEP_TYPE(BIGINT);
+    struct cep_value value = cep_int(n);
+    cep_tuple_write(&type, &value, 1, (struct cep_tuple *)(void *)bytes);
+    return (struct cep_tuple *)(void *)bytes;
+}
+
+#define KEYS 5000
+
+static void table(void)
+{
+    static bool there[KEYS];
+    struct cep_keyed keyed;
+    bool right = true;
+    uint64_t count = 0;
+    cep_keyed_init(&keyed, 16);
+    for (int turn = 0; turn < 200000; turn++) {
+        int64_t n = (int64_t)rnd(KEYS);
+        struct cep_tuple *tuple = tuple_of(n);
+        struct cep_key *found = cep_keyed_find(&keyed, tuple, cep_key_hash(tuple)), *key;
+        bool added;
+        right = right && (found != NULL) == there[n];
+        if (found && rnd(2)) {
+            cep_keyed_remove(&keyed, found);
+            there[n] = false;
+            count--;
+        } else {
+            right = right && cep_keyed_get(&keyed, tuple, cep_key_hash(tuple), &key, &added) == 0 && added == !there[n];
+            count += added;
+            there[n] = true;
+        }
+    }
+    OK(right, "keys are found while they are there");
+    IS_INT(keyed.count, count, "and counted");
+    uint64_t at = 0, seen = 0;
+    while (cep_keyed_each(&keyed, &at))
+        seen++;
+    IS_INT(seen, count, "a walk sees each of them");
+    uint64_t bytes = keyed.bytes;
+    OK(bytes >= count * 16, "their memory is counted");
+    cep_keyed_finish(&keyed);
+}
+
+/* Keys that ask for wake-ups near and far, before and behind, while time goes on in small and large steps. */
+static void wheel(int64_t span_ms, int64_t step_ms, const char *what)
+{
+    static int64_t wants[KEYS];
+    struct cep_keyed keyed;
+    struct cep_key *key;
+    int64_t now = (int64_t)rnd(1000000000), woken = 0, asked = 0;
+    bool right = true, added;
+    cep_keyed_init(&keyed, 0);
+    for (int i = 0; i < KEYS; i++)
+        wants[i] = BASE_TIME_MAX_MS;
+    for (int turn = 0; turn < 20000; turn++) {
+        int64_t n = (int64_t)rnd(KEYS), at = now + 1 + (int64_t)rnd((uint64_t)span_ms);
+        struct cep_tuple *tuple = tuple_of(n);
+        right = right && cep_keyed_get(&keyed, tuple, cep_key_hash(tuple), &key, &added) == 0;
+        if (rnd(10) == 0) {
+            cep_keyed_remove(&keyed, key);
+            asked -= wants[n] != BASE_TIME_MAX_MS;
+            wants[n] = BASE_TIME_MAX_MS;
+            continue;
+        }
+        right = right && cep_keyed_arm(&keyed, key, at) == 0;
+        asked += wants[n] == BASE_TIME_MAX_MS;
+        wants[n] = at < wants[n] ? at : wants[n];
+        if (rnd(4))
+            continue;
+        now += (int64_t)rnd((uint64_t)step_ms);
+        int64_t last = BASE_TIME_MIN_MS;
+        while (cep_keyed_due(&keyed, now, &key) == 0 && key) {
+            int64_t due = wants[cep_tuple_slot(&key->tuple, 0)];
+            right = right && due <= now && due >= last;
+            last = due;
+            wants[cep_tuple_slot(&key->tuple, 0)] = BASE_TIME_MAX_MS;
+            woken++;
+        }
+        for (int i = 0; i < KEYS; i += 97)
+            right = right && wants[i] > now;
+    }
+    while (cep_keyed_due(&keyed, BASE_TIME_MAX_MS - 1, &key) == 0 && key)
+        woken++;
+    OK(right, what);
+    IS_INT(woken, asked, "each wake-up came once");
+    cep_keyed_finish(&keyed);
+}
+
+int main(void)
+{
+    table();
+    wheel(5000, 100, "wake-ups within seconds");
+    wheel(200000, 3000, "wake-ups within minutes");
+    wheel(400000000, 5000000, "wake-ups within days");
+    wheel(100000, 1000000000, "time goes on in leaps");
+    IS_INT(base_alloc_live_blocks(), 0, "all memory is back");
+    return tap_done();
+}
