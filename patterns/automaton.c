@@ -12,7 +12,6 @@ struct build {
     struct patterns_fault *fault;
     const struct patterns_pat *root;
     uint32_t cap;
-    uint32_t never_var, never_state; /* never_state: CEP_NONE until needed */
     int64_t within_ms;
     int error; /* sticky */
 };
@@ -58,8 +57,13 @@ static uint32_t add_state(struct build *b, const struct patterns_pat *at, struct
     return m->count++;
 }
 
+/* Where nothing leads to the end of the pattern. */
+#define DEAD (CEP_NONE - 1)
+
 static uint32_t add_split(struct build *b, const struct patterns_pat *at, uint32_t preferred, uint32_t other)
 {
+    if (preferred == DEAD || other == DEAD)
+        return preferred == DEAD ? other : preferred;
     return add_state(b, at, (struct patterns_state){ .op = CEP_NFA_SPLIT, .a = preferred, .b = other });
 }
 
@@ -81,6 +85,8 @@ static uint32_t add_guard(struct build *b, const struct patterns_pat *at, struct
     }
     if (want.kind == CEP_GUARD_NOT_NEXT)
         m->has_not_next = true;
+    if (next == DEAD)
+        return DEAD;
     return add_state(b, at, (struct patterns_state){ .op = CEP_NFA_GUARD, .guard = (uint16_t)guard, .a = next });
 }
 
@@ -140,7 +146,21 @@ static enum begin begins(const struct patterns_pat *pat)
     return found;
 }
 
+/* Entries of what follows, with and without a row taken since the front began. */
+struct ends {
+    uint32_t taken, start;
+};
+struct relax;
+/* The part of an element before its first row: of the whole match, where there is nothing to skip and arrows do nothing, or behind an arrow, whose
+ * WAIT then stands before each first row, so that every way keeps its place in the order of preference. */
+struct front {
+    bool match;                /* of the whole match */
+    const struct relax *relax; /* arrows whose WAITs stand before each first row; NULL: none */
+};
+
 static uint32_t build(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next);
+static uint32_t build_front(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f);
+static uint32_t front_relax(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f);
 
 static uint32_t build_seq(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
 {
@@ -326,121 +346,6 @@ static uint32_t build_loop(struct build *b, const struct patterns_pat *pat, stru
     return next;
 }
 
-struct relax {
-    const struct patterns_pat *at;
-    struct patterns_varset firsts; /* of the whole element */
-    bool any;
-};
-
-static uint32_t add_wait(struct build *b, const struct relax *relax, uint32_t entry)
-{
-    b->automaton->has_wait = true;
-    return add_state(b, relax->at,
-                     (struct patterns_state){
-                         .op = CEP_NFA_WAIT, .any = relax->any, .firsts = relax->firsts, .a = entry });
-}
-
-/* The ways through pat that take no row: possessive loops that are left at once leave their guards. pat is nullable and
- * holds no anchor and no NOT. */
-static uint32_t empty_way(struct build *b, const struct patterns_pat *pat, uint32_t next)
-{
-    uint32_t entry = CEP_NONE;
-    switch (pat->kind) {
-    case PATTERNS_PAT_EMPTY:
-    case PATTERNS_PAT_VAR:
-    case PATTERNS_PAT_START:
-    case PATTERNS_PAT_END:
-    case PATTERNS_PAT_NOT: return next;
-    case PATTERNS_PAT_SEQ:
-    case PATTERNS_PAT_PERMUTE:
-        for (uint32_t i = pat->count; i-- > 0;)
-            next = empty_way(b, pat->children[i], next);
-        return next;
-    case PATTERNS_PAT_ALT:
-        for (uint32_t i = pat->count; i-- > 0;) {
-            if (!patterns_pat_nullable(pat->children[i]))
-                continue;
-            uint32_t one = empty_way(b, pat->children[i], next);
-            entry = entry == CEP_NONE || entry == one ? one : add_split(b, pat, one, entry);
-        }
-        return entry;
-    case PATTERNS_PAT_LOOP:
-        entry = loop_leave(b, pat, next);
-        if (!patterns_pat_nullable(pat->children[0]))
-            return entry;
-        if (pat->max == PATTERNS_UNBOUNDED) /* an empty iteration leaves it */
-            return pat->min ? empty_way(b, pat->children[0], entry) : entry;
-        next = empty_way(b, pat->children[0], next); /* empty iterations up to the maximum, where no guard is left */
-        return pat->min || next == entry ? next : add_split(b, pat, next, entry);
-    case PATTERNS_PAT_EXCLUDE:
-    case PATTERNS_PAT_RELAX: return empty_way(b, pat->children[0], next);
-    }
-    return next;
-}
-
-/* An element that may be empty in ways that cannot be told from its shape: LOOP_OUT sends a way through it that took no
- * row to a state that never takes one, and the empty choice goes around the WAIT. */
-static uint32_t relax_nullable(struct build *b, const struct relax *relax, const struct patterns_pat *body,
-                               struct where w, uint32_t next)
-{
-    uint8_t loop = (uint8_t)relax->at->loop;
-    if (patterns_pat_contains(body, PATTERNS_PAT_START) || patterns_pat_contains(body, PATTERNS_PAT_END) ||
-        patterns_pat_contains(body, PATTERNS_PAT_NOT))
-        return fail(b, BASE_E_SYNTAX, relax->at,
-                    &(struct patterns_fault){ "not-supported",
-                                              "an arrow before a group that may be empty and holds an anchor or a NOT",
-                                              "write the empty choice apart: ( -> (...) | () )", NULL });
-    if (b->never_state == CEP_NONE) {
-        b->automaton->needs_never = true;
-        b->never_state =
-            add_state(b, relax->at,
-                      (struct patterns_state){ .op = CEP_NFA_TAKE, .var = (uint16_t)b->never_var, .a = next });
-    }
-    uint32_t out =
-        add_state(b, relax->at,
-                  (struct patterns_state){ .op = CEP_NFA_LOOP_OUT, .loop = loop, .a = next, .b = b->never_state });
-    uint32_t entry = build(b, body, w, out);
-    entry = add_state(b, relax->at, (struct patterns_state){ .op = CEP_NFA_LOOP_IN, .loop = loop, .a = entry });
-    uint32_t rest = add_wait(b, relax, entry);
-    next = empty_way(b, body, next);
-    return prefers_empty(body) ? add_split(b, relax->at, next, rest) : add_split(b, relax->at, rest, next);
-}
-
-/* `-> body`: a WAIT before its first row, for its non-empty choices only; the row waited for is that of the whole
- * element also where a part of it is looked at. */
-static uint32_t relax_body(struct build *b, const struct relax *relax, const struct patterns_pat *body, struct where w,
-                           uint32_t next)
-{
-    struct patterns_varset firsts = { { 0 } };
-    patterns_pat_firsts(body, &firsts);
-    if (patterns_varset_count(&firsts) == 0)
-        return build(b, body, w, next);
-    if (!patterns_pat_nullable(body))
-        return add_wait(b, relax, build(b, body, w, next));
-    if (body->kind == PATTERNS_PAT_EXCLUDE) {
-        w.excluded = true;
-        return relax_body(b, relax, body->children[0], w, next);
-    }
-    if (body->kind == PATTERNS_PAT_LOOP && !patterns_pat_nullable(body->children[0])) {
-        uint32_t first = build(b, body->children[0], loop_inside(body, w), build_loop(b, body, w, 1, next));
-        return loop_choice(b, body, add_wait(b, relax, first), loop_leave(b, body, next));
-    }
-    if (body->kind == PATTERNS_PAT_ALT && !relax->any) {
-        uint32_t entry = relax_body(b, relax, body->children[body->count - 1], w, next);
-        for (uint32_t i = body->count - 1; i-- > 0 && !b->error;)
-            entry = add_split(b, body, relax_body(b, relax, body->children[i], w, next), entry);
-        return entry;
-    }
-    return relax_nullable(b, relax, body, w, next);
-}
-
-static uint32_t build_relax(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
-{
-    struct relax relax = { .at = pat, .any = pat->any };
-    patterns_pat_firsts(pat->children[0], &relax.firsts);
-    return relax_body(b, &relax, pat->children[0], w, next);
-}
-
 static uint32_t build_not(struct build *b, const struct patterns_pat *pat, struct where w, uint32_t next)
 {
     if (!w.tail && pat->for_ms)
@@ -473,6 +378,8 @@ static uint32_t build(struct build *b, const struct patterns_pat *pat, struct wh
 {
     if (b->error)
         return 0;
+    if (next == DEAD)
+        return DEAD; /* what leads nowhere is not built */
     switch (pat->kind) {
     case PATTERNS_PAT_EMPTY: return next;
     case PATTERNS_PAT_VAR:
@@ -486,36 +393,16 @@ static uint32_t build(struct build *b, const struct patterns_pat *pat, struct wh
     case PATTERNS_PAT_START: return add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_START, .a = next });
     case PATTERNS_PAT_END: return add_state(b, pat, (struct patterns_state){ .op = CEP_NFA_END, .a = next });
     case PATTERNS_PAT_EXCLUDE: w.excluded = true; return build(b, pat->children[0], w, next);
-    case PATTERNS_PAT_RELAX: return build_relax(b, pat, w, next);
+    case PATTERNS_PAT_RELAX: return front_relax(b, pat, w, (struct ends){ next, next }, (struct front){ 0 });
     case PATTERNS_PAT_NOT: return build_not(b, pat, w, next);
     }
     return next;
 }
 
-/* Does an arrow before it end up in relax_nullable? */
-static bool needs_empty_check(const struct patterns_pat *body, bool any)
-{
-    bool needs = false;
-    struct patterns_varset firsts = { { 0 } };
-    patterns_pat_firsts(body, &firsts);
-    if (!patterns_pat_nullable(body) || patterns_varset_count(&firsts) == 0)
-        return false;
-    if (body->kind == PATTERNS_PAT_EXCLUDE)
-        return needs_empty_check(body->children[0], any);
-    if (body->kind == PATTERNS_PAT_LOOP)
-        return patterns_pat_nullable(body->children[0]);
-    if (body->kind != PATTERNS_PAT_ALT || any)
-        return true;
-    for (uint32_t i = 0; i < body->count; i++)
-        needs |= needs_empty_check(body->children[i], any);
-    return needs;
-}
-
 /* Numbers the loops whose body may be empty. Copies of one loop share a number: they never nest in each other. */
 static void number_loops(struct build *b, struct patterns_pat *pat)
 {
-    if ((pat->kind == PATTERNS_PAT_LOOP && pat->max == PATTERNS_UNBOUNDED && patterns_pat_nullable(pat->children[0])) ||
-        (pat->kind == PATTERNS_PAT_RELAX && needs_empty_check(pat->children[0], pat->any))) {
+    if (pat->kind == PATTERNS_PAT_LOOP && pat->max == PATTERNS_UNBOUNDED && patterns_pat_nullable(pat->children[0])) {
         if (b->automaton->loops == PATTERNS_LOOPS_MAX)
             fail(b, BASE_E_LIMIT, pat,
                  &(struct patterns_fault){ "limit", "the pattern has more than 64 loops whose body may be empty", NULL,
@@ -527,16 +414,24 @@ static void number_loops(struct build *b, struct patterns_pat *pat)
         number_loops(b, pat->children[i]);
 }
 
-/* ---- the part of a match before its first row ---- */
+/* ---- what stands before the first row, of a match or behind an arrow ---- */
 
-/* Entries of what follows, with and without a row taken before it. */
-struct ends {
-    uint32_t taken, start;
+struct relax {
+    const struct patterns_pat *at;
+    struct patterns_varset firsts; /* of the whole element */
+    bool any;
+    const struct relax *outer; /* an arrow in which this one is the first thing; NULL: none */
 };
 
-static uint32_t build_start(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next);
+static uint32_t add_wait(struct build *b, const struct relax *relax, uint32_t entry)
+{
+    b->automaton->has_wait = true;
+    return add_state(b, relax->at,
+                     (struct patterns_state){
+                         .op = CEP_NFA_WAIT, .any = relax->any, .firsts = relax->firsts, .a = entry });
+}
 
-static uint32_t start_seq(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+static uint32_t front_seq(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
 {
     for (uint32_t i = pat->count; i-- > 0 && !b->error;) {
         const struct patterns_pat *child = pat->children[i];
@@ -546,16 +441,57 @@ static uint32_t start_seq(struct build *b, const struct patterns_pat *pat, struc
             found = begins(pat->children[k]);
         if (found != BEGINS_NOTHING)
             at.relaxed = found == BEGINS_RELAXED;
-        next = (struct ends){ i ? build(b, child, at, next.taken) : 0, build_start(b, child, at, next) };
+        next = (struct ends){ i ? build(b, child, at, next.taken) : 0, build_front(b, child, at, next, f) };
     }
     return next.start;
 }
 
-static uint32_t start_permute(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+struct front_orders {
+    struct where where;
+    struct front front;
+    struct ends next;
+    uint32_t order[PATTERNS_MAX_PERMUTE];
+    uint32_t entry;
+};
+
+/* As build_orders. */
+static void front_build_orders(struct build *b, const struct patterns_pat *pat, struct front_orders *orders, uint32_t depth)
+{
+    if (depth == pat->count) {
+        struct ends at = orders->next;
+        for (uint32_t i = depth; i-- > 0 && !b->error;) {
+            const struct patterns_pat *child = pat->children[orders->order[i]];
+            at = (struct ends){ i ? build(b, child, orders->where, at.taken) : 0,
+                                build_front(b, child, orders->where, at, orders->front) };
+        }
+        orders->entry = orders->entry == CEP_NONE ? at.start : add_split(b, pat, at.start, orders->entry);
+        return;
+    }
+    for (uint32_t i = pat->count; i-- > 0 && !b->error;) {
+        bool taken = false;
+        for (uint32_t k = 0; k < depth; k++)
+            taken = taken || orders->order[k] == i;
+        orders->order[depth] = i;
+        if (!taken)
+            front_build_orders(b, pat, orders, depth + 1);
+    }
+}
+
+static uint32_t front_permute(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
 {
     struct ends entries[1u << PATTERNS_MAX_PERMUTE];
     uint32_t full = (1u << pat->count) - 1;
+    bool one_way = true;
+    if (pat->count > PATTERNS_MAX_PERMUTE)
+        return build(b, pat, w, next.taken); /* which refuses it */
     w.tail = false;
+    for (uint32_t i = 0; i < pat->count; i++)
+        one_way = one_way && has_one_way(pat->children[i]);
+    if (!one_way) {
+        struct front_orders orders = { .where = w, .front = f, .next = next, .entry = CEP_NONE };
+        front_build_orders(b, pat, &orders, 0);
+        return b->error ? 0 : orders.entry;
+    }
     entries[full] = next;
     for (uint32_t taken = full; taken-- > 0 && !b->error;) {
         struct ends entry = { CEP_NONE, CEP_NONE };
@@ -564,7 +500,7 @@ static uint32_t start_permute(struct build *b, const struct patterns_pat *pat, s
                 continue;
             struct ends behind = entries[taken | (1u << i)];
             uint32_t one = build(b, pat->children[i], w, behind.taken),
-                     first = build_start(b, pat->children[i], w, behind);
+                     first = build_front(b, pat->children[i], w, behind, f);
             entry.taken = entry.taken == CEP_NONE ? one : add_split(b, pat, one, entry.taken);
             entry.start = entry.start == CEP_NONE ? first : add_split(b, pat, first, entry.start);
         }
@@ -574,29 +510,31 @@ static uint32_t start_permute(struct build *b, const struct patterns_pat *pat, s
 }
 
 /* An iteration that took no row leaves an unbounded loop (Perl's rule): before the first row that is known here. */
-static uint32_t start_loop(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+static uint32_t front_loop(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
 {
     const struct patterns_pat *body = pat->children[0];
     struct where inner = loop_inside(pat, w);
     struct ends leave = { loop_leave(b, pat, next.taken), loop_leave(b, pat, next.start) };
     if (pat->max == PATTERNS_UNBOUNDED) {
-        uint32_t head = loop_head(b, pat, inner, leave.taken);
-        uint32_t again = build_start(b, body, inner, (struct ends){ head, leave.start });
+        uint32_t head = next.taken == DEAD ? DEAD : loop_head(b, pat, inner, leave.taken);
+        uint32_t again = build_front(b, body, inner, (struct ends){ head, leave.start }, f);
         next = (struct ends){ head, loop_choice(b, pat, again, leave.start) };
     }
     for (uint32_t i = pat->max; pat->max != PATTERNS_UNBOUNDED && i > pat->min && !b->error; i--) {
-        uint32_t first = loop_choice(b, pat, build_start(b, body, inner, next), leave.start);
+        uint32_t first = loop_choice(b, pat, build_front(b, body, inner, next, f), leave.start);
         next = (struct ends){ loop_choice(b, pat, build(b, body, inner, next.taken), leave.taken), first };
     }
     for (uint32_t i = pat->min; i > 0 && !b->error; i--) {
-        uint32_t first = build_start(b, body, inner, next);
+        uint32_t first = build_front(b, body, inner, next, f);
         next = (struct ends){ build(b, body, inner, next.taken), first };
     }
     return next.start;
 }
 
-static uint32_t start_not(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+static uint32_t front_not(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
 {
+    if (!f.match)
+        return build_not(b, pat, w, next.start);
     if (w.tail)
         return fail(b, BASE_E_SYNTAX, pat,
                     &(struct patterns_fault){ "pattern-start", "an absence that may come before any row of the match",
@@ -606,40 +544,90 @@ static uint32_t start_not(struct build *b, const struct patterns_pat *pat, struc
     return add_guard(b, pat, (struct patterns_guard){ .kind = CEP_GUARD_NOT_NEXT, .set = pat->set }, next.start);
 }
 
-/* As build, where no row is taken yet: there is nothing to skip, so arrows do nothing (a match begins at its first
- * row). Needed only where an arrow or a NOT can be reached that way. */
-static uint32_t build_start(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next)
+/* Can a NOT be reached before the first row? Its guard must then be up while an arrow before it waits. */
+static bool begins_with_not(const struct patterns_pat *pat)
+{
+    if (pat->kind == PATTERNS_PAT_NOT)
+        return true;
+    for (uint32_t i = 0; i < pat->count; i++) {
+        if (begins_with_not(pat->children[i]))
+            return true;
+        if (pat->kind == PATTERNS_PAT_SEQ && !patterns_pat_nullable(pat->children[i]))
+            return false;
+    }
+    return false;
+}
+
+/* The WAITs of the arrows before an element that takes its first row at `entry`. */
+static uint32_t add_waits(struct build *b, const struct relax *relax, uint32_t entry)
+{
+    for (; relax && entry != DEAD; relax = relax->outer)
+        entry = add_wait(b, relax, entry);
+    return entry;
+}
+
+/* `->> body`, where body may be empty: all its other ways row by row, and the empty one before them if body prefers it, else behind all. */
+static uint32_t front_any(struct build *b, const struct relax *relax, struct where w, struct ends next)
+{
+    const struct patterns_pat *body = relax->at->children[0];
+    if (begins_with_not(body))
+        return fail(b, BASE_E_SYNTAX, relax->at,
+                    &(struct patterns_fault){ "not-supported", "`->>` before an element that begins with a NOT",
+                                              "write the NOT before the arrow: -> NOT N ->> B", NULL });
+    if (!patterns_pat_nullable(body))
+        return add_waits(b, relax, build(b, body, w, next.taken));
+    struct front bare = { false, NULL };
+    uint32_t empty = build_front(b, body, w, (struct ends){ DEAD, next.start }, bare);
+    uint32_t rest = add_waits(b, relax, build_front(b, body, w, (struct ends){ next.taken, DEAD }, bare));
+    return prefers_empty(body) ? add_split(b, relax->at, empty, rest) : add_split(b, relax->at, rest, empty);
+}
+
+static uint32_t front_relax(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
+{
+    struct relax relax = { .at = pat, .any = pat->any, .outer = f.relax };
+    patterns_pat_firsts(pat->children[0], &relax.firsts);
+    if (f.match || patterns_varset_count(&relax.firsts) == 0)
+        return build_front(b, pat->children[0], w, next, f);
+    if (pat->any)
+        return front_any(b, &relax, w, next);
+    return build_front(b, pat->children[0], w, next, (struct front){ false, &relax });
+}
+
+/* As build, while no row of the front is taken yet. */
+static uint32_t build_front(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
 {
     uint32_t entry;
     if (b->error)
         return 0;
+    if (!f.match && pat->kind != PATTERNS_PAT_RELAX && !patterns_pat_nullable(pat) && !begins_with_not(pat))
+        return add_waits(b, f.relax, build(b, pat, w, next.taken)); /* one WAIT for all its first rows */
     switch (pat->kind) {
     case PATTERNS_PAT_EMPTY: return next.start;
-    case PATTERNS_PAT_VAR: return build(b, pat, w, next.taken);
+    case PATTERNS_PAT_VAR: return add_waits(b, f.relax, build(b, pat, w, next.taken));
     case PATTERNS_PAT_START:
     case PATTERNS_PAT_END: return build(b, pat, w, next.start);
-    case PATTERNS_PAT_SEQ: return start_seq(b, pat, w, next);
+    case PATTERNS_PAT_SEQ: return front_seq(b, pat, w, next, f);
     case PATTERNS_PAT_ALT:
-        entry = build_start(b, pat->children[pat->count - 1], w, next);
+        entry = build_front(b, pat->children[pat->count - 1], w, next, f);
         for (uint32_t i = pat->count - 1; i-- > 0 && !b->error;)
-            entry = add_split(b, pat, build_start(b, pat->children[i], w, next), entry);
+            entry = add_split(b, pat, build_front(b, pat->children[i], w, next, f), entry);
         return entry;
-    case PATTERNS_PAT_PERMUTE: return start_permute(b, pat, w, next);
-    case PATTERNS_PAT_LOOP: return start_loop(b, pat, w, next);
-    case PATTERNS_PAT_EXCLUDE: w.excluded = true; return build_start(b, pat->children[0], w, next);
-    case PATTERNS_PAT_RELAX: return build_start(b, pat->children[0], w, next);
-    case PATTERNS_PAT_NOT: return start_not(b, pat, w, next);
+    case PATTERNS_PAT_PERMUTE: return front_permute(b, pat, w, next, f);
+    case PATTERNS_PAT_LOOP: return front_loop(b, pat, w, next, f);
+    case PATTERNS_PAT_EXCLUDE: w.excluded = true; return build_front(b, pat->children[0], w, next, f);
+    case PATTERNS_PAT_RELAX: return front_relax(b, pat, w, next, f);
+    case PATTERNS_PAT_NOT: return front_not(b, pat, w, next, f);
     }
     return next.start;
 }
 
-enum front { FRONT_NEVER, FRONT_MAYBE, FRONT_ALWAYS };
+enum reach { FRONT_NEVER, FRONT_MAYBE, FRONT_ALWAYS };
 
 /* Can the end of pat be reached with no row taken, if its beginning is? Notes whether an arrow or a NOT can (needs a
  * start of its own), and refuses one that always is: there it can mean nothing. */
-static enum front check_start(struct build *b, const struct patterns_pat *pat, enum front at, bool *ret_needed)
+static enum reach check_start(struct build *b, const struct patterns_pat *pat, enum reach at, bool *ret_needed)
 {
-    enum front after = FRONT_NEVER, one;
+    enum reach after = FRONT_NEVER, one;
     if (at == FRONT_NEVER)
         return FRONT_NEVER;
     switch (pat->kind) {
@@ -723,25 +711,22 @@ static int renumber(struct build *b, uint32_t start)
     return 0;
 }
 
-int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat, uint32_t never_var, int64_t within_ms,
+int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat, int64_t within_ms,
                              struct patterns_fault *ret_fault, struct patterns_automaton **ret)
 {
     struct build b = { .arena = arena,
                        .root = pat,
                        .fault = ret_fault,
-                       .never_var = never_var,
-                       .never_state = CEP_NONE,
                        .within_ms = within_ms };
     b.automaton = base_arena_zalloc(arena, 1, sizeof *b.automaton);
     if (!b.automaton)
         return BASE_E_NOMEM;
-    b.automaton->never_var = never_var;
     number_loops(&b, pat);
     bool needed = false;
     (void)check_start(&b, pat, FRONT_ALWAYS, &needed);
     uint32_t match = add_state(&b, pat, (struct patterns_state){ .op = CEP_NFA_MATCH });
     struct where all = { .tail = true };
-    uint32_t start = needed ? build_start(&b, pat, all, (struct ends){ match, match }) : build(&b, pat, all, match);
+    uint32_t start = needed ? build_front(&b, pat, all, (struct ends){ match, match }, (struct front){ true, NULL }) : build(&b, pat, all, match);
     if (b.error)
         return b.error;
     int r = renumber(&b, start);
@@ -775,9 +760,7 @@ void patterns_automaton_print(const struct patterns_automaton *automaton, const 
         switch ((enum cep_nfa_op)s->op) {
         case CEP_NFA_MATCH: base_buf_puts(out, "match"); break;
         case CEP_NFA_TAKE:
-            if (s->var == automaton->never_var && automaton->needs_never)
-                base_buf_puts(out, "never");
-            else if (names)
+            if (names)
                 base_buf_printf(out, "take%s %.*s", s->excluded ? "-" : "", (int)names[s->var].len, names[s->var].ptr);
             else
                 base_buf_printf(out, "take%s v%u", s->excluded ? "-" : "", s->var);

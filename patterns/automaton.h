@@ -59,7 +59,7 @@ struct patterns_pat {
     struct patterns_varset set; /* NOT: any of these violates */
     struct patterns_pat **children;
     uint32_t count;
-    uint32_t loop;       /* set by build: number of a LOOP or RELAX whose body may be empty */
+    uint32_t loop;       /* set by build: number of a LOOP whose body may be empty */
     uint32_t begin, end; /* place in the rule text */
 };
 
@@ -99,8 +99,6 @@ struct patterns_automaton {
     struct patterns_guard guards[PATTERNS_GUARDS_MAX];
     uint32_t guard_count;
     uint32_t loops;   /* numbered loops: bodies that may be empty */
-    bool needs_never; /* some state takes `never_var`: a variable whose condition is FALSE */
-    uint32_t never_var;
     bool has_wait, has_absent, has_absent_within, has_absent_for, has_not_next;
 };
 
@@ -109,9 +107,8 @@ struct patterns_fault {
     const char *code, *message, *hint;
     const struct patterns_pat *at;
 };
-/* never_var: number for the variable that never holds (behind all others). within_ms: 0 if the pattern has no WITHIN.
- */
-int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat, uint32_t never_var, int64_t within_ms,
+/* within_ms: 0 if the pattern has no WITHIN. */
+int patterns_automaton_build(struct base_arena *arena, struct patterns_pat *pat, int64_t within_ms,
                              struct patterns_fault *ret_fault, struct patterns_automaton **ret) BASE_MUST_CHECK;
 /* One line per state: "0 take A -> 1"; for golden tests. names: of variables, may be NULL ("v0"). */
 void patterns_automaton_print(const struct patterns_automaton *automaton, const struct base_str *names,

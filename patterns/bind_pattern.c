@@ -166,7 +166,7 @@ static int convert(struct patterns_match_detail *rp, const struct patterns_patte
 static int bind_automaton(struct patterns_match_detail *rp)
 {
     struct patterns_fault fault = { 0 };
-    int r = patterns_automaton_build(rp->binder->arena, rp->pat, rp->var_count, rp->within_ms, &fault, &rp->automaton);
+    int r = patterns_automaton_build(rp->binder->arena, rp->pat, rp->within_ms, &fault, &rp->automaton);
     if (r && r != BASE_E_NOMEM)
         r = refuse(rp, fault.at->begin, fault.at->end, fault.code, fault.hint, fault.message);
     rp->can_match_empty = patterns_pat_nullable(rp->pat);

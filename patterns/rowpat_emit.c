@@ -234,11 +234,11 @@ static int emit_pred(struct emission *e, uint32_t var, struct cep_pred *ret)
     return r || !ret->unary ? r : number_pred(e, ret->code, &ret->shared);
 }
 
-/* One condition per variable, and one that never holds if the automaton needs it. */
+/* One condition per variable. */
 static int emit_vars(struct emission *e, struct cep_match *match)
 {
     struct patterns_match_detail *rp = e->rp;
-    uint32_t count = rp->var_count + (rp->automaton->needs_never ? 1 : 0);
+    uint32_t count = rp->var_count;
     struct cep_var *vars = base_arena_zalloc(e->env->arena, count + 1, sizeof *vars);
     struct cep_pred *preds = base_arena_zalloc(e->env->arena, count + 1, sizeof *preds);
     int r = vars && preds ? 0 : BASE_E_NOMEM;
@@ -249,17 +249,6 @@ static int emit_vars(struct emission *e, struct cep_match *match)
             r = emit_update(e, v, true, &vars[v].live_update);
         if (!r)
             r = emit_update(e, v, false, &vars[v].out_update);
-    }
-    if (!r && rp->automaton->needs_never) {
-        const struct patterns_bound *never = patterns_bound_const(rp->binder, NULL, CEP_TYPE(BOOLEAN), cep_int(0));
-        vars[rp->var_count] = (struct cep_var){ .name = cep_builder_text(e->env->builder, BASE_STR("")),
-                                                .pred = rp->var_count,
-                                                .live_update = CEP_NONE,
-                                                .out_update = CEP_NONE };
-        preds[rp->var_count] = (struct cep_pred){ .unary = 1, .shared = CEP_NONE, .var = rp->var_count };
-        r = never ? patterns_emit_expr(&e->code_env, never, &preds[rp->var_count].code) : BASE_E_NOMEM;
-        if (!r)
-            r = number_pred(e, preds[rp->var_count].code, &preds[rp->var_count].shared);
     }
     if (!r)
         r = add(e->env->builder, CEP_SEC_VARS, vars, count, &match->vars);

@@ -338,6 +338,9 @@ static int bind_number(struct scope *scope, const struct patterns_expr *place, c
                             "MATCH_NUMBER takes no argument");
     if (r)
         return r;
+    if (!scope->read.measures && rp->clause->all_matches)
+        return patterns_refuse(rp->binder, place, "not-supported", "count what you mean with COUNT or CLASSIFIER, or leave ALL MATCHES out",
+                               "MATCH_NUMBER() in DEFINE under ALL MATCHES: several derivations of one start count, so a row has no one number");
     if (!scope->read.measures)
         rp->reads_number = true;
     *ret = patterns_rp_number(rp, place);

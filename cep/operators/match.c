@@ -202,12 +202,14 @@ static void look_over(struct match_op *op)
         op->has_start_anchor |= op->nfas[i].op == CEP_NFA_START;
         op->has_lookahead |= op->nfas[i].op == CEP_NFA_END;
     }
-    op->has_lookahead |= op->guard_next_mask != 0;
+    op->has_lookahead |= op->guard_next_mask != 0 || op->has_for_absence;
+    op->early_discard = m->skip == CEP_SKIP_PAST_LAST && !m->all_matches && !op->has_lookahead && !op->has_absence;
     bool numbers = m->reads_number;
     for (uint32_t i = 0; i < m->outs.count; i++) {
         const struct cep_out *out = cep_program_out(op->program, m->outs.first + i);
         numbers |= out->kind == CEP_OUT_MEASURE && (cep_program_code(op->program, out->code)->flags & CEP_CODE_NUMBER);
     }
+    op->numbers = numbers;
     op->needs_history = numbers || op->has_start_anchor;
     bool others = m->skip == CEP_SKIP_CURRENT_ROW || (m->skip == CEP_SKIP_NEXT_ROW && !m->all_matches);
     op->independent = others && !numbers && !m->batch_sort && m->rows != CEP_ROWS_ALL_UNMATCHED;

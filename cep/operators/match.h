@@ -122,7 +122,9 @@ struct match_op {
     int64_t within_ms;         /* WITHIN or INTERVAL; 0: none */
     uint32_t guard_next_mask;  /* guards of kind NOT_NEXT */
     bool has_for_absence, has_absence, sequential, needs_history, has_start_anchor;
-    bool has_lookahead;        /* $ or a NOT for the next row: threads may rest behind their last row */
+    bool has_lookahead;        /* $, a NOT for the next row or FOR INTERVAL: threads may rest behind their last row and outlive WITHIN */
+    bool early_discard;        /* a completed match covers its rows for good, before it counts (docs/engine.md, Claim 4) */
+    bool numbers;              /* somebody asks for MATCH_NUMBER() */
     bool independent;          /* no match's skip concerns another start, and nobody asks for numbers: a match counts as soon as it is final itself */
     struct match_threads first_plain, first_anchor; /* threads of a new start before its first row; anchor: before the partition's first row */
     bool empty_plain, empty_anchor;                 /* that start can match empty */
@@ -179,7 +181,7 @@ int cep_match_first(struct match_op *op, bool anchor, struct match_threads *ret,
 void cep_match_begin_row(struct match_op *op, struct match_key *key, uint64_t seq);
 /* Steps ordered threads over the current row (or time, or end): op->out, op->accepted. Without ALL MATCHES what is less preferred than an acceptance is cut. */
 int cep_match_step(struct match_op *op, const struct match_thread *threads, uint32_t count) BASE_MUST_CHECK;
-/* Does the thread wait for no further row of its own? */
+/* Does the thread wait for no further row of its own, and without regard to WITHIN? */
 bool cep_match_thread_looks_ahead(const struct match_op *op, const struct match_thread *thread);
 /* Deadline of a thread that rests in `-> NOT b FOR INTERVAL`; BASE_TIME_MAX_MS otherwise. */
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread);
@@ -225,6 +227,10 @@ int cep_match_outputs(struct match_op *op, struct match_key *key, const struct m
 
 /* ---- match_all.c: ALL MATCHES ---- */
 typedef int match_derivation_fn(void *ctx); /* op->items holds it */
+/* How many match numbers the candidate takes. */
+int cep_match_count(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
+/* The row that AFTER MATCH SKIP TO names: the farthest one of its derivations; 0: none. */
+int cep_match_skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
 /* Unwinds a path into op->items. */
 int cep_match_unwind(struct match_op *op, uint32_t path) BASE_MUST_CHECK;
 int cep_match_derivations(struct match_op *op, struct match_key *key, const struct match_cand *cand, match_derivation_fn *fn, void *ctx) BASE_MUST_CHECK;

@@ -9,9 +9,10 @@
 
 #define DAG_NODES_MAX (1u << 20)
 #define DAG_ACCEPT (UINT32_MAX - 1)
+#define DAG_EARLIER (UINT32_MAX - 2) /* accepted before: the same sequence does not count again */
 
-struct dag_edge { uint32_t to; uint16_t var; uint8_t excluded, taken; uint32_t next; };
-struct dag_node { struct match_thread thread; uint64_t seq; uint32_t first_edge, last_edge; bool useful; };
+struct dag_edge { uint64_t seq; uint32_t to, next; uint16_t var; uint8_t excluded, taken; };
+struct dag_node { struct match_thread thread; uint32_t first_edge, last_edge; bool useful; };
 struct match_dag {
     struct { struct dag_node *at; size_t len, cap; } nodes;
     struct { struct dag_edge *at; size_t len, cap; } edges;
@@ -19,6 +20,7 @@ struct match_dag {
     struct base_map seen;      /* sequences given out */
     struct { uint32_t *at; size_t len, cap; } stack; /* pairs of node, edge */
     struct match_items path;
+    bool earlier;              /* there are edges to DAG_EARLIER */
 };
 
 void cep_match_all_finish(struct match_op *op)
@@ -35,7 +37,7 @@ void cep_match_all_finish(struct match_op *op)
     op->dag = NULL;
 }
 
-static int add_node(struct match_dag *dag, struct match_thread thread, uint64_t seq, uint32_t *ret)
+static int add_node(struct match_dag *dag, struct match_thread thread, uint32_t *ret)
 {
     if (dag->nodes.len >= DAG_NODES_MAX)
         return BASE_E_LIMIT;
@@ -48,14 +50,15 @@ static int add_node(struct match_dag *dag, struct match_thread thread, uint64_t 
     }
     thread.path = MATCH_NO_PATH;
     *ret = (uint32_t)dag->nodes.len;
-    struct dag_node node = { .thread = thread, .seq = seq, .first_edge = UINT32_MAX, .last_edge = UINT32_MAX };
+    struct dag_node node = { .thread = thread, .first_edge = UINT32_MAX, .last_edge = UINT32_MAX };
     return BASE_VEC_PUSH(&dag->nodes, node) ? 0 : BASE_E_NOMEM;
 }
 
 static int add_edge(struct match_op *op, uint32_t from, uint32_t to, uint32_t path)
 {
     struct match_dag *dag = op->dag;
-    struct dag_edge edge = { .to = to, .next = UINT32_MAX };
+    struct dag_edge edge = { .to = to, .next = UINT32_MAX, .seq = op->seq };
+    dag->earlier |= to == DAG_EARLIER;
     if (path != MATCH_NO_PATH) {
         edge.taken = 1;
         edge.var = op->paths[path].var;
@@ -73,17 +76,29 @@ static int add_edge(struct match_op *op, uint32_t from, uint32_t to, uint32_t pa
     return 0;
 }
 
-/* Steps the nodes [first, end) over the current row (or event); new states become nodes of the next layer. final: acceptances count; late: time is up. */
-static int step_layer(struct match_op *op, uint32_t first, uint32_t end, uint64_t seq, bool final, bool late)
+/* Steps the nodes [first, end) over the current row (or the end); new states become nodes of the next layer. final: acceptances count; late: time is up. */
+static int step_layer(struct match_op *op, uint32_t first, uint32_t end, bool final, bool late)
 {
     struct match_dag *dag = op->dag;
     uint32_t layer = (uint32_t)dag->nodes.len;
+    bool behind = op->has_lookahead || op->has_absence; /* may a sequence complete more than once? */
     for (uint32_t from = first; from < end; from++) {
         struct match_thread thread = dag->nodes.at[from].thread;
+        int rc = 0;
         op->path_count = 0;
-        if (late && !cep_match_thread_looks_ahead(op, &thread))
+        if (late && !cep_match_thread_looks_ahead(op, &thread)) {
+            rc = op->nfas[thread.pc].op == CEP_NFA_ABSENT ? add_edge(op, from, DAG_EARLIER, MATCH_NO_PATH) : 0; /* its absence held when time was up */
+            if (rc)
+                return rc;
             continue;
-        int rc = cep_match_step(op, &thread, 1);
+        }
+        if (op->mode == MATCH_STEP_ROW && op->has_for_absence && cep_match_thread_deadline(op, &thread) <= op->row->time_ms) {
+            rc = add_edge(op, from, DAG_EARLIER, MATCH_NO_PATH); /* its absence held before this row */
+            if (rc)
+                return rc;
+            continue;
+        }
+        rc = cep_match_step(op, &thread, 1);
         for (size_t i = 0; i < op->out.len && !rc; i++) {
             uint32_t to = layer;
             const struct match_thread *out = &op->out.at[i];
@@ -95,12 +110,12 @@ static int step_layer(struct match_op *op, uint32_t first, uint32_t end, uint64_
                 to++;
             }
             if (to == dag->nodes.len)
-                rc = add_node(dag, *out, seq, &to);
+                rc = add_node(dag, *out, &to);
             if (!rc)
                 rc = add_edge(op, from, to, out->path);
         }
-        for (size_t i = 0; final && i < op->accept_list.len && !rc; i++)
-            rc = add_edge(op, from, DAG_ACCEPT, op->accept_list.at[i]);
+        for (size_t i = 0; (final || behind) && i < op->accept_list.len && !rc; i++)
+            rc = add_edge(op, from, final ? DAG_ACCEPT : DAG_EARLIER, op->accept_list.at[i]);
         if (rc)
             return rc;
     }
@@ -114,7 +129,7 @@ static int build(struct match_op *op, struct match_key *key, const struct match_
     const struct match_threads *start = anchor ? &op->first_anchor : &op->first_plain;
     int rc = 0;
     for (size_t i = 0; i < start->len && !rc; i++)
-        rc = add_node(dag, start->at[i], cand->start, &(uint32_t){ 0 });
+        rc = add_node(dag, start->at[i], &(uint32_t){ 0 });
     uint32_t first = 0;
     *ret_first_layer = (uint32_t)dag->nodes.len;
     for (uint64_t seq = cand->start; seq <= cand->accept_seq && !rc; seq++) {
@@ -122,7 +137,7 @@ static int build(struct match_op *op, struct match_key *key, const struct match_
         base_arena_reset(&op->arena);
         cep_match_begin_row(op, key, seq);
         bool late = op->within_ms && op->row->time_ms - cep_match_rows_at(&key->rows, cand->start)->time_ms >= op->within_ms;
-        rc = step_layer(op, first, end, seq, seq == cand->accept_seq && cand->step == MATCH_STEP_ROW, late);
+        rc = step_layer(op, first, end, seq == cand->accept_seq && cand->step == MATCH_STEP_ROW, late);
         first = end;
     }
     if (rc || cand->step == MATCH_STEP_ROW)
@@ -134,28 +149,40 @@ static int build(struct match_op *op, struct match_key *key, const struct match_
     op->unpacked = NULL;
     if (cand->step == MATCH_STEP_END) {
         op->mode = MATCH_STEP_END;
-        return step_layer(op, first, end, cand->accept_seq + 1, true, false);
+        return step_layer(op, first, end, true, op->within_ms != 0);
     }
+    int64_t within = cep_match_rows_at(&key->rows, cand->start)->time_ms + op->within_ms;
     for (uint32_t i = first; i < end && !rc; i++) {
-        const struct cep_nfa *nfa = &op->nfas[dag->nodes.at[i].thread.pc];
-        int64_t deadline = cep_match_thread_deadline(op, &dag->nodes.at[i].thread);
-        bool holds = nfa->op == CEP_NFA_ABSENT && (nfa->absent_ms == 0 || deadline <= cand->time_ms);
-        if (cand->kind == MATCH_TIMEOUT || holds)
+        struct match_thread thread = dag->nodes.at[i].thread;
+        bool absent = op->nfas[thread.pc].op == CEP_NFA_ABSENT;
+        int64_t deadline = absent && op->nfas[thread.pc].absent_ms == 0 ? within : cep_match_thread_deadline(op, &thread);
+        bool waits = !absent && !cep_match_thread_looks_ahead(op, &thread);
+        if (cand->kind == MATCH_TIMEOUT ? waits : absent && deadline == cand->time_ms)
             rc = add_edge(op, i, DAG_ACCEPT, MATCH_NO_PATH);
+        else if (absent && deadline < cand->time_ms)
+            rc = add_edge(op, i, DAG_EARLIER, MATCH_NO_PATH);
     }
     return rc;
 }
 
-/* Marks the nodes from which an acceptance can be reached: edges lead to later nodes only, so one pass from the end is enough. */
-static void mark_useful(struct match_dag *dag)
+/* Is the edge one on a way to `goal`? */
+static bool leads_to(const struct match_dag *dag, const struct dag_edge *edge, uint32_t goal)
+{
+    return edge->to >= DAG_EARLIER ? edge->to == goal : dag->nodes.at[edge->to].useful;
+}
+
+/* Marks the nodes from which the goal can be reached: edges lead to later nodes only, so one pass from the end is enough. */
+static void mark_useful(struct match_dag *dag, uint32_t goal)
 {
     for (size_t i = dag->nodes.len; i-- > 0;) {
         struct dag_node *node = &dag->nodes.at[i];
+        node->useful = false;
         for (uint32_t e = node->first_edge; e != UINT32_MAX && !node->useful; e = dag->edges.at[e].next)
-            node->useful = dag->edges.at[e].to == DAG_ACCEPT || dag->nodes.at[dag->edges.at[e].to].useful;
+            node->useful = leads_to(dag, &dag->edges.at[e], goal);
     }
 }
 
+/* fn: NULL: the sequence is only noted. */
 static int give(struct match_op *op, uint32_t *left, match_derivation_fn *fn, void *ctx)
 {
     struct match_dag *dag = op->dag;
@@ -165,7 +192,7 @@ static int give(struct match_op *op, uint32_t *left, match_derivation_fn *fn, vo
     struct base_str bytes = { (const char *)dag->path.at, dag->path.len * sizeof *dag->path.at };
     if (!base_map_put(&dag->seen, bytes, &added))
         return BASE_E_NOMEM;
-    if (!added)
+    if (!added || !fn)
         return 0;
     if (*left == 0) {
         op->key->limited = true;
@@ -179,10 +206,11 @@ static int give(struct match_op *op, uint32_t *left, match_derivation_fn *fn, vo
     return fn(ctx);
 }
 
-/* Depth-first from one node of the first layer, edges in preference order. */
+/* Depth-first from one node of the first layer to acceptances (fn NULL: earlier ones), edges in preference order. */
 static int walk(struct match_op *op, uint32_t root, uint32_t *left, match_derivation_fn *fn, void *ctx)
 {
     struct match_dag *dag = op->dag;
+    uint32_t goal = fn ? DAG_ACCEPT : DAG_EARLIER;
     dag->stack.len = 0;
     dag->path.len = 0;
     if (!dag->nodes.at[root].useful)
@@ -203,23 +231,21 @@ static int walk(struct match_op *op, uint32_t root, uint32_t *left, match_deriva
             return BASE_E_LIMIT;
         struct dag_edge edge = dag->edges.at[e];
         top[1] = edge.next;
-        if (edge.to != DAG_ACCEPT && !dag->nodes.at[edge.to].useful)
+        if (!leads_to(dag, &edge, goal))
             continue;
-        uint64_t taken_seq = edge.to == DAG_ACCEPT ? op->seq : dag->nodes.at[edge.to].seq;
         if (edge.taken) {
             struct match_item item;
             memset(&item, 0, sizeof item); /* bytes are compared */
-            item.seq = taken_seq;
+            item.seq = edge.seq;
             item.var = edge.var;
             item.excluded = edge.excluded;
             if (!BASE_VEC_PUSH(&dag->path, item))
                 return BASE_E_NOMEM;
         }
-        if (edge.to == DAG_ACCEPT) {
+        if (edge.to == goal) {
             int rc = give(op, left, fn, ctx);
             if (rc)
                 return rc;
-            op->seq = taken_seq; /* the callback moves about */
             continue;
         }
         if (!BASE_VEC_PUSH(&dag->stack, edge.to) || !BASE_VEC_PUSH(&dag->stack, dag->nodes.at[edge.to].first_edge) ||
@@ -227,6 +253,21 @@ static int walk(struct match_op *op, uint32_t root, uint32_t *left, match_deriva
             return BASE_E_NOMEM;
     }
     return 0;
+}
+
+static int count_one(void *ctx)
+{
+    ++*(uint64_t *)ctx;
+    return 0;
+}
+
+int cep_match_count(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret)
+{
+    *ret = 1;
+    if (!op->numbers || !op->m->all_matches || op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW)
+        return 0;
+    *ret = 0;
+    return cep_match_derivations(op, key, cand, count_one, ret);
 }
 
 int cep_match_derivations(struct match_op *op, struct match_key *key, const struct match_cand *cand, match_derivation_fn *fn, void *ctx)
@@ -238,6 +279,7 @@ int cep_match_derivations(struct match_op *op, struct match_key *key, const stru
     }
     struct match_dag *dag = op->dag;
     dag->nodes.len = dag->edges.len = 0;
+    dag->earlier = false;
     base_arena_reset(&dag->arena);
     base_map_finish(&dag->seen);
     bool quiet = op->quiet;
@@ -249,11 +291,10 @@ int cep_match_derivations(struct match_op *op, struct match_key *key, const stru
     int rc = build(op, key, cand, &roots);
     op->track = false;
     op->quiet = quiet;
-    if (!rc)
-        mark_useful(dag);
-    for (uint32_t i = 0; i < roots && !rc; i++) {
-        op->seq = cand->accept_seq;
-        rc = walk(op, i, &left, fn, ctx);
+    for (int pass = dag->earlier && cand->kind != MATCH_TIMEOUT ? 0 : 1; pass < 2 && !rc; pass++) {
+        mark_useful(dag, pass ? DAG_ACCEPT : DAG_EARLIER);
+        for (uint32_t i = 0; i < roots && !rc; i++)
+            rc = walk(op, i, &left, pass ? fn : NULL, ctx);
     }
     if (rc == BASE_E_LIMIT) { /* cut, the same way each time, and told */
         key->limited = true;

@@ -56,16 +56,31 @@ static uint64_t accepted_min(struct match_op *op, const struct match_head *head)
     return min;
 }
 
-/* The last row of a match that was accepted without one (absence, $, NOT): found by replay. */
+struct last { const struct match_op *op; uint64_t seq; bool found; };
+
+/* The last row of op->items; of several derivations that of the preferred one. */
+static int take_last(void *ctx)
+{
+    struct last *last = ctx;
+    if (!last->found && last->op->items.len)
+        last->seq = last->op->items.at[last->op->items.len - 1].seq;
+    last->found = true;
+    return 0;
+}
+
+/* The last row of a match that was accepted without one (absence, $, NOT), found by replay; before its start: it takes no row, or, under ALL MATCHES, nothing
+ * new came. */
 int cep_match_fill_end(struct match_op *op, struct match_key *key, struct match_cand *cand)
 {
     enum match_step mode = op->mode;
     uint64_t seq = op->seq;
     const struct cep_row *row = op->row;
     int64_t time_ms = op->step_time_ms;
-    int rc = cep_match_replay(op, key, cand);
-    if (!rc)
-        cand->end = op->items.len ? op->items.at[op->items.len - 1].seq : cand->start - 1;
+    struct last last = { .op = op, .seq = cand->start - 1 };
+    int rc = op->m->all_matches ? cep_match_derivations(op, key, cand, take_last, &last) : cep_match_replay(op, key, cand);
+    if (!rc && !op->m->all_matches)
+        rc = take_last(&last);
+    cand->end = last.seq;
     if (row)
         cep_match_begin_row(op, key, seq);
     op->row = row;
@@ -81,7 +96,6 @@ int cep_match_handle_accepts(struct match_op *op, struct match_key *key, struct 
     int rc = 0;
     if (op->accepted_count == 0)
         return 0;
-    bool past_last = op->m->skip == CEP_SKIP_PAST_LAST && !op->m->all_matches;
     for (uint64_t seq = accepted_min(op, head); seq < cep_match_starts_end(head) && !rc; seq++) {
         uint32_t id = cep_match_class_at(head, seq);
         if (id == MATCH_NO_CLASS || !cep_match_was_accepted(op, id))
@@ -94,13 +108,13 @@ int cep_match_handle_accepts(struct match_op *op, struct match_key *key, struct 
             cand.time_ms = op->step_time_ms;
             cand.not_before_ms = op->step_time_ms - 1;
         }
-        if (op->within_ms && op->m->hold_ms)
+        if (op->within_ms && op->m->hold_ms && cep_match_start_time(head, seq) != MATCH_NEVER_MS)
             cand.not_before_ms = cep_match_start_time(head, seq) + op->within_ms - 1;
-        if (!ends_here || op->guard_next_mask || op->has_for_absence)
+        if (!ends_here || op->has_lookahead || (op->has_absence && op->m->all_matches))
             rc = cep_match_fill_end(op, key, &cand);
-        if (!rc)
+        if (!rc && !(op->m->all_matches && cand.end < seq))
             rc = cep_match_put_cand(op, head, cand);
-        if (!rc && past_last && cand.end > seq) {
+        if (!rc && op->early_discard && cand.end > seq) {
             cep_match_discard(head, seq, cand.end);
             if (ends_here && cand.end == op->seq)
                 break;
@@ -164,7 +178,7 @@ static int new_start(struct match_op *op, struct match_head *head)
 
 static bool covered_now(const struct match_op *op, const struct match_head *head)
 {
-    if (op->m->skip != CEP_SKIP_PAST_LAST || op->m->all_matches)
+    if (!op->early_discard)
         return false;
     for (size_t i = head->cands.len; i-- > 0;)
         if (head->cands.at[i].end >= op->seq && head->cands.at[i].kind <= MATCH_ABSENT)
@@ -219,18 +233,34 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     return cep_match_head_resolve(op, key, head);
 }
 
-static int skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret)
+struct target { struct match_op *op; uint64_t farthest; };
+
+/* The target of the derivation in op->items. */
+static int take_target(void *ctx)
 {
-    int rc = cep_match_replay(op, key, cand);
-    *ret = 0;
-    for (size_t i = 0; i < op->items.len && !rc; i++) {
+    struct target *target = ctx;
+    const struct match_op *op = target->op;
+    uint64_t seq = 0;
+    for (size_t i = 0; i < op->items.len; i++) {
         for (uint32_t v = 0; v < op->m->skip_vars.count; v++) {
             if (op->items.at[i].var != op->u32s[op->m->skip_vars.first + v])
                 continue;
-            if (op->m->skip == CEP_SKIP_LAST || *ret == 0)
-                *ret = op->items.at[i].seq;
+            if (op->m->skip == CEP_SKIP_LAST || seq == 0)
+                seq = op->items.at[i].seq;
         }
     }
+    if (seq > target->farthest)
+        target->farthest = seq;
+    return 0;
+}
+
+int cep_match_skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret)
+{
+    struct target target = { .op = op };
+    int rc = op->m->all_matches ? cep_match_derivations(op, key, cand, take_target, &target) : cep_match_replay(op, key, cand);
+    if (!rc && !op->m->all_matches)
+        rc = take_target(&target);
+    *ret = target.farthest;
     return rc;
 }
 
@@ -250,7 +280,7 @@ static int apply_skip(struct match_op *op, struct match_key *key, struct match_h
         break;
     case CEP_SKIP_FIRST:
     case CEP_SKIP_LAST:
-        rc = skip_target(op, key, cand, &target);
+        rc = cep_match_skip_target(op, key, cand, &target);
         if (rc)
             return rc;
         if (target > cand->start) {
@@ -318,9 +348,15 @@ int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct ma
             if (head->cands.len != before)
                 continue; /* the array moved */
         }
+        uint64_t numbers = 1;
+        if (cand->kind != MATCH_TIMEOUT) {
+            int rc = cep_match_count(op, key, cand, &numbers);
+            if (rc)
+                return rc;
+            cand->number = head->number + 1;
+            head->number += numbers;
+        }
         cand->resolved = 1;
-        if (cand->kind != MATCH_TIMEOUT)
-            cand->number = ++head->number;
         if (cand->end > head->covered && cand->kind != MATCH_TIMEOUT)
             head->covered = cand->end;
         if (empty && head->covered < cand->start)
@@ -330,7 +366,7 @@ int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct ma
         int rc = apply_skip(op, key, head, &copy, &next);
         if (rc)
             return rc;
-        if (op->m->all_matches && (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW)) {
+        if (op->m->all_matches && copy.kind != MATCH_TIMEOUT && (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW)) {
             /* the other derivations of its own start are discarded too */
             if (own_live)
                 cep_match_kill_start(head, copy.start);

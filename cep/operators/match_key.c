@@ -158,22 +158,47 @@ static int end_told(struct match_op *op, struct cep_key *key, struct match_told 
     return send(op, key, &output, told->row, change);
 }
 
-/* Does the candidate stand, as far as is known? from: first start that no standing earlier match skips over. */
-static int stands(struct match_op *op, struct match_key *state, const struct match_cand *cand, uint64_t *from, bool *ret)
+/* Eager: what of the candidates stands, in their order. */
+struct standing {
+    uint64_t from;   /* first start that no standing earlier match skips over */
+    uint64_t last;   /* start of the last one that stood */
+    uint64_t number; /* match numbers given so far */
+};
+
+/* Does the candidate stand, as far as is known? ret_number: its match number. */
+static int stands(struct match_op *op, struct match_key *state, const struct match_cand *cand, struct standing *so_far, uint64_t *ret_number, bool *ret)
 {
-    *ret = cand->start >= *from && cand->not_before_ms <= op->op.watermark_ms;
-    if (cand->resolved || !*ret || cand->kind > MATCH_ABSENT || op->m->all_matches)
+    bool one_each = op->m->all_matches && (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW);
+    int rc = 0;
+    *ret = cand->not_before_ms <= op->op.watermark_ms && (cand->resolved || (cand->start >= so_far->from && !(one_each && cand->start == so_far->last)));
+    *ret_number = 0;
+    if (!*ret || cand->kind > MATCH_ABSENT)
         return 0;
-    if (op->m->skip == CEP_SKIP_FIRST || op->m->skip == CEP_SKIP_LAST) {
-        int rc = cep_match_replay(op, state, cand);
-        for (size_t i = 0; i < op->items.len && !rc; i++) {
-            for (uint32_t v = 0; v < op->m->skip_vars.count; v++)
-                if (op->items.at[i].var == op->u32s[op->m->skip_vars.first + v] && op->items.at[i].seq > *from)
-                    *from = op->m->skip == CEP_SKIP_LAST || *from <= cand->start ? op->items.at[i].seq : *from;
-        }
+    so_far->last = cand->start;
+    *ret_number = cand->number;
+    if (cand->resolved)
+        return 0;
+    uint64_t numbers, target = 0;
+    *ret_number = so_far->number + 1;
+    rc = cep_match_count(op, state, cand, &numbers);
+    if (rc)
         return rc;
-    }
-    return 0;
+    so_far->number += numbers;
+    if (op->m->skip == CEP_SKIP_FIRST || op->m->skip == CEP_SKIP_LAST)
+        rc = cep_match_skip_target(op, state, cand, &target);
+    else if (op->m->skip == CEP_SKIP_PAST_LAST)
+        target = cand->end + 1;
+    if (target > cand->start && target > so_far->from)
+        so_far->from = target;
+    return rc;
+}
+
+/* Is this a told row of the candidate? */
+static bool is_of(const struct match_op *op, const struct match_told *told, const struct match_cand *cand)
+{
+    if (told->start != cand->start || told->cand_kind != cand->kind)
+        return false;
+    return !op->m->all_matches || (told->accept_seq == cand->accept_seq && (cand->kind == MATCH_FOUND || told->row->time_ms == cand->time_ms));
 }
 
 /* Eager: compares what stands with what was told. */
@@ -186,29 +211,26 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
         return 0;
     for (size_t i = 0; i < state->told.len; i++)
         state->told.at[i].standing = 0;
-    uint64_t from = 0, number = state->now.number;
     struct tell tell = { op, key };
     int rc = 0;
     /* withdrawals go out before what takes their place: first find what stands */
     for (int pass = 0; pass < 2 && !rc; pass++) {
-        from = 0;
-        number = state->now.number;
+        struct standing so_far = { .number = state->now.number };
         for (size_t i = 0; i < cands->len && !rc; i++) {
             struct match_cand *cand = &cands->at[i];
             bool standing;
-            rc = stands(op, state, cand, &from, &standing);
+            uint64_t no;
+            rc = stands(op, state, cand, &so_far, &no, &standing);
             if (rc || !standing)
                 continue;
-            uint64_t no = cand->kind > MATCH_ABSENT ? 0 : cand->resolved ? cand->number : ++number;
             if (pass == 0) {
                 for (size_t k = 0; k < state->told.len; k++)
-                    if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind &&
-                        (!cand->fresh || !op->m->all_matches || state->told.at[k].accept_seq == cand->accept_seq))
+                    if (is_of(op, &state->told.at[k], cand))
                         state->told.at[k].standing = 1;
             } else if (cand->fresh || op->needs_history) {
                 /* rows of ALL ROWS that are gone are withdrawn after the pass */
                 for (size_t k = 0; k < state->told.len; k++)
-                    if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind && (!op->m->all_matches || state->told.at[k].accept_seq == cand->accept_seq))
+                    if (is_of(op, &state->told.at[k], cand))
                         state->told.at[k].standing = 0;
                 struct match_cand copy = *cand;
                 cand->fresh = 0;
@@ -274,7 +296,7 @@ static int settle(struct match_op *op, struct cep_key *key)
                 state->now.cands.at[kept++] = state->now.cands.at[i];
             else
                 for (size_t k = 0; k < state->told.len; k++)
-                    if (state->told.at[k].start == state->now.cands.at[i].start && state->told.at[k].cand_kind == state->now.cands.at[i].kind)
+                    if (is_of(op, &state->told.at[k], &state->now.cands.at[i]))
                         state->told.at[k].resolved = 1;
         state->now.cands.len = kept;
     } else if (end > base->next_seq + op->m->lookahead + 8) {
@@ -288,10 +310,12 @@ static int settle(struct match_op *op, struct cep_key *key)
             if (!cand->resolved)
                 continue;
             for (size_t k = 0; k < state->told.len; k++)
-                if (state->told.at[k].start == cand->start && state->told.at[k].cand_kind == cand->kind)
+                if (is_of(op, &state->told.at[k], cand))
                     state->told.at[k].resolved = 1;
             for (size_t k = 0; k < state->now.cands.len; k++) {
-                if (state->now.cands.at[k].resolved && state->now.cands.at[k].start == cand->start && state->now.cands.at[k].kind == cand->kind) {
+                const struct match_cand *own = &state->now.cands.at[k];
+                if (own->resolved && own->start == cand->start && own->kind == cand->kind &&
+                    (!op->m->all_matches || (own->accept_seq == cand->accept_seq && own->time_ms == cand->time_ms))) {
                     memmove(&state->now.cands.at[k], &state->now.cands.at[k + 1], (state->now.cands.len - k - 1) * sizeof *cand);
                     state->now.cands.len--;
                     break;
@@ -397,7 +421,7 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
 {
     struct match_key *state = key->state;
     struct tell tell = { op, key };
-    uint64_t from = 0, number = state->now.number;
+    struct standing so_far = { .number = state->now.number };
     int rc = 0;
     state->told_ms = op->op.watermark_ms;
     for (size_t i = 0; i < state->told.len; i++)
@@ -405,12 +429,12 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
     for (size_t i = 0; i < state->now.cands.len && !rc; i++) {
         struct match_cand *cand = &state->now.cands.at[i];
         bool standing;
-        rc = stands(op, state, cand, &from, &standing);
+        uint64_t no;
+        rc = stands(op, state, cand, &so_far, &no, &standing);
         if (rc || !standing)
             continue;
         struct match_cand copy = *cand;
         cand->fresh = 0;
-        uint64_t no = copy.kind > MATCH_ABSENT ? 0 : copy.resolved ? copy.number : ++number;
         rc = cep_match_outputs(op, state, &copy, no, tell_eager, &tell);
     }
     size_t kept = 0;

@@ -363,7 +363,8 @@ static int step_wait(struct match_op *op, struct match_thread thread, uint32_t d
 
 bool cep_match_thread_looks_ahead(const struct match_op *op, const struct match_thread *thread)
 {
-    return op->nfas[thread->pc].op == CEP_NFA_END || op->nfas[thread->pc].op == CEP_NFA_MATCH;
+    const struct cep_nfa *nfa = &op->nfas[thread->pc];
+    return nfa->op == CEP_NFA_END || nfa->op == CEP_NFA_MATCH || (nfa->op == CEP_NFA_ABSENT && nfa->absent_ms != 0);
 }
 
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread)

@@ -129,7 +129,7 @@ static int replay_rows(struct match_op *op, struct match_key *key, const struct 
 }
 
 /* What happened to the threads after the last row: time ran out, or the input ended. */
-static int replay_finish(struct match_op *op, const struct match_cand *cand, struct replay *replay)
+static int replay_finish(struct match_op *op, struct match_key *key, const struct match_cand *cand, struct replay *replay)
 {
     if (cand->step == MATCH_STEP_ROW)
         return 0;
@@ -138,16 +138,23 @@ static int replay_finish(struct match_op *op, const struct match_cand *cand, str
         op->mode = MATCH_STEP_END;
         op->row = NULL;
         op->seq = cand->accept_seq;
+        if (op->within_ms)
+            drop_waiting(op);
         return replay_step(op, replay);
     }
-    for (size_t i = 0; i < op->replay.len; i++) {
-        const struct cep_nfa *nfa = &op->nfas[op->replay.at[i].pc];
-        if (cand->kind == MATCH_TIMEOUT || (nfa->op == CEP_NFA_ABSENT && nfa->absent_ms == 0)) {
-            replay->best = op->replay.at[i].path;
-            return 0;
+    int rc = replay_deadlines(op, replay, cand->time_ms - 1);
+    int64_t within = cep_match_rows_at(&key->rows, cand->start)->time_ms + op->within_ms;
+    op->unpacked = NULL;
+    for (size_t i = 0; i < op->replay.len && !rc; i++) {
+        const struct match_thread *thread = &op->replay.at[i];
+        bool absent = op->nfas[thread->pc].op == CEP_NFA_ABSENT;
+        int64_t deadline = absent && op->nfas[thread->pc].absent_ms == 0 ? within : cep_match_thread_deadline(op, thread);
+        if (cand->kind == MATCH_TIMEOUT ? !absent && !cep_match_thread_looks_ahead(op, thread) : absent && deadline == cand->time_ms) {
+            replay->best = thread->path;
+            break;
         }
     }
-    return replay_deadlines(op, replay, cand->time_ms);
+    return rc;
 }
 
 int cep_match_replay(struct match_op *op, struct match_key *key, const struct match_cand *cand)
@@ -166,7 +173,7 @@ int cep_match_replay(struct match_op *op, struct match_key *key, const struct ma
     base_arena_reset(&op->arena_prev);
     int rc = replay_rows(op, key, cand, &replay);
     if (!rc)
-        rc = replay_finish(op, cand, &replay);
+        rc = replay_finish(op, key, cand, &replay);
     op->track = false;
     op->quiet = quiet;
     return rc ? rc : cep_match_unwind(op, replay.best);
@@ -379,7 +386,10 @@ static int output_derivation(void *ctx)
     if (args->left == 0)
         return 0;
     args->left--;
-    return output_items(args);
+    int rc = output_items(args);
+    if (args->number)
+        args->number++;
+    return rc;
 }
 
 int cep_match_outputs(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx)
@@ -388,7 +398,7 @@ int cep_match_outputs(struct match_op *op, struct match_key *key, const struct m
     base_arena_reset(&op->out_arena);
     if (op->m->all_matches && cand->kind != MATCH_UNMATCHED) {
         /* PAST LAST ROW and NEXT ROW leave one derivation of a start */
-        if (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW)
+        if (cand->kind != MATCH_TIMEOUT && (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW))
             args.left = 1;
         return cep_match_derivations(op, key, cand, output_derivation, &args);
     }

@@ -5,55 +5,38 @@
 #include "base/error.h"
 #include "base/time.h"
 
-/* Threads rest in the trailing absence counted by WITHIN? Then running out of time completes them. */
-static int expire_start(struct match_op *op, struct match_key *key, struct match_head *head, uint64_t seq)
-{
-    int64_t deadline = cep_match_start_time(head, seq) + op->within_ms;
-    bool absent = false, has = false;
-    int rc = 0;
-    if (op->has_absence || op->m->timeout_rows) {
-        struct match_class *class = cep_match_class_in(head->blob, head->blob_used, cep_match_class_at(head, seq));
-        rc = class ? cep_match_load_threads(op, class) : BASE_E_CORRUPT;
-        for (size_t i = 0; i < op->in.len && !rc; i++)
-            absent |= op->nfas[op->in.at[i].pc].op == CEP_NFA_ABSENT && op->nfas[op->in.at[i].pc].absent_ms == 0;
-    }
-    for (size_t i = 0; i < head->cands.len; i++)
-        has |= head->cands.at[i].start == seq && !head->cands.at[i].resolved;
-    bool timeout = !absent && !has && op->m->timeout_rows;
-    if (rc)
-        return rc;
-    if (!has && !absent && !op->quiet)
-        cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
-    struct match_cand cand = { .start = seq, .end = seq, .accept_seq = head->next_seq - 1, .not_before_ms = deadline - 1, .time_ms = deadline,
-                               .kind = absent ? MATCH_ABSENT : MATCH_TIMEOUT, .step = MATCH_STEP_TIME, .fresh = 1 };
-    cand.number = cep_match_number_read(op, head);
-    op->row = NULL; /* no row is under way */
-    if (absent || timeout)
-        rc = cep_match_fill_end(op, key, &cand);
-    cep_match_kill_start(head, seq);
-    if (rc || (!absent && !timeout))
-        return rc;
-    rc = cep_match_put_cand(op, head, cand);
-    if (!rc && absent && op->m->skip == CEP_SKIP_PAST_LAST && !op->m->all_matches && cand.end > seq)
-        cep_match_discard(head, seq, cand.end);
-    return rc;
-}
+/* What is left of a start whose time is up. */
+struct remains {
+    bool absent;  /* a thread rests in the trailing absence counted by WITHIN: running out of time completes it */
+    bool waiting; /* some thread waits for a row that cannot come any more */
+    bool ahead;   /* some thread waits only to learn what follows its last row: the start goes on with those */
+};
 
-/* The start's time is up, but some of its threads wait only to learn what follows their last row: it goes on with those. */
-static int outlive(struct match_op *op, struct match_head *head, uint64_t seq, bool *ret)
+/* Loads the start's threads, looks at them, and leaves those that go on in op->out: without ALL MATCHES none that is less preferred than a completed absence. */
+static int look_at_remains(struct match_op *op, struct match_head *head, uint64_t seq, struct remains *ret)
 {
-    *ret = false;
+    *ret = (struct remains){ false, false, false };
     struct match_class *class = cep_match_class_in(head->blob, head->blob_used, cep_match_class_at(head, seq));
     int rc = class ? cep_match_load_threads(op, class) : BASE_E_CORRUPT;
     cep_match_reset_out(op);
-    for (size_t i = 0; i < op->in.len && !rc; i++)
-        if (cep_match_thread_looks_ahead(op, &op->in.at[i]) && !BASE_VEC_PUSH(&op->out, op->in.at[i]))
+    for (size_t i = 0; i < op->in.len && !rc; i++) {
+        if (op->nfas[op->in.at[i].pc].op == CEP_NFA_ABSENT && op->nfas[op->in.at[i].pc].absent_ms == 0)
+            ret->absent = true;
+        else if (!cep_match_thread_looks_ahead(op, &op->in.at[i]))
+            ret->waiting = true;
+        else if ((op->m->all_matches || !ret->absent) && !BASE_VEC_PUSH(&op->out, op->in.at[i]))
             rc = BASE_E_NOMEM;
-    if (rc || op->out.len == 0)
-        return rc;
+    }
+    ret->ahead = op->out.len > 0;
+    return rc;
+}
+
+/* The start's time is up, but it goes on with the threads in op->out. */
+static int outlive(struct match_op *op, struct match_head *head, uint64_t seq)
+{
     op->accepted_count = 0;
-    rc = cep_match_reload_scratch(op, head);
-    struct match_class *taken;
+    struct match_class *class = NULL, *taken;
+    int rc = cep_match_reload_scratch(op, head);
     if (!rc)
         rc = cep_match_write_class(op, &class);
     if (rc)
@@ -73,8 +56,46 @@ static int outlive(struct match_op *op, struct match_head *head, uint64_t seq, b
     struct match_start *start = &head->starts[head->class_skip + (seq - head->first_start)];
     start->id = id;
     start->time_ms = MATCH_NEVER_MS;
-    *ret = true;
     return 0;
+}
+
+/* A result of the start's running out of time, unless a `FOR INTERVAL` with the same deadline has told it. */
+static int put_expired(struct match_op *op, struct match_key *key, struct match_head *head, struct match_cand cand)
+{
+    op->row = NULL; /* no row is under way */
+    for (size_t i = 0; i < head->cands.len && op->m->all_matches; i++) {
+        const struct match_cand *other = &head->cands.at[i];
+        if (other->start == cand.start && other->kind == cand.kind && other->accept_seq == cand.accept_seq && other->time_ms == cand.time_ms)
+            return 0;
+    }
+    int rc = cep_match_fill_end(op, key, &cand);
+    return rc || (op->m->all_matches && cand.end < cand.start) ? rc : cep_match_put_cand(op, head, cand);
+}
+
+static int expire_start(struct match_op *op, struct match_key *key, struct match_head *head, uint64_t seq)
+{
+    int64_t deadline = cep_match_start_time(head, seq) + op->within_ms;
+    struct remains remains = { .waiting = true };
+    bool has = false, looked = op->has_absence || op->has_lookahead || op->m->timeout_rows;
+    int rc = looked ? look_at_remains(op, head, seq, &remains) : 0;
+    for (size_t i = 0; i < head->cands.len; i++)
+        has |= head->cands.at[i].start == seq && !head->cands.at[i].resolved;
+    bool timeout = remains.waiting && op->m->timeout_rows && (op->m->all_matches || (!remains.absent && !has));
+    if (rc)
+        return rc;
+    if (!has && !remains.absent && !remains.ahead && !op->quiet)
+        cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
+    if (remains.ahead)
+        rc = outlive(op, head, seq);
+    else
+        cep_match_kill_start(head, seq);
+    struct match_cand cand = { .start = seq, .end = seq, .accept_seq = head->next_seq - 1, .not_before_ms = deadline - 1, .time_ms = deadline,
+                               .kind = MATCH_ABSENT, .step = MATCH_STEP_TIME, .fresh = 1 };
+    cand.number = cep_match_number_read(op, head);
+    if (!rc && remains.absent)
+        rc = put_expired(op, key, head, cand);
+    cand.kind = MATCH_TIMEOUT;
+    return rc || !timeout ? rc : put_expired(op, key, head, cand);
 }
 
 static int expire(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms)
@@ -88,11 +109,7 @@ static int expire(struct match_op *op, struct match_key *key, struct match_head 
             continue;
         if (cep_match_start_time(head, seq) + op->within_ms > time_ms)
             break;
-        bool outlives = false;
-        if (op->has_lookahead)
-            rc = outlive(op, head, seq, &outlives);
-        if (!rc && !outlives)
-            rc = expire_start(op, key, head, seq);
+        rc = expire_start(op, key, head, seq);
         cep_match_pop_dead(head);
     }
     return rc;

@@ -13,10 +13,7 @@ NAMES = ['A', 'B', 'C', 'D']
 
 
 class Generator:
-    """open_shapes: also those whose meaning or answer is still open (README.md)."""
-
-    def __init__(self, seed, open_shapes=False):
-        self.open_shapes = open_shapes
+    def __init__(self, seed):
         self.rng = random.Random(seed)
         rng = self.rng
         self.profile = rng.choice(['iso', 'iso', 'relaxed', 'relaxed', 'all'])
@@ -25,11 +22,7 @@ class Generator:
         self.all_matches = self.profile == 'all'
         self.within = rng.choice([None, None, 2, 3, 5, 8]) if self.profile == 'iso' else rng.choice([None, 3, 5, 8])
         self.absence = self.arrows and rng.random() < 0.25
-        if self.all_matches and self.absence and not open_shapes:
-            self.within = self.within or 5
-        self.timeouts = self.within is not None and not self.absence and rng.random() < 0.25
-        if self.all_matches and not open_shapes:
-            self.timeouts = False
+        self.timeouts = self.within is not None and rng.random() < 0.25
         self.exclusion = self.profile == 'iso' and rng.random() < 0.2
         self.anchors = self.profile == 'iso' and not self.timeouts and rng.random() < 0.15
         self.possessive = rng.random() < (0.1 if self.profile == 'iso' else 0.3)
@@ -86,7 +79,7 @@ class Generator:
         for i in range(count):
             if taken and self.nots and i + 1 < count + 1 and rng.random() < 0.2 and i > 0:
                 name, _ = self.variable()
-                parts.append(rng.choice(['-> NOT %s', 'NOT %s' if self.open_shapes or not self.timeouts else '-> NOT %s']) % name)
+                parts.append(rng.choice(['-> NOT %s', 'NOT %s']) % name)
                 following, may = self.element(0)
                 parts.append(self.arrow(following, may) if parts[-1].startswith('->') or rng.random() < 0.5 else following)
                 empty, taken = empty and may, taken or not may
@@ -104,12 +97,8 @@ class Generator:
         return ' '.join(parts), empty
 
     def arrow(self, text, may):
-        if '^' in text or '$' in text or (may and ('NOT' in text)) or '->' in text.split(' ')[0]:
+        if '^' in text or '$' in text or '->' in text.split(' ')[0]:
             return text
-        if may and (len(text) > 7 or text.endswith('?')) and not self.open_shapes:
-            return text
-        if may and not self.open_shapes:
-            return '-> ' + text
         return self.pick('-> ', '-> ', '-> ', '->> ') + text
 
     def pattern(self):
@@ -121,16 +110,22 @@ class Generator:
             if self.absence and not empty:
                 name = self.rng.choice(self.names)
                 self.used.add(name)
-                text = '(%s) -> NOT %s' % (text, name) if '|' in text else '%s -> NOT %s' % (text, name)
-                if self.within is None:
-                    text += " FOR INTERVAL '%d' SECOND" % self.rng.randint(1, 4)
-            if len(text) < 80 and not (self.absence and empty) and not self.trailing_not(text):
+                end = '-> NOT %s' % name
+                if self.within is None or self.rng.random() < 0.3:
+                    end += " FOR INTERVAL '%d' SECOND" % self.rng.randint(1, 4)
+                roll = self.rng.random()
+                if roll < 0.75:
+                    text = ('(%s) %s' if '|' in text else '%s %s') % (text, end)
+                elif roll < 0.85:
+                    text = '(%s) (%s | %s)' % (text, end, self.sequence(1, True)[0])
+                elif roll < 0.92:
+                    text = '(%s) (%s | %s)' % (text, self.sequence(1, True)[0], end)
+                elif roll < 0.96:
+                    text = '(%s) (%s)%s' % (text, end, self.pick('?', '??'))
+                else:
+                    text = '(%s) ((%s %s) | %s)' % (text, self.variable()[0], end, end.replace(name, self.variable()[0]))
+            if len(text) < 80 and not (self.absence and empty):
                 return text, empty
-
-    def trailing_not(self, text):
-        """A NOT that may stand last without being an absence: what it says at a time limit is left open."""
-        words = text.replace(')', ' ) ').split()
-        return not self.absence and len(words) > 1 and words[-2] == 'NOT'
 
     # ---- conditions ----
     def simple(self, name):
@@ -145,7 +140,7 @@ class Generator:
                  'tag = FIRST(tag)', 'SUM(%s.v) <= %d' % (name, k + 3), 'COUNT(%s.*) <= %d' % (other, 1 + k % 3), 'COUNT(*) <= %d' % (2 + k), 'AVG(%s.v) > %d' % (other, k % 3),
                  'MAX(%s.v) <= %d' % (name, k), 'SUM(v) > %d' % k, 'COUNT(*) >= %d' % (1 + k % 3), "PREV(CLASSIFIER()) = '%s'" % other, "LAST(CLASSIFIER(), 1) <> '%s'" % other,
                  "FIRST(CLASSIFIER()) = '%s'" % other, 'v = FIRST(v) + %d' % (k % 2), 'MIN(%s.v) < %d' % (other, k)]
-        if not self.all_matches and (self.open_shapes or not (self.timeouts or self.arrows)):
+        if not self.all_matches:
             forms.append('MATCH_NUMBER() %% 2 = %d' % (k % 2))
         if self.arrows:
             forms.remove("PREV(CLASSIFIER()) = '%s'" % other)
@@ -169,7 +164,7 @@ class Generator:
                  'PREV(LAST(%s.v), 2)' % a, 'FIRST(%s.v, 1)' % b, 'MIN(v) + COUNT(*)']
         if self.within and rows == 'ONE ROW PER MATCH':
             forms.append('MATCH_ROWTIME()')
-        chosen = ['CLASSIFIER()'] if self.all_matches else ['MATCH_NUMBER()', 'CLASSIFIER()']  # what ALL MATCHES numbers is left open
+        chosen = ['MATCH_NUMBER()', 'CLASSIFIER()']
         chosen += self.rng.sample(forms, self.rng.randint(1, 4))
         if rows == 'ONE ROW PER MATCH':
             chosen.append('ARRAY_AGG(CLASSIFIER())')
@@ -186,10 +181,10 @@ class Generator:
             rows += ' WITH TIMEOUT ROWS'
         skip = self.pick('PAST LAST ROW', 'PAST LAST ROW', 'TO NEXT ROW', 'TO CURRENT ROW', 'TO FIRST %s', 'TO LAST %s', 'TO %s')
         if '%s' in skip:
-            skip = skip % rng.choice(sorted(self.used))
+            skip = skip % rng.choice(sorted(self.used) or ['A'])
         if rows.endswith('UNMATCHED ROWS'):
             skip = 'PAST LAST ROW'
-        if self.all_matches and (rng.random() < 0.5 or not self.open_shapes):
+        if self.all_matches and rng.random() < 0.5:
             skip = 'TO CURRENT ROW'
         return rows, skip
 
@@ -219,8 +214,8 @@ class Generator:
                 'within': self.within, 'rows': self.rows(), 'absence': self.absence, 'timeouts': self.timeouts}
 
 
-def generate(seed, open_shapes=False):
-    case = Generator(seed, open_shapes).case()
+def generate(seed):
+    case = Generator(seed).case()
     case['seed'] = str(seed)
     return case
 

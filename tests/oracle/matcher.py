@@ -11,7 +11,7 @@ import itertools
 import text
 import values
 
-NOT_BETWEEN, POSSESSIVE, NOT_NEXT = 'not', 'possessive', 'next'
+NOT_BETWEEN, POSSESSIVE, NOT_NEXT, AT_END = 'not', 'possessive', 'next', 'end'
 NO_ROWS = ('empty', 'start', 'end', 'not', 'notnext', 'notbetween', 'absent')
 
 # at      index of the next row
@@ -20,7 +20,8 @@ NO_ROWS = ('empty', 'start', 'end', 'not', 'notnext', 'notbetween', 'absent')
 # guards  what the rows up to the next taken one must not be: (kind, names, names that lift the guard)
 # hide    depth of {- -}
 Spot = collections.namedtuple('Spot', 'at after taken guards hide')
-Derivation = collections.namedtuple('Derivation', 'taken absent_until')
+# known   index of the row at which it is complete
+Derivation = collections.namedtuple('Derivation', 'taken absent_until known')
 
 
 # ---- trees ----
@@ -37,6 +38,18 @@ def nullable(node):
     if kind == 'loop':
         return node[2] == 0 or nullable(node[1])
     return nullable(node[1])
+
+
+def prefers_empty(node):
+    """Does the way that it prefers take no row?"""
+    kind = node[0]
+    if kind == 'loop':
+        return node[2] == 0 and node[4] == 'reluctant' or prefers_empty(node[1])
+    if kind in ('seq', 'permute'):
+        return all(prefers_empty(n) for n in node[1])
+    if kind == 'alt':
+        return prefers_empty(node[1][0])
+    return kind in NO_ROWS if kind not in ('exclude', 'relax') else prefers_empty(node[1])
 
 
 def firsts(node):
@@ -194,7 +207,7 @@ class Partition:
                 yield spot
         elif kind == 'end':
             if spot.at == len(self.rows):
-                yield spot
+                yield spot._replace(guards=spot.guards + ((AT_END, (), ()),))
         elif kind == 'exclude':
             for out in self.derive(node[1], spot._replace(hide=spot.hide + 1)):
                 yield out._replace(hide=spot.hide)
@@ -270,18 +283,29 @@ class Partition:
         row = spot.at
         while row < end and not any(self.holds(n, row, spot.taken) for n in names):
             row += 1
-        found = row < end
-        if not found:
-            self.partial(spot)
-        for out in self.derive(body, spot._replace(at=row)):
+        ways = self.derive(body, spot._replace(at=row))
+        if not also_later:
+            for out in ways:
+                yield out if len(out.taken) > len(spot.taken) else out._replace(at=spot.at)
+            return
+        if prefers_empty(body):
+            yield from self.empty_ways(body, spot)
+        for out in ways:
             if len(out.taken) > len(spot.taken):
                 yield out
-            else:
-                yield out._replace(at=spot.at)
-        if found and also_later:
+        if row < end:
             for out in self.relax(node, spot._replace(at=row + 1)):
                 if len(out.taken) > len(spot.taken):
                     yield out
+        if not prefers_empty(body):
+            yield from self.empty_ways(body, spot)
+
+    def empty_ways(self, body, spot):
+        """The ways through it that take no row."""
+        partials, self.partials = self.partials, None
+        found = [out for out in self.derive(body, spot) if len(out.taken) == len(spot.taken)]
+        self.partials = partials
+        yield from found
 
     def absent(self, node, spot):
         """The end of a rule that waits for nothing to come."""
@@ -295,6 +319,22 @@ class Partition:
             return
         yield spot._replace(guards=(('until', until, ()),))
 
+    def completion(self, one):
+        """When a derivation completes: (row, deadline, at the end of input?); an absence before the first row at or behind its deadline."""
+        if one.absent_until is None:
+            return one.known, float('inf'), 0
+        at = one.taken[-1][0] + 1
+        while at < len(self.rows) and self.time[at] < one.absent_until:
+            at += 1
+        return at, one.absent_until, 0
+
+    def completes_in_time(self, start, one):
+        """Before the time of its start runs out?"""
+        limit = self.time[start] + self.within
+        if one.absent_until is not None:
+            return one.absent_until <= limit
+        return one.known < len(self.rows) and self.time[one.known] < limit
+
     def from_row(self, start):
         for spot in self.derive(self.pattern, Spot(start, start, (), (), 0)):
             if any(g[0] == NOT_NEXT for g in spot.guards):  # at the end of a match the next row counts, whenever it comes
@@ -302,7 +342,9 @@ class Partition:
                 if not self.guards_allow(last, len(self.rows), False):
                     continue
             until = [g[1] for g in spot.guards if g[0] == 'until']
-            yield Derivation(spot.taken, until[0] if until else None)
+            ahead = any(g[0] in (NOT_NEXT, AT_END) for g in spot.guards)
+            known = len(self.rows) if any(g[0] == AT_END for g in spot.guards) else spot.after if ahead else spot.after - 1
+            yield Derivation(spot.taken, until[0] if until else None, known)
 
     # ---- matches ----
     def skip_row(self, start, taken):
@@ -364,11 +406,10 @@ class Partition:
             if gone_from < start < gone_to:
                 continue
             found, seen = [], set()
-            for one in self.from_row(start):
-                if one.taken and one.taken not in seen:
+            for one in sorted((d for d in self.from_row(start) if d.taken), key=self.completion):
+                if one.taken not in seen:
                     seen.add(one.taken)
                     found.append(one)
-            found.sort(key=lambda d: (d.taken[-1][0], d.absent_until or 0))
             if skip[0] in ('past', 'next') and found:
                 found = found[:1]
             for one in found:
@@ -378,6 +419,7 @@ class Partition:
                     target = self.skip_row(start, one.taken)
                     if target is not None:
                         gone_from, gone_to = start, max(gone_to, target)
-            if self.partials and not (found and skip[0] in ('past', 'next')):
+            over = bool(found and self.partials) and skip[0] in ('past', 'next') and self.completes_in_time(start, found[0])
+            if self.partials and not over:
                 for taken in self.timed_out():
                     yield ('timeout', start, taken, None, self.time[start] + self.within)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random rules over random rows: the engine must give what the naive matcher gives, however it is run.
 
-usage: property.py [--seed N] [--cases N] [--seconds S] [--open] [--replay FILE] [--keep FOLDER]
+usage: property.py [--seed N] [--cases N] [--seconds S] [--replay FILE] [--keep FOLDER]
 
 For each case: plain and unoptimised over rows in order; with a watermark and save-and-restore after every row; eager (what stands at the end), also restored; and, over rows
 in disorder within the bound, final and eager with the same identities; as a rule with alerts, whose revisions must rise. A failing case is cut down and written to a file that
@@ -229,7 +229,6 @@ def main():
     parser.add_argument('--seconds', type=float, default=75)
     parser.add_argument('--show', type=int, default=5)
     parser.add_argument('--cut', type=float, default=8, help='seconds for cutting one failing case down')
-    parser.add_argument('--open', action='store_true', help='also the shapes that README.md lists as open')
     parser.add_argument('--replay')
     parser.add_argument('--keep', default=os.path.join(os.path.dirname(os.path.dirname(HERE)), 'build', 'property'))
     args = parser.parse_args()
@@ -246,7 +245,7 @@ def main():
     end, at, tally = time.monotonic() + args.seconds, 0, Tally()
     while at < args.cases and time.monotonic() < end:
         count = min(BATCH, args.cases - at)
-        run_cases([generate.generate('%s %d' % (seed, at + i), args.open) for i in range(count)], tally, args)
+        run_cases([generate.generate('%s %d' % (seed, at + i)) for i in range(count)], tally, args)
         at += count
     print('%d cases, each in up to %d ways; %d of them refused by the compiler %s' % (at, len(VARIANTS), tally.refused, dict(tally.codes)))
     if tally.refused * 4 > at:
