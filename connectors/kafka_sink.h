@@ -108,6 +108,10 @@ bool connectors_kafka_sink_fatal(const struct connectors_kafka_sink *sink);
  */
 int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offsets,
                                     size_t count, int timeout_ms, struct base_buf *reterr) BASE_MUST_CHECK;
+/* The same for one topic and partition as it stands now, without waiting for transactions that are about to change it: may be asked before init, and
+ * says who has decided last. */
+int connectors_kafka_sink_peek(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offset,
+                               int timeout_ms, struct base_buf *reterr) BASE_MUST_CHECK;
 /* Number of subscribed members of the group; in single deployment any but 0 is a start-up error (protocol.md 6). */
 int connectors_kafka_sink_members(struct connectors_kafka_sink *sink, int timeout_ms, uint32_t *ret,
                                   struct base_buf *reterr) BASE_MUST_CHECK;

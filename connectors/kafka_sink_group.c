@@ -31,7 +31,7 @@ int kafka_offsets_list(const struct connectors_kafka_offset *offsets, size_t cou
     return 0;
 }
 
-static int side_client(struct connectors_kafka_sink *sink, struct base_buf *reterr)
+int kafka_sink_side(struct connectors_kafka_sink *sink, struct base_buf *reterr)
 {
     static const struct clients_option defaults[] = {
         { "reconnect.backoff.ms", "100" },
@@ -74,7 +74,7 @@ static int take_committed(const rd_kafka_topic_partition_t *at, struct connector
 int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offsets,
                                     size_t count, int timeout_ms, struct base_buf *reterr)
 {
-    int error = sink->group_id ? side_client(sink, reterr) : BASE_E_INVALID;
+    int error = sink->group_id ? kafka_sink_side(sink, reterr) : BASE_E_INVALID;
     if (error)
         return error;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
@@ -101,7 +101,7 @@ int connectors_kafka_sink_members(struct connectors_kafka_sink *sink, int timeou
                                   struct base_buf *reterr)
 {
     const struct rd_kafka_group_list *list = NULL;
-    int error = sink->group_id ? side_client(sink, reterr) : BASE_E_INVALID;
+    int error = sink->group_id ? kafka_sink_side(sink, reterr) : BASE_E_INVALID;
     if (error)
         return error;
     rd_kafka_resp_err_t code =
@@ -125,7 +125,7 @@ int connectors_kafka_sink_has_topic(struct connectors_kafka_sink *sink, const ch
 {
     const struct rd_kafka_metadata *metadata = NULL;
     char what[320];
-    int error = side_client(sink, reterr);
+    int error = kafka_sink_side(sink, reterr);
     if (error)
         return error;
     snprintf(what, sizeof what, "topic %s", topic);

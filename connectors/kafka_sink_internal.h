@@ -28,6 +28,8 @@ struct connectors_kafka_sink {
 
 int kafka_sink_failed(struct connectors_kafka_sink *sink, struct clients_kafka *kafka, const char *what,
                       rd_kafka_resp_err_t code, const char *detail, struct base_buf *reterr);
+/* Makes the side client if it is not there yet. */
+int kafka_sink_side(struct connectors_kafka_sink *sink, struct base_buf *reterr) BASE_MUST_CHECK;
 /* Positions with metadata as librdkafka wants them; BASE_E_LIMIT: metadata too long. */
 int kafka_offsets_list(const struct connectors_kafka_offset *offsets, size_t count,
                        rd_kafka_topic_partition_list_t **ret) BASE_MUST_CHECK;

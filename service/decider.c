@@ -22,6 +22,7 @@ struct service_decider {
     struct connectors_kafka_sink *sink;
     char *epochs_topic;
     bool open;                /* a transaction is */
+    bool unknown;             /* it was asked to be committed and has not answered: it must not be aborted any more */
 };
 
 static void pause_ms(int64_t ms)
@@ -119,6 +120,44 @@ static int no_commit(struct service_decider *d, struct base_buf *why)
     return BASE_E_CONFLICT;
 }
 
+/* The newest epoch that this store knows of, decided or not. */
+static int newest_epoch(struct service_decider *d, uint64_t *ret)
+{
+    uint64_t pending[PENDING_MAX];
+    size_t count = 0;
+    int e = service_store_applied(d->config.store, ret);
+    if (e == 0)
+        e = service_store_pending(d->config.store, pending, PENDING_MAX, &count);
+    for (size_t i = 0; e == 0 && i < count && i < PENDING_MAX; i++)
+        *ret = *ret == SERVICE_STORE_NO_EPOCH || pending[i] > *ret ? pending[i] : *ret;
+    return e;
+}
+
+static int stale(const struct service_decider *d, const char *metadata, size_t id_len, struct base_buf *why)
+{
+    base_buf_printf(why,
+                    "the last epoch of \"%s\" was committed by the state store %.*s, but the folder %s holds %s: its state is stale. Give the service the folder "
+                    "of that store, or choose another application.id",
+                    d->config.config->text[SERVICE_APPLICATION_ID], (int)id_len, metadata, d->config.config->text[SERVICE_STATE_DIR],
+                    service_store_id(d->config.store));
+    return BASE_E_CONFLICT;
+}
+
+static int set_back(const struct service_decider *d, uint64_t committed, struct base_buf *why)
+{
+    base_buf_printf(why, "Kafka says that epoch %" PRIu64 " counts, but the state folder %s does not hold it: it was copied or set back. Restore the latest one",
+                    committed, d->config.config->text[SERVICE_STATE_DIR]);
+    return BASE_E_CONFLICT;
+}
+
+/* Does the metadata of a commit name this store? */
+static bool is_ours(const struct service_decider *d, const char *metadata, size_t *ret_id_len)
+{
+    const char *colon = strrchr(metadata, ':'), *ours = service_store_id(d->config.store);
+    *ret_id_len = colon ? (size_t)(colon - metadata) : 0;
+    return colon && *ret_id_len == strlen(ours) && memcmp(metadata, ours, *ret_id_len) == 0;
+}
+
 /* Applies pending epochs up to the committed one, drops those beyond it. */
 static int settle(struct service_decider *d, uint64_t committed)
 {
@@ -148,27 +187,41 @@ static int judge(struct service_decider *d, const struct connectors_kafka_offset
         int e = no_commit(d, why);
         return e < 0 ? e : settle(d, SERVICE_STORE_NO_EPOCH);
     }
-    const char *colon = strrchr(at->metadata, ':');
-    size_t id_len = colon ? (size_t)(colon - at->metadata) : 0;
-    const char *ours = service_store_id(d->config.store);
     if (restored_from_savepoint(d)) /* the savepoint's positions count, not what the old store committed after it */
         return settle(d, SERVICE_STORE_NO_EPOCH);
-    if (!colon || id_len != strlen(ours) || memcmp(at->metadata, ours, id_len) != 0) {
-        base_buf_printf(why,
-                        "the last epoch of \"%s\" was committed by the state store %.*s, but the folder %s holds %s: its state is stale. Give the service the folder "
-                        "of that store, or choose another application.id",
-                        d->config.config->text[SERVICE_APPLICATION_ID], (int)id_len, at->metadata, d->config.config->text[SERVICE_STATE_DIR], ours);
-        return BASE_E_CONFLICT;
-    }
-    uint64_t committed = strtoull(colon + 1, NULL, 10);
+    size_t id_len;
+    if (!is_ours(d, at->metadata, &id_len))
+        return stale(d, at->metadata, id_len, why);
+    uint64_t committed = strtoull(at->metadata + id_len + 1, NULL, 10);
     int e = settle(d, committed);
     uint64_t applied = SERVICE_STORE_NO_EPOCH;
     if (e == 0)
         e = service_store_applied(d->config.store, &applied);
-    if (e == 0 && (applied == SERVICE_STORE_NO_EPOCH || applied < committed)) {
-        base_buf_printf(why, "Kafka says that epoch %" PRIu64 " counts, but the state folder %s does not hold it: it was copied or set back. Restore the latest one",
-                        committed, d->config.config->text[SERVICE_STATE_DIR]);
-        return BASE_E_CONFLICT;
+    return e == 0 && (applied == SERVICE_STORE_NO_EPOCH || applied < committed) ? set_back(d, committed, why) : e;
+}
+
+/* Before init_transactions, which would lock out a healthy process: has somebody else decided what this store does not know of? A process that has
+ * decided before (again) was stopped for long, or cut off, and has been replaced. */
+static int step_peek(struct service_decider *d, struct base_buf *why)
+{
+    struct connectors_kafka_offset at = { .topic = d->epochs_topic, .offset = -1 };
+    int e = connectors_kafka_sink_peek(d->sink, &at, INIT_MS, why);
+    if (e == 0 && at.metadata && !restored_from_savepoint(d)) {
+        size_t id_len;
+        uint64_t newest = SERVICE_STORE_NO_EPOCH;
+        if (!is_ours(d, at.metadata, &id_len)) {
+            e = stale(d, at.metadata, id_len, why);
+        } else {
+            uint64_t committed = strtoull(at.metadata + id_len + 1, NULL, 10);
+            e = newest_epoch(d, &newest);
+            if (e == 0 && (newest == SERVICE_STORE_NO_EPOCH || newest < committed))
+                e = set_back(d, committed, why);
+        }
+    }
+    base_free(at.metadata);
+    if (e == BASE_E_CONFLICT && d->config.again) {
+        base_buf_puts(why, ". A newer process has taken over: this one ends");
+        return BASE_E_FENCED;
     }
     return e;
 }
@@ -211,7 +264,7 @@ int service_decider_open(const struct service_decider_config *config, struct ser
     d->epochs_topic = topic.failed ? NULL : base_strndup(topic.ptr, topic.len);
     base_buf_finish(&topic);
     int e = d->epochs_topic ? make_sink(d, reterr) : BASE_E_NOMEM;
-    static int (*const steps[])(struct service_decider *, struct base_buf *) = { step_init, step_topic, step_members, step_committed };
+    static int (*const steps[])(struct service_decider *, struct base_buf *) = { step_peek, step_init, step_topic, step_members, step_committed };
     for (size_t i = 0; e == 0 && i < sizeof steps / sizeof steps[0]; i++)
         e = until_reached(d, steps[i], reterr);
     if (e < 0) {
@@ -259,7 +312,7 @@ int service_decider_produce(struct service_decider *d, const char *topic, struct
 void service_decider_abort(struct service_decider *d)
 {
     struct base_buf why = { .limit = 4096 };
-    if (d->open && connectors_kafka_sink_abort(d->sink, CALL_MS, &why) < 0)
+    if (d->open && !d->unknown && connectors_kafka_sink_abort(d->sink, CALL_MS, &why) < 0)
         base_logf(BASE_LOG_WARN, "epochs", "a transaction could not be aborted; the broker will do it", "%s", why.ptr ? why.ptr : "");
     d->open = false;
     base_buf_finish(&why);
@@ -301,15 +354,16 @@ int service_decider_decide(struct service_decider *d, uint64_t epoch, const stru
         e = connectors_kafka_sink_commit(d->sink, CALL_MS, reterr);
         if (e != BASE_E_AGAIN)
             break;
+        d->unknown = true;
         base_logf(BASE_LOG_WARN, "epochs", "the outcome of a commit is not known yet, asking again", "epoch %" PRIu64 ": %s", epoch, reterr->ptr ? reterr->ptr : "");
         if (stopped(d) && i > 2)
             return BASE_E_CLOSED; /* what counts is found out at the next start */
     }
-    if (e == 0) {
-        d->open = false;
-        return 0;
-    }
-    if (e == BASE_E_CONFLICT)
+    if (e == 0)
+        d->open = d->unknown = false;
+    if (e == BASE_E_CONFLICT) {
+        d->unknown = false;
         service_decider_abort(d);
+    }
     return e;
 }

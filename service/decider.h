@@ -21,10 +21,11 @@ struct service_decider_config {
     size_t table_option_count;
     bool (*stop)(void *ctx);                 /* true: give up waiting for a broker */
     void *ctx;
+    bool again;                              /* opened anew by a process that has decided before: whoever decided meanwhile has taken over */
 };
 /* Fences older instances, waits for the broker (forever, with back-off; each cause is logged once), settles what a kill left pending: applies or drops it.
  * Reason appended to reterr: BASE_E_CONFIG, BASE_E_CONFLICT (state and commit do not fit each other: the text names the choices), BASE_E_CLOSED (stopped),
- * BASE_E_FENCED. */
+ * BASE_E_FENCED (opened again, and another process has decided meanwhile: it is left alone). */
 int service_decider_open(const struct service_decider_config *config, struct service_decider **ret, struct base_buf *reterr) BASE_MUST_CHECK;
 void service_decider_close(struct service_decider *decider); /* NULL allowed */
 /* The transaction of an epoch is opened at its first record. */
@@ -33,7 +34,8 @@ int service_decider_produce(struct service_decider *decider, const char *topic, 
 /* Would the record be refused for its size? */
 bool service_decider_fits(const struct service_decider *decider, struct base_str key, struct base_str value);
 /* Commits. 0: decided. BASE_E_CONFLICT: aborted, nothing of it counts. BASE_E_FENCED: another instance has taken over: end the process. An unknown outcome
- * is asked for until it is known. */
+ * is asked for until it is known, for ten minutes: then BASE_E_AGAIN, and the decider must be opened anew. BASE_E_CLOSED: stopped while
+ * it was not known. */
 int service_decider_decide(struct service_decider *decider, uint64_t epoch, const struct service_offset *offsets, size_t count, struct base_buf *reterr)
     BASE_MUST_CHECK;
 /* Forgets an open transaction (an abort of ours). */

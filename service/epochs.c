@@ -120,7 +120,7 @@ static int open_decider(struct service_epochs *epochs, struct service_outlets *o
         return 0;
     int e = check_one_cluster(epochs, &sink, reterr);
     struct service_decider_config config = {
-        .config = epochs->config.config, .store = epochs->config.store, .sink = sink, .stop = epochs->config.stop, .ctx = epochs->config.ctx,
+        .config = epochs->config.config, .store = epochs->config.store, .sink = sink, .stop = epochs->config.stop, .ctx = epochs->config.ctx, .again = epochs->by_kafka,
     };
     if (!sink)
         config.table_options = service_outlets_kafka_options(outlets, &config.table_option_count);

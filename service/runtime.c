@@ -525,6 +525,8 @@ static int abort_epoch(struct service_runtime *rt, const char *why)
             return BASE_E_CLOSED;
         struct base_buf error = { .limit = 8192 };
         int e = restart(rt, &error);
+        if (e == BASE_E_FENCED)
+            base_log(BASE_LOG_ERROR, "epochs", "another process decides the epochs of this application now", "cause", error.ptr ? error.ptr : "", NULL);
         if (e == 0 || e == BASE_E_FENCED) {
             base_buf_finish(&error);
             return e;

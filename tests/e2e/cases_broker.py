@@ -84,26 +84,3 @@ def case_broker_hangs(world):
         world.broker.resume()
         world.broker.wait_ready()
     disturbed(world, 14, disturb)
-
-
-def case_second_instance(world):
-    """Two processes of one application id: the elder is fenced and stops by itself; nothing is lost or repeated."""
-    log = model.generate(15, 900, 4, 20)
-    world.topics(4)
-    rules = {"tables.sql": world.tables(), "three.sql": run.rule()}
-    with Service(rules, world.config()) as elder:
-        elder.start()
-        world.produce(log[:400], 100)
-        elder.epochs_pass()
-        with Service(rules, world.config()) as younger:
-            younger.start(ready=False)
-            world.produce(log[400:], 100)
-            # The younger one holds another store: its state would be stale, so it must refuse; the elder is fenced by it.
-            wait_for("an end of one of them", lambda: not younger.running() or not elder.running(), 60)
-            wait_for("the younger one to refuse", lambda: not younger.running(), 30)
-            assert younger.process.returncode == 1 and "stale" in younger.log(), younger.log()[-2000:]
-        wait_for("the elder to stop", lambda: not elder.running(), 30)
-        assert elder.process.returncode == 1 and "newer" in elder.log().lower() or "fenced" in elder.log().lower(), elder.log()[-2000:]
-        elder.start()
-        world.wait_standing(model.expected(log))
-        assert elder.stop() == 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SIGKILL at random, 200 times, in several runs with seeds of their own: nothing lost, nothing repeated. CEPHEID_SEEDS lists the seeds.
+# SIGKILL at random and at every numbered point of the epoch protocol, 80 times a seed: nothing lost, nothing repeated. CEPHEID_SEEDS lists the seeds.
 set -euo pipefail
 cd "${CEPHEID_ROOT:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 log=$(mktemp)
@@ -7,7 +7,8 @@ trap 'rm -f "$log"' EXIT
 passed=0 failed=0 status=0
 for seed in ${CEPHEID_SEEDS:-1 2 3 4 5}; do
     echo "== seed $seed"
-    CEPHEID_SEED=$seed CEPHEID_KILLS=40 python3 tests/e2e/run.py killed_at restart_in >"$log" 2>&1 || status=1
+    CEPHEID_SEED=$seed CEPHEID_KILLS=40 CEPHEID_ROUNDS=2 python3 tests/e2e/run.py killed_at restart_in disk_ clock_jumps coordinator taken_over \
+        >"$log" 2>&1 || status=1
     cat "$log"
     counts=$(sed -nE 's/^tests: ([0-9]+) passed, ([0-9]+) failed, 0 skipped$/\1 \2/p' "$log" | tail -n 1)
     read -r good bad <<<"${counts:-0 1}"

@@ -1,0 +1,305 @@
+/* Faults on demand for end-to-end tests: a library that is loaded in front of the program's others (LD_PRELOAD) and stands between it and RocksDB,
+ * librdkafka and libc. The program itself knows nothing of it. tests/e2e/faults.py compiles it and sets what it shall do:
+ *
+ *   CEPHEID_FAULT_POINT=N:K      at the K-th passing of point N of the epoch protocol the process kills itself with SIGKILL; N:K:stop: it stops (SIGSTOP)
+ *   CEPHEID_FAULT_FULL=FILE      while FILE exists, writes to files of the store fail with ENOSPC
+ *   CEPHEID_FAULT_SYNC=FILE      while FILE exists, fsync and fdatasync of files of the store fail with EIO
+ *   CEPHEID_FAULT_CLOCK=FILE     the wall clock is off by the number of seconds that FILE holds
+ *
+ * The points, in the order in which a start and then an epoch pass them (docs/protocol.md):
+ *    1, 2    before, after init_transactions
+ *    3, 4    before, after the committed offsets are read
+ *    5, 6    before, after a pending epoch is applied or dropped at the start
+ *    7, 8    before, after the begin of a transaction
+ *    9       while records are produced
+ *    10      before prepare
+ *    11      in the middle of the write of prepare to the store's log
+ *    12      prepare is written, but not synced
+ *    13      after prepare
+ *    14, 15  before, after the offsets are sent into the transaction
+ *    16      before the commit
+ *    17      while the commit is under way
+ *    18      after the commit
+ *    19      in the middle of the write of apply to the store's log
+ *    20      after apply */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+struct rocksdb_t;
+struct rocksdb_writeoptions_t;
+struct rocksdb_writebatch_t;
+struct rd_kafka_t;
+
+enum { NONE, STARTING, STARTED, OPEN, PREPARED, COMMITTED }; /* what the thread that decides epochs did last */
+static __thread int phase;
+static __thread int tear;     /* this thread's next write is torn */
+static __thread int unsynced; /* this thread's next sync does not happen */
+
+static int wanted, wanted_times, wanted_signal;
+static int passed[32];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void read_wish(void)
+{
+    const char *text = getenv("CEPHEID_FAULT_POINT");
+    char how[8] = "";
+    if (text && sscanf(text, "%d:%d:%7s", &wanted, &wanted_times, how) >= 2)
+        wanted_signal = strcmp(how, "stop") == 0 ? SIGSTOP : SIGKILL;
+}
+
+static int is_due(int point)
+{
+    pthread_once(&once, read_wish);
+    return point == wanted && __sync_add_and_fetch(&passed[point], 1) == wanted_times;
+}
+
+static void die(void)
+{
+    kill(getpid(), wanted_signal);
+    for (int i = 0; wanted_signal == SIGKILL && i < 100; i++)
+        usleep(100000);
+}
+
+static void point(int number)
+{
+    if (is_due(number))
+        die();
+}
+
+static void *kill_soon(void *arg)
+{
+    usleep(*(useconds_t *)arg);
+    die();
+    return arg;
+}
+
+/* Some time within what is about to happen. */
+static void die_within(useconds_t us)
+{
+    static useconds_t delay;
+    pthread_t thread;
+    delay = (useconds_t)(wanted_times * 1709) % us;
+    pthread_create(&thread, NULL, kill_soon, &delay);
+}
+
+#define NEXT(name) ((__typeof__(&name))next(#name))
+static void *next(const char *name)
+{
+    void *found = dlsym(RTLD_NEXT, name);
+    if (!found)
+        abort();
+    return found;
+}
+
+/* ---- librdkafka ---- */
+
+void *rd_kafka_init_transactions(struct rd_kafka_t *rk, int timeout_ms)
+{
+    phase = STARTING;
+    point(1);
+    void *error = NEXT(rd_kafka_init_transactions)(rk, timeout_ms);
+    point(2);
+    return error;
+}
+
+int rd_kafka_committed(struct rd_kafka_t *rk, void *partitions, int timeout_ms)
+{
+    if (phase == STARTING)
+        point(3);
+    int error = NEXT(rd_kafka_committed)(rk, partitions, timeout_ms);
+    if (phase == STARTING) {
+        point(4);
+        phase = STARTED;
+    }
+    return error;
+}
+
+void *rd_kafka_begin_transaction(struct rd_kafka_t *rk)
+{
+    point(7);
+    void *error = NEXT(rd_kafka_begin_transaction)(rk);
+    if (phase != PREPARED)
+        phase = OPEN;
+    point(8);
+    if (is_due(9))
+        die_within(2000);
+    return error;
+}
+
+void *rd_kafka_send_offsets_to_transaction(struct rd_kafka_t *rk, const void *offsets, const void *group, int timeout_ms)
+{
+    point(14);
+    void *error = NEXT(rd_kafka_send_offsets_to_transaction)(rk, offsets, group, timeout_ms);
+    point(15);
+    return error;
+}
+
+void *rd_kafka_commit_transaction(struct rd_kafka_t *rk, int timeout_ms)
+{
+    point(16);
+    if (is_due(17))
+        die_within(12000);
+    void *error = NEXT(rd_kafka_commit_transaction)(rk, timeout_ms);
+    if (!error) {
+        phase = COMMITTED;
+        point(18);
+    }
+    return error;
+}
+
+/* ---- RocksDB ---- */
+
+void rocksdb_write(struct rocksdb_t *db, const struct rocksdb_writeoptions_t *options, struct rocksdb_writebatch_t *batch, char **error)
+{
+    int was = phase;
+    if (was == STARTED)
+        point(5);
+    if (was == OPEN) {
+        point(10);
+        tear = is_due(11);
+        unsynced = is_due(12);
+    }
+    if (was == COMMITTED)
+        tear = is_due(19);
+    NEXT(rocksdb_write)(db, options, batch, error);
+    tear = unsynced = 0;
+    if (was == STARTED)
+        point(6);
+    if (was == OPEN) {
+        phase = PREPARED;
+        point(13);
+    }
+    if (was == COMMITTED) {
+        phase = OPEN; /* the next write is a prepare, whether or not something is produced before it */
+        point(20);
+    }
+}
+
+/* ---- libc: files ---- */
+
+static int in_store(int fd)
+{
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof path - 1);
+    if (len <= 0)
+        return 0;
+    path[len] = '\0';
+    return strstr(path, "/store/") != NULL;
+}
+
+static int asked(const char *variable)
+{
+    const char *path = getenv(variable);
+    return path && access(path, F_OK) == 0;
+}
+
+ssize_t write(int fd, const void *bytes, size_t count)
+{
+    if (tear && count > 1) {
+        (void)!NEXT(write)(fd, bytes, count / 2);
+        die();
+    }
+    if (asked("CEPHEID_FAULT_FULL") && in_store(fd)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return NEXT(write)(fd, bytes, count);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at)
+{
+    if (asked("CEPHEID_FAULT_FULL") && in_store(fd)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return NEXT(pwrite)(fd, bytes, count, at);
+}
+
+static int refuses_sync(int fd)
+{
+    if (unsynced)
+        die();
+    if (!asked("CEPHEID_FAULT_SYNC") || !in_store(fd))
+        return 0;
+    errno = EIO;
+    return 1;
+}
+
+int fdatasync(int fd)
+{
+    return refuses_sync(fd) ? -1 : NEXT(fdatasync)(fd);
+}
+
+int fsync(int fd)
+{
+    return refuses_sync(fd) ? -1 : NEXT(fsync)(fd);
+}
+
+/* ---- libc: the wall clock ---- */
+
+static long long clock_shift_s(void)
+{
+    static _Thread_local long long shift, looked_ns;
+    const char *path = getenv("CEPHEID_FAULT_CLOCK");
+    struct timespec now;
+    if (!path)
+        return 0;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+    long long now_ns = now.tv_sec * 1000000000ll + now.tv_nsec;
+    if (looked_ns && now_ns - looked_ns < 20000000)
+        return shift;
+    looked_ns = now_ns;
+    char text[32] = "";
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)!read(fd, text, sizeof text - 1);
+        close(fd);
+    }
+    return shift = atoll(text);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+    int error = (int)syscall(SYS_clock_gettime, clock, ret);
+    if (error == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        ret->tv_sec += clock_shift_s();
+    return error;
+}
+
+int gettimeofday(struct timeval *ret, void *zone)
+{
+    int error = (int)syscall(SYS_gettimeofday, ret, zone);
+    if (error == 0)
+        ret->tv_sec += clock_shift_s();
+    return error;
+}
+
+time_t time(time_t *ret)
+{
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    if (ret)
+        *ret = now.tv_sec;
+    return now.tv_sec;
+}
+
+/* Whoever waits until a time of the clock above means the true one. Times of the monotonic clock are small. */
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    struct timespec real = *until;
+    if (real.tv_sec > 1000000000)
+        real.tv_sec -= clock_shift_s();
+    int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *) = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+    return wait(cond, mutex, &real);
+}
