@@ -416,8 +416,9 @@ static int rewind_key(struct match_op *op, struct match_key *state)
     return run_rows(op, state, &state->now, state->rows.end_seq, false);
 }
 
-/* After a rewind nothing told is known by row number: every candidate is told anew, same ones fall silent by content. */
-static int tell_after_rewind(struct match_op *op, struct cep_key *key)
+/* After a rewind nothing told is known by row number: every candidate is told anew, same ones fall silent by content. What was told of rows from before_ms on is
+ * left alone: they have not been processed again. */
+static int tell_after_rewind(struct match_op *op, struct cep_key *key, int64_t before_ms)
 {
     struct match_key *state = key->state;
     struct tell tell = { op, key };
@@ -439,7 +440,7 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
     }
     size_t kept = 0;
     for (size_t i = 0; i < state->told.len; i++) {
-        if (!state->told.at[i].standing && !rc) {
+        if (!state->told.at[i].standing && state->told.at[i].last_time_ms < before_ms && !rc) {
             rc = end_told(op, key, &state->told.at[i], CEP_DELETE);
             base_free(state->told.at[i].row);
         } else {
@@ -450,21 +451,75 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key)
     return rc;
 }
 
+/* ---- too many unsettled rows (semantics, "Eager and final"): the key runs as final until they have settled ---- */
+
+/* Eager, but rows wait in the log: `now` is the settled state, and what was told of the rows behind it stands meanwhile. */
+static bool lags(const struct match_op *op, const struct match_key *state)
+{
+    return eager(op) && !state->has_base && state->waiting_from < state->rows.end_seq;
+}
+
+/* Back to the settled state; nothing is told or taken back by that. */
+static int start_lag(struct match_op *op, struct match_key *state)
+{
+    bool quiet = op->quiet;
+    op->quiet = true;
+    int rc = run_rows(op, state, &state->base, state->waiting_from, false);
+    op->quiet = quiet;
+    if (!rc)
+        rc = cep_match_head_copy(&state->base, &state->now);
+    if (rc)
+        return rc;
+    state->has_base = false;
+    for (size_t i = 0; i < state->now.cands.len; i++)
+        state->now.cands.at[i].fresh = 1;
+    for (size_t i = 0; i < state->told.len; i++)
+        state->told.at[i].start = UINT64_MAX;
+    cep_flow_report(op->op.flow, CEP_REPORT_LIMIT, op->op.node, BASE_E_LIMIT, CEP_NONE, NULL);
+    return 0;
+}
+
+/* Processes and tells what the watermark has passed meanwhile. */
+static int lag_on(struct match_op *op, struct cep_key *key)
+{
+    struct match_key *state = key->state;
+    int64_t watermark = op->op.watermark_ms;
+    uint64_t was = state->waiting_from;
+    while (state->waiting_from < state->rows.end_seq && cep_match_rows_at(&state->rows, state->waiting_from)->time_ms <= watermark)
+        state->waiting_from++;
+    int rc = run_rows(op, state, &state->now, state->waiting_from, false);
+    if (!rc && state->now.next_seq == state->waiting_from)
+        rc = cep_match_head_time(op, state, &state->now, watermark < BASE_TIME_MAX_MS - 1 ? watermark + 1 : watermark);
+    if (!rc && was == state->waiting_from && !state->now.cands.len)
+        return settle(op, key);
+    int64_t before_ms = state->now.next_seq < state->rows.end_seq ? cep_match_rows_at(&state->rows, state->now.next_seq)->time_ms : BASE_TIME_MAX_MS;
+    if (!rc)
+        rc = tell_after_rewind(op, key, before_ms);
+    return rc ? rc : settle(op, key);
+}
+
 static int row_eager(struct match_op *op, struct cep_key *key, const struct cep_row *row)
 {
     struct match_key *state = key->state;
-    int rc = settle(op, key);
-    if (!rc && !state->has_base)
+    int rc = lags(op, state) && cep_match_rows_at(&state->rows, state->waiting_from)->time_ms <= op->op.watermark_ms ? lag_on(op, key) : 0;
+    if (!rc && !lags(op, state)) {
+        rc = settle(op, key);
+        if (!rc && state->has_base && state->rows.end_seq - state->waiting_from >= cep_flow_limits(op->op.flow)->tail_rows)
+            rc = start_lag(op, state);
+    }
+    uint64_t seq, processed = state->now.next_seq;
+    if (rc || lags(op, state))
+        return rc ? rc : insert_row(op, state, state->waiting_from, row, &seq);
+    if (!state->has_base)
         rc = make_base(state);
     if (rc)
         return rc;
-    uint64_t seq, processed = state->now.next_seq;
     rc = insert_row(op, state, state->waiting_from, row, &seq);
     if (rc)
         return rc;
     if (seq < processed || seq + 1 < state->rows.end_seq) {
         rc = rewind_key(op, state);
-        return rc ? rc : tell_after_rewind(op, key);
+        return rc ? rc : tell_after_rewind(op, key, BASE_TIME_MAX_MS);
     }
     rc = run_rows(op, state, &state->now, state->rows.end_seq, false);
     return rc ? rc : tell_changes(op, key);
@@ -479,7 +534,7 @@ static bool over_limit(struct match_op *op, struct match_key *state, const struc
     return true;
 }
 
-/* The limit on kept rows forgets the oldest start: deterministic, counted. */
+/* The limit on kept rows forgets the oldest start, or, where most of them wait for the watermark, the row that comes: counted and marked. */
 static int forget_oldest(struct match_op *op, struct match_key *state)
 {
     struct match_head *head = &state->now;
@@ -521,9 +576,13 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
         cep_flow_report(op->op.flow, CEP_REPORT_LATE_AFTER_IDLE, op->op.node, 0, CEP_NONE, event);
         return 0;
     }
-    if (eager(op)) {
-        if (over_limit(op, state, event) && !state->has_base)
+    if (!op->m->batch_sort && over_limit(op, state, event)) {
+        if (state->rows.end_seq - state->waiting_from > cep_flow_limits(op->op.flow)->rows_per_key / 2)
+            return 0;
+        if (eager(op) && !state->has_base)
             rc = forget_oldest(op, state);
+    }
+    if (eager(op)) {
         if (!rc)
             rc = row_eager(op, key, event->row);
     } else {
@@ -540,7 +599,10 @@ static int wake_eager(struct match_op *op, struct cep_key *key, bool ended)
 {
     struct match_key *state = key->state;
     int64_t watermark = op->op.watermark_ms;
+    bool lagged = lags(op, state);
     int rc = 0;
+    if (lagged && !ended)
+        return lag_on(op, key);
     if (ended && !state->ended) {
         rc = run_rows(op, state, &state->now, state->rows.end_seq, true);
         while (!rc) {
@@ -555,7 +617,7 @@ static int wake_eager(struct match_op *op, struct cep_key *key, bool ended)
         rc = cep_match_head_time(op, state, &state->now, limit);
     }
     if (!rc)
-        rc = tell_changes(op, key);
+        rc = lagged ? tell_after_rewind(op, key, BASE_TIME_MAX_MS) : tell_changes(op, key);
     if (!rc)
         rc = settle(op, key);
     return rc;
@@ -616,9 +678,9 @@ int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key)
     if (op->m->batch_sort)
         return BASE_TIME_MAX_MS - 1;
     /* While rows wait for the rows that NEXT reads, no deadline can be worked off: only a row, or the end, helps. */
-    bool waits = state->now.next_seq < (eager(op) ? state->rows.end_seq : state->waiting_from);
+    bool waits = state->now.next_seq < (eager(op) && !lags(op, state) ? state->rows.end_seq : state->waiting_from);
     int64_t at = waits ? BASE_TIME_MAX_MS : cep_match_head_deadline(op, state, &state->now);
-    if (eager(op)) {
+    if (eager(op) && !lags(op, state)) {
         /* settled when the last row is; a key that must wake for a start anyway and has told nothing is settled on that occasion */
         if (state->has_base && (at == BASE_TIME_MAX_MS || state->told.len)) {
             int64_t last = cep_match_rows_at(&state->rows, state->rows.end_seq - 1)->time_ms;

@@ -3,7 +3,7 @@
  *
  * Standard input, one command a line; a number of bytes announces the text that follows on the next lines:
  *   case ID             a new case
- *   option NAME         eager | unoptimised
+ *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final)
  *   sql BYTES           the rule texts
  *   row TABLE BYTES     a JSON object for a table
  *   mark TABLE MS       the table's watermark
@@ -52,7 +52,7 @@ struct queue BASE_VEC(struct routed);
 
 struct drive {
     struct base_str id, sql;
-    bool eager, unoptimised;
+    bool eager, unoptimised, short_tail;
     struct base_arena texts;   /* of the case */
     struct base_arena rows;    /* decoded and routed rows of the case */
     struct steps steps;
@@ -236,7 +236,7 @@ static int create_flow(struct drive *d)
         .ctx = d, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
         .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time, .load = on_load,
     };
-    struct cep_limits limits = { 0 };
+    struct cep_limits limits = { .tail_rows = d->short_tail ? 2 : 0 };
     return cep_flow_create(d->linked, &env, &limits, &d->flow);
 }
 
@@ -445,12 +445,13 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         base_arena_reset(&d->texts);
         base_arena_reset(&d->rows);
         d->steps.len = 0;
-        d->eager = d->unoptimised = false;
+        d->eager = d->unoptimised = d->short_tail = false;
         d->sql = (struct base_str){ 0 };
         d->id = keep(d, one ? one : "");
     } else if (strcmp(word, "option") == 0 && one) {
         d->eager = d->eager || strcmp(one, "eager") == 0;
         d->unoptimised = d->unoptimised || strcmp(one, "unoptimised") == 0;
+        d->short_tail = d->short_tail || strcmp(one, "short-tail") == 0;
     } else if (strcmp(word, "sql") == 0 && one) {
         d->sql = read_text(d, strtoul(one, NULL, 10));
     } else if (strcmp(word, "row") == 0 && two) {

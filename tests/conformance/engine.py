@@ -1,6 +1,6 @@
 """Talks to the test driver (drive.c): jobs in, what the engine gave out. Shared by the conformance, property and differential tests.
 
-A job is a dictionary: id, sql, steps; optional eager, unoptimised. A step is ('row', table, object), ('mark', table, ms), ('cycle',) or ('lazy',).
+A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail. A step is ('row', table, object), ('mark', table, ms), ('cycle',) or ('lazy',).
 """
 import json
 import os
@@ -20,7 +20,7 @@ def find_driver():
 
 def script(job):
     out = ['case %s\n' % job['id'].replace(' ', '_')]
-    for option in ('eager', 'unoptimised'):
+    for option in ('eager', 'unoptimised', 'short-tail'):
         if job.get(option):
             out.append('option %s\n' % option)
     sql = job['sql'].encode()
