@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "base/vec.h"
+#include "cep/changelog.h"
 #include "cep/operator.h"
 #include "cep/plain_key.h"
 
@@ -15,6 +16,7 @@ struct flow_node {
     int64_t in_ms, out_ms;     /* watermarks of its input and output */
     struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
+    struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
 };
 #define AHEAD 16 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
 struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; };
@@ -69,6 +71,8 @@ int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *
     for (uint32_t i = 0; i < outputs.count && !rc; i++) {
         uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
         const struct cep_node *next = cep_program_node(flow->program, to);
+        if (i > 0 && *cep_program_u32(flow->program, outputs.first + i - 1) == to)
+            continue; /* a node that reads this one twice (a join with itself) is named twice */
         for (uint32_t k = 0; k < next->inputs.count && !rc; k++)
             if (*cep_program_u32(flow->program, next->inputs.first + k) == node)
                 rc = push_to(flow, to, k, event);
@@ -89,13 +93,38 @@ static const struct cep_type *input_types(const struct cep_flow *flow, const str
     return cep_flow_types(flow, *cep_program_u32(flow->program, node->inputs.first + input), ret_columns);
 }
 
-static int calc(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+/* What a stateless node made of a change (row NULL: nothing) goes on, an update's two halves together. */
+static int give(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_row *row)
+{
+    struct cep_half before;
+    struct cep_event out = *event;
+    if (event->row->change == CEP_UPDATE_BEFORE)
+        return cep_halves_hold(&flow->nodes[node].halves, event->ident, row, NULL);
+    bool pair = event->row->change == CEP_UPDATE_AFTER && cep_halves_take(&flow->nodes[node].halves, event->ident, &before);
+    int rc = 0;
+    if (pair && before.row) {
+        before.row->change = row ? CEP_UPDATE_BEFORE : CEP_DELETE;
+        out.row = before.row;
+        rc = cep_flow_emit(flow, node, &out);
+        base_free(before.row);
+    } else if (pair && row) {
+        row->change = CEP_INSERT;
+    }
+    if (rc || !row)
+        return rc;
+    out.row = row;
+    return cep_flow_emit(flow, node, &out);
+}
+
+/* *ret NULL: the filter or an error leaves the row out. */
+static int calc_row(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_row **ret)
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
     const struct cep_calc *calc = cep_program_calc(flow->program, n->detail);
     uint32_t columns;
     struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
     int rc = 0;
+    *ret = NULL;
     if (calc->filter != CEP_NONE) {
         bool holds;
         rc = cep_expr_test(flow->expr, calc->filter, &frame, &holds);
@@ -106,8 +135,10 @@ static int calc(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
         if (rc || !holds)
             return rc;
     }
-    if (calc->outputs.count == 0)
-        return cep_flow_emit(flow, node, event);
+    if (calc->outputs.count == 0) {
+        *ret = (struct cep_row *)(uintptr_t)event->row; /* as it came; give() changes no INSERT or DELETE */
+        return 0;
+    }
     int64_t time_ms = event->row->time_ms;
     for (uint32_t i = 0; i < calc->outputs.count && !rc; i++) {
         uint32_t code = *cep_program_u32(flow->program, calc->outputs.first + i);
@@ -123,12 +154,30 @@ static int calc(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
         if (!rc && !time.null)
             time_ms = time.i;
     }
-    struct cep_row *row;
     if (!rc)
-        rc = cep_row_make(flow->nodes[node].types, flow->values, flow->nodes[node].columns, time_ms, event->row->at, &flow->arena, &row);
+        rc = cep_row_make(flow->nodes[node].types, flow->values, flow->nodes[node].columns, time_ms, event->row->at, &flow->arena, ret);
+    if (!rc)
+        (*ret)->change = event->row->change;
+    return rc;
+}
+
+static int calc(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    struct cep_row *row;
+    int rc = calc_row(flow, node, event, &row);
     if (rc)
         return rc;
-    row->change = event->row->change;
+    if (event->row->change == CEP_UPDATE_BEFORE || event->row->change == CEP_UPDATE_AFTER) {
+        if (row == event->row) { /* it may become an INSERT */
+            row = base_arena_alloc(&flow->arena, cep_row_size(event->row));
+            if (!row)
+                return BASE_E_NOMEM;
+            memcpy(row, event->row, cep_row_size(event->row));
+        }
+        return give(flow, node, event, row);
+    }
+    if (!row)
+        return 0;
     struct cep_event out = *event;
     out.row = row;
     return cep_flow_emit(flow, node, &out);
@@ -192,11 +241,67 @@ static bool row_error(int rc)
     return rc == BASE_E_DIVISION || rc == BASE_E_OVERFLOW || rc == BASE_E_CAST || rc == BASE_E_RANGE || rc == BASE_E_REGEX || rc == BASE_E_LIMIT;
 }
 
+static int route(struct cep_flow *flow, uint32_t node, const struct cep_event *event, const struct cep_row *row, const struct cep_tuple *key)
+{
+    struct cep_event out = *event;
+    out.row = row;
+    out.key_hash = cep_key_hash(key);
+    out.key = key;
+    out.key_node = node;
+    return flow->env.route(flow->env.ctx, node, &out);
+}
+
+/* An update whose key changes is a DELETE for the owner of the old key and an INSERT for that of the new one. */
+static int exchange_pair(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_half *before, const struct cep_tuple *key)
+{
+    bool same = before->key && key && cep_tuple_equal(before->key, key);
+    int rc = 0;
+    if (before->key) {
+        before->row->change = same ? CEP_UPDATE_BEFORE : CEP_DELETE;
+        rc = route(flow, node, event, before->row, before->key);
+    }
+    if (!rc && same)
+        rc = route(flow, node, event, event->row, key);
+    else if (!rc && key) {
+        struct cep_row *row = base_arena_alloc(&flow->arena, cep_row_size(event->row));
+        if (!row)
+            return BASE_E_NOMEM;
+        memcpy(row, event->row, cep_row_size(event->row));
+        row->change = CEP_INSERT;
+        rc = route(flow, node, event, row, key);
+    }
+    return rc;
+}
+
+/* A change that is more than a new row. */
+static int exchange_change(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    struct cep_tuple *key = NULL;
+    int rc = make_key(flow, n, n->keys, event, &key);
+    if (rc && !row_error(rc))
+        return rc;
+    if (rc)
+        key = NULL;
+    if (event->row->change == CEP_UPDATE_BEFORE)
+        return cep_halves_hold(&flow->nodes[node].halves, event->ident, event->row, key);
+    struct cep_half before;
+    if (event->row->change == CEP_UPDATE_AFTER && cep_halves_take(&flow->nodes[node].halves, event->ident, &before)) {
+        rc = exchange_pair(flow, node, event, &before, key);
+        base_free(before.row);
+        base_free(before.key);
+        return rc;
+    }
+    return key ? route(flow, node, event, event->row, key) : 0;
+}
+
 static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
     struct cep_event out = *event;
     struct cep_tuple *key;
+    if (event->row->change != CEP_INSERT)
+        return exchange_change(flow, node, event);
     struct ahead *ahead = flow->ahead_at < flow->ahead_count ? &flow->ahead[flow->ahead_at] : NULL;
     if (ahead && ahead->row == event->row && ahead->node == node) {
         flow->ahead_at++;
@@ -223,7 +328,7 @@ static int lookup(struct cep_flow *flow, uint32_t node, const struct cep_event *
     struct cep_tuple *key;
     int rc = make_key(flow, n, l->keys, event, &key);
     if (rc)
-        return row_error(rc) ? 0 : rc;
+        return row_error(rc) ? give(flow, node, event, NULL) : rc;
     bool null_key = false;
     for (uint32_t i = 0; i < l->keys.count; i++)
         null_key |= cep_tuple_is_null(key, i);
@@ -233,7 +338,7 @@ static int lookup(struct cep_flow *flow, uint32_t node, const struct cep_event *
         struct cep_value at;
         rc = cep_expr_run(flow->expr, l->as_of, &frame, &at);
         if (rc)
-            return row_error(rc) ? 0 : rc;
+            return row_error(rc) ? give(flow, node, event, NULL) : rc;
         as_of = at.null ? as_of : at.i;
     }
     const struct cep_row *found = NULL;
@@ -254,19 +359,17 @@ static int lookup(struct cep_flow *flow, uint32_t node, const struct cep_event *
         if (rc)
             return rc;
         row->change = event->row->change;
-        struct cep_event out = *event;
-        out.row = row;
         if (!found)
-            return l->left_outer ? cep_flow_emit(flow, node, &out) : 0;
+            return give(flow, node, event, l->left_outer ? row : NULL);
         bool holds = true;
         if (l->filter != CEP_NONE) {
             struct cep_frame joined = frame_of(flow, row, flow->nodes[node].types);
             rc = cep_expr_test(flow->expr, l->filter, &joined, &holds);
             if (rc)
-                return row_error(rc) ? 0 : rc;
+                return row_error(rc) ? give(flow, node, event, NULL) : rc;
         }
         if (holds)
-            return cep_flow_emit(flow, node, &out);
+            return give(flow, node, event, row);
         found = NULL; /* the rest of ON fails: as if there were no such row */
     }
     return 0;
@@ -338,10 +441,11 @@ static int after_touch(struct cep_flow *flow, struct cep_operator *op, struct ce
     return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
 }
 
-static int keyed_row(struct cep_flow *flow, struct cep_operator *op, const struct cep_event *event)
+static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t input, const struct cep_event *event)
 {
     const struct cep_node *n = cep_program_node(flow->program, op->node);
     struct cep_event own = *event;
+    own.input = (uint8_t)input;
     if (!own.key) {
         struct cep_tuple *tuple;
         int rc = make_key(flow, n, n->keys, event, &tuple);
@@ -385,9 +489,9 @@ static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const s
     case CEP_NODE_GROUP:
     case CEP_NODE_JOIN:
     case CEP_NODE_TOPN:
-        return settled ? 0 : keyed_row(flow, flow->nodes[node].op, event);
+        return settled ? 0 : keyed_row(flow, flow->nodes[node].op, input, event);
     case CEP_NODE_ALERT:
-        return keyed_row(flow, flow->nodes[node].op, event);
+        return keyed_row(flow, flow->nodes[node].op, input, event);
     }
     return BASE_E_CORRUPT;
 }
@@ -786,10 +890,12 @@ static int make_operator(struct cep_flow *flow, uint32_t node)
         return cep_sort_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_GROUP:
         return cep_group_create(flow, node, &flow->nodes[node].op);
+    case CEP_NODE_TOPN:
+        return cep_topn_create(flow, node, &flow->nodes[node].op);
+    case CEP_NODE_JOIN:
+        return cep_join_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_WINDOW:
     case CEP_NODE_OVER:
-    case CEP_NODE_JOIN:
-    case CEP_NODE_TOPN:
         return BASE_E_UNSUPPORTED;
     case CEP_NODE_SOURCE:
     case CEP_NODE_CALC:
@@ -865,6 +971,7 @@ void cep_flow_destroy(struct cep_flow *flow)
             op->ops->destroy(op);
         }
         base_free(flow->nodes[i].types);
+        cep_halves_finish(&flow->nodes[i].halves);
     }
     base_free(flow->nodes);
     base_free(flow->values);

@@ -124,7 +124,7 @@ struct cep_lookup {
     uint32_t filter;           /* codes over left ++ right columns: rest of the ON condition, or CEP_NONE */
     struct cep_list columns;   /* u32s: fields of the table that are appended to the left row */
 };
-struct cep_sort { struct cep_list keys; /* orders */ uint64_t limit; /* UINT64_MAX: none */ uint64_t offset; };
+struct cep_sort { struct cep_list keys; /* orders */ uint64_t limit; /* UINT64_MAX: none */ uint64_t offset; uint32_t changes; /* 1: its input is a changelog; what stands at the end counts */ uint32_t pad; };
 /* Group aggregate of a bounded query's result: registers are folded over the rows of a group; one row per group once the input has ended. The node's
  * keys are the group's; without keys there is one group, which gives its row for empty input too (`query` runs in one flow). */
 struct cep_group {
@@ -132,6 +132,33 @@ struct cep_group {
     uint32_t update;           /* codes: reads the row and the registers as they stood before it, stores the new ones */
     struct cep_list outs;      /* u32s: codes over the registers alone, one per column */
     uint32_t pad;
+};
+/* Top-N and deduplication: rows of a key in order; those at ranks [first, last] (from 1) stand in the result. Its rows are the input's, with the rank behind
+ * if rank_column is not CEP_NONE. Ties stand in the order of semantics.md 10. */
+enum cep_topn_mode {
+    CEP_TOPN_RANKS = 0,        /* a changelog */
+    CEP_TOPN_FIRST_FINAL = 1,  /* rank 1 by time, no changes in: the first row, once the watermark has passed it; never taken back */
+    CEP_TOPN_FIRST_NOW = 2     /* as they come: the first row, at once; never taken back */
+};
+struct cep_topn {
+    struct cep_list keys;      /* orders */
+    uint64_t first, last;
+    uint32_t mode;             /* enum cep_topn_mode */
+    uint32_t append_only;      /* 1: no updates or deletes come in: what falls out never comes back and is forgotten */
+    uint32_t rank_column;      /* column of the row it gives, the last one, or CEP_NONE */
+    uint32_t newest_first;     /* 1: rows that the keys leave equal stand newest first */
+    int64_t ttl_ms;            /* 0: none; a key without rows for so long, in event time, is forgotten */
+};
+/* Join of two inputs with equal keys (input 0 left, input 1 right): columns left ++ right. */
+enum cep_join_outer { CEP_JOIN_OUTER_LEFT = 1, CEP_JOIN_OUTER_RIGHT = 2 };
+enum cep_join_time { CEP_JOIN_TIME_LEFT = 0, CEP_JOIN_TIME_RIGHT = 1, CEP_JOIN_TIME_LATEST = 2 };
+struct cep_join {
+    uint32_t interval;         /* 1: lo_ms <= time(left) - time(right) <= hi_ms, inputs without changes; 0: any rows of equal keys */
+    uint32_t outer;            /* enum cep_join_outer, or'ed */
+    int64_t lo_ms, hi_ms;
+    uint32_t filter;           /* codes over left ++ right: rest of the condition, or CEP_NONE */
+    uint32_t time;             /* enum cep_join_time: event time of what it gives */
+    int64_t ttl_ms;            /* interval 0: rows older than that, in event time, are forgotten; 0: never */
 };
 struct cep_order { uint32_t code; uint8_t descending, nulls_first; uint8_t pad[2]; };
 enum cep_sink_kind { CEP_SINK_QUERY = 1, CEP_SINK_TABLE = 2, CEP_SINK_RULE = 3 };
@@ -241,7 +268,7 @@ enum cep_section {
     CEP_SEC_STRINGS, CEP_SEC_U32S, CEP_SEC_TYPES, CEP_SEC_CONSTS, CEP_SEC_INSNS, CEP_SEC_CODES, CEP_SEC_CALLSITES, CEP_SEC_COLUMNS,
     CEP_SEC_OPTIONS, CEP_SEC_SCHEMAS, CEP_SEC_FIELDS, CEP_SEC_TABLES, CEP_SEC_NODES, CEP_SEC_CALCS, CEP_SEC_LOOKUPS, CEP_SEC_SORTS,
     CEP_SEC_ORDERS, CEP_SEC_SINKS, CEP_SEC_RULES, CEP_SEC_MATCHES, CEP_SEC_NFAS, CEP_SEC_GUARDS, CEP_SEC_PREDS, CEP_SEC_VARS, CEP_SEC_REGS,
-    CEP_SEC_OUTS, CEP_SEC_GROUPS, CEP_SEC_COUNT_
+    CEP_SEC_OUTS, CEP_SEC_GROUPS, CEP_SEC_TOPNS, CEP_SEC_JOINS, CEP_SEC_COUNT_
 };
 #define CEP_PROGRAM_MAGIC 0x43455031u /* "CEP1" */
 struct cep_program {
@@ -281,6 +308,8 @@ CEP_AT_(var, struct cep_var, CEP_SEC_VARS)
 CEP_AT_(reg, struct cep_reg, CEP_SEC_REGS)
 CEP_AT_(out, struct cep_out, CEP_SEC_OUTS)
 CEP_AT_(group, struct cep_group, CEP_SEC_GROUPS)
+CEP_AT_(topn, struct cep_topn, CEP_SEC_TOPNS)
+CEP_AT_(join, struct cep_join, CEP_SEC_JOINS)
 static inline struct base_str cep_program_text(const struct cep_program *p, struct cep_text t)
 {
     return (struct base_str){ (const char *)p + p->sections[CEP_SEC_STRINGS].off + t.off, t.len };

@@ -34,7 +34,9 @@
     X(VARS, struct cep_var) \
     X(REGS, struct cep_reg) \
     X(OUTS, struct cep_out) \
-    X(GROUPS, struct cep_group)
+    X(GROUPS, struct cep_group) \
+    X(TOPNS, struct cep_topn) \
+    X(JOINS, struct cep_join)
 
 #define CEP_PROGRAM_VERSION 1u
 /* Elements of one section; keeps every index and byte size far inside 32 bits. */

@@ -459,6 +459,44 @@ static bool group_good(struct checker *c, const struct cep_node *n, uint32_t inp
     return true;
 }
 
+/* Its rows are the input's, with the rank behind. */
+static bool topn_good(struct checker *c, const struct cep_node *n, uint32_t input)
+{
+    const struct cep_program *p = c->program;
+    if (n->detail >= cep_program_topn_count(p))
+        return false;
+    const struct cep_topn *t = cep_program_topn(p, n->detail);
+    struct cep_code_context context = context_of(c, input);
+    uint32_t columns = columns_of(c, input), ranks = t->rank_column != CEP_NONE;
+    if (t->first < 1 || t->last < t->first || t->last > UINT32_MAX || t->mode > CEP_TOPN_FIRST_NOW || t->newest_first > 1 || !span_good(t->ttl_ms) ||
+        (ranks && t->rank_column != columns) || columns_of(c, n->schema) != columns + ranks ||
+        (ranks && column_type(c, n->schema, columns).kind != CEP_KIND_BIGINT))
+        return false;
+    for (uint32_t i = 0; i < columns; i++)
+        if (!cep_type_equal(column_type(c, input, i), column_type(c, n->schema, i)))
+            return false;
+    return orders_good(c, t->keys, &context);
+}
+
+static bool join_good(struct checker *c, const struct cep_node *n)
+{
+    const struct cep_program *p = c->program;
+    if (n->detail >= cep_program_join_count(p))
+        return false;
+    const struct cep_join *j = cep_program_join(p, n->detail);
+    struct cep_code_context context = context_of(c, n->schema);
+    uint32_t at = 0;
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t input = cep_program_node(p, u32_of(p, n->inputs, side))->schema;
+        for (uint32_t i = 0; i < columns_of(c, input); i++, at++)
+            if (at >= columns_of(c, n->schema) || !cep_type_equal(column_type(c, input, i), column_type(c, n->schema, at)))
+                return false;
+    }
+    return at == columns_of(c, n->schema) && j->interval <= 1 && j->outer <= 3 && j->time <= CEP_JOIN_TIME_LATEST && j->lo_ms <= j->hi_ms &&
+           j->lo_ms > -INT64_MAX / 4 && j->hi_ms < INT64_MAX / 4 && span_good(j->ttl_ms) &&
+           (j->filter == CEP_NONE || code_typed(c, j->filter, &context, CEP_TYPE(BOOLEAN)));
+}
+
 static bool arity_good(const struct cep_node *n)
 {
     switch (n->kind) {
@@ -479,6 +517,8 @@ static bool detail_good(struct checker *c, const struct cep_node *n, uint32_t in
     case CEP_NODE_LOOKUP: return lookup_good(c, n, input);
     case CEP_NODE_MATCH: return match_good(c, n, input);
     case CEP_NODE_GROUP: return group_good(c, n, input);
+    case CEP_NODE_TOPN: return topn_good(c, n, input);
+    case CEP_NODE_JOIN: return join_good(c, n);
     case CEP_NODE_SORT:
         if (n->detail >= cep_program_sort_count(p))
             return false;

@@ -265,7 +265,7 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
 {
     struct patterns_binder *binder = scope->binder;
     const struct patterns_create_view *view = &object->statement->create_view;
-    uint32_t slot = 4u * binder->evidence + 2u * binder->is_rule + binder->eager;
+    uint32_t slot = 8u * binder->settled + 4u * binder->evidence + 2u * binder->is_rule + binder->eager;
     *ret = object->plans[slot];
     if (*ret)
         return 0;
@@ -277,6 +277,7 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
         return BASE_E_NOMEM;
     *own = *binder;
     own->param = NULL;
+    own->state_ttl_ms = own->default_ttl_ms;
     object->state = PATTERNS_OBJECT_BINDING;
     const struct patterns_query_scope inner = { .binder = own, .catalog = scope->catalog };
     int error = patterns_bind_query(&inner, view->query, ret);

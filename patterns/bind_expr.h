@@ -49,6 +49,9 @@ struct patterns_binder {
     bool is_rule;  /* the statement is a CREATE RULE (or INSERT): streaming; else a bare SELECT of `query` */
     bool evidence; /* its results bear the matched rows (CREATE RULE) */
     bool eager;    /* the statement's emission: eager or final */
+    bool settled;  /* row patterns below a join, a top-N or an aggregate are final, whatever `eager` says */
+    int64_t state_ttl_ms; /* of the statement: what operators without bound in time forget; 0: nothing */
+    int64_t default_ttl_ms; /* SET 'table.exec.state.ttl': of views, and of statements that say nothing */
     bool no_fold;  /* constants are not folded (optimiser off) */
     /* PARAM('name'): text of the rule's option; false if there is none. NULL: no rule around. */
     bool (*param)(void *ctx, struct base_str name, struct base_str *ret);

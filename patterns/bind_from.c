@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "patterns/fold.h"
+#include "patterns/join.h"
 #include "patterns/types.h"
 
 #define JOIN_CONJUNCTS_MAX 256
@@ -138,7 +139,7 @@ static int bind_match(const struct patterns_query_scope *scope, const struct pat
     plan->begin = table->begin;
     plan->end = table->end;
     plan->match = match;
-    plan->eager = binder->eager && !match->batch_sort;
+    plan->eager = binder->eager && !binder->settled && !match->batch_sort;
     plan->evidence = binder->evidence;
     plan->rows = patterns_hash_mix(input.plan->rows, match->hash);
     plan->out = *out;
@@ -315,18 +316,13 @@ static int check_profile(struct joining *j, struct patterns_object *object)
 static int refuse_join(const struct patterns_query_scope *scope, const struct patterns_table *text)
 {
     const struct patterns_table *right = text->join.right;
-    const char *hint = "join a profile table: JOIN t FOR SYSTEM_TIME AS OF ts ON t.key = x; follow events of two "
-                       "streams with a UNION ALL view and MATCH_RECOGNIZE";
     struct patterns_object *object =
         right->kind == PATTERNS_TABLE_NAME
             ? patterns_catalog_find(scope->catalog, right->name.parts[right->name.count - 1].text)
             : NULL;
     if (right->kind == PATTERNS_TABLE_NAME && !object)
         return refuse_unknown(scope, right);
-    if (right->kind == PATTERNS_TABLE_NAME && right->as_of)
-        return refuse_table(scope->binder, text, "not-supported", "write JOIN or LEFT JOIN",
-                            "a temporal join is INNER or LEFT");
-    return refuse_table(scope->binder, text, "not-supported", hint, "joins of two streams are not supported");
+    return refuse_table(scope->binder, text, "not-supported", "write JOIN or LEFT JOIN", "a temporal join is INNER or LEFT");
 }
 
 static int bind_join(const struct patterns_query_scope *scope, const struct patterns_table *text,
@@ -337,7 +333,9 @@ static int bind_join(const struct patterns_query_scope *scope, const struct patt
     struct joining j = { .scope = scope, .text = text };
     struct patterns_object *object;
     bool kind = text->join.kind == PATTERNS_JOIN_INNER || text->join.kind == PATTERNS_JOIN_LEFT;
-    if (right->kind != PATTERNS_TABLE_NAME || !right->as_of || !kind)
+    if (right->kind != PATTERNS_TABLE_NAME || !right->as_of)
+        return patterns_join_bind(scope, text, ret);
+    if (!kind)
         return refuse_join(scope, text);
     if (!text->join.on)
         return refuse_table(binder, text, "not-supported", "write ON t.key = x", "a temporal join needs ON");

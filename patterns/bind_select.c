@@ -5,7 +5,9 @@
 #include "patterns/bind_call.h"
 #include "patterns/bind_from.h"
 #include "patterns/bind_order.h"
+#include "patterns/changes.h"
 #include "patterns/group.h"
+#include "patterns/topn.h"
 
 static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
                         const char *hint, const char *message)
@@ -26,6 +28,10 @@ struct selecting {
     struct patterns_plan *plan;   /* the CALC */
     const struct patterns_bound **outputs;
     uint32_t cap;
+    uint32_t ranking;             /* item that is ROW_NUMBER(), CEP_NONE: none */
+    uint32_t rank_at;             /* column of the result that it becomes */
+    struct base_str rank_name;
+    bool rank_quoted;
 };
 
 static int add_output(struct selecting *s, const struct patterns_column *column, const struct patterns_bound *value)
@@ -146,7 +152,7 @@ static int add_item(struct selecting *s, const struct patterns_select_item *item
                                "* cannot stand beside aggregates");
     if (item->expr->kind == PATTERNS_EXPR_STAR)
         return add_star(s, item->expr);
-    int error = bind_value(s, item->expr, &value);
+    int error = index == s->ranking ? 0 : bind_value(s, item->expr, &value);
     if (error)
         return error;
     struct base_str name;
@@ -169,6 +175,12 @@ static int add_item(struct selecting *s, const struct patterns_select_item *item
     error = check_name(s, item, name);
     if (error)
         return error;
+    if (index == s->ranking) { /* it gets its column once the others are known */
+        s->rank_at = s->plan->out.count;
+        s->rank_name = name;
+        s->rank_quoted = quoted;
+        return 0;
+    }
     if (value->kind == PATTERNS_BOUND_COLUMN && !s->group)
         return add_column(s, value->column, name, quoted, item->expr);
     const struct patterns_column column = { .name = name, .quoted = quoted };
@@ -234,7 +246,10 @@ static int bind_where(struct selecting *s)
     warn_never(binder, s->plan->filter, "WHERE");
     s->plan->rows =
         patterns_hash_mix(s->plan->rows, s->plan->filter->hash); /* as a whole and as written: folding must not show */
-    return 0;
+    error = patterns_topn_bound(binder, &s->plan->inputs[0], &s->plan->filter);
+    s->from.plan = s->plan->inputs[0];
+    s->from.relation->rowtime = s->from.plan->out.rowtime;
+    return error;
 }
 
 /* ---- ORDER BY ---- */
@@ -368,6 +383,25 @@ static int finish_group(struct selecting *s)
     return 0;
 }
 
+/* ---- ROW_NUMBER() ---- */
+
+/* rows -> CALC (WHERE, the other items) -> TOPN -> CALC (SELECT list). */
+static int finish_ranking(struct selecting *s)
+{
+    const struct patterns_expr *call = s->text->items[s->ranking].expr;
+    if (s->group)
+        return patterns_refuse(s->scope->binder, call, "not-supported", "group in a query inside: FROM (SELECT ... GROUP BY ...)",
+                               "ROW_NUMBER() cannot stand beside aggregates");
+    s->plan->outputs = s->outputs ? s->outputs : base_arena_zalloc(s->scope->binder->arena, 1, sizeof *s->outputs);
+    if (!s->plan->outputs)
+        return BASE_E_NOMEM;
+    const struct patterns_topn_text text = { .scope = s->scope, .from = &s->from, .call = call, .below = s->plan, .at = s->rank_at,
+                                             .name = s->rank_name, .quoted = s->rank_quoted };
+    int error = patterns_topn_bind(&text, &s->plan);
+    s->outputs = error ? NULL : s->plan->outputs;
+    return error;
+}
+
 /* ---- SELECT ---- */
 
 int patterns_bind_select(const struct patterns_query_scope *scope, const struct patterns_query *query,
@@ -377,7 +411,11 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
     struct selecting s = { .scope = scope, .query = query, .text = query->select };
     uint32_t *order = NULL;
     int error = check_clauses(&s);
-    int from_error = s.text->from ? patterns_bind_from(scope, s.text->from, &s.from) : 0;
+    struct patterns_query_scope below = *scope;
+    s.ranking = patterns_topn_item(s.text);
+    if (s.ranking != CEP_NONE && !(below.binder = patterns_changes_binder(binder)))
+        return BASE_E_NOMEM;
+    int from_error = s.text->from ? patterns_bind_from(&below, s.text->from, &s.from) : 0;
     error = from_error ? from_error : error;
     if (error)
         return error;
@@ -403,9 +441,13 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
             return error;
         first = first ? first : error;
     }
+    if (!first && s.ranking != CEP_NONE)
+        first = finish_ranking(&s);
     bool ordered = query->order_count || query->limit || query->offset;
     if (!first && ordered)
         first = patterns_order_check(scope, query, s.plan->out.bounded);
+    if (!first && ordered && s.ranking != CEP_NONE)
+        first = refuse_query(binder, query, "not-supported", "put the query with ROW_NUMBER() into FROM (...)", "ORDER BY cannot stand beside ROW_NUMBER()");
     if (!first && ordered)
         first = order_select(&s, &order);
     if (!first && s.group)

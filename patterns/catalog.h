@@ -60,7 +60,7 @@ struct patterns_object {
     const struct patterns_statement *statement;
     const struct patterns_name *name;
     struct patterns_table_info *table;    /* TABLE, READY */
-    const struct patterns_plan *plans[8]; /* VIEW: bound for [4 * evidence + 2 * is_rule + eager] */
+    const struct patterns_plan *plans[16]; /* VIEW: bound for [8 * settled + 4 * evidence + 2 * is_rule + eager] */
 };
 
 struct patterns_catalog {

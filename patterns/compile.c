@@ -5,9 +5,12 @@
 #include "base/map.h"
 #include "patterns/bind.h"
 #include "patterns/catalog.h"
+#include "patterns/changes.h"
 #include "patterns/emit.h"
 #include "patterns/parse.h"
 #include "patterns/rule.h"
+#include "patterns/topn.h"
+#include "patterns/types.h"
 
 /* A run on its way. */
 struct compiling {
@@ -79,6 +82,23 @@ static int drop_rule(struct compiling *c, const struct patterns_statement *state
                               "there is no rule \"%.*s\"", (int)text.len, text.ptr);
 }
 
+/* SET 'table.exec.state.ttl' = '7 d', as in Flink; other settings stand in the configuration file. */
+static int declare_setting(struct compiling *c, const struct patterns_statement *statement)
+{
+    const struct patterns_option *set = &statement->set;
+    if (!base_str_equal(set->key, BASE_STR("table.exec.state.ttl"))) {
+        patterns_warn_at(&c->binder, BASE_SEVERITY_NOTE, statement->source, statement->begin, statement->end, "not-supported",
+                         "settings stand in the configuration file", "SET has no effect");
+        return 0;
+    }
+    if (patterns_duration_parse(set->value, &c->binder.default_ttl_ms)) {
+        c->binder.state_ttl_ms = c->binder.default_ttl_ms;
+        return 0;
+    }
+    return patterns_refuse_at(&c->binder, statement->source, set->value_begin, set->value_end, "bad-option", "write a duration: '7 d', '12 h'",
+                              "'%.*s' cannot be '%.*s'", (int)set->key.len, set->key.ptr, (int)set->value.len, set->value.ptr);
+}
+
 static int declare(struct compiling *c, const struct patterns_statement *statement)
 {
     struct patterns_binder *binder = &c->binder;
@@ -88,10 +108,7 @@ static int declare(struct compiling *c, const struct patterns_statement *stateme
     case PATTERNS_STATEMENT_DROP:
         return statement->drop.what == PATTERNS_DROP_RULE ? drop_rule(c, statement)
                                                           : patterns_catalog_drop(&c->catalog, binder, statement);
-    case PATTERNS_STATEMENT_SET:
-        patterns_warn_at(binder, BASE_SEVERITY_NOTE, statement->source, statement->begin, statement->end,
-                         "not-supported", "settings stand in the configuration file", "SET has no effect");
-        return 0;
+    case PATTERNS_STATEMENT_SET: return declare_setting(c, statement);
     case PATTERNS_STATEMENT_SELECT:
         if (!c->options->queries)
             return patterns_refuse_at(binder, statement->source, statement->begin, statement->end, "not-supported",
@@ -179,7 +196,10 @@ static int finish_root(struct compiling *c, struct patterns_binder *binder, stru
                        bool keep)
 {
     note_compiled(c, root, kind, name, key_count, key);
-    int error = patterns_plan_place(binder, root, key, key_count);
+    int error = patterns_topn_check(binder, root->plan);
+    if (error)
+        return error;
+    error = patterns_plan_place(binder, root, key, key_count);
     if (!error && keep)
         c->roots[c->root_count++] = *root;
     return error;
@@ -244,6 +264,8 @@ static int compile_rule(struct compiling *c, const struct patterns_statement *st
     binder->is_rule = true;
     binder->evidence = true;
     binder->eager = rule->eager;
+    if (rule->state_ttl_ms)
+        binder->state_ttl_ms = rule->state_ttl_ms;
     binder->param = patterns_rule_param;
     binder->param_ctx = rule;
     const struct patterns_query_scope scope = { .binder = binder, .catalog = &c->catalog, .top = true };
@@ -276,6 +298,8 @@ static int compile_query(struct compiling *c, const struct patterns_statement *s
     binder->eager = c->options->eager_queries;
     const struct patterns_query_scope scope = { .binder = binder, .catalog = &c->catalog, .top = true };
     int error = patterns_bind_query(&scope, query, &plan);
+    if (!error && !c->options->eager_queries)
+        error = patterns_changes_settle(binder, plan, &plan);
     if (!error)
         error = end_plan(binder, plan, &root.plan);
     if (error)
@@ -422,7 +446,9 @@ static int compile_insert(struct compiling *c, const struct patterns_statement *
         query_error = patterns_bind_visible(binder, plan, &plan);
     if (error || query_error)
         return error == BASE_E_NOMEM || !query_error ? error : query_error;
-    error = insert_plan(binder, statement, root.table, plan, &root.plan);
+    error = root.changes ? 0 : patterns_changes_check_insert(binder, statement, root.table, plan);
+    if (!error)
+        error = insert_plan(binder, statement, root.table, plan, &root.plan);
     return error ? error : finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_INSERT, name, keep);
 }
 

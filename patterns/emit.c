@@ -5,7 +5,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "patterns/ast.h"
+#include "patterns/changes.h"
 #include "patterns/graph.h"
+#include "patterns/join.h"
+#include "patterns/topn.h"
 
 /* Enters every rule fingerprint: a change of what is hashed must change it, and changes the ids of all alerts. */
 #define FINGERPRINT_VERSION 1u
@@ -139,8 +142,10 @@ static uint32_t schema(struct writing *w, const struct patterns_graph_node *node
         fail(w, BASE_E_NOMEM);
         return CEP_NONE;
     }
-    if (node->plan->kind == PATTERNS_PLAN_LOOKUP)
+    if (node->plan->kind == PATTERNS_PLAN_LOOKUP || node->plan->kind == PATTERNS_PLAN_TOPN || node->plan->kind == PATTERNS_PLAN_JOIN)
         inherit_columns(w, &w->graph.nodes[node->inputs[0]], columns);
+    if (node->plan->kind == PATTERNS_PLAN_JOIN)
+        inherit_columns(w, &w->graph.nodes[node->inputs[1]], columns + w->graph.nodes[node->inputs[0]].width);
     for (uint32_t i = 0; i < node->plan->out.count; i++) {
         uint32_t at = node->layout[i];
         if (at == PATTERNS_NO_COLUMN || columns[at].type.kind)
@@ -312,22 +317,34 @@ static uint32_t emit_group(struct writing *w, const struct patterns_graph_node *
     return group;
 }
 
-static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *node,
-                          const struct patterns_graph_node *input)
+static struct cep_list emit_orders(struct writing *w, const struct patterns_plan *plan, const struct patterns_graph_node *input)
 {
-    const struct patterns_plan *plan = node->plan;
     struct cep_order *orders = base_arena_zalloc(w->binder->arena, plan->order_count + 1, sizeof *orders);
     if (!orders) {
         fail(w, BASE_E_NOMEM);
-        return CEP_NONE;
+        return (struct cep_list){ 0, 0 };
     }
     for (uint32_t i = 0; i < plan->order_count; i++)
         orders[i] = (struct cep_order){ .code = code(w, plan->orders[i].value, input->layout),
                                         .descending = plan->orders[i].descending,
                                         .nulls_first = plan->orders[i].nulls_first };
-    struct cep_sort sort = { .limit = plan->limit, .offset = plan->offset };
-    sort.keys = (struct cep_list){ plan->order_count ? add(w, CEP_SEC_ORDERS, orders, plan->order_count) : 0,
-                                   plan->order_count };
+    return (struct cep_list){ plan->order_count ? add(w, CEP_SEC_ORDERS, orders, plan->order_count) : 0, plan->order_count };
+}
+
+static uint32_t emit_topn(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input)
+{
+    const struct patterns_plan *plan = node->plan;
+    struct cep_list orders = patterns_topn_compares(plan) ? emit_orders(w, plan, input) : (struct cep_list){ 0, 0 };
+    uint32_t rank = node->layout[plan->out.count - 1];
+    return patterns_topn_emit(plan, w->builder, orders, rank == PATTERNS_NO_COLUMN ? CEP_NONE : rank);
+}
+
+static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *node,
+                          const struct patterns_graph_node *input)
+{
+    const struct patterns_plan *plan = node->plan;
+    struct cep_sort sort = { .limit = plan->limit, .offset = plan->offset, .changes = patterns_plan_updating(plan->inputs[0]) };
+    sort.keys = emit_orders(w, plan, input);
     return add(w, CEP_SEC_SORTS, &sort, 1);
 }
 
@@ -376,6 +393,13 @@ static void emit_keys(struct writing *w, const struct patterns_graph_node *node,
     if (plan->kind == PATTERNS_PLAN_EXCHANGE) {
         out->keys = codes(w, plan->keys, plan->key_count, input->layout);
         out->key_columns = key_columns(w, plan);
+    } else if (plan->kind == PATTERNS_PLAN_TOPN) {
+        out->keys = codes(w, plan->keys, plan->key_count, input->layout);
+        out->key_columns = key_columns(w, plan);
+    } else if (plan->kind == PATTERNS_PLAN_JOIN) {
+        /* no codes: each side's rows bear the key of their exchange */
+        struct patterns_plan left = { .keys = plan->join->keys[0], .key_names = plan->join->key_names, .key_count = plan->join->key_count };
+        out->key_columns = key_columns(w, &left);
     } else if (plan->kind == PATTERNS_PLAN_GROUP) {
         const struct patterns_plan *below = exchange_below(plan);
         out->keys = codes(w, plan->group->keys, plan->group->key_count, input->layout);
@@ -435,6 +459,14 @@ static void emit_node(struct writing *w, uint32_t index)
     case PATTERNS_PLAN_GROUP:
         out.kind = CEP_NODE_GROUP;
         out.detail = emit_group(w, node, input);
+        break;
+    case PATTERNS_PLAN_TOPN:
+        out.kind = CEP_NODE_TOPN;
+        out.detail = emit_topn(w, node, input);
+        break;
+    case PATTERNS_PLAN_JOIN:
+        out.kind = CEP_NODE_JOIN;
+        out.detail = patterns_join_emit(plan, w->builder, code(w, plan->filter, node->layout));
         break;
     case PATTERNS_PLAN_EXCHANGE: out.kind = CEP_NODE_EXCHANGE; break;
     }
@@ -562,7 +594,7 @@ static void find_match(const struct writing *w, uint32_t node, struct patterns_e
             emitted->match = n->plan->match;
             emitted->match_node = n->emitted;
         }
-        if (emitted->match || n->plan->input_count == 0)
+        if (emitted->match || n->plan->input_count == 0 || n->plan->kind == PATTERNS_PLAN_TOPN || n->plan->kind == PATTERNS_PLAN_JOIN)
             return;
         node = n->inputs[0];
     }

@@ -125,15 +125,61 @@ static void put_match(const struct view *v, const struct cep_node *n, struct bas
                         (long long)m->within_ms, (long long)m->within_ms);
 }
 
-static void put_sort(const struct view *v, const struct cep_node *n, struct base_buf *out)
+static void put_orders(const struct view *v, struct cep_list keys, struct base_buf *out)
 {
-    const struct cep_sort *s = cep_program_sort(v->program, n->detail);
-    for (uint32_t i = 0; i < s->keys.count; i++) {
-        const struct cep_order *o = cep_program_order(v->program, s->keys.first + i);
+    for (uint32_t i = 0; i < keys.count; i++) {
+        const struct cep_order *o = cep_program_order(v->program, keys.first + i);
         base_buf_puts(out, i ? ", " : "by ");
         put_code(v, o->code, out);
         base_buf_printf(out, "%s%s", o->descending ? " desc" : "", o->nulls_first ? " nulls first" : " nulls last");
     }
+}
+
+static void put_ttl(int64_t ttl_ms, struct base_buf *out)
+{
+    if (ttl_ms)
+        base_buf_printf(out, ", forgets after %lld ms", (long long)ttl_ms);
+}
+
+static void put_topn(const struct view *v, const struct cep_node *n, struct base_buf *out)
+{
+    const struct cep_topn *t = cep_program_topn(v->program, n->detail);
+    base_buf_puts(out, "of (");
+    put_columns(v, n->key_columns, false, out);
+    base_buf_puts(out, ") ");
+    put_orders(v, t->keys, out);
+    if (t->keys.count == 0)
+        base_buf_puts(out, t->newest_first ? "newest first" : "oldest first");
+    base_buf_printf(out, " ranks %llu to %llu", (unsigned long long)t->first, (unsigned long long)t->last);
+    base_buf_puts(out, t->mode == CEP_TOPN_FIRST_FINAL ? ", told once the watermark has passed it" : t->mode == CEP_TOPN_FIRST_NOW ? ", told at once" : ", a changelog");
+    base_buf_puts(out, t->append_only ? ", keeps no row behind the last rank" : ", keeps all rows of a key: they may change");
+    put_ttl(t->ttl_ms, out);
+}
+
+static void put_join(const struct view *v, const struct cep_node *n, struct base_buf *out)
+{
+    static const char *const kinds[] = { "inner", "left outer", "right outer", "full outer" };
+    const struct cep_join *j = cep_program_join(v->program, n->detail);
+    base_buf_puts(out, "on (");
+    put_columns(v, n->key_columns, false, out);
+    base_buf_printf(out, ") %s", kinds[j->outer]);
+    if (j->interval)
+        base_buf_printf(out, ", left at %lld to %lld ms from right, rows are kept until then", (long long)j->lo_ms, (long long)j->hi_ms);
+    else
+        base_buf_puts(out, ", all rows are kept");
+    put_ttl(j->ttl_ms, out);
+    if (j->filter != CEP_NONE) {
+        base_buf_puts(out, " where ");
+        put_code(v, j->filter, out);
+    }
+}
+
+static void put_sort(const struct view *v, const struct cep_node *n, struct base_buf *out)
+{
+    const struct cep_sort *s = cep_program_sort(v->program, n->detail);
+    put_orders(v, s->keys, out);
+    if (s->changes)
+        base_buf_puts(out, s->keys.count ? ", what stands at the end" : "what stands at the end");
     if (s->limit != UINT64_MAX)
         base_buf_printf(out, " limit %llu", (unsigned long long)s->limit);
     if (s->offset)
@@ -176,8 +222,9 @@ static void put_detail(const struct view *v, const struct cep_node *n, struct ba
     case CEP_NODE_UNION:
     case CEP_NODE_WINDOW:
     case CEP_NODE_OVER:
-    case CEP_NODE_JOIN:
-    case CEP_NODE_TOPN: break;
+        break;
+    case CEP_NODE_JOIN: put_join(v, n, out); break;
+    case CEP_NODE_TOPN: put_topn(v, n, out); break;
     case CEP_NODE_GROUP:
         base_buf_puts(out, "by (");
         put_columns(v, n->key_columns, false, out);

@@ -3,6 +3,8 @@
 #include <string.h>
 #include "base/error.h"
 #include "cep/program.h"
+#include "patterns/join.h"
+#include "patterns/topn.h"
 
 void patterns_graph_init(struct patterns_graph *graph, struct patterns_binder *binder, bool share)
 {
@@ -33,6 +35,26 @@ static void put_orders(struct base_buf *buf, const struct patterns_plan *plan)
     base_buf_put_u64(buf, plan->offset);
 }
 
+static void put_operator(struct base_buf *buf, const struct patterns_plan *plan)
+{
+    if (plan->topn) {
+        base_buf_put_u64(buf, plan->topn->first);
+        base_buf_put_u64(buf, plan->topn->last);
+        base_buf_put_u64(buf, (uint64_t)plan->topn->ttl_ms);
+        base_buf_put_u8(buf, (uint8_t)(plan->topn->mode * 8 + plan->topn->by_time * 4 + plan->topn->by_arrival * 2 + plan->topn->descending));
+    }
+    if (plan->join) {
+        for (uint32_t i = 0; i < plan->join->key_count; i++) {
+            put_bound(buf, plan->join->keys[0][i]);
+            put_bound(buf, plan->join->keys[1][i]);
+        }
+        base_buf_put_u64(buf, (uint64_t)plan->join->lo_ms);
+        base_buf_put_u64(buf, (uint64_t)plan->join->hi_ms);
+        base_buf_put_u64(buf, (uint64_t)plan->join->ttl_ms);
+        base_buf_put_u32(buf, plan->join->outer * 16 + plan->join->interval * 8 + plan->join->time);
+    }
+}
+
 /* Nodes with equal signatures give equal rows with equal columns. Names count: evidence shows them. */
 static void put_signature(struct base_buf *buf, const struct patterns_plan *plan, const uint32_t *inputs)
 {
@@ -52,6 +74,7 @@ static void put_signature(struct base_buf *buf, const struct patterns_plan *plan
             base_buf_put_bytes(buf, plan->key_names[i].ptr, plan->key_names[i].len);
     }
     put_orders(buf, plan);
+    put_operator(buf, plan);
     base_buf_put_u8(buf, plan->outputs != NULL);
     for (uint32_t i = 0; i < plan->out.count; i++) {
         const struct patterns_column *c = &plan->out.columns[i];
@@ -194,6 +217,29 @@ static void need_lookup(struct patterns_graph_node *node, struct patterns_graph_
         left->needed[i] |= node->needed[i];
 }
 
+/* The rank stands behind the input's columns. */
+static void need_topn(const struct patterns_graph_node *node, struct patterns_graph_node *input)
+{
+    const struct patterns_plan *plan = node->plan;
+    for (uint32_t i = 0; i < input->plan->out.count; i++)
+        input->needed[i] |= node->needed[i];
+    for (uint32_t i = 0; i < plan->key_count; i++)
+        need(input, plan->keys[i]);
+    for (uint32_t i = 0; i < plan->order_count && patterns_topn_compares(plan); i++)
+        need(input, plan->orders[i].value);
+}
+
+static void need_join(struct patterns_graph *graph, struct patterns_graph_node *node, uint32_t side)
+{
+    struct patterns_graph_node *input = &graph->nodes[node->inputs[side]];
+    uint32_t first = side ? graph->nodes[node->inputs[0]].plan->out.count : 0;
+    need(node, node->plan->filter);
+    for (uint32_t i = 0; i < input->plan->out.count; i++)
+        input->needed[i] |= node->needed[first + i];
+    for (uint32_t i = 0; i < node->plan->join->key_count; i++)
+        need(input, node->plan->join->keys[side][i]);
+}
+
 /* A row of a union has at least one column: a CALC without outputs would mean "as it comes". */
 static void keep_one(struct patterns_graph_node *node)
 {
@@ -215,6 +261,8 @@ static void spread_needs(struct patterns_graph *graph, struct patterns_graph_nod
         case PATTERNS_PLAN_CALC: need_calc(node, input); break;
         case PATTERNS_PLAN_LOOKUP: need_lookup(node, input); break;
         case PATTERNS_PLAN_MATCH: patterns_match_mark_columns(plan->match, node->needed, input->needed); break;
+        case PATTERNS_PLAN_TOPN: need_topn(node, input); break;
+        case PATTERNS_PLAN_JOIN: need_join(graph, node, k); break;
         case PATTERNS_PLAN_GROUP: patterns_group_mark_columns(plan->group, input->needed); break;
         case PATTERNS_PLAN_UNION:
             input->exact = true;
@@ -287,6 +335,24 @@ static void lay_lookup(struct patterns_graph_node *node, const struct patterns_g
     }
 }
 
+static void lay_topn(struct patterns_graph_node *node, const struct patterns_graph_node *input)
+{
+    uint32_t n = input->plan->out.count;
+    memcpy(node->layout, input->layout, n * sizeof *node->layout);
+    node->width = input->width + node->needed[n];
+    node->layout[n] = node->needed[n] ? input->width : PATTERNS_NO_COLUMN;
+}
+
+/* All of the left row, then all of the right one. */
+static void lay_join(struct patterns_graph_node *node, const struct patterns_graph_node *left, const struct patterns_graph_node *right)
+{
+    uint32_t n = left->plan->out.count;
+    memcpy(node->layout, left->layout, n * sizeof *node->layout);
+    for (uint32_t i = 0; i < right->plan->out.count; i++)
+        node->layout[n + i] = right->layout[i] == PATTERNS_NO_COLUMN ? PATTERNS_NO_COLUMN : left->width + right->layout[i];
+    node->width = left->width + right->width;
+}
+
 static void lay(const struct patterns_graph *graph, struct patterns_graph_node *node)
 {
     const struct patterns_graph_node *input = node->plan->input_count ? &graph->nodes[node->inputs[0]] : NULL;
@@ -298,6 +364,8 @@ static void lay(const struct patterns_graph *graph, struct patterns_graph_node *
         break;
     case PATTERNS_PLAN_CALC: lay_calc(node, input); break;
     case PATTERNS_PLAN_LOOKUP: lay_lookup(node, input); break;
+    case PATTERNS_PLAN_TOPN: lay_topn(node, input); break;
+    case PATTERNS_PLAN_JOIN: lay_join(node, input, &graph->nodes[node->inputs[1]]); break;
     case PATTERNS_PLAN_UNION:
     case PATTERNS_PLAN_MATCH:
     case PATTERNS_PLAN_GROUP: pack(node); break;

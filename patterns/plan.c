@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "patterns/fold.h"
+#include "patterns/join.h"
 
 #define CONJUNCTS_MAX 256
 
@@ -203,7 +204,7 @@ static const struct patterns_plan *optimise(struct patterns_binder *binder, cons
 {
     if (plan->input_count == 0)
         return plan;
-    if (plan->kind != PATTERNS_PLAN_UNION) {
+    if (plan->input_count == 1 && plan->kind != PATTERNS_PLAN_UNION) {
         const struct patterns_plan *input = optimise(binder, plan->inputs[0]);
         if (!input)
             return NULL;
@@ -303,6 +304,29 @@ static const struct patterns_plan *place_group(struct patterns_binder *binder, c
     return input ? copy_with_input(binder, plan, input) : NULL;
 }
 
+static const struct patterns_plan *place_topn(struct patterns_binder *binder, const struct patterns_plan *plan)
+{
+    const struct keys keys = { plan->keys, plan->key_names, plan->key_count };
+    const struct patterns_plan *input = place_by(binder, plan->inputs[0], &keys);
+    return input ? copy_with_input(binder, plan, input) : NULL;
+}
+
+/* Rows of both sides meet where their key is owned. */
+static const struct patterns_plan *place_join(struct patterns_binder *binder, const struct patterns_plan *plan)
+{
+    const struct patterns_join_on *on = plan->join;
+    const struct keys left = { on->keys[0], on->key_names, on->key_count }, right = { on->keys[1], on->key_names, on->key_count };
+    struct patterns_plan *copy = base_arena_alloc(binder->arena, sizeof *copy);
+    const struct patterns_plan **inputs = base_arena_zalloc(binder->arena, 2, sizeof *inputs);
+    if (!copy || !inputs)
+        return NULL;
+    *copy = *plan;
+    copy->inputs = inputs;
+    inputs[0] = place_by(binder, plan->inputs[0], &left);
+    inputs[1] = place_by(binder, plan->inputs[1], &right);
+    return inputs[0] && inputs[1] ? copy : NULL;
+}
+
 static const struct patterns_plan *place_match(struct patterns_binder *binder, const struct patterns_plan *plan)
 {
     const struct patterns_bound_match *match = plan->match;
@@ -322,7 +346,7 @@ static const struct patterns_plan *place_match(struct patterns_binder *binder, c
 static bool is_keyed(const struct patterns_plan *plan)
 {
     if (plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_EXCHANGE || plan->kind == PATTERNS_PLAN_SORT ||
-        plan->kind == PATTERNS_PLAN_GROUP)
+        plan->kind == PATTERNS_PLAN_GROUP || plan->kind == PATTERNS_PLAN_TOPN || plan->kind == PATTERNS_PLAN_JOIN)
         return true;
     for (uint32_t i = 0; i < plan->input_count; i++)
         if (is_keyed(plan->inputs[i]))
@@ -391,6 +415,8 @@ static const struct patterns_plan *place(struct patterns_binder *binder, const s
     case PATTERNS_PLAN_LOOKUP: return place_lookup(binder, plan);
     case PATTERNS_PLAN_UNION: return place_union(binder, plan);
     case PATTERNS_PLAN_GROUP: return place_group(binder, plan);
+    case PATTERNS_PLAN_TOPN: return place_topn(binder, plan);
+    case PATTERNS_PLAN_JOIN: return place_join(binder, plan);
     case PATTERNS_PLAN_SORT:
         input = exchange(binder, place(binder, plan->inputs[0]), &none);
         return input ? copy_with_input(binder, plan, input) : NULL;
@@ -435,7 +461,7 @@ static const struct patterns_plan *place_rule(struct patterns_binder *binder, co
 {
     struct keys keys = { 0 };
     const struct patterns_plan *base = below_calcs(plan);
-    bool keyed = base->kind == PATTERNS_PLAN_MATCH || base->kind == PATTERNS_PLAN_LOOKUP;
+    bool keyed = base->kind != PATTERNS_PLAN_SOURCE && base->kind != PATTERNS_PLAN_UNION;
     if (key_count == UINT32_MAX)
         return keyed ? place(binder, plan) : place_by(binder, plan, &keys);
     if (key_is_partition(plan, key, key_count))

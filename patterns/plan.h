@@ -16,6 +16,9 @@
 #include "patterns/group.h"
 #include "patterns/relation.h"
 
+struct patterns_topn;    /* topn.h */
+struct patterns_join_on; /* join.h */
+
 enum patterns_plan_kind {
     PATTERNS_PLAN_SOURCE,
     PATTERNS_PLAN_CALC,
@@ -24,6 +27,8 @@ enum patterns_plan_kind {
     PATTERNS_PLAN_MATCH,
     PATTERNS_PLAN_SORT,
     PATTERNS_PLAN_GROUP,
+    PATTERNS_PLAN_TOPN,
+    PATTERNS_PLAN_JOIN,
     PATTERNS_PLAN_EXCHANGE /* placed by plan.c */
 };
 struct patterns_plan_order {
@@ -34,6 +39,7 @@ struct patterns_plan {
     enum patterns_plan_kind kind;
     struct patterns_relation out; /* hidden columns included */
     uint64_t rows;                /* hash: which rows */
+    bool updating;                /* operators: it gives a changelog (changes.h asks for whole plans) */
     const struct patterns_plan **inputs;
     uint32_t input_count;
     const struct base_source *source; /* place in the text */
@@ -54,6 +60,9 @@ struct patterns_plan {
     bool eager, evidence;
     /* GROUP; its relation: group->outs */
     const struct patterns_group *group;
+    /* TOPN; JOIN (two inputs): columns left ++ right, filter the rest of ON */
+    const struct patterns_topn *topn;
+    const struct patterns_join_on *join;
     /* SORT */
     struct patterns_plan_order *orders;
     uint32_t order_count;

@@ -5,7 +5,8 @@
 #include "patterns/types.h"
 
 static const char *const known[] = { "severity", "title", "suppress",    "mode",  "emit", "sinks",
-                                     "version",  "key",   "description", "owner", "tags", "runbook" };
+                                     "version",  "key",   "description", "owner", "tags", "runbook",
+                                     "state.ttl" };
 
 static int refuse(struct patterns_binder *binder, const struct patterns_statement *statement,
                   const struct patterns_option *option, const char *hint, struct base_str value)
@@ -57,6 +58,10 @@ static int read_option(struct patterns_binder *binder, struct patterns_rule_text
         return patterns_duration_parse(value, &rule->suppress_ms)
                    ? 0
                    : refuse(binder, s, option, "write a duration: '10 min', '2 h', '1 day', '500 ms'", value);
+    } else if (base_str_equal(option->key, BASE_STR("state.ttl"))) {
+        return patterns_duration_parse(value, &rule->state_ttl_ms)
+                   ? 0
+                   : refuse(binder, s, option, "write a duration: '7 d', '12 h'", value);
     } else if (base_str_equal(option->key, BASE_STR("version"))) {
         if (!base_str_to_i64(value, &number) || number < 1 || number > UINT32_MAX)
             return refuse(binder, s, option, "write a number from 1", value);

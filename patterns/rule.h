@@ -15,6 +15,7 @@ struct patterns_rule_text {
     struct base_str key; /* 'key': names separated by commas; ptr NULL: not given */
     uint32_t key_begin, key_end;
     int64_t suppress_ms;
+    int64_t state_ttl_ms; /* 0: not given */
     bool eager;
     uint32_t version;
     struct patterns_setting *settings; /* all options, variables substituted */

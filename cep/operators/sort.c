@@ -1,13 +1,20 @@
-/* ORDER BY and LIMIT of a bounded query's result: rows are kept until the end of input, then sorted and given on. One key, no checkpoint: used by `query` only. */
+/* ORDER BY and LIMIT of a bounded query's result: rows are kept until the end of input, then sorted and given on; of a changelog only what stands at the end.
+ * One key, no checkpoint: used by `query` only. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "base/time.h"
 #include "base/vec.h"
 #include "cep/operator.h"
 
 struct sort_row { struct cep_row *row; struct cep_value *keys; uint64_t arrival; };
 struct sort_rows BASE_VEC(struct sort_row);
-struct sort_state { struct sort_rows rows; struct base_arena arena; };
+struct sort_state {
+    struct sort_rows rows;     /* row NULL: was deleted */
+    struct base_arena arena;
+    struct base_map idents;    /* of a changelog: identity -> index of rows */
+    uint64_t arrivals;
+};
 struct sort_op { struct cep_operator op; const struct cep_sort *sort; const struct cep_program *program; };
 
 static int compare(const struct sort_op *op, const struct sort_row *a, const struct sort_row *b)
@@ -41,31 +48,69 @@ static void sift(const struct sort_op *op, struct sort_row *at, size_t root, siz
     at[root] = row;
 }
 
-static int on_row(struct cep_operator *base, struct cep_key *key, const struct cep_event *event)
+static int keep_row(struct sort_op *op, struct sort_state *state, const struct cep_event *event, struct sort_row *row)
 {
-    struct sort_op *op = (struct sort_op *)(void *)base;
-    if (event->row->change != CEP_INSERT)
-        return BASE_E_UNSUPPORTED; /* the planner sorts append-only results */
-    if (!key->state && !(key->state = base_calloc(1, sizeof(struct sort_state))))
+    *row = (struct sort_row){ .arrival = state->arrivals++ };
+    row->row = base_arena_alloc(&state->arena, cep_row_size(event->row));
+    row->keys = base_arena_alloc(&state->arena, (op->sort->keys.count + 1) * sizeof *row->keys);
+    if (!row->row || !row->keys)
         return BASE_E_NOMEM;
-    struct sort_state *state = key->state;
-    struct sort_row row = { .arrival = state->rows.len };
-    row.row = base_arena_alloc(&state->arena, cep_row_size(event->row));
-    row.keys = base_arena_alloc(&state->arena, (op->sort->keys.count + 1) * sizeof *row.keys);
-    if (!row.row || !row.keys)
-        return BASE_E_NOMEM;
-    memcpy(row.row, event->row, cep_row_size(event->row));
+    memcpy(row->row, event->row, cep_row_size(event->row));
+    row->row->change = CEP_INSERT;
     uint32_t columns;
     const struct cep_type *types = cep_flow_types(op->op.flow, op->op.node, &columns);
-    struct cep_frame frame = { .row = &row.row->tuple, .row_types = types, .row_time_ms = row.row->time_ms, .arena = &state->arena };
+    struct cep_frame frame = { .row = &row->row->tuple, .row_types = types, .row_time_ms = row->row->time_ms, .arena = &state->arena };
     for (uint32_t i = 0; i < op->sort->keys.count; i++) {
-        int rc = cep_expr_run(cep_flow_expr(op->op.flow), cep_program_order(op->program, op->sort->keys.first + i)->code, &frame, &row.keys[i]);
+        int rc = cep_expr_run(cep_flow_expr(op->op.flow), cep_program_order(op->program, op->sort->keys.first + i)->code, &frame, &row->keys[i]);
         if (rc == BASE_E_NOMEM)
             return rc;
         if (rc)
-            row.keys[i] = cep_null();
+            row->keys[i] = cep_null();
     }
+    return 0;
+}
+
+/* A row of a changelog: by its identity. */
+static int on_change(struct sort_op *op, struct sort_state *state, const struct cep_event *event)
+{
+    struct { struct cep_ident ident; uint64_t place; } name = { event->ident, event->row->at.place };
+    struct base_str text = { (const char *)&name, sizeof name };
+    if (event->row->change == CEP_UPDATE_BEFORE)
+        return 0; /* the other half says what counts */
+    if (event->row->change == CEP_DELETE) {
+        uint64_t *at = base_map_find(&state->idents, text);
+        if (at)
+            state->rows.at[*at].row = NULL;
+        base_map_remove(&state->idents, text);
+        return 0;
+    }
+    struct sort_row row;
+    bool added;
+    int rc = keep_row(op, state, event, &row);
+    uint64_t *at = rc ? NULL : base_map_put(&state->idents, text, &added);
+    if (rc || !at)
+        return rc ? rc : BASE_E_NOMEM;
+    if (!added) {
+        state->rows.at[*at] = row;
+        return 0;
+    }
+    *at = state->rows.len;
     return BASE_VEC_PUSH(&state->rows, row) ? 0 : BASE_E_NOMEM;
+}
+
+static int on_row(struct cep_operator *base, struct cep_key *key, const struct cep_event *event)
+{
+    struct sort_op *op = (struct sort_op *)(void *)base;
+    if (event->row->change != CEP_INSERT && !op->sort->changes)
+        return BASE_E_UNSUPPORTED; /* the planner says which inputs change */
+    if (!key->state && !(key->state = base_calloc(1, sizeof(struct sort_state))))
+        return BASE_E_NOMEM;
+    struct sort_state *state = key->state;
+    if (op->sort->changes)
+        return on_change(op, state, event);
+    struct sort_row row;
+    int rc = keep_row(op, state, event, &row);
+    return rc ? rc : BASE_VEC_PUSH(&state->rows, row) ? 0 : BASE_E_NOMEM;
 }
 
 static int on_wake(struct cep_operator *base, struct cep_key *key)
@@ -74,6 +119,11 @@ static int on_wake(struct cep_operator *base, struct cep_key *key)
     struct sort_state *state = key->state;
     if (base->watermark_ms != BASE_TIME_MAX_MS || !state)
         return 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < state->rows.len; i++)
+        if (state->rows.at[i].row)
+            state->rows.at[kept++] = state->rows.at[i];
+    state->rows.len = kept;
     for (size_t i = state->rows.len / 2; i-- > 0;)
         sift(op, state->rows.at, i, state->rows.len);
     for (size_t n = state->rows.len; n > 1; n--) {
@@ -110,6 +160,7 @@ static void free_state(struct cep_operator *op, struct cep_key *key)
     struct sort_state *state = key->state;
     if (state) {
         BASE_VEC_FINISH(&state->rows);
+        base_map_finish(&state->idents);
         base_arena_finish(&state->arena);
     }
     base_free(state);

@@ -396,9 +396,8 @@ static void test_refusals(void)
               "CREATE RULE a AS SELECT o.user_id FROM orders AS o JOIN refunds AS r ON r.user_id = o.user_id;\n"
               "CREATE RULE b AS SELECT o.user_id FROM orders AS o JOIN history FOR SYSTEM_TIME AS OF o.ts AS h ON "
               "h.name = o.user_id;\n",
-              "not-supported 4:40 joins of two streams are not supported | join a profile table: JOIN t FOR "
-              "SYSTEM_TIME AS OF ts ON t.key = x; follow events of two streams "
-              "with a UNION ALL view and MATCH_RECOGNIZE\n"
+              "state-grows 4:40 the join keeps every row of both sides for ever | bound the distance of the event times, a.ts "
+              "BETWEEN b.ts - INTERVAL '1' HOUR AND b.ts, or set 'state.ttl'\n"
               "not-supported 5:57 a table joined FOR SYSTEM_TIME AS OF needs a PRIMARY KEY | add PRIMARY KEY (column) "
               "NOT ENFORCED to its CREATE TABLE\n");
     diags_are("a join that names no key",

@@ -1,0 +1,63 @@
+#include "patterns/changes.h"
+
+#include "base/error.h"
+#include "patterns/bind_from.h"
+
+bool patterns_plan_updating(const struct patterns_plan *plan)
+{
+    switch (plan->kind) {
+    case PATTERNS_PLAN_SOURCE:
+    case PATTERNS_PLAN_SORT: return false;
+    case PATTERNS_PLAN_MATCH: return plan->eager;
+    case PATTERNS_PLAN_GROUP:
+    case PATTERNS_PLAN_TOPN:
+    case PATTERNS_PLAN_JOIN: return plan->updating;
+    case PATTERNS_PLAN_CALC:
+    case PATTERNS_PLAN_UNION:
+    case PATTERNS_PLAN_LOOKUP:
+    case PATTERNS_PLAN_EXCHANGE: break;
+    }
+    for (uint32_t i = 0; i < plan->input_count; i++)
+        if (patterns_plan_updating(plan->inputs[i]))
+            return true;
+    return false;
+}
+
+int patterns_changes_settle(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan **ret)
+{
+    *ret = plan;
+    if (!patterns_plan_updating(plan))
+        return 0;
+    struct patterns_plan *sort = patterns_plan_make(binder, PATTERNS_PLAN_SORT, plan);
+    struct patterns_relation *out = sort ? patterns_relation_named(binder, &plan->out, (struct base_str){ NULL, 0 }) : NULL;
+    if (!out)
+        return BASE_E_NOMEM;
+    sort->out = *out;
+    sort->source = plan->source;
+    sort->begin = plan->begin;
+    sort->end = plan->end;
+    *ret = sort;
+    return 0;
+}
+
+int patterns_changes_check_insert(struct patterns_binder *binder, const struct patterns_statement *statement, const struct patterns_table_info *table,
+                                  const struct patterns_plan *plan)
+{
+    if (!patterns_plan_updating(plan))
+        return 0;
+    const struct patterns_query *query = statement->insert.query;
+    return patterns_refuse_at(binder, statement->source, query->begin, query->end, "not-supported",
+                              "insert into a table that takes changes: 'connector' = 'upsert-kafka' with a PRIMARY KEY",
+                              "the query updates rows that it gave, and \"%.*s\" takes new rows only", (int)table->name.len, table->name.ptr);
+}
+
+struct patterns_binder *patterns_changes_binder(const struct patterns_binder *binder)
+{
+    struct patterns_binder *own = base_arena_alloc(binder->arena, sizeof *own);
+    if (!own)
+        return NULL;
+    *own = *binder;
+    own->settled = true;
+    own->evidence = false;
+    return own;
+}
