@@ -6,9 +6,10 @@ import re
 import statistics
 
 import rules
+from kafka import part_kafka  # noqa: F401  (found by name)
 from tools import Failure, spread
 
-NAMES = ["end_to_end", "engine", "peers", "flat", "adversarial", "shapes", "memory"]
+NAMES = ["end_to_end", "engine", "peers", "flat", "adversarial", "shapes", "kafka", "memory"]
 QUICK = ["end_to_end", "engine", "memory"]
 
 
