@@ -233,6 +233,8 @@ bool patterns_rp_is_unary(const struct patterns_bound *pred);
 /* ---- lint_pattern.c, stability.c: what is told about a match that compiles ---- */
 int patterns_rp_lint(struct patterns_match_detail *rp) BASE_MUST_CHECK;
 /* "stable", "unstable", "not proved" and why. Texts live in the arena or are static. */
+int patterns_rp_stability_pairs(struct patterns_match_detail *rp, const char **ret_verdict,
+                                const char **ret_why) BASE_MUST_CHECK; /* what the structure does not tell */
 int patterns_rp_stability(struct patterns_match_detail *rp, const char **ret_verdict,
                           const char **ret_why) BASE_MUST_CHECK;
 

@@ -401,9 +401,18 @@ static void run_case(struct drive *d, const struct cep_funcs *funcs)
     printf("{\"id\":");
     struct base_buf id = { 0 };
     base_buf_put_json(&id, d->id);
-    printf("%s,\"error\":\"%s\",\"diags\":%s,\"rows\":[%s],\"reports\":[%s]}\n", id.ptr, e < 0 ? base_error_name(e) : "", told.ptr ? told.ptr : "[]",
-           d->out.ptr && d->any_row ? d->out.ptr : "", d->problems.ptr && d->any_report ? d->problems.ptr : "");
+    struct base_buf verdicts = { 0 };
+    for (uint32_t i = 0; result && i < result->compiled_count; i++) {
+        base_buf_puts(&verdicts, i ? ",[" : "[");
+        base_buf_put_json(&verdicts, base_str_of(result->compiled[i].stability));
+        base_buf_putc(&verdicts, ',');
+        base_buf_put_json(&verdicts, base_str_of(result->compiled[i].witness));
+        base_buf_putc(&verdicts, ']');
+    }
+    printf("%s,\"error\":\"%s\",\"diags\":%s,\"stability\":[%s],\"rows\":[%s],\"reports\":[%s]}\n", id.ptr, e < 0 ? base_error_name(e) : "", told.ptr ? told.ptr : "[]",
+           verdicts.ptr ? verdicts.ptr : "", d->out.ptr && d->any_row ? d->out.ptr : "", d->problems.ptr && d->any_report ? d->problems.ptr : "");
     base_buf_finish(&id);
+    base_buf_finish(&verdicts);
     base_buf_finish(&told);
     close_case(d);
     patterns_result_finish(result);

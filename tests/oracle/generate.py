@@ -124,7 +124,7 @@ class Generator:
                     text = '(%s) (%s)%s' % (text, end, self.pick('?', '??'))
                 else:
                     text = '(%s) ((%s %s) | %s)' % (text, self.variable()[0], end, end.replace(name, self.variable()[0]))
-            if len(text) < 80 and not (self.absence and empty):
+            if len(text) < 80 and not (self.absence and empty) and self.used:
                 return text, empty
 
     # ---- conditions ----

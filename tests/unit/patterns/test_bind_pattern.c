@@ -310,6 +310,11 @@ static void test_stability(void)
     verdict("PATTERN (A B C | B) DEFINE A AS c = 'a', B AS c = 'b', C AS c = 'c'", "unstable");
     verdict("PATTERN (A X* B C) DEFINE A AS v = 1, B AS v = 2, C AS v = 3, X AS v < 5", "stable");
     verdict("PATTERN (A X* B) DEFINE A AS v = 1, B AS v = 2, X AS v = 1", "stable");
+    verdict("PATTERN (A*? B) WITHIN INTERVAL '1' MINUTE DEFINE B AS SUM(v) > 10", "not proved"); /* v may be negative */
+    verdict("PATTERN (A*? B) WITHIN INTERVAL '1' MINUTE DEFINE B AS c = 'b' AND SUM(A.v) > 10", "not proved");
+    verdict("PATTERN (A*? B) WITHIN INTERVAL '1' MINUTE DEFINE A AS c = 'a', B AS c = 'b' AND SUM(A.v) > 10", "stable");
+    verdict("PATTERN (A B*? C) WITHIN INTERVAL '1' MINUTE DEFINE A AS c = 'a', B AS c = 'b' AND v > A.v, C AS c = 'c'", "stable");
+    verdict("AFTER MATCH SKIP TO LAST B PATTERN (A B+) WITHIN INTERVAL '1' MINUTE DEFINE A AS c = 'a', B AS c = 'b'", "not proved");
     verdict("ALL ROWS PER MATCH AFTER MATCH SKIP TO NEXT ROW PATTERN (A+ B) DEFINE A AS v = 1, B AS v < 3",
             "not proved");
 }
