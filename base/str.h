@@ -79,7 +79,7 @@ struct base_reader {
 /* Over nothing, too: NULL with length 0. */
 static inline struct base_reader base_reader_of(const void *bytes, size_t len)
 {
-    const uint8_t *at = bytes;
+    const uint8_t *at = (const uint8_t *)bytes;
     return (struct base_reader){ at, len ? at + len : at, false };
 }
 uint8_t base_read_u8(struct base_reader *reader);

@@ -8,6 +8,8 @@
 
 struct formats_json;
 struct formats_csv;
+struct formats_wire;
+struct formats_debezium;
 
 struct formats_field {
     struct base_str name;
@@ -37,6 +39,11 @@ struct formats_decoder {
     struct formats_decoder_stats stats;
     struct formats_json *json;    /* exactly one of these is set */
     struct formats_csv *csv;
+    struct formats_wire *wire;
+    struct formats_debezium *debezium; /* beside json: the envelope around the row */
+    struct formats_wire *key_wire;     /* 'key.format' is a binary one; or NULL */
+    bool changes;                      /* records are changes of a table: deletions are told by their op, tombstones say nothing new */
+    char trouble[320];                 /* why records cannot be decoded now */
 };
 
 struct base_str formats_decoder_option(const struct formats_decoder *decoder, const char *key);
@@ -61,6 +68,10 @@ static inline void formats_decoder_clear(struct formats_decoder *decoder)
 int formats_decoder_finish_row(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena, struct cep_row **ret)
     BASE_MUST_CHECK;
 
+/* The same for a record of a change log, whose values stand in decoder->values: op 'c', 'r' and 'u' give a row, 'd' a CEP_DELETE of the key, others none. */
+int formats_decoder_finish_change(struct formats_decoder *decoder, const struct cep_record *record, struct base_str op, struct base_arena *arena,
+                                  struct cep_row **ret) BASE_MUST_CHECK;
+
 /* The formats. Their decode functions do what formats_decode says, for records that have bytes and no error. */
 int formats_json_create(struct formats_decoder *decoder, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
 void formats_json_destroy(struct formats_json *json);
@@ -72,6 +83,12 @@ int formats_json_values(struct formats_decoder *decoder, struct base_str text, s
 int formats_csv_create(struct formats_decoder *decoder, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
 void formats_csv_destroy(struct formats_csv *csv);
 int formats_csv_decode(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena, struct cep_row **ret_row)
+    BASE_MUST_CHECK;
+
+/* Debezium's change records as JSON, with or without their schema. Makes decoder->json as well, for the rows inside. */
+int formats_debezium_create(struct formats_decoder *decoder, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
+void formats_debezium_destroy(struct formats_debezium *debezium);
+int formats_debezium_decode(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena, struct cep_row **ret_row)
     BASE_MUST_CHECK;
 
 #endif

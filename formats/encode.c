@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "formats/avro_writer.h"
 #include "formats/mask.h"
 
 struct formats_encoder {
@@ -14,6 +15,8 @@ struct formats_encoder {
     bool csv, with_change, key_raw;
     char delimiter, quote;
     struct base_str null_literal;
+    struct formats_avro_writer *avro; /* NULL: text */
+    const char *prefix;               /* of the options of that format */
 };
 
 static struct base_str column_name(const struct formats_encoder *encoder, uint32_t c)
@@ -99,17 +102,47 @@ static int load_csv_options(struct formats_encoder *encoder, char *ret_error, si
     return 0;
 }
 
+static struct base_str avro_option(const void *ctx, const char *name)
+{
+    const struct formats_encoder *encoder = ctx;
+    char key[128];
+    snprintf(key, sizeof key, "value.%s.%s", encoder->prefix, name);
+    struct base_str value = table_option(encoder, key + strlen("value."));
+    return value.ptr ? value : table_option(encoder, key);
+}
+
+static int load_avro(struct formats_encoder *encoder, bool confluent, char *ret_error, size_t error_bytes)
+{
+    char subject[300];
+    struct base_str topic = table_option(encoder, "topic");
+    struct formats_avro_column *columns = base_calloc(encoder->columns.count + 1, sizeof *columns);
+    if (!columns)
+        return BASE_E_NOMEM;
+    encoder->prefix = confluent ? "avro-confluent" : "avro";
+    encoder->key_raw = base_str_equal_fold(table_option(encoder, "key.format"), BASE_STR("raw"));
+    snprintf(subject, sizeof subject, "%.*s-value", (int)(topic.len < 280 ? topic.len : 280), topic.ptr ? topic.ptr : "");
+    for (uint32_t c = 0; c < encoder->columns.count; c++)
+        columns[c] = (struct formats_avro_column){ column_name(encoder, c), cep_program_column(encoder->program, encoder->columns.first + c)->type, false };
+    struct formats_avro_writer_config config = { .columns = columns, .count = encoder->columns.count, .with_change = encoder->with_change, .confluent = confluent,
+                                                 .subject = base_str_of(subject), .option = avro_option, .ctx = encoder };
+    int e = formats_avro_writer_create(&config, &encoder->avro, ret_error, error_bytes);
+    base_free(columns);
+    return e;
+}
+
 static int load_format(struct formats_encoder *encoder, char *ret_error, size_t error_bytes)
 {
     struct base_str format = table_option(encoder, "format");
     if (!format.ptr)
         format = table_option(encoder, "value.format");
     encoder->csv = base_str_equal_fold(format, BASE_STR("csv"));
+    if (base_str_equal_fold(format, BASE_STR("avro")) || base_str_equal_fold(format, BASE_STR("avro-confluent")))
+        return load_avro(encoder, format.len > 4, ret_error, error_bytes);
     encoder->key_raw = base_str_equal_fold(table_option(encoder, "key.format"), BASE_STR("raw"));
     encoder->delimiter = ',';
     encoder->quote = '"';
     if (format.ptr && !encoder->csv && !base_str_equal_fold(format, BASE_STR("json"))) {
-        snprintf(ret_error, error_bytes, "unknown format '%.*s'; known are 'json' and 'csv'", (int)format.len, format.ptr);
+        snprintf(ret_error, error_bytes, "unknown format '%.*s'; sinks know 'json', 'csv', 'avro' and 'avro-confluent'", (int)format.len, format.ptr);
         return BASE_E_UNSUPPORTED;
     }
     return encoder->csv ? load_csv_options(encoder, ret_error, error_bytes) : 0;
@@ -162,6 +195,7 @@ void formats_encoder_destroy(struct formats_encoder *encoder)
     for (uint32_t c = 0; encoder->names && c < encoder->columns.count; c++)
         base_buf_finish(&encoder->names[c]);
     base_free(encoder->names);
+    formats_avro_writer_destroy(encoder->avro);
     base_free(encoder);
 }
 
@@ -173,6 +207,10 @@ static struct cep_type column_type(const struct formats_encoder *encoder, uint32
 void formats_encode(const struct formats_encoder *encoder, const struct cep_row *row, struct base_buf *out)
 {
     static const char *const ops[] = { "\"op\":\"+I\"", "\"op\":\"-U\"", "\"op\":\"+U\"", "\"op\":\"-D\"" };
+    if (encoder->avro) {
+        formats_avro_writer_row(encoder->avro, row, out);
+        return;
+    }
     if (!encoder->csv) {
         base_buf_putc(out, '{');
         if (encoder->with_change && row->change <= CEP_DELETE)

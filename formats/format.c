@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "formats/decoder.h"
 #include "formats/mask.h"
+#include "formats/wire.h"
 
 #define FOUND_BYTES 48
 
@@ -158,6 +159,36 @@ int formats_decoder_finish_row(struct formats_decoder *decoder, const struct cep
     return make_row(decoder, record, time_ms, arena, ret);
 }
 
+static int check_keys(struct formats_decoder *decoder, const char *what)
+{
+    struct cep_list keys = decoder->table->key_fields;
+    for (uint32_t i = 0; i < keys.count; i++) {
+        uint32_t f = *cep_program_u32(decoder->program, keys.first + i);
+        if (decoder->values[f].null)
+            return formats_problem_set(decoder, BASE_E_MALFORMED, f, 0, "%s has no value for column \"%.*s\"", what, (int)decoder->fields[f].name.len,
+                                       decoder->fields[f].name.ptr);
+    }
+    return 0;
+}
+
+int formats_decoder_finish_change(struct formats_decoder *decoder, const struct cep_record *record, struct base_str op, struct base_arena *arena,
+                                  struct cep_row **ret)
+{
+    char kind = op.len == 1 ? op.ptr[0] : '\0';
+    if (kind == 'c' || kind == 'r' || kind == 'u')
+        return formats_decoder_finish_row(decoder, record, arena, ret);
+    if (kind == 'm' || kind == 't') /* a message of the log, a truncation: no row is named */
+        return 0;
+    if (kind != 'd')
+        return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0, "this is no change record of Debezium: \"op\" must be c, r, u or d");
+    int r = check_keys(decoder, "the deleted row");
+    if (r == 0)
+        r = make_row(decoder, record, record->time_ms, arena, ret);
+    if (r == 0)
+        (*ret)->change = CEP_DELETE;
+    return r;
+}
+
 /* ---- tombstones ---- */
 
 static int key_values(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena)
@@ -167,10 +198,14 @@ static int key_values(struct formats_decoder *decoder, const struct cep_record *
         return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0, "the record has no value, and the table has no primary key to delete by");
     if (!record->key.ptr)
         return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0, "the record has neither value nor key");
+    formats_decoder_clear(decoder);
+    if (decoder->key_wire) {
+        int r = formats_wire_values(decoder->key_wire, record->key, arena);
+        return r < 0 ? r : check_keys(decoder, "the record's key");
+    }
     size_t good = base_utf8_check(record->key.ptr, record->key.len);
     if (good < record->key.len)
         return formats_problem_set(decoder, BASE_E_UTF8, CEP_NONE, good, "the record's key is no UTF-8");
-    formats_decoder_clear(decoder);
     if (!decoder->key_is_raw && decoder->json) {
         int r = formats_json_values(decoder, record->key, arena);
         if (r < 0)
@@ -184,13 +219,7 @@ static int key_values(struct formats_decoder *decoder, const struct cep_record *
         return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0,
                                    "the record has no value, and a primary key of several columns is read from keys with 'key.format' = 'json' only");
     }
-    for (uint32_t i = 0; i < keys.count; i++) {
-        uint32_t f = *cep_program_u32(decoder->program, keys.first + i);
-        if (decoder->values[f].null)
-            return formats_problem_set(decoder, BASE_E_MALFORMED, f, 0, "the record's key has no value for column \"%.*s\"",
-                                       (int)decoder->fields[f].name.len, decoder->fields[f].name.ptr);
-    }
-    return 0;
+    return check_keys(decoder, "the record's key");
 }
 
 static int decode_tombstone(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena, struct cep_row **ret)
@@ -212,9 +241,11 @@ static int decode_special(struct formats_decoder *decoder, const struct cep_reco
     if (record->error || record->bytes.len > decoder->max_record_bytes)
         return formats_problem_set(decoder, record->error ? record->error : BASE_E_LIMIT, CEP_NONE, 0,
                                    "the record is longer than max-record-bytes (%zu)", decoder->max_record_bytes);
+    if (!record->bytes.ptr && decoder->changes)
+        return 0; /* its deletion came as a change record */
     if (!record->bytes.ptr)
         return decode_tombstone(decoder, record, arena, ret);
-    if (record->bytes.len == 0)
+    if (record->bytes.len == 0 && !decoder->wire)
         return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0, "the record is empty");
     *ret_done = false;
     return 0;
@@ -229,13 +260,20 @@ static size_t plain_run(const struct formats_decoder *decoder, const struct cep_
     return n;
 }
 
+static int decode_one(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena, struct cep_row **ret_row)
+{
+    if (decoder->wire)
+        return formats_wire_decode(decoder->wire, record, arena, ret_row);
+    return decoder->debezium ? formats_debezium_decode(decoder, record, arena, ret_row) : formats_csv_decode(decoder, record, arena, ret_row);
+}
+
 static int decode_plain(struct formats_decoder *decoder, const struct cep_record *records, size_t count, struct base_arena *arena, struct cep_row **ret_rows)
 {
-    if (decoder->json)
+    if (decoder->json && !decoder->debezium)
         return formats_json_decode(decoder, records, count, arena, ret_rows);
     for (size_t i = 0; i < count; i++) {
         ret_rows[i] = NULL;
-        int r = formats_csv_decode(decoder, &records[i], arena, &ret_rows[i]);
+        int r = decode_one(decoder, &records[i], arena, &ret_rows[i]);
         if (r == BASE_E_NOMEM)
             return r;
         if (r < 0)
@@ -244,9 +282,27 @@ static int decode_plain(struct formats_decoder *decoder, const struct cep_record
     return 0;
 }
 
+/* Fetches the schemas that the records name. */
+static int prepare(struct formats_decoder *decoder, const struct cep_record *records, size_t count)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (records[i].bytes.ptr && !records[i].error && decoder->wire)
+            r = formats_wire_prepare(decoder->wire, records[i].bytes);
+        else if (!records[i].bytes.ptr && records[i].key.ptr && decoder->key_wire)
+            r = formats_wire_prepare(decoder->key_wire, records[i].key);
+    }
+    return r;
+}
+
 int formats_decode(struct formats_decoder *decoder, const struct cep_record *records, size_t count, struct base_arena *arena, struct cep_row **ret_rows)
 {
     size_t i = 0;
+    if (decoder->wire || decoder->key_wire) {
+        int r = prepare(decoder, records, count);
+        if (r < 0)
+            return r;
+    }
     while (i < count) {
         size_t run = plain_run(decoder, records + i, count - i);
         if (run > 0) {
@@ -259,6 +315,8 @@ int formats_decode(struct formats_decoder *decoder, const struct cep_record *rec
         bool done;
         ret_rows[i] = NULL;
         int r = decode_special(decoder, &records[i], arena, &done, &ret_rows[i]);
+        if (r == 0 && !done) /* no bytes at all are a message of Protobuf */
+            r = decode_one(decoder, &records[i], arena, &ret_rows[i]);
         if (r == BASE_E_NOMEM)
             return r;
         if (r < 0)
@@ -271,6 +329,16 @@ int formats_decode(struct formats_decoder *decoder, const struct cep_record *rec
     }
     decoder->stats.records += count;
     return 0;
+}
+
+bool formats_decoder_may_wait(const struct formats_decoder *decoder)
+{
+    return decoder->wire || decoder->key_wire;
+}
+
+const char *formats_decoder_trouble(const struct formats_decoder *decoder)
+{
+    return decoder->trouble;
 }
 
 void formats_decoder_get_stats(const struct formats_decoder *decoder, struct formats_decoder_stats *ret)
@@ -380,8 +448,20 @@ static int create_format(struct formats_decoder *decoder, char *ret_error, size_
         return formats_json_create(decoder, ret_error, error_bytes);
     if (base_str_equal_fold(name, BASE_STR("csv")))
         return formats_csv_create(decoder, ret_error, error_bytes);
+    bool changes = base_str_starts(name, BASE_STR("debezium-"));
+    if (changes && (decoder->table->key_fields.count == 0 || !decoder->table->is_profile)) {
+        snprintf(ret_error, error_bytes, "format '%.*s' is for profile tables with a PRIMARY KEY; to read changes as events, take 'format' = 'json' with the columns "
+                 "before ROW<...>, after ROW<...>, op STRING", (int)name.len, name.ptr);
+        return BASE_E_CONFIG;
+    }
+    decoder->changes = changes;
+    if (base_str_equal_fold(name, BASE_STR("debezium-json")))
+        return formats_debezium_create(decoder, ret_error, error_bytes);
+    if (formats_wire_knows(name))
+        return formats_wire_create(decoder, name, false, &decoder->wire, ret_error, error_bytes);
     if (name.ptr)
-        snprintf(ret_error, error_bytes, "unknown format '%.*s'; known are 'json' and 'csv'", (int)name.len, name.ptr);
+        snprintf(ret_error, error_bytes, "unknown format '%.*s'; known are 'json', 'csv', 'avro', 'avro-confluent', 'protobuf', 'protobuf-confluent', 'debezium-json' and "
+                 "'debezium-avro-confluent'", (int)name.len, name.ptr);
     else
         snprintf(ret_error, error_bytes, "option 'format' is missing; write 'format' = 'json' or 'format' = 'csv'");
     return name.ptr ? BASE_E_UNSUPPORTED : BASE_E_CONFIG;
@@ -404,6 +484,9 @@ int formats_decoder_create(const struct formats_decoder_config *config, struct f
         r = load_options(decoder, ret_error, error_bytes);
     if (r == 0)
         r = create_format(decoder, ret_error, error_bytes);
+    struct base_str key_format = formats_decoder_option(decoder, "key.format");
+    if (r == 0 && formats_wire_knows(key_format))
+        r = formats_wire_create(decoder, key_format, true, &decoder->key_wire, ret_error, error_bytes);
     if (r < 0) {
         formats_decoder_destroy(decoder);
         return r;
@@ -418,6 +501,9 @@ void formats_decoder_destroy(struct formats_decoder *decoder)
         return;
     formats_json_destroy(decoder->json);
     formats_csv_destroy(decoder->csv);
+    formats_wire_destroy(decoder->wire);
+    formats_wire_destroy(decoder->key_wire);
+    formats_debezium_destroy(decoder->debezium);
     base_free(decoder->fields);
     base_free(decoder->types);
     base_free(decoder->values);

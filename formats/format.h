@@ -32,17 +32,23 @@ struct formats_decoder_config {
     void *ctx;
 };
 struct formats_decoder;
-/* Formats 'json' and 'csv' ('format' or 'value.format'; a datagen table needs none). BASE_E_CONFIG with a text in ret_error (bad option, type that the
- * format cannot give), BASE_E_UNSUPPORTED (unknown format), BASE_E_NOMEM. */
+/* Formats 'json', 'csv', 'avro', 'avro-confluent', 'protobuf', 'protobuf-confluent', 'debezium-json', 'debezium-avro-confluent' ('format' or 'value.format'; a datagen table
+ * needs none). BASE_E_CONFIG with a text in ret_error (bad option, type that the format cannot give), BASE_E_UNSUPPORTED (unknown format), BASE_E_NOMEM. */
 int formats_decoder_create(const struct formats_decoder_config *config, struct formats_decoder **ret, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
 void formats_decoder_destroy(struct formats_decoder *decoder); /* NULL allowed */
 
 /* Decodes a batch: ret_rows[i] is the row of records[i] in the arena, or NULL if it gave none (a CSV header; a bad record, of which on_problem was told).
  * Row: time_ms of the table's rowtime field (BASE_TIME_MIN_MS if it has none), position of the record, place 0, CEP_INSERT; a record without value
- * (tombstone) of a table with a primary key is CEP_DELETE with the key columns read from the record's key. Fails as a whole only with BASE_E_NOMEM.
+ * (tombstone) of a table with a primary key is CEP_DELETE with the key columns read from the record's key. Fails as a whole only with BASE_E_NOMEM, and with BASE_E_IO,
+ * BASE_E_TIMEOUT or BASE_E_AUTH where a schema registry must be asked and cannot be: nothing was decoded and nothing told; decode the same records again later.
  * Fast where records of one buffer stand one behind the other, parted by line ends, with CEP_RECORD_PADDED. */
 int formats_decode(struct formats_decoder *decoder, const struct cep_record *records, size_t count, struct base_arena *arena, struct cep_row **ret_rows)
     BASE_MUST_CHECK;
+
+/* Can that happen at all? */
+bool formats_decoder_may_wait(const struct formats_decoder *decoder);
+/* Why formats_decode failed as a whole; "" if it did not. */
+const char *formats_decoder_trouble(const struct formats_decoder *decoder);
 
 /* Rows and records since creation. */
 struct formats_decoder_stats { uint64_t records, bytes, rows, malformed, ignored; };

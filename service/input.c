@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -38,6 +39,9 @@ struct service_input {
     bool moved;                      /* files: read from since it was opened */
     bool at_end;
     bool finished;
+    bool held;                       /* `waiting` was read and could not be decoded yet; `behind` are the positions behind it */
+    struct service_input_batch waiting;
+    struct positions before, behind; /* of a decoder that may have to wait: positions before the last poll */
 };
 
 static const struct cep_table *table_of(const struct service_input_config *config)
@@ -166,6 +170,8 @@ void service_input_close(struct service_input *input)
     service_watermarks_finish(&input->marks);
     BASE_VEC_FINISH(&input->positions);
     BASE_VEC_FINISH(&input->starts);
+    BASE_VEC_FINISH(&input->before);
+    BASE_VEC_FINISH(&input->behind);
     base_arena_finish(&input->arena);
     base_arena_finish(&input->options_arena);
     base_free(input->rows);
@@ -354,15 +360,66 @@ static int poll_file(struct service_input *input, size_t max, int timeout_ms, st
     return 0;
 }
 
+static void swap_positions(struct positions *a, struct positions *b)
+{
+    struct positions was = *a;
+    *a = *b;
+    *b = was;
+}
+
+static int remember_positions(struct service_input *input)
+{
+    if (!BASE_VEC_RESERVE(&input->before, input->positions.len))
+        return BASE_E_NOMEM;
+    if (input->positions.len)
+        memcpy(input->before.at, input->positions.at, input->positions.len * sizeof *input->positions.at);
+    input->before.len = input->positions.len;
+    return 0;
+}
+
+/* Rows of the batch. A schema registry that cannot be asked now holds the batch back: nothing of it has taken effect, its records are decoded when it answers. */
+static int decode(struct service_input *input, struct service_input_batch *batch, int timeout_ms)
+{
+    int e = formats_decode(input->decoder, batch->records, batch->count, &input->arena, input->rows);
+    if (e == 0 || e == BASE_E_NOMEM) {
+        if (input->held) {
+            set_trouble(input, "");
+            swap_positions(&input->positions, &input->behind);
+        }
+        input->held = false;
+        input->at_end = batch->at_end;
+        input->finished = batch->finished;
+        return e;
+    }
+    set_trouble(input, formats_decoder_trouble(input->decoder));
+    if (!input->held) { /* what is saved meanwhile must not say that these records were read */
+        swap_positions(&input->positions, &input->behind);
+        swap_positions(&input->positions, &input->before);
+        input->at_end = input->finished = false;
+    }
+    input->waiting = *batch;
+    input->held = true;
+    *batch = (struct service_input_batch){ 0 };
+    struct timespec pause = { .tv_nsec = (timeout_ms < 0 ? 0 : timeout_ms > 100 ? 100 : timeout_ms) * 1000000L };
+    (void)nanosleep(&pause, NULL);
+    return 0;
+}
+
 int service_input_poll(struct service_input *input, size_t max, int timeout_ms, struct service_input_batch *ret)
 {
     *ret = (struct service_input_batch){ 0 };
     base_arena_reset(&input->arena);
+    if (input->held) {
+        *ret = input->waiting;
+        return decode(input, ret, timeout_ms);
+    }
     if (input->finished) {
         ret->finished = ret->at_end = true;
         return 0;
     }
-    int e = input->kafka ? poll_kafka(input, max, timeout_ms, ret) : poll_file(input, max, timeout_ms, ret);
+    int e = formats_decoder_may_wait(input->decoder) ? remember_positions(input) : 0;
+    if (e == 0)
+        e = input->kafka ? poll_kafka(input, max, timeout_ms, ret) : poll_file(input, max, timeout_ms, ret);
     if (e < 0)
         return e;
     input->at_end = ret->at_end;
@@ -375,7 +432,7 @@ int service_input_poll(struct service_input *input, size_t max, int timeout_ms, 
         input->rows_cap = ret->count;
     }
     ret->rows = input->rows;
-    return ret->count ? formats_decode(input->decoder, ret->records, ret->count, &input->arena, input->rows) : 0;
+    return ret->count ? decode(input, ret, timeout_ms) : 0;
 }
 
 bool service_input_ready(const struct service_input *input)
@@ -390,7 +447,7 @@ struct service_watermarks *service_input_watermarks(struct service_input *input)
 
 bool service_input_partition_at_end(const struct service_input *input, int32_t partition)
 {
-    if (!input->kafka)
+    if (!input->kafka || input->held)
         return input->at_end;
     struct clients_kafka_health health;
     connectors_kafka_source_health(input->kafka, &health);
@@ -482,6 +539,7 @@ void service_input_save(const struct service_input *input, struct base_buf *out)
 
 static int stop_reading(struct service_input *input)
 {
+    input->held = false;
     input->positions.len = 0;
     input->finished = false;
     input->at_end = false;

@@ -1,0 +1,121 @@
+/* Avro, Protobuf and Debezium's envelopes, decoded by a schema that the table names. */
+#include "formats/format.h"
+
+#include "tests/unit/formats/table.h"
+#include "tests/unit/formats/binary_cases.h"
+#include "tests/unit/tap.h"
+
+static const char *decode(const struct binary_case *c, struct base_str bytes)
+{
+    char schema[64], more[64];
+    snprintf(schema, sizeof schema, "%s.schema", c->format);
+    snprintf(more, sizeof more, "%s.%s", c->format, strcmp(c->format, "avro") == 0 ? "reader-schema" : "message-name");
+    const char *options[] = { "format", c->format, schema, c->schema, c->more ? more : NULL, c->more, NULL };
+    struct table_spec spec = { c->fields, c->count, options, -1, 0 };
+    return table_decode(&spec, bytes);
+}
+
+static void test_cases(void)
+{
+    for (size_t i = 0; i < sizeof binary_cases / sizeof binary_cases[0]; i++) {
+        const struct binary_case *c = &binary_cases[i];
+        IS_STR(decode(c, (struct base_str){ c->bytes, c->len }), c->row, c->name);
+    }
+}
+
+/* Every beginning of every record, and every record with each byte bent: a row or a problem, never anything else. */
+static void test_damage(void)
+{
+    uint64_t rows = 0, problems = 0, others = 0;
+    for (size_t i = 0; i < sizeof binary_cases / sizeof binary_cases[0]; i++) {
+        const struct binary_case *c = &binary_cases[i];
+        if (strncmp(c->row, "config", 6) == 0)
+            continue;
+        char bent[1024];
+        for (size_t n = 0; n < 2 * c->len && c->len < sizeof bent; n++) {
+            memcpy(bent, c->bytes, c->len);
+            bent[n / 2] = (char)(n % 2 ? bent[n / 2] ^ 0xff : bent[n / 2] + 1);
+            const char *text = decode(c, (struct base_str){ bent, c->len });
+            rows += text[0] == '{';
+            problems += strncmp(text, "MALFORMED", 9) == 0 || strncmp(text, "UTF8", 4) == 0 || strncmp(text, "LIMIT", 5) == 0;
+            others += strncmp(text, "failed", 6) == 0 || strncmp(text, "config", 6) == 0;
+            const char *cut = decode(c, (struct base_str){ c->bytes, n / 2 });
+            rows += cut[0] == '{';
+            problems += strncmp(cut, "MALFORMED", 9) == 0;
+            if (cut[0] != '{' && strncmp(cut, "MALFORMED", 9) != 0) {
+                others++;
+                printf("# %s, %zu bytes: %s\n", c->name, n / 2, cut);
+            }
+        }
+    }
+    printf("# %llu rows, %llu problems\n", (unsigned long long)rows, (unsigned long long)problems);
+    OK(others == 0 && problems > 500, "damaged records give rows or problems");
+}
+
+/* ---- change records ---- */
+
+static const struct table_field customer[] = { { .name = "id", .type = CEP_TYPE(BIGINT), .not_null = true }, { .name = "name", .type = CEP_TYPE(STRING) },
+                                               { .name = "amount", .type = CEP_DECIMAL_TYPE(12, 2) } };
+
+/* The row, with "-" before it if it is a deletion. */
+static const char *change_of(const char *format, const char *schema, struct base_str bytes)
+{
+    static char out[(1 << 16) + 2];
+    char option[64], error[256] = "";
+    snprintf(option, sizeof option, "%s.schema", format);
+    const char *options[] = { "format", format, schema ? option : NULL, schema, NULL };
+    struct table_spec spec = { customer, 3, options, -1, 1 };
+    struct cep_program *program = table_program(&spec);
+    struct table_said said = { 0 };
+    struct formats_decoder_config config = { program, 0, table_note, &said };
+    struct formats_decoder *decoder = NULL;
+    struct base_arena arena = { 0 };
+    struct cep_table *table = (struct cep_table *)(uintptr_t)cep_program_table(program, 0);
+    table->is_profile = true;
+    snprintf(out, sizeof out, "-");
+    if (formats_decoder_create(&config, &decoder, error, sizeof error) < 0) {
+        snprintf(out, sizeof out, "config: %s", error);
+    } else {
+        struct cep_record record = { .bytes = bytes, .time_ms = 5, .offset = 7 };
+        struct cep_row *row = NULL;
+        int e = formats_decode(decoder, &record, 1, &arena, &row);
+        if (e < 0 || said.problems)
+            snprintf(out, sizeof out, "%s: %s", base_error_name(e < 0 ? e : said.last.code), said.last.reason);
+        else if (row)
+            snprintf(out, sizeof out, "%s%s", row->change == CEP_DELETE ? "-" : "", table_row(program, row));
+    }
+    formats_decoder_destroy(decoder);
+    base_arena_finish(&arena);
+    cep_program_free(program);
+    return out;
+}
+
+static const char *json_change(const char *text)
+{
+    return change_of("debezium-json", NULL, text ? base_str_of(text) : (struct base_str){ 0 });
+}
+
+static void test_changes(void)
+{
+    IS_STR(json_change("{\"before\":null,\"after\":{\"id\":1,\"name\":\"Ann\",\"amount\":\"12.50\"},\"source\":{\"db\":\"x\"},\"op\":\"c\",\"ts_ms\":1}"),
+           "{\"id\":1,\"name\":\"Ann\",\"amount\":12.50}", "a creation");
+    IS_STR(json_change("{\"op\":\"r\",\"after\":{\"id\":1,\"name\":null}}"), "{\"id\":1,\"name\":null,\"amount\":null}", "a row of a snapshot");
+    IS_STR(json_change("{\"schema\":{\"type\":\"struct\",\"fields\":[]},\"payload\":{\"op\":\"u\",\"before\":{\"id\":1},\"after\":{\"id\":1,\"name\":\"Bo\"}}}"),
+           "{\"id\":1,\"name\":\"Bo\",\"amount\":null}", "an update, with the schema around it");
+    IS_STR(json_change("{\"op\":\"d\",\"before\":{\"id\":3},\"after\":null}"), "-{\"id\":3,\"name\":null,\"amount\":null}", "a deletion");
+    IS_STR(json_change(NULL), "-", "the tombstone behind it says nothing new");
+    IS_STR(json_change("{\"op\":\"t\"}"), "-", "a truncation names no row");
+    IS_STR(json_change("{\"id\":1}"), "MALFORMED: this is no change record of Debezium: \"op\" must be c, r, u or d", "no envelope");
+    IS_STR(json_change("{\"op\":\"d\",\"before\":null}"), "MALFORMED: the deleted row has no value for column \"id\"", "a deletion that does not say of what");
+    IS_STR(json_change("{\"op\":\"c\",\"after\":{\"name\":\"x\"}}"), "MALFORMED: column \"id\" is NOT NULL, but the record has no value for it", "a row without key");
+    IS_STR(json_change("{\"op\":\"c\",\"after\":{\"id\":\"x\"}}"), "MALFORMED: column \"id\": expected BIGINT, found \"x\"", "a bad value inside");
+    OK(strncmp(json_change("{\"op\":"), "MALFORMED", 9) == 0, "broken JSON");
+}
+
+int main(void)
+{
+    test_cases();
+    test_damage();
+    test_changes();
+    return tap_done();
+}
