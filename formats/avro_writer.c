@@ -171,7 +171,7 @@ static int match_fields(struct formats_avro_writer *writer, const struct formats
         if (!op && c == config->count && !null)
             wrong = "no column has its name, and it cannot be null";
         else if (!op && c < config->count && !null && !config->columns[c].not_null)
-            wrong = "it cannot be null, but its column can: declare it NOT NULL";
+            wrong = "it cannot be null, but its column can: make it a union with null";
         else if (!op && c < config->count && !takes(field->type, config->columns[c].type))
             wrong = "its type cannot take every value of its column";
         if (wrong) {
