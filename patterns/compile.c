@@ -9,6 +9,7 @@
 #include "patterns/emit.h"
 #include "patterns/parse.h"
 #include "patterns/rule.h"
+#include "patterns/sink.h"
 #include "patterns/topn.h"
 #include "patterns/types.h"
 
@@ -436,7 +437,7 @@ static int compile_insert(struct compiling *c, const struct patterns_statement *
         error = BASE_E_SYNTAX;
     } else {
         root.table = object->table;
-        root.changes = base_str_equal(patterns_table_setting(object->table, "connector"), BASE_STR("upsert-kafka"));
+        root.changes = patterns_sink_takes_changes(object->table);
     }
     binder->is_rule = !c->options->queries;
     binder->eager = root.eager = root.changes;

@@ -13,11 +13,13 @@
 #include "service/outlets.h"
 
 #define RECORD_VERSION 1
+#define DRAIN_MS 3000        /* at the end, for stores that are getting on */
 #define HEARTBEAT_MS 3600000 /* an epoch is committed at least so often, so that offsets do not expire (protocol.md 6) */
 
 struct service_epochs {
     struct service_epochs_config config;
     struct service_outlets *outlets;     /* of INSERT INTO, dead letters, late rows */
+    struct service_row_sinks *row_sinks; /* of INSERT INTO: tables in stores */
     struct service_decider *decider;     /* NULL: the store decides; or, if by_kafka, not open (again) yet */
     bool by_kafka;                       /* epochs are Kafka's to decide: nothing pending may be dropped or written without it */
     const struct cep_program *program;
@@ -37,6 +39,9 @@ int service_epochs_open(const struct service_epochs_config *config, struct servi
         return BASE_E_NOMEM;
     epochs->config = *config;
     int e = service_batch_create(&epochs->own);
+    struct service_row_sinks_config sinks = { config->config, config->store, config->letters, config->stop, config->ctx };
+    if (e == 0)
+        e = service_row_sinks_open(&sinks, &epochs->row_sinks);
     if (e < 0) {
         base_buf_puts(reterr, base_error_text(e));
         service_epochs_close(epochs);
@@ -51,6 +56,7 @@ void service_epochs_close(struct service_epochs *epochs)
     if (!epochs)
         return;
     service_outlets_close(epochs->outlets);
+    service_row_sinks_close(epochs->row_sinks, DRAIN_MS);
     service_decider_close(epochs->decider);
     service_batch_destroy(epochs->own);
     base_free(epochs->batches);
@@ -60,6 +66,11 @@ void service_epochs_close(struct service_epochs *epochs)
     base_buf_finish(&epochs->dead);
     base_buf_finish(&epochs->late);
     base_free(epochs);
+}
+
+struct service_row_sinks *service_epochs_row_sinks(struct service_epochs *epochs)
+{
+    return epochs->row_sinks;
 }
 
 bool service_epochs_by_kafka(const struct service_epochs *epochs)
@@ -142,14 +153,36 @@ static int drop_pending(struct service_epochs *epochs)
     return e;
 }
 
+/* The sinks in stores of this program; on a failure those of the program before are taken up again. */
+static int bind_stores(struct service_epochs *epochs, struct service_outlets *outlets, const struct cep_program *program, struct base_buf *reterr)
+{
+    int e = service_row_sinks_bind(epochs->row_sinks, program, reterr);
+    if (e < 0)
+        return e;
+    e = service_outlets_attach(outlets);
+    if (e == 0)
+        e = service_row_sinks_go(epochs->row_sinks, reterr);
+    if (e < 0 && epochs->outlets) {
+        struct base_buf why = { .limit = 4096 };
+        if (service_row_sinks_bind(epochs->row_sinks, epochs->program, &why) < 0 || service_outlets_attach(epochs->outlets) < 0 ||
+            service_row_sinks_go(epochs->row_sinks, &why) < 0)
+            base_logf(BASE_LOG_ERROR, "sinks", "the stores of the old rules could not be taken up again at once", "%s", why.ptr ? why.ptr : "");
+        base_buf_finish(&why);
+    }
+    return e;
+}
+
 int service_epochs_bind(struct service_epochs *epochs, const struct cep_program *program, struct base_buf *reterr)
 {
     struct service_outlets *outlets = NULL;
-    int e = service_outlets_open(epochs->config.config, program, exactly_once(epochs), &outlets, reterr);
+    struct service_outlets_config how = { epochs->config.config, epochs->row_sinks, exactly_once(epochs) };
+    int e = service_outlets_open(&how, program, &outlets, reterr);
     if (e == 0 && !epochs->decider)
         e = open_decider(epochs, outlets, reterr);
     if (e == 0 && !epochs->by_kafka)
         e = drop_pending(epochs);
+    if (e == 0)
+        e = bind_stores(epochs, outlets, program, reterr);
     if (e < 0) {
         service_outlets_close(outlets);
         return e;
@@ -290,7 +323,7 @@ static int take_rows(struct service_epochs *epochs, const struct service_epoch *
                 e = service_outlets_row(epochs->outlets, epochs->decider, outputs->at[k], reterr);
         }
     }
-    return e;
+    return e == 0 ? service_outlets_rows_end(epochs->outlets, epochs->decider, epochs->own, reterr) : e;
 }
 
 /* ---- commit ---- */
@@ -407,6 +440,7 @@ int service_epochs_commit(struct service_epochs *epochs, const struct service_ep
     base_buf_put(&epochs->last_record, epochs->record.ptr, epochs->record.len);
     epochs->committed_at_ms = base_clock_wall_ms();
     service_alertlog_decided(epochs->config.log);
+    service_row_sinks_decided(epochs->row_sinks);
     service_count(epochs->config.metrics, SERVICE_METRIC_EPOCHS, 1);
     service_count(epochs->config.metrics, SERVICE_METRIC_DEAD_LETTERS, epochs->dead_count);
     epochs->dead_count = 0;
@@ -440,5 +474,6 @@ int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr)
         e = drop_pending(epochs);
     }
     service_alertlog_aborted(epochs->config.log);
-    return e;
+    service_row_sinks_aborted(epochs->row_sinks);
+    return e == 0 ? service_row_sinks_go(epochs->row_sinks, reterr) : e;
 }

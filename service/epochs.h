@@ -13,6 +13,7 @@
 #include "service/letters.h"
 #include "service/metrics.h"
 #include "service/part.h"
+#include "service/row_sinks.h"
 #include "service/store.h"
 
 struct service_epochs;
@@ -30,6 +31,9 @@ void service_epochs_close(struct service_epochs *epochs); /* NULL allowed */
 /* Opens what INSERT INTO of this program writes to, instead of what was open before. On an error nothing changes. The program must outlive its use. Opens
  * the decider (which settles pending epochs) as soon as a Kafka sink or table needs one. */
 int service_epochs_bind(struct service_epochs *epochs, const struct cep_program *program, struct base_buf *reterr) BASE_MUST_CHECK;
+
+/* The tables that lie in stores; for questions. */
+struct service_row_sinks *service_epochs_row_sinks(struct service_epochs *epochs);
 
 /* What belongs to an epoch beside the threads' parts. */
 struct service_epoch {

@@ -135,6 +135,21 @@ static void put_followers(struct service_runtime *rt, struct base_buf *out)
     }
 }
 
+static void put_stores(struct service_runtime *rt, struct base_buf *out)
+{
+    struct service_row_sinks *sinks = service_runtime_row_sinks(rt);
+    static const char *const names[] = { "table_sink_rows_total", "table_sink_failed_attempts_total", "table_sink_skipped_total", "table_sink_dropped_total",
+                                         "table_sink_waiting_rows", "table_sink_waiting_bytes" };
+    struct service_row_sink_stats stats;
+    for (size_t m = 0; sinks && m < sizeof names / sizeof names[0]; m++) {
+        base_buf_printf(out, "# TYPE cepheid_%s %s\n", names[m], m < 4 ? "counter" : "gauge");
+        for (uint32_t i = 0; service_row_sinks_stats(sinks, i, &stats); i++) {
+            uint64_t values[] = { stats.delivered, stats.failed, stats.skipped, stats.dropped, stats.rows_waiting, stats.bytes_waiting };
+            put_value(out, names[m], "table", stats.name, (int64_t)values[m]);
+        }
+    }
+}
+
 void service_runtime_print_metrics(struct service_runtime *rt, struct base_buf *out)
 {
     service_metrics_print(&rt->metrics, out);
@@ -143,6 +158,7 @@ void service_runtime_print_metrics(struct service_runtime *rt, struct base_buf *
     pthread_mutex_unlock(&rt->lock);
     put_rule_counters(rt, out);
     put_followers(rt, out);
+    put_stores(rt, out);
 }
 
 bool service_runtime_rule_state(struct service_runtime *rt, const char *rule, struct service_rule_state *ret)

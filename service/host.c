@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "cep/keyed.h"
+#include "connectors/store_sink.h"
 
 /* ---- keys of the store ---- */
 
@@ -234,11 +235,16 @@ static int sink_alert(struct service_host *host, uint32_t node, uint32_t rule, c
 
 static int sink_row(struct service_host *host, uint32_t node, uint32_t table, const struct cep_event *event)
 {
-    struct service_output output = { .node = node, .rule = CEP_NONE, .table = table, .detected_ms = base_clock_wall_ms() };
+    struct service_output output = { .node = node, .rule = CEP_NONE, .table = table, .row_change = event->row->change, .detected_ms = base_clock_wall_ms() };
     base_buf_clear(&host->scratch);
     base_buf_clear(&host->key_scratch);
-    formats_encode(host->encoders[node], event->row, &host->scratch);
-    (void)formats_encode_key(host->encoders[node], event->row, &host->key_scratch); /* false: the table has no key, the record neither */
+    if (host->cells[node]) {
+        formats_cells_put(host->cells[node], event->row, &host->scratch);
+        (void)formats_cells_key(host->cells[node], event->row, &host->key_scratch); /* false: the table has no key, every row is by itself */
+    } else {
+        formats_encode(host->encoders[node], event->row, &host->scratch);
+        (void)formats_encode_key(host->encoders[node], event->row, &host->key_scratch); /* false: the table has no key, the record neither */
+    }
     if (host->scratch.failed || host->key_scratch.failed)
         return BASE_E_NOMEM;
     output.body = (struct base_str){ host->scratch.ptr, host->scratch.len };
@@ -365,16 +371,20 @@ static int make_encoders(struct service_host *host, struct base_buf *reterr)
 {
     const struct cep_program *program = host->shared->program;
     host->encoders = base_calloc(cep_program_node_count(program) + 1, sizeof *host->encoders);
-    if (!host->encoders)
+    host->cells = base_calloc(cep_program_node_count(program) + 1, sizeof *host->cells);
+    if (!host->encoders || !host->cells)
         return BASE_E_NOMEM;
     for (uint32_t i = 0; i < cep_program_node_count(program); i++) {
         const struct cep_node *node = cep_program_node(program, i);
         if (node->kind != CEP_NODE_SINK || cep_program_sink(program, node->detail)->kind != CEP_SINK_TABLE)
             continue;
         const struct cep_sink *sink = cep_program_sink(program, node->detail);
-        struct formats_encoder_config config = { program, node->schema, sink->detail, sink->accepts_changes };
+        struct base_str connector = cep_program_setting(program, cep_program_table(program, sink->detail)->options, "connector");
+        bool upsert = base_str_equal(connector, BASE_STR("upsert-kafka")); /* says by tombstones what others say by "op" */
+        struct formats_encoder_config config = { program, node->schema, sink->detail, sink->accepts_changes && !upsert };
         char text[512] = "";
-        int e = formats_encoder_create(&config, &host->encoders[i], text, sizeof text);
+        int e = connectors_is_store(connector) ? formats_cells_create(program, node->schema, sink->detail, &host->cells[i])
+                                               : formats_encoder_create(&config, &host->encoders[i], text, sizeof text);
         if (e < 0) {
             struct base_str name = cep_program_text(program, cep_program_table(program, sink->detail)->name);
             base_buf_printf(reterr, "table \"%.*s\": %s", (int)name.len, name.ptr, *text ? text : base_error_text(e));
@@ -400,6 +410,10 @@ void service_host_finish(struct service_host *host)
 {
     for (uint32_t i = 0; host->encoders && i < cep_program_node_count(host->shared->program); i++)
         formats_encoder_destroy(host->encoders[i]);
+    for (uint32_t i = 0; host->cells && i < cep_program_node_count(host->shared->program); i++)
+        formats_cells_destroy(host->cells[i]);
+    base_free(host->cells);
+    host->cells = NULL;
     base_free(host->encoders);
     base_free(host->written);
     base_free(host->deadlines);

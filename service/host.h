@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "cep/flow.h"
+#include "formats/cells.h"
 #include "formats/encode.h"
 #include "service/exchange.h"
 #include "service/letters.h"
@@ -53,6 +54,7 @@ struct service_host {
     struct service_known *known;         /* NULL: every key must be asked for */
     struct service_deadline *deadlines;  /* by hash: deadlines that stand in the store already; what is not here is written again */
     struct formats_encoder **encoders;   /* by node: rows of INSERT INTO */
+    struct formats_cells **cells;        /* by node: instead, where the table lies in a store */
     struct base_buf scratch, key_scratch;
 };
 int service_host_init(struct service_host *host, struct service_shared *shared, uint32_t sender, struct base_buf *reterr) BASE_MUST_CHECK;

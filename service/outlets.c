@@ -4,8 +4,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "connectors/kafka_sink.h"
 #include "connectors/sink.h"
+#include "connectors/store_sink.h"
 #include "service/kafka_options.h"
 
 #define FLUSH_MS 10000
@@ -18,12 +20,18 @@ struct outlet {
     const char *topic;                    /* Kafka */
     struct clients_option *options;       /* Kafka */
     size_t option_count;
+    bool in_store;                        /* a table in a store: */
+    struct service_row_sink *store;       /* its sink, once attached */
+    bool upsert;                          /* of the rows of one key in an epoch only the last is written; a deleted one as a tombstone */
+    struct upserts { const struct service_output **at; size_t len, cap; } upserts;
+    struct base_map by_key;               /* key -> index in upserts + 1 */
     bool written;                         /* since the last flush */
 };
 struct service_outlets {
     struct base_arena arena;
     struct outlet *tables;   /* by program table; unused ones empty */
     uint32_t table_count;
+    struct service_row_sinks *row_sinks;
     struct outlet dead, late;
 };
 
@@ -31,6 +39,8 @@ static void close_outlet(struct outlet *outlet)
 {
     connectors_sink_close(outlet->file);
     connectors_kafka_sink_destroy(outlet->kafka);
+    BASE_VEC_FINISH(&outlet->upserts);
+    base_map_finish(&outlet->by_key);
 }
 
 void service_outlets_close(struct service_outlets *outlets)
@@ -81,7 +91,8 @@ static int own_producer(struct outlet *outlet, struct base_buf *reterr)
     return connectors_kafka_sink_create(&options, &outlet->kafka, reterr);
 }
 
-static int open_table(struct service_outlets *outlets, const struct cep_program *program, uint32_t i, bool transactional, struct base_buf *reterr)
+static int open_table(struct service_outlets *outlets, const struct service_outlets_config *how, const struct cep_program *program, uint32_t i,
+                      struct base_buf *reterr)
 {
     const struct cep_table *table = cep_program_table(program, i);
     struct outlet *outlet = &outlets->tables[i];
@@ -92,12 +103,23 @@ static int open_table(struct service_outlets *outlets, const struct cep_program 
     if (!outlet->name)
         return BASE_E_NOMEM;
     if (base_str_equal(connector, BASE_STR("kafka")) || base_str_equal(connector, BASE_STR("upsert-kafka"))) {
+        bool upsert = base_str_equal(connector, BASE_STR("upsert-kafka"));
+        outlet->upsert = upsert && how->row_sinks;
+        if (upsert && table->key_fields.count == 0) {
+            base_buf_printf(reterr, "table \"%s\": 'upsert-kafka' writes rows by their key: the table needs a PRIMARY KEY (…) NOT ENFORCED", outlet->name);
+            return BASE_E_CONFIG;
+        }
         int e = kafka_table(outlets, program, table, outlet, reterr);
-        return e == 0 && !transactional ? own_producer(outlet, reterr) : e;
+        return e == 0 && !how->transactional ? own_producer(outlet, reterr) : e;
+    }
+    bool store = connectors_is_store(connector);
+    if (store && how->row_sinks) {
+        outlet->in_store = true;
+        return 0;
     }
     struct connectors_source_config config = { program, table, NULL };
     char text[512] = "";
-    int e = connectors_sink_open(&config, &outlet->file, text, sizeof text);
+    int e = store ? connectors_file_sink_open("-", &outlet->file, text, sizeof text) : connectors_sink_open(&config, &outlet->file, text, sizeof text);
     if (e < 0)
         base_buf_printf(reterr, "table \"%s\": %s", outlet->name, *text ? text : base_error_text(e));
     return e;
@@ -133,19 +155,21 @@ static int open_letters(struct service_outlets *outlets, const struct service_co
     return e;
 }
 
-int service_outlets_open(const struct service_config *config, const struct cep_program *program, bool transactional, struct service_outlets **ret,
-                         struct base_buf *reterr)
+int service_outlets_open(const struct service_outlets_config *how, const struct cep_program *program, struct service_outlets **ret, struct base_buf *reterr)
 {
+    const struct service_config *config = how->config;
+    bool transactional = how->transactional;
     struct service_outlets *outlets = base_calloc(1, sizeof *outlets);
     if (!outlets)
         return BASE_E_NOMEM;
+    outlets->row_sinks = how->row_sinks;
     outlets->table_count = cep_program_table_count(program);
     outlets->tables = base_arena_zalloc(&outlets->arena, outlets->table_count + 1, sizeof *outlets->tables);
     int e = outlets->tables ? 0 : BASE_E_NOMEM;
     for (uint32_t i = 0; e == 0 && i < cep_program_sink_count(program); i++) {
         const struct cep_sink *sink = cep_program_sink(program, i);
         if (sink->kind == CEP_SINK_TABLE)
-            e = open_table(outlets, program, sink->detail, transactional, reterr);
+            e = open_table(outlets, how, program, sink->detail, reterr);
     }
     if (e == 0 && config)
         e = open_letters(outlets, config, SERVICE_DEAD_LETTER_SINK, "dead-letters.jsonl", transactional, &outlets->dead, reterr);
@@ -185,9 +209,70 @@ static int write_record(struct outlet *outlet, struct service_decider *decider, 
     return e;
 }
 
+int service_outlets_attach(struct service_outlets *outlets)
+{
+    for (uint32_t i = 0; i < outlets->table_count; i++) {
+        struct outlet *outlet = &outlets->tables[i];
+        if (!outlet->in_store)
+            continue;
+        outlet->store = service_row_sinks_find(outlets->row_sinks, base_str_of(outlet->name));
+        if (!outlet->store)
+            return BASE_E_INVALID;
+    }
+    return 0;
+}
+
+/* A row whose key is taken back, or that is gone. */
+static bool removes(const struct service_output *output)
+{
+    return output->row_change == CEP_UPDATE_BEFORE || output->row_change == CEP_DELETE;
+}
+
+static int keep_upsert(struct outlet *outlet, const struct service_output *output)
+{
+    bool added;
+    uint64_t *index = base_map_put(&outlet->by_key, output->key, &added);
+    if (!index || (added && !BASE_VEC_PUSH(&outlet->upserts, output)))
+        return BASE_E_NOMEM;
+    if (added)
+        *index = outlet->upserts.len;
+    else
+        outlet->upserts.at[*index - 1] = output;
+    return 0;
+}
+
 int service_outlets_row(struct service_outlets *outlets, struct service_decider *decider, const struct service_output *output, struct base_buf *reterr)
 {
-    return write_record(&outlets->tables[output->table], decider, output->key, output->body, reterr);
+    struct outlet *outlet = &outlets->tables[output->table];
+    if (outlet->store)
+        return service_row_sink_add(outlet->store, &(struct service_row_change){ removes(output), output->key, output->body });
+    if (outlet->upsert)
+        return keep_upsert(outlet, output);
+    return write_record(outlet, decider, output->key, output->body, reterr);
+}
+
+static int write_upserts(struct outlet *outlet, struct service_decider *decider, struct base_buf *reterr)
+{
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < outlet->upserts.len; i++) {
+        const struct service_output *output = outlet->upserts.at[i];
+        e = write_record(outlet, decider, output->key, removes(output) ? (struct base_str){ 0 } : output->body, reterr);
+    }
+    outlet->upserts.len = 0;
+    base_map_finish(&outlet->by_key);
+    return e;
+}
+
+int service_outlets_rows_end(struct service_outlets *outlets, struct service_decider *decider, struct service_batch *batch, struct base_buf *reterr)
+{
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < outlets->table_count; i++) {
+        if (outlets->tables[i].upserts.len)
+            e = write_upserts(&outlets->tables[i], decider, reterr);
+    }
+    if (e == 0 && outlets->row_sinks)
+        e = service_row_sinks_write(outlets->row_sinks, batch);
+    return e;
 }
 
 static int write_lines(struct outlet *outlet, struct service_decider *decider, const struct base_buf *lines, struct base_buf *reterr)

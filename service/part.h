@@ -21,6 +21,7 @@ struct service_output {
     uint32_t table;             /* rows; CEP_NONE otherwise */
     uint32_t revision;
     enum formats_alert_change change;
+    uint8_t row_change;         /* rows: enum cep_change */
     bool first_is_new;          /* the alert did not exist before this epoch */
     bool dropped;               /* created and withdrawn within the epoch: nothing to tell */
     char alert_id[33];

@@ -839,6 +839,14 @@ struct service_delivery *service_runtime_delivery(struct service_runtime *rt)
     return delivery;
 }
 
+struct service_row_sinks *service_runtime_row_sinks(struct service_runtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    struct service_row_sinks *sinks = rt->delivery ? service_epochs_row_sinks(rt->epochs) : NULL;
+    pthread_mutex_unlock(&rt->lock);
+    return sinks;
+}
+
 struct service_metrics *service_runtime_metrics(struct service_runtime *rt)
 {
     return &rt->metrics;

@@ -32,7 +32,8 @@
     X(DELIVERY, "delivery") \
     X(PROFILES, "profiles") \
     X(DEADLETTERS, "deadletters") \
-    X(META, "meta")
+    X(META, "meta") \
+    X(OUTBOX, "outbox")
 
 enum service_cf {
 #define X(name, text) SERVICE_CF_##name,

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/api/api.h"
+#include "service/row_sinks.h"
 
 static struct service_delivery *delivery_of(struct api_call *call)
 {
@@ -11,6 +12,18 @@ static struct service_delivery *delivery_of(struct api_call *call)
     if (!delivery)
         api_problem(call->response, 503, "deliveries have not started yet");
     return delivery;
+}
+
+/* Tables of INSERT INTO in stores, behind the sinks of alerts. */
+static void list_stores(struct api_call *call, json_t *list)
+{
+    struct service_row_sinks *sinks = service_runtime_row_sinks(call->api->runtime);
+    struct service_row_sink_stats s;
+    for (uint32_t i = 0; sinks && service_row_sinks_stats(sinks, i, &s); i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "table", s.name, "type", s.type, "place", s.place,
+                                              "position", (json_int_t)s.position, "waiting_rows", (json_int_t)s.rows_waiting, "waiting_bytes",
+                                              (json_int_t)s.bytes_waiting, "delivered", (json_int_t)s.delivered, "failed_attempts", (json_int_t)s.failed, "skipped",
+                                              (json_int_t)s.skipped, "dropped", (json_int_t)s.dropped, "full", s.full, "trouble", s.trouble));
 }
 
 void api_sinks_list(struct api_call *call)
@@ -28,6 +41,7 @@ void api_sinks_list(struct api_call *call)
                                               (json_int_t)s.failed, "dead", (json_int_t)s.dead, "retrying", (json_int_t)s.retrying, "disabled", s.disabled,
                                               "circuit_open", s.circuit_open, "trouble", trouble));
     }
+    list_stores(call, list);
     api_json(call->response, 200, json_pack("{s:o}", "data", list));
 }
 

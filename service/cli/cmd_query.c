@@ -249,7 +249,7 @@ static int open_results(struct query *query, struct base_buf *error)
         if (e < 0)
             return e;
     }
-    return service_outlets_open(NULL, program, false, &query->outlets, error);
+    return service_outlets_open(&(struct service_outlets_config){ 0 }, program, &query->outlets, error);
 }
 
 static int finish_results(struct query *query)

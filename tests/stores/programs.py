@@ -1,0 +1,207 @@
+"""Real stores as processes of their own, each in a temporary folder on a free port: Redis, PostgreSQL, ClickHouse, as Debian ships them. Each can be started, stopped,
+killed, held (SIGSTOP) and asked. Only the standard library."""
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+def unused_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def wait_for(what, probe, timeout=60, step=0.05):
+    until = time.monotonic() + timeout
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > until:
+            raise AssertionError("waited %d s in vain for: %s" % (timeout, what))
+        time.sleep(step)
+
+
+class Program:
+    """user: who runs it if we are root (programs that refuse root)."""
+    user = None
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="cepheid-stores-")
+        self.port, self.process, self.starts = unused_port(), None, 0
+        if self.as_other():
+            os.chmod(self.folder, 0o755)
+            shutil.chown(self.folder, self.user)
+
+    def as_other(self):
+        return self.user and os.getuid() == 0 and pwd.getpwnam(self.user).pw_uid != 0
+
+    def prefix(self):
+        if not self.as_other():
+            return []
+        entry = pwd.getpwnam(self.user)
+        return ["setpriv", "--reuid=%d" % entry.pw_uid, "--regid=%d" % entry.pw_gid, "--clear-groups"]
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def start(self):
+        self.starts += 1
+        with open(self.path("log.%d" % self.starts), "wb") as log:
+            self.process = subprocess.Popen(self.prefix() + self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
+                                            start_new_session=True)
+        try:
+            wait_for("%s to answer" % type(self).__name__, self.answers)
+        except AssertionError:
+            with open(self.path("log.%d" % self.starts), errors="replace") as log:
+                print(log.read()[-3000:], flush=True)
+            raise
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, "%s ended with %d" % (type(self).__name__, self.process.returncode)
+        return self.ready()
+
+    def signal_all(self, number):
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+
+    def kill(self):
+        self.signal_all(signal.SIGKILL)
+        if self.process:
+            self.process.wait(30)
+            self.process = None
+
+    def hold(self):
+        self.signal_all(signal.SIGSTOP)
+
+    def go_on(self):
+        self.signal_all(signal.SIGCONT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.go_on()
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Redis(Program):
+    """Every write is on disk before it is answered, so that a kill loses nothing."""
+
+    def __init__(self, password=None, tls=None):
+        super().__init__()
+        self.password, self.tls = password, tls
+
+    def url(self):
+        return "%s://%s:%d" % ("rediss" if self.tls else "redis", "localhost" if self.tls else "127.0.0.1", self.port)
+
+    def command(self):
+        ports = ["--port", "0", "--tls-port", str(self.port), "--tls-cert-file", self.tls + ".pem", "--tls-key-file", self.tls + ".key", "--tls-auth-clients",
+                 "no"] if self.tls else ["--port", str(self.port)]
+        return ["redis-server", "--bind", "127.0.0.1", "--dir", self.folder, "--appendonly", "yes", "--appendfsync", "always", "--save", ""] + ports + (
+            ["--requirepass", self.password] if self.password else [])
+
+    def ask(self, *words):
+        more = (["-a", self.password, "--no-auth-warning"] if self.password else []) + (["--tls", "--cacert", self.tls + ".pem"] if self.tls else [])
+        done = subprocess.run(["redis-cli", "-h", "localhost" if self.tls else "127.0.0.1", "-p", str(self.port)] + more + [str(word) for word in words],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
+        return done.stdout.decode().splitlines()
+
+    def ready(self):
+        return self.ask("PING") == ["PONG"]
+
+    def hash(self, key):
+        lines = self.ask("HGETALL", key)
+        return dict(zip(lines[::2], lines[1::2]))
+
+    def scores(self, key):
+        lines = self.ask("ZREVRANGE", key, 0, -1, "WITHSCORES")
+        return list(zip(lines[::2], (float(score) for score in lines[1::2])))
+
+
+class Postgres(Program):
+    user = "postgres"
+    password = "pa ss'word"
+
+    def __init__(self):
+        super().__init__()
+        self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+        self.data = self.path("data")
+        secret = self.path("secret")
+        with open(secret, "w") as file:
+            file.write(self.password + "\n")
+        if self.as_other():
+            shutil.chown(secret, self.user)
+        subprocess.run(self.prefix() + [os.path.join(self.bin, "initdb"), "-D", self.data, "-U", "ann", "-A", "scram-sha-256", "--pwfile", secret, "--no-sync", "-E", "UTF8",
+                                        "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+
+    def url(self, database="postgres"):
+        return "postgresql://127.0.0.1:%d/%s" % (self.port, database)
+
+    def command(self):
+        return [os.path.join(self.bin, "postgres"), "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder]
+
+    def ask(self, sql, timeout=20):
+        """Rows as lists of texts; None: it cannot be asked."""
+        done = subprocess.run(["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ann", "-d", "postgres", "-At", "-F", "|", "-v", "ON_ERROR_STOP=1", "-c", sql],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env=dict(os.environ, PGPASSWORD=self.password))
+        if done.returncode:
+            self.last_error = done.stderr.decode()
+            return None
+        return [line.split("|") for line in done.stdout.decode().splitlines()]
+
+    def ready(self):
+        return self.ask("SELECT 1") == [["1"]]
+
+
+USERS = """<yandex>
+ <profiles><default><max_memory_usage>1000000000</max_memory_usage></default></profiles>
+ <users><ann><password>secret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></ann></users>
+ <quotas><default/></quotas>
+</yandex>
+"""
+CONFIG = """<yandex>
+ <logger><level>warning</level><console>1</console></logger>
+ <http_port>{port}</http_port><tcp_port>{tcp}</tcp_port><listen_host>127.0.0.1</listen_host>
+ <path>{folder}/data/</path><tmp_path>{folder}/tmp/</tmp_path><users_config>{folder}/users.xml</users_config>
+ <default_profile>default</default_profile><default_database>default</default_database><mark_cache_size>5368709</mark_cache_size><timezone>UTC</timezone>
+</yandex>
+"""
+
+
+class ClickHouse(Program):
+    def __init__(self):
+        super().__init__()
+        for name, text in (("config.xml", CONFIG.format(port=self.port, tcp=unused_port(), folder=self.folder)), ("users.xml", USERS)):
+            with open(self.path(name), "w") as file:
+                file.write(text)
+
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def command(self):
+        return ["clickhouse-server", "--config-file=" + self.path("config.xml")]
+
+    def ask(self, sql):
+        request = urllib.request.Request(self.url() + "/?user=ann&password=secret", data=sql.encode())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return [line.split("\t") for line in answer.read().decode().splitlines()]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()) from None
+        except OSError:
+            return None
+
+    def ready(self):
+        return self.ask("SELECT 1") == [["1"]]

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Runs the service against real stores that it starts and stops: Redis, PostgreSQL, ClickHouse. usage: run.py [-v] [WORD…]; a case runs if its name holds one
+of the words (all without words). A case is a function named case_… of a module named cases_…; it raises what is wrong; one with a parameter gets a temporary folder.
+Prints TAP lines and, last, `tests: N passed, M failed, K skipped`."""
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+MODULES = sorted(name[:-3] for name in os.listdir(os.path.dirname(os.path.abspath(__file__))) if name.startswith("cases_") and name.endswith(".py"))
+
+
+def run_case(number, name, function, verbose):
+    begin = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="cepheid-stores-") as folder:
+            function(folder) if function.__code__.co_argcount else function()
+    except Exception as error:
+        print("not ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin))
+        text = traceback.format_exc() if verbose or not isinstance(error, AssertionError) else "%s\n%s" % (
+            "".join(traceback.format_tb(error.__traceback__)[-2:]), error)
+        print("".join("#   %s\n" % line for line in text.splitlines()[:80]), end="", flush=True)
+        return False
+    print("ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin), flush=True)
+    return True
+
+
+def main():
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))  # stores and services end with us
+    cases = []
+    for name in MODULES:
+        cases += [(key[5:], value) for key, value in vars(importlib.import_module(name)).items() if key.startswith("case_")]
+    cases = [case for case in cases if not words or any(word in case[0] for word in words)]
+    print("1..%d" % len(cases), flush=True)
+    good = sum(run_case(i + 1, name, function, "-v" in sys.argv) for i, (name, function) in enumerate(cases))
+    print("tests: %d passed, %d failed, 0 skipped" % (good, len(cases) - good))
+    return 0 if cases and good == len(cases) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
