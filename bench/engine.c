@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -249,33 +250,47 @@ static double rate(size_t count, int64_t us)
     return us > 0 ? (double)count * 1e6 / (double)us : 0;
 }
 
+/* Of this thread: on a busy machine it says more than the clock on the wall. */
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void measure(struct bench *bench)
 {
     bool decode = strcmp(bench->phase, "engine") != 0, match = strcmp(bench->phase, "decode") != 0;
-    int64_t best_decode_us = INT64_MAX, best_match_us = INT64_MAX;
+    struct timed { int64_t us, cpu_us; } best_decode = { INT64_MAX, INT64_MAX }, best_match = { INT64_MAX, INT64_MAX };
     struct cep_flow_stats stats = { 0 };
     for (uint64_t r = 0; r < bench->repeat; r++) {
         base_arena_reset(&bench->rows_arena);
-        int64_t from_us = base_clock_mono_us();
+        int64_t from_us = base_clock_mono_us(), from_cpu_us = cpu_us();
         bench_decode(bench);
-        int64_t us = base_clock_mono_us() - from_us;
-        best_decode_us = us < best_decode_us ? us : best_decode_us;
+        int64_t us = base_clock_mono_us() - from_us, used_us = cpu_us() - from_cpu_us;
+        best_decode.us = us < best_decode.us ? us : best_decode.us;
+        best_decode.cpu_us = used_us < best_decode.cpu_us ? used_us : best_decode.cpu_us;
         if (!match)
             continue;
         from_us = base_clock_mono_us();
+        from_cpu_us = cpu_us();
         run_match(bench, &stats);
         us = base_clock_mono_us() - from_us;
-        best_match_us = us < best_match_us ? us : best_match_us;
+        used_us = cpu_us() - from_cpu_us;
+        best_match.us = us < best_match.us ? us : best_match.us;
+        best_match.cpu_us = used_us < best_match.cpu_us ? used_us : best_match.cpu_us;
         cep_flow_destroy(bench->flow);
     }
     printf("{\"rows\":%zu", bench->count);
     if (decode)
-        printf(",\"decode_rows_per_s\":%.0f", rate(bench->count, best_decode_us));
+        printf(",\"decode_seconds\":%.6f,\"decode_cpu_seconds\":%.6f,\"decode_rows_per_cpu_s\":%.0f", (double)best_decode.us / 1e6,
+               (double)best_decode.cpu_us / 1e6, rate(bench->count, best_decode.cpu_us));
     if (match)
-        printf(",\"engine_rows_per_s\":%.0f,\"matches\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"rows_kept\":%" PRIu64
-               ",\"starts\":%" PRIu64 ",\"pieces\":%" PRIu64 ",\"piece_bytes\":%" PRIu64 ",\"limited\":%" PRIu64 ",\"errors\":%" PRIu64,
-               rate(bench->count, best_match_us), bench->told, stats.keys, stats.state_bytes, stats.rows_kept, stats.threads, bench->pieces,
-               bench->piece_bytes, bench->limited, bench->errors);
+        printf(",\"engine_seconds\":%.6f,\"engine_cpu_seconds\":%.6f,\"engine_rows_per_cpu_s\":%.0f,\"matches\":%" PRIu64 ",\"keys\":%" PRIu64
+               ",\"state_bytes\":%" PRIu64 ",\"rows_kept\":%" PRIu64 ",\"starts\":%" PRIu64 ",\"pieces\":%" PRIu64 ",\"piece_bytes\":%" PRIu64
+               ",\"limited\":%" PRIu64 ",\"errors\":%" PRIu64,
+               (double)best_match.us / 1e6, (double)best_match.cpu_us / 1e6, rate(bench->count, best_match.cpu_us), bench->told, stats.keys,
+               stats.state_bytes, stats.rows_kept, stats.threads, bench->pieces, bench->piece_bytes, bench->limited, bench->errors);
     printf("}\n");
 }
 

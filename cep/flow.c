@@ -596,7 +596,7 @@ int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *
     enter(flow);
     struct { uint64_t table; uint64_t partition; int64_t offset; } at = { row->at.table, (uint64_t)row->at.partition, row->at.offset };
     struct cep_event event = { .row = row, .key_node = CEP_NONE, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at, .final = true };
-    if (flow->nodes[node].wants_ident)
+    if (flow->nodes[node].wants_ident || row->change != CEP_INSERT)
         event.ident = (struct cep_ident){ base_hash64(&at, sizeof at, 1), base_hash64(&at, sizeof at, 2) };
     flow->rows_in++;
     flow->rows_under_way++;

@@ -4,20 +4,34 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "cep/operators/match_lean.h"
 
 static struct match_op *self(struct cep_operator *op) { return (struct match_op *)(void *)op; }
 static const struct match_op *self_const(const struct cep_operator *op) { return (const struct match_op *)(const void *)op; }
 
-static int on_row(struct cep_operator *op, struct cep_key *key, const struct cep_event *event) { return cep_match_key_row(self(op), key, event); }
-static int on_wake(struct cep_operator *op, struct cep_key *key) { return cep_match_key_wake(self(op), key); }
+static int on_row(struct cep_operator *op, struct cep_key *key, const struct cep_event *event)
+{
+    return self(op)->lean ? cep_match_lean_row(self(op), key, event) : cep_match_key_row(self(op), key, event);
+}
+static int on_wake(struct cep_operator *op, struct cep_key *key)
+{
+    return cep_match_is_lean(self(op), key) ? cep_match_lean_wake(self(op), key) : cep_match_key_wake(self(op), key);
+}
 static int64_t deadline(const struct cep_operator *op, const struct cep_key *key)
 {
+    if (cep_match_is_lean(self_const(op), key))
+        return cep_match_lean_deadline(self_const(op), key->state);
     return cep_match_key_deadline((struct match_op *)(uintptr_t)op, key); /* decodes registers into scratch; the state is not changed */
 }
-static bool idle(const struct cep_operator *op, const struct cep_key *key) { return cep_match_key_idle(self_const(op), key->state); }
+static bool idle(const struct cep_operator *op, const struct cep_key *key)
+{
+    if (cep_match_is_lean(self_const(op), key))
+        return ((const struct match_lean *)key->state)->count == 0;
+    return cep_match_key_idle(self_const(op), key->state);
+}
 static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
 {
-    return cep_match_save(self(op), key, all, piece, ctx);
+    return cep_match_is_lean(self(op), key) ? cep_match_lean_save(self(op), key, all, piece, ctx) : cep_match_save(self(op), key, all, piece, ctx);
 }
 static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *bytes, size_t len)
 {
@@ -25,29 +39,45 @@ static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, co
 }
 static int complete(struct cep_operator *op, struct cep_key *key)
 {
-    int rc = key->state ? cep_match_rows_complete(&((struct match_key *)key->state)->rows) : BASE_E_CORRUPT;
+    struct match_key *state = key->state;
+    if (state && cep_match_is_lean(self(op), key))
+        return 0;
+    int rc = state ? cep_match_rows_complete(&state->rows) : BASE_E_CORRUPT;
+    if (!rc && state->restoring)
+        rc = cep_match_lean_run(self(op), state, state->restoring);
+    if (state && !rc) {
+        base_free(state->restoring);
+        state->restoring = NULL;
+    }
     if (!rc)
         cep_match_key_count(self(op), key->state, false);
     return rc;
 }
 static void pieces(const struct cep_operator *op, const struct cep_key *key, uint32_t *ret_first, uint32_t *ret_end)
 {
-    (void)op;
-    cep_match_pieces(key->state, ret_first, ret_end);
+    if (cep_match_is_lean(self_const(op), key))
+        cep_match_lean_pieces(key->state, ret_first, ret_end);
+    else
+        cep_match_pieces(key->state, ret_first, ret_end);
 }
 static void free_state(struct cep_operator *op, struct cep_key *key)
 {
-    if (key->state) {
+    if (key->state && cep_match_is_lean(self(op), key)) {
+        cep_match_lean_free(self(op), key);
+    } else if (key->state) {
         cep_match_key_count(self(op), key->state, true);
         cep_match_key_finish(key->state);
+        if (self(op)->lean)
+            base_free(key->state);
     }
     key->state = NULL;
 }
 static size_t bytes(const struct cep_operator *op, const struct cep_key *key)
 {
-    (void)op;
     const struct match_key *state = key->state;
-    size_t sum = state->rows.bytes + (state->rows.cap > 1 ? state->rows.cap * sizeof *state->rows.chunks : 0) + state->told.cap * sizeof *state->told.at;
+    if (cep_match_is_lean(self_const(op), key))
+        return cep_match_lean_bytes(self_const(op), key->state);
+    size_t sum = (self_const(op)->lean ? sizeof *state : 0) + state->rows.bytes + (state->rows.cap > 1 ? state->rows.cap * sizeof *state->rows.chunks : 0) + state->told.cap * sizeof *state->told.at;
     const struct match_head *heads[2] = { &state->now, &state->base };
     for (int i = 0; i < 2; i++)
         sum += heads[i]->block_bytes + heads[i]->cands.cap * sizeof *heads[i]->cands.at;
@@ -116,6 +146,7 @@ static void destroy(struct cep_operator *op)
     base_free(me->out_values);
     base_free(me->evidence);
     cep_match_all_finish(me);
+    cep_match_lean_finish(me);
     base_free(me);
 }
 
@@ -226,7 +257,6 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
     op->op.flow = flow;
     op->op.node = node;
     op->op.watermark_ms = BASE_TIME_MIN_MS;
-    cep_keyed_init(&op->op.keyed, sizeof(struct match_key));
     op->program = p;
     op->m = cep_program_match(p, n->detail);
     op->nfas = cep_program_nfa(p, op->m->nfas.first);
@@ -265,6 +295,9 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
             list->at[i].regs = copy;
         }
     }
+    if (!rc)
+        rc = cep_match_lean_init(op);
+    cep_keyed_init(&op->op.keyed, op->lean ? sizeof(struct match_lean) : sizeof(struct match_key));
     if (rc) {
         destroy(&op->op);
         return rc;

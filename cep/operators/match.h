@@ -97,6 +97,7 @@ struct match_key {
     bool ended;                /* the end of input was processed */
     bool limited;              /* a limit was hit */
     uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
+    uint8_t *restoring;        /* while pieces of a lean key come back: which rows are no starts, one bit each */
 };
 
 struct match_path { uint32_t parent; uint16_t var; uint16_t excluded; uint64_t seq; };
@@ -172,6 +173,9 @@ struct match_op {
     struct match_dag *dag;     /* ALL MATCHES */
     uint64_t threads_stepped, rows_in, matches;
     uint64_t rows_kept, starts; /* sums over the keys in memory */
+    struct match_lean_op *lean; /* keys may take the lean form; NULL: they may not */
+    bool no_start;             /* rows gone through again: this one was skipped over */
+    uint64_t row_errors;       /* errors of conditions, reported or not */
 };
 
 /* ---- match_nfa.c: threads ---- */
@@ -241,8 +245,9 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
 int cep_match_key_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key);
 bool cep_match_key_idle(const struct match_op *op, const struct match_key *key);
-/* The empty state in the key's room. */
-struct match_key *cep_match_key_init(struct cep_key *key);
+/* The empty state. In the key's room, or, where that is for the lean form, on the heap: NULL if there is no memory. */
+struct match_key *cep_match_key_init(struct match_op *op, struct cep_key *key);
+void cep_match_key_clear(struct match_key *state); /* makes it empty; what it held must be gone */
 void cep_match_key_finish(struct match_key *key);
 int cep_match_key_settle(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 

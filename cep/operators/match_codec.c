@@ -1,11 +1,11 @@
 /* A key's state as bytes and back. Piece 0 is the head: heads, candidates, told outputs; pieces from 1 on are chunks of the row log. The format has a version
  * byte; decoding is total: whatever the bytes are, it ends in a valid state or in BASE_E_CORRUPT. Checksums are the store's. */
-#include "cep/operators/match.h"
+#include "cep/operators/match_codec.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cep/operators/match.h"
 
-#define MATCH_STATE_VERSION 1
 #define MATCH_CHUNKS_MOST 65536u /* of a key: with 64 KiB each more than fits anywhere; bounds the look-ups that a damaged head asks for */
 
 static void put_head(const struct match_head *head, struct base_buf *buf)
@@ -214,7 +214,7 @@ static int save_head(const struct match_key *state, cep_keyed_piece *piece, void
 {
     struct base_buf buf = { 0 };
     base_buf_put_u8(&buf, MATCH_STATE_VERSION);
-    base_buf_put_u8(&buf, (uint8_t)((state->has_base ? 1 : 0) | (state->ended ? 2 : 0) | (state->limited ? 4 : 0)));
+    base_buf_put_u8(&buf, (uint8_t)((state->has_base ? MATCH_STATE_BASE : 0) | (state->ended ? MATCH_STATE_ENDED : 0) | (state->limited ? MATCH_STATE_LIMITED : 0)));
     base_buf_put_u64(&buf, state->waiting_from);
     base_buf_put_u64(&buf, state->rows.first_seq);
     base_buf_put_u64(&buf, state->rows.end_seq);
@@ -276,26 +276,43 @@ static bool rows_kept(const struct match_op *op, const struct match_head *head, 
     return op->m->rows != CEP_ROWS_ALL_UNMATCHED || head->unmatched_next >= first_seq || head->next_seq == first_seq;
 }
 
+/* The rows that are no starts; the rest is found by going through the rows, once they are there (cep_match_lean_run). */
+static int load_lean_head(struct base_reader *in, struct match_key *state)
+{
+    uint64_t bytes = (state->rows.end_seq - state->rows.first_seq + 7) / 8;
+    if ((uint64_t)(in->end - in->at) != bytes)
+        return BASE_E_CORRUPT;
+    state->restoring = base_alloc(bytes);
+    if (!state->restoring)
+        return BASE_E_NOMEM;
+    if (bytes)
+        memcpy(state->restoring, in->at, bytes);
+    state->now.next_seq = state->now.first_start = state->now.unmatched_next = state->rows.first_seq;
+    return 0;
+}
+
 static int load_head(struct match_op *op, struct match_key *state, const void *bytes, size_t len)
 {
     struct base_reader in = { .at = bytes, .end = (const uint8_t *)bytes + len };
     uint8_t version = base_read_u8(&in), flags = base_read_u8(&in);
-    if (in.failed || version != MATCH_STATE_VERSION)
+    if (in.failed || version == 0 || version > MATCH_STATE_VERSION)
         return in.failed ? BASE_E_CORRUPT : BASE_E_VERSION;
     state->waiting_from = base_read_u64(&in);
     state->rows.first_seq = base_read_u64(&in);
     state->rows.end_seq = base_read_u64(&in);
     uint32_t first_piece = base_read_u32(&in);
     state->rows.next_number = base_read_u32(&in);
-    state->ended = flags & 2;
-    state->limited = flags & 4;
+    state->ended = flags & MATCH_STATE_ENDED;
+    state->limited = flags & MATCH_STATE_LIMITED;
     if (in.failed || state->rows.first_seq == 0 || state->rows.first_seq > state->rows.end_seq || first_piece == 0 || first_piece > state->rows.next_number ||
         state->rows.next_number - first_piece > MATCH_CHUNKS_MOST ||
         state->waiting_from > state->rows.end_seq || state->waiting_from == 0)
         return BASE_E_CORRUPT;
     state->rows.dropped_first = state->rows.dropped_end = first_piece; /* until the chunks are loaded: where they start */
+    if (flags & MATCH_STATE_LEAN)
+        return flags == MATCH_STATE_LEAN && op->lean ? load_lean_head(&in, state) : BASE_E_CORRUPT;
     int rc = get_head(op, &in, &state->now);
-    if (!rc && (flags & 1)) {
+    if (!rc && (flags & MATCH_STATE_BASE)) {
         state->has_base = true;
         rc = get_head(op, &in, &state->base);
     }
@@ -321,7 +338,7 @@ static int load_chunk(struct match_op *op, struct match_key *state, uint32_t num
     uint64_t first = base_read_u64(&in), end = state->rows.end_seq;
     uint32_t count = base_read_u32(&in);
     uint64_t at_seq = state->rows.count ? state->rows.chunks[state->rows.count - 1].first_seq + state->rows.chunks[state->rows.count - 1].count : first;
-    if (in.failed || version != MATCH_STATE_VERSION || first != at_seq || count > end - first || first > end)
+    if (in.failed || version == 0 || version > MATCH_STATE_VERSION || first != at_seq || count > end - first || first > end)
         return BASE_E_CORRUPT;
     uint64_t keep_first = state->rows.first_seq;
     uint32_t next_number = state->rows.next_number;
@@ -364,7 +381,9 @@ int cep_match_load(struct match_op *op, struct cep_key *key, uint32_t piece, con
     if (piece == 0) {
         if (key->state)
             return BASE_E_CORRUPT;
-        key->state = cep_match_key_init(key);
+        key->state = cep_match_key_init(op, key);
+        if (!key->state)
+            return BASE_E_NOMEM;
         return load_head(op, key->state, bytes, len);
     }
     return key->state ? load_chunk(op, key->state, piece, bytes, len) : BASE_E_CORRUPT;

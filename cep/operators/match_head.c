@@ -211,7 +211,7 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     }
     if (rc)
         return rc;
-    bool free_row = !covered_now(op, head);
+    bool free_row = !op->no_start && !covered_now(op, head);
     /* a start that fails here leaves the rows behind it to be tried first */
     if (op->sequential && (op->scratch_classes > 0 || unresolved(head) || (head->trying && head->trying + 1 < seq)))
         free_row = false;

@@ -50,18 +50,26 @@ void cep_match_key_finish(struct match_key *key)
     for (size_t i = 0; i < key->told.len; i++)
         base_free(key->told.at[i].row);
     BASE_VEC_FINISH(&key->told);
+    base_free(key->restoring);
+    key->restoring = NULL;
 }
 
-struct match_key *cep_match_key_init(struct cep_key *key)
+struct match_key *cep_match_key_init(struct match_op *op, struct cep_key *key)
 {
-    struct match_key *state = cep_key_room(key);
+    struct match_key *state = op->lean ? base_alloc(sizeof *state) : cep_key_room(key);
+    if (state)
+        cep_match_key_clear(state);
+    return state;
+}
+
+void cep_match_key_clear(struct match_key *state)
+{
     memset(state, 0, sizeof *state);
     cep_match_rows_init(&state->rows);
     cep_match_head_init(&state->now);
     cep_match_head_init(&state->base);
     state->waiting_from = 1;
     state->told_ms = BASE_TIME_MIN_MS;
-    return state;
 }
 
 /* ---- telling ---- */
@@ -568,8 +576,10 @@ static int forget_oldest(struct match_op *op, struct match_key *state)
 int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep_event *event)
 {
     if (!key->state)
-        key->state = cep_match_key_init(key);
+        key->state = cep_match_key_init(op, key);
     struct match_key *state = key->state;
+    if (!state)
+        return BASE_E_NOMEM;
     int rc = 0;
     if (!op->m->batch_sort && op->op.watermark_ms != BASE_TIME_MIN_MS && event->row->time_ms <= op->op.watermark_ms) {
         /* its neighbours are settled: it came from a partition that was taken for idle (semantics, "Order") */

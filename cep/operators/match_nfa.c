@@ -95,7 +95,8 @@ static int add_thread(struct match_op *op, struct match_threads *list, struct ma
     }
     if (op->out.len >= cep_flow_limits(op->op.flow)->threads_per_key) {
         op->key->limited = true;
-        cep_flow_report(op->op.flow, CEP_REPORT_LIMIT, op->op.node, BASE_E_LIMIT, CEP_NONE, NULL);
+        if (!op->quiet)
+            cep_flow_report(op->op.flow, CEP_REPORT_LIMIT, op->op.node, BASE_E_LIMIT, CEP_NONE, NULL);
         return 0; /* the least preferred ones are cut: deterministic */
     }
     if (op->out.len == op->next_same_cap) {
@@ -223,6 +224,7 @@ static int test(struct match_op *op, uint32_t pred, const struct match_thread *t
         return rc;
     if (rc) {
         *ret = false;
+        op->row_errors++;
         if (!op->quiet) {
             struct cep_event event = { .row = op->row, .key_node = CEP_NONE };
             cep_flow_report(op->op.flow, CEP_REPORT_ERROR, op->op.node, rc, p->code, &event);
@@ -311,6 +313,7 @@ static int step_take(struct match_op *op, struct match_thread thread)
             if (rc == BASE_E_NOMEM)
                 return rc;
             if (rc) { /* the row cannot be counted in: as if the condition had failed */
+                op->row_errors++;
                 if (!op->quiet) {
                     struct cep_event event = { .row = op->row, .key_node = CEP_NONE };
                     cep_flow_report(op->op.flow, CEP_REPORT_ERROR, op->op.node, rc, var->live_update, &event);

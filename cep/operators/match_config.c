@@ -1,0 +1,363 @@
+#include "cep/operators/match_config.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "cep/operators/match_class.h"
+
+#define SIGHTS 4096u          /* slots, half of them used at most */
+#define MEMO_LEAST 1024u
+#define MEMO_MOST (1u << 16)
+#define COLLECT_LEAST (1u << 14)
+#define CONFIGS_MOST (1u << 26)
+
+/* ---- what conditions see ---- */
+
+static int note(uint32_t *list, uint32_t *count, uint32_t what)
+{
+    for (uint32_t i = 0; i < *count; i++)
+        if (list[i] == what)
+            return 0;
+    list[(*count)++] = what;
+    return 0;
+}
+
+/* Columns that the code reads; false: it reads what belongs to key or place. */
+static bool look_at_code(struct match_configs *configs, const struct match_op *op, uint32_t code)
+{
+    const struct cep_code *c = cep_program_code(op->program, code);
+    if (c->flags & (CEP_CODE_LABEL | CEP_CODE_NAV | CEP_CODE_NUMBER | CEP_CODE_VOLATILE))
+        return false;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct cep_insn *insn = cep_program_insn(op->program, c->first + i);
+        if (insn->op == CEP_OP_NAV || insn->op == CEP_OP_LABEL || insn->op == CEP_OP_FINAL || insn->op == CEP_OP_MATCH_NUMBER ||
+            insn->op == CEP_OP_START_TIME || insn->op == CEP_OP_PROC_TIME || insn->op == CEP_OP_NOW)
+            return false;
+        if (insn->op == CEP_OP_COLUMN)
+            note(configs->columns, &configs->column_count, insn->c);
+        configs->forgetful |= insn->op == CEP_OP_ROW_TIME;
+    }
+    return true;
+}
+
+int cep_match_configs_init(struct match_configs *configs, struct match_op *op, bool *ret_possible)
+{
+    bool possible = true;
+    *configs = (struct match_configs){ .collect_at = COLLECT_LEAST, .count = 2 };
+    configs->columns = base_calloc((size_t)op->columns + 1, sizeof *configs->columns);
+    configs->bits = base_calloc((size_t)op->m->preds.count + 1, sizeof *configs->bits);
+    if (!configs->columns || !configs->bits)
+        return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < op->m->preds.count && possible; i++) {
+        const struct cep_pred *pred = &op->preds[i];
+        if (pred->code == CEP_NONE)
+            continue;
+        uint32_t columns = configs->column_count;
+        possible = look_at_code(configs, op, pred->code);
+        if (pred->unary) {
+            configs->column_count = columns; /* its outcome is all that is seen */
+            note(configs->bits, &configs->bit_count, i);
+        }
+    }
+    for (uint32_t i = 0; i < op->m->vars.count && possible; i++)
+        possible = op->vars[i].live_update == CEP_NONE || look_at_code(configs, op, op->vars[i].live_update);
+    *ret_possible = possible;
+    return 0;
+}
+
+void cep_match_configs_finish(struct match_configs *configs)
+{
+    for (uint32_t i = 2; i < configs->count && configs->at; i++)
+        base_free(configs->at[i]);
+    base_free(configs->at);
+    base_free(configs->free_next);
+    base_free(configs->table);
+    base_free(configs->memo);
+    base_free(configs->sights);
+    base_free(configs->columns);
+    base_free(configs->bits);
+    base_free(configs->marks);
+    *configs = (struct match_configs){ 0 };
+}
+
+/* Outcomes and columns, packed so that different ones differ: one byte says NULL, number or the length of a text. False: too long. */
+static bool pack_sight(const struct match_configs *configs, const struct match_op *op, const struct cep_row *row, uint64_t words[MATCH_SIGHT_WORDS])
+{
+    unsigned char bytes[MATCH_SIGHT_WORDS * 8] = { 0 };
+    size_t at = (configs->bit_count + 7) / 8;
+    if (at > sizeof bytes)
+        return false;
+    for (uint32_t i = 0; i < configs->bit_count; i++)
+        bytes[i / 8] |= (unsigned char)((op->unary[configs->bits[i]] == 2) << i % 8);
+    for (uint32_t i = 0; i < configs->column_count; i++) {
+        uint32_t column = configs->columns[i];
+        struct cep_value value = cep_tuple_get(&row->tuple, column, op->types[column]);
+        bool text = cep_kind_is_text(op->types[column].kind), wide = op->types[column].kind == CEP_KIND_DECIMAL;
+        size_t len = value.null ? 0 : text ? value.s.len : wide ? 16 : 8;
+        if (at + 1 + len > sizeof bytes)
+            return false;
+        bytes[at++] = value.null ? 255 : (unsigned char)len;
+        if (len)
+            memcpy(bytes + at, text ? (const void *)value.s.ptr : (const void *)&value, len);
+        at += len;
+    }
+    memcpy(words, bytes, sizeof bytes);
+    return true;
+}
+
+static void forget_all(struct match_configs *configs)
+{
+    if (configs->memo)
+        memset(configs->memo, 0, configs->memo_cap * sizeof *configs->memo);
+    if (configs->sights)
+        memset(configs->sights, 0, SIGHTS * sizeof *configs->sights);
+    configs->sight_count = configs->sight_ids = 0;
+}
+
+static int find_sight(struct match_configs *configs, const uint64_t words[MATCH_SIGHT_WORDS], uint32_t *ret)
+{
+    if (!configs->sights) {
+        configs->sights = base_calloc(SIGHTS, sizeof *configs->sights);
+        if (!configs->sights)
+            return BASE_E_NOMEM;
+    }
+    uint64_t hash = words[0];
+    for (int i = 1; i < MATCH_SIGHT_WORDS; i++)
+        hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15) + words[i];
+    hash *= UINT64_C(0xbf58476d1ce4e5b9);
+    uint32_t at = (uint32_t)(hash >> 40) & (SIGHTS - 1);
+    for (; configs->sights[at].id; at = (at + 1) & (SIGHTS - 1)) {
+        if (memcmp(configs->sights[at].words, words, sizeof configs->sights[at].words) == 0) {
+            *ret = configs->sights[at].id;
+            return 0;
+        }
+    }
+    if (configs->sight_count >= SIGHTS / 2) {
+        forget_all(configs);
+        return find_sight(configs, words, ret);
+    }
+    memcpy(configs->sights[at].words, words, sizeof configs->sights[at].words);
+    *ret = configs->sights[at].id = ++configs->sight_ids;
+    configs->sight_count++;
+    return 0;
+}
+
+static int judge_unary(struct match_configs *configs, struct match_op *op)
+{
+    for (uint32_t i = 0; i < configs->bit_count; i++) {
+        uint32_t pred = configs->bits[i];
+        bool holds;
+        int rc = cep_expr_test(op->expr, op->preds[pred].code, &op->frame, &holds);
+        if (rc == BASE_E_NOMEM)
+            return rc;
+        if (rc) {
+            configs->row_sight = 0; /* the step meets the error again */
+            return 0;
+        }
+        op->unary[pred] = holds ? 2 : 1;
+    }
+    return 0;
+}
+
+int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+{
+    uint64_t words[MATCH_SIGHT_WORDS];
+    op->key = &configs->dummy;
+    op->seq = 2; /* any but the first: anchors are not for lean keys */
+    op->row = row;
+    op->mode = MATCH_STEP_ROW;
+    op->frame.row = &row->tuple;
+    op->frame.row_time_ms = row->time_ms;
+    op->unpacked = NULL;
+    base_arena_reset(&op->arena);
+    if (op->m->preds.count)
+        memset(op->unary, 0, op->m->preds.count);
+    configs->row_sight = 1;
+    int rc = judge_unary(configs, op);
+    if (rc || !configs->row_sight)
+        return rc;
+    configs->row_sight = 0;
+    return configs->forgetful || !pack_sight(configs, op, row, words) ? 0 : find_sight(configs, words, &configs->row_sight);
+}
+
+/* ---- numbers ---- */
+
+static int grow_table(struct match_configs *configs)
+{
+    uint32_t cap = configs->table_cap ? configs->table_cap * 2 : 64;
+    uint32_t *table = base_calloc(cap, sizeof *table);
+    if (!table)
+        return BASE_E_NOMEM;
+    for (uint32_t i = 2; i < configs->count; i++) {
+        if (!configs->at[i])
+            continue;
+        uint32_t at = (uint32_t)configs->at[i]->hash & (cap - 1);
+        while (table[at])
+            at = (at + 1) & (cap - 1);
+        table[at] = i;
+    }
+    base_free(configs->table);
+    configs->table = table;
+    configs->table_cap = cap;
+    return 0;
+}
+
+static int grow_numbers(struct match_configs *configs)
+{
+    uint32_t cap = configs->cap ? configs->cap * 2 : 64;
+    if (cap > CONFIGS_MOST)
+        return BASE_E_LIMIT;
+    struct match_class **at = base_realloc(configs->at, cap * sizeof *at);
+    if (!at)
+        return BASE_E_NOMEM;
+    configs->at = at;
+    uint32_t *next = base_realloc(configs->free_next, cap * sizeof *next);
+    if (!next)
+        return BASE_E_NOMEM;
+    configs->free_next = next;
+    memset(configs->at + configs->cap, 0, (cap - configs->cap) * sizeof *at);
+    configs->cap = cap;
+    return 0;
+}
+
+int cep_match_config_of(struct match_configs *configs, const struct match_class *class, uint32_t *ret)
+{
+    if (2 * (configs->live + 1) > configs->table_cap) {
+        int rc = grow_table(configs);
+        if (rc)
+            return rc;
+    }
+    uint32_t at = (uint32_t)class->hash & (configs->table_cap - 1);
+    for (; configs->table[at]; at = (at + 1) & (configs->table_cap - 1)) {
+        const struct match_class *other = configs->at[configs->table[at]];
+        if (other->hash == class->hash && other->bytes == class->bytes && memcmp(other + 1, class + 1, class->bytes - sizeof *class) == 0) {
+            *ret = configs->table[at];
+            return 0;
+        }
+    }
+    uint32_t number = configs->free_first;
+    if (!number && configs->count >= configs->cap) {
+        int rc = grow_numbers(configs);
+        if (rc)
+            return rc;
+    }
+    struct match_class *copy = base_alloc(class->bytes);
+    if (!copy)
+        return BASE_E_NOMEM;
+    memcpy(copy, class, class->bytes);
+    if (number)
+        configs->free_first = configs->free_next[number];
+    else
+        number = configs->count++;
+    configs->at[number] = copy;
+    configs->table[at] = number;
+    configs->live++;
+    *ret = number;
+    return 0;
+}
+
+/* ---- steps ---- */
+
+static int step(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
+{
+    const struct match_thread *threads = op->first_plain.at;
+    uint32_t count = (uint32_t)op->first_plain.len;
+    uint64_t errors = op->row_errors;
+    int rc = 0;
+    if (from != MATCH_CONFIG_START) {
+        rc = cep_match_load_threads(op, configs->at[from]);
+        threads = op->in.at;
+        count = (uint32_t)op->in.len;
+    }
+    bool quiet = op->quiet;
+    op->quiet = true; /* what has something to report is stepped again, in full form */
+    op->unpacked = NULL;
+    if (!rc)
+        rc = cep_match_step(op, threads, count);
+    op->quiet = quiet;
+    if (rc)
+        return rc;
+    *ret = MATCH_CONFIG_FULL;
+    if (op->accepted || op->row_errors != errors || configs->dummy.limited) {
+        configs->dummy.limited = false;
+        return 0;
+    }
+    *ret = MATCH_CONFIG_DEAD;
+    if (op->out.len == 0)
+        return 0;
+    struct match_class *class;
+    op->scratch_used = 0;
+    rc = cep_match_write_class(op, &class);
+    return rc ? rc : cep_match_config_of(configs, class, ret);
+}
+
+static int grow_memo(struct match_configs *configs)
+{
+    uint32_t cap = configs->memo_cap ? configs->memo_cap * 4 : MEMO_LEAST;
+    struct match_memo *memo = base_calloc(cap, sizeof *memo);
+    if (!memo)
+        return BASE_E_NOMEM;
+    base_free(configs->memo);
+    configs->memo = memo;
+    configs->memo_cap = cap;
+    configs->memo_missed = 0;
+    return 0;
+}
+
+int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
+{
+    if (!configs->row_sight)
+        return step(configs, op, from, ret);
+    if (!configs->memo || (configs->memo_missed > 2 * configs->memo_cap && configs->memo_cap < MEMO_MOST)) {
+        int rc = grow_memo(configs);
+        if (rc)
+            return rc;
+    }
+    uint32_t at = (from * UINT32_C(0x9e3779b1) + configs->row_sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1);
+    struct match_memo *memo = &configs->memo[at];
+    if (BASE_LIKELY(memo->config == from && memo->sight == configs->row_sight)) {
+        *ret = memo->to;
+        return 0;
+    }
+    configs->memo_missed++;
+    int rc = step(configs, op, from, ret);
+    if (!rc)
+        *memo = (struct match_memo){ .config = from, .sight = configs->row_sight, .to = *ret };
+    return rc;
+}
+
+/* ---- those that nobody has any more ---- */
+
+bool cep_match_configs_crowded(const struct match_configs *configs) { return configs->live >= configs->collect_at; }
+
+int cep_match_configs_unmark(struct match_configs *configs)
+{
+    base_free(configs->marks);
+    configs->marks = base_calloc(configs->cap, 1);
+    return configs->marks ? 0 : BASE_E_NOMEM;
+}
+
+void cep_match_configs_sweep(struct match_configs *configs)
+{
+    memset(configs->table, 0, configs->table_cap * sizeof *configs->table);
+    for (uint32_t i = 2; i < configs->count; i++) {
+        if (!configs->at[i])
+            continue;
+        if (!configs->marks[i]) {
+            base_free(configs->at[i]);
+            configs->at[i] = NULL;
+            configs->free_next[i] = configs->free_first;
+            configs->free_first = i;
+            configs->live--;
+            continue;
+        }
+        uint32_t at = (uint32_t)configs->at[i]->hash & (configs->table_cap - 1);
+        while (configs->table[at])
+            at = (at + 1) & (configs->table_cap - 1);
+        configs->table[at] = i;
+    }
+    base_free(configs->marks);
+    configs->marks = NULL;
+    forget_all(configs);
+    configs->collect_at = configs->live > COLLECT_LEAST / 2 ? configs->live * 2 : COLLECT_LEAST;
+}

@@ -1,0 +1,49 @@
+/* Thread lists without an owner: each different one is kept once per operator and named by a number, and where it leads with a row is remembered by what conditions
+ * can see of the row (docs/engine.md, "Lean keys"). A deterministic automaton that is built as it is used, over register values too. Used by match_lean.c. */
+#ifndef CEP_OPERATORS_MATCH_CONFIG_H
+#define CEP_OPERATORS_MATCH_CONFIG_H
+
+#include "cep/operators/match.h"
+
+#define MATCH_CONFIG_DEAD 0u          /* no thread is left */
+#define MATCH_CONFIG_START 1u         /* the threads of a start before its first row */
+#define MATCH_CONFIG_FULL UINT32_MAX  /* only the full form can tell: it accepted, met an error or a limit */
+
+/* What conditions can see of a row: outcomes of unary conditions, columns that others read. */
+#define MATCH_SIGHT_WORDS 4
+struct match_sight { uint64_t words[MATCH_SIGHT_WORDS]; uint32_t id; uint32_t pad; };
+struct match_memo { uint32_t config, sight, to, pad; };
+struct match_configs {
+    struct match_class **at;      /* by number, from 2 on; NULL: free */
+    uint32_t count, cap, live;
+    uint32_t free_first;          /* freed numbers are chained through free_next */
+    uint32_t *free_next;
+    uint32_t *table, table_cap;   /* hash -> number */
+    struct match_memo *memo;      /* direct-mapped */
+    uint32_t memo_cap, memo_missed;
+    struct match_sight *sights;   /* open addressing; id 0: free */
+    uint32_t sight_count, sight_ids; /* ids are never given twice within one life of the memo */
+    uint32_t *columns, column_count; /* that conditions which are not unary read, and updates */
+    uint32_t *bits, bit_count;       /* unary conditions */
+    bool forgetful;               /* conditions see something that hardly comes twice: nothing is remembered */
+    uint32_t collect_at;          /* so many live ones: look for dead ones */
+    uint8_t *marks;
+    uint32_t row_sight;           /* of the row under way; 0: none */
+    struct match_key dummy;       /* stands for the key: conditions here read no other row */
+};
+/* Can the operator's conditions be judged without key and place? If so fills in what they see. BASE_E_NOMEM. */
+int cep_match_configs_init(struct match_configs *configs, struct match_op *op, bool *ret_possible) BASE_MUST_CHECK;
+void cep_match_configs_finish(struct match_configs *configs);
+/* The row that comes next into cep_match_config_next. */
+int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row) BASE_MUST_CHECK;
+/* Where the threads stand behind that row. */
+int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
+/* The number of a class's thread list. */
+int cep_match_config_of(struct match_configs *configs, const struct match_class *class, uint32_t *ret) BASE_MUST_CHECK;
+/* Between rows: mark all that are in use, then sweep. False: there is no need. */
+bool cep_match_configs_crowded(const struct match_configs *configs);
+int cep_match_configs_unmark(struct match_configs *configs) BASE_MUST_CHECK;
+static inline void cep_match_config_mark(struct match_configs *configs, uint32_t config) { configs->marks[config] = 1; }
+void cep_match_configs_sweep(struct match_configs *configs);
+
+#endif

@@ -1,0 +1,491 @@
+#include "cep/operators/match_lean.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "cep/operators/match_class.h"
+
+#define TIMES_MOST (UINT32_C(1) << 30) /* ms since base_ms; WITHIN must fit too */
+
+/* ---- which operators ---- */
+
+int cep_match_lean_init(struct match_op *op)
+{
+    const struct cep_match *m = op->m;
+    bool possible = m->eager && !m->batch_sort && !m->all_matches && !m->timeout_rows && !m->hold_ms && m->rows != CEP_ROWS_ALL_UNMATCHED && !m->lookahead &&
+                    !m->lookback && !op->sequential && !op->needs_history && !op->has_absence && !op->has_for_absence && !op->has_lookahead &&
+                    !op->has_start_anchor && !op->empty_plain && op->within_ms < TIMES_MOST;
+    if (!possible)
+        return 0;
+    op->lean = base_calloc(1, sizeof *op->lean);
+    int rc = op->lean ? cep_match_configs_init(&op->lean->configs, op, &possible) : BASE_E_NOMEM;
+    if (rc || !possible)
+        cep_match_lean_finish(op);
+    return rc;
+}
+
+void cep_match_lean_finish(struct match_op *op)
+{
+    if (!op->lean)
+        return;
+    cep_match_log_finish(&op->lean->log);
+    cep_match_configs_finish(&op->lean->configs);
+    base_free(op->lean);
+    op->lean = NULL;
+}
+
+/* ---- entries and classes ---- */
+
+static int reserve_entries(struct match_lean *lean, uint32_t need)
+{
+    uint32_t have = lean->cap ? lean->cap : LEAN_ENTRIES;
+    if (need <= have)
+        return 0;
+    uint32_t cap = have + have / 2 > need ? have + have / 2 : need;
+    struct match_lean_entry *at = base_alloc(cap * sizeof *at);
+    if (!at)
+        return BASE_E_NOMEM;
+    memcpy(at, cep_match_lean_entries(lean), lean->count * sizeof *at);
+    if (lean->cap)
+        base_free(lean->rows.many);
+    lean->rows.many = at;
+    lean->cap = cap;
+    return 0;
+}
+
+static int set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count)
+{
+    uint32_t have = lean->class_cap ? lean->class_cap : LEAN_CLASSES;
+    if (count > have) {
+        struct match_lean_class *at = base_alloc(LEAN_CLASSES_MOST * sizeof *at);
+        if (!at)
+            return BASE_E_NOMEM;
+        lean->classes.many = at;
+        lean->class_cap = LEAN_CLASSES_MOST;
+    } else if (count == 0 && lean->class_cap) {
+        base_free(lean->classes.many);
+        lean->class_cap = 0;
+    }
+    if (count)
+        memcpy(cep_match_lean_classes(lean), classes, count * sizeof *classes);
+    lean->class_count = (uint16_t)count;
+    return 0;
+}
+
+static int64_t entry_ms(struct match_lean *lean, uint32_t i) { return lean->base_ms + cep_match_lean_entries(lean)[i].at; }
+
+/* Offset of the earliest row that a live start stands at; count: there is none. */
+static uint32_t earliest(struct match_lean *lean)
+{
+    const struct match_lean_class *classes = cep_match_lean_classes(lean);
+    uint32_t least = lean->count;
+    for (uint32_t i = 0; i < lean->class_count; i++) {
+        int32_t at = (int32_t)(classes[i].earliest - (uint32_t)lean->first_seq);
+        uint32_t from = at < 0 ? 0 : (uint32_t)at; /* its class has lost its earliest ones */
+        least = from < least ? from : least;
+    }
+    return least;
+}
+
+static void tell_expired(struct match_op *op, struct match_lean *lean, uint32_t i)
+{
+    const struct match_lean_class *classes = cep_match_lean_classes(lean);
+    const struct match_lean_entry *entry = &cep_match_lean_entries(lean)[i];
+    uint32_t seq = (uint32_t)lean->first_seq + i;
+    for (uint32_t k = 0; k < lean->class_count && !(entry->ref & LEAN_NO_START); k++) {
+        if ((int32_t)(seq - classes[k].earliest) >= 0 && entry->at <= classes[k].youngest) {
+            cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
+            return;
+        }
+    }
+}
+
+static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
+{
+    struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        cep_match_log_drop(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
+    lean->count -= n;
+    lean->first_seq += n;
+    if ((int32_t)(lean->dirty - (uint32_t)lean->first_seq) < 0)
+        lean->dirty = (uint32_t)lean->first_seq;
+    memmove(entries, entries + n, lean->count * sizeof *entries);
+    if (lean->cap && lean->count <= LEAN_ENTRIES) {
+        struct match_lean_entry few[LEAN_ENTRIES];
+        memcpy(few, entries, lean->count * sizeof *few);
+        base_free(entries);
+        memcpy(lean->rows.few, few, lean->count * sizeof *few);
+        lean->cap = 0;
+    }
+}
+
+/* Classes whose youngest start has run out of time before time_ms. */
+static void expire_classes(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *count; i++)
+        if (!op->within_ms || lean->base_ms + classes[i].youngest + op->within_ms > time_ms)
+            classes[kept++] = classes[i];
+    *count = kept;
+}
+
+/* Rows that no row still to come can need: all starts at or before them are out of time even for the earliest row that may come, or, when all rows are settled,
+ * no live start stands at or before them. */
+static void drop_settled(struct match_op *op, struct match_lean *lean)
+{
+    int64_t watermark = op->op.watermark_ms;
+    if (watermark == BASE_TIME_MIN_MS || lean->count == 0)
+        return;
+    bool settled = entry_ms(lean, lean->count - 1) <= watermark;
+    uint32_t needed = settled ? earliest(lean) : 0, n = needed;
+    if (op->within_ms) {
+        uint32_t end = lean->count;
+        while (n < end) { /* the first that is not out of time */
+            uint32_t middle = n + (end - n) / 2;
+            bool out = entry_ms(lean, middle) + op->within_ms - 1 <= watermark;
+            n = out ? middle + 1 : n;
+            end = out ? end : middle;
+        }
+    }
+    if (n == 0 || (lean->count > 32 && n < lean->count / 8))
+        return; /* of many, not one by one */
+    for (uint32_t i = needed; i < n; i++)
+        tell_expired(op, lean, i);
+    drop_front(op, lean, n);
+}
+
+static uint32_t unsettled(const struct match_op *op, struct match_lean *lean)
+{
+    uint32_t n = 0;
+    while (n < lean->count && entry_ms(lean, lean->count - 1 - n) > op->op.watermark_ms)
+        n++;
+    return n;
+}
+
+/* Moves base_ms up so that the time fits; false: it does not. */
+static bool rebase(struct match_lean *lean, int64_t time_ms)
+{
+    if (lean->count == 0) {
+        lean->base_ms = time_ms;
+        return true;
+    }
+    if (time_ms - lean->base_ms < (int64_t)TIMES_MOST && time_ms >= lean->base_ms)
+        return true;
+    int64_t to = entry_ms(lean, 0) < time_ms ? entry_ms(lean, 0) : time_ms, by = to - lean->base_ms;
+    if (time_ms - to >= (int64_t)TIMES_MOST || entry_ms(lean, lean->count - 1) - to >= (int64_t)TIMES_MOST)
+        return false;
+    for (uint32_t i = 0; i < lean->count; i++)
+        cep_match_lean_entries(lean)[i].at -= (uint32_t)by;
+    for (uint32_t i = 0; i < lean->class_count; i++)
+        cep_match_lean_classes(lean)[i].youngest -= (uint32_t)by;
+    lean->base_ms = to;
+    return true;
+}
+
+/* ---- a row ---- */
+
+/* Into the class with this configuration, or as one of its own. False: there are too many. */
+static bool join(struct match_lean_op *lean_op, struct match_lean_class class)
+{
+    for (uint32_t i = 0; i < lean_op->next_count; i++) {
+        struct match_lean_class *other = &lean_op->next[i];
+        if (other->config != class.config)
+            continue;
+        other->earliest = (int32_t)(class.earliest - other->earliest) < 0 ? class.earliest : other->earliest;
+        other->youngest = class.youngest > other->youngest ? class.youngest : other->youngest;
+        return true;
+    }
+    if (lean_op->next_count == LEAN_CLASSES_MOST)
+        return false;
+    lean_op->next[lean_op->next_count++] = class;
+    return true;
+}
+
+/* Steps classes over a row, and the row as a start: op->lean->next. *ret_full: only the full form can tell. */
+static int step_row(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row, const struct match_lean_class *own,
+                    bool *ret_full)
+{
+    struct match_lean_op *lean_op = op->lean;
+    int rc = cep_match_config_row(&lean_op->configs, op, row);
+    uint32_t to = MATCH_CONFIG_DEAD;
+    lean_op->next_count = 0;
+    *ret_full = false;
+    for (uint32_t i = 0; i < count && !rc && !*ret_full; i++) {
+        rc = cep_match_config_next(&lean_op->configs, op, classes[i].config, &to);
+        *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
+    }
+    if (rc || *ret_full || !own)
+        return rc;
+    rc = cep_match_config_next(&lean_op->configs, op, MATCH_CONFIG_START, &to);
+    *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
+    return rc;
+}
+
+/* A late row, put in at its place: all rows are gone through again. */
+static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
+{
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    struct match_lean_class classes[LEAN_CLASSES_MOST];
+    uint32_t count = 0;
+    int rc = 0;
+    *ret_full = false;
+    for (uint32_t i = 0; i < lean->count && !rc && !*ret_full; i++) {
+        struct match_lean_class own = { 0, (uint32_t)lean->first_seq + i, entries[i].at };
+        expire_classes(op, lean, classes, &count, entry_ms(lean, i));
+        const struct cep_row *row = cep_match_log_row(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
+        rc = step_row(op, classes, count, row, entries[i].ref & LEAN_NO_START ? NULL : &own, ret_full);
+        count = op->lean->next_count;
+        memcpy(classes, op->lean->next, count * sizeof *classes);
+    }
+    return rc || *ret_full ? rc : set_classes(lean, classes, count);
+}
+
+static void insert_entry(struct match_lean *lean, uint32_t at, struct match_lean_entry entry)
+{
+    struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    memmove(entries + at + 1, entries + at, (lean->count - at) * sizeof *entries);
+    entries[at] = entry;
+    lean->count++;
+    if ((int32_t)(lean->dirty - (uint32_t)(lean->first_seq + at)) > 0)
+        lean->dirty = (uint32_t)(lean->first_seq + at);
+}
+
+static void remove_entry(struct match_lean *lean, uint32_t at)
+{
+    struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    lean->count--;
+    memmove(entries + at, entries + at + 1, (lean->count - at) * sizeof *entries);
+}
+
+/* Where the row stands; the time of equal ones is settled by their position. *ret_full: ORDER BY has more to say. */
+static uint32_t place_of(struct match_op *op, struct match_lean *lean, const struct cep_row *row, bool *ret_full)
+{
+    uint32_t at = lean->count;
+    *ret_full = false;
+    while (at > 0 && entry_ms(lean, at - 1) >= row->time_ms) {
+        if (entry_ms(lean, at - 1) == row->time_ms) {
+            *ret_full |= op->m->order.count > 0;
+            uint32_t ref = cep_match_lean_entries(lean)[at - 1].ref & ~LEAN_NO_START;
+            if (cep_position_compare(&cep_match_log_row(&op->lean->log, ref)->at, &row->at) <= 0)
+                break;
+        }
+        at--;
+    }
+    return at;
+}
+
+static int late_row(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full)
+{
+    *ret_full = lean->count >= LEAN_REFOLD_MOST;
+    if (*ret_full)
+        return 0;
+    int rc = reserve_entries(lean, lean->count + 1);
+    uint32_t ref;
+    if (!rc)
+        rc = cep_match_log_put(&op->lean->log, row, &ref);
+    if (rc) {
+        *ret_full = rc == BASE_E_LIMIT;
+        return *ret_full ? 0 : rc;
+    }
+    insert_entry(lean, at, (struct match_lean_entry){ ref, (uint32_t)(row->time_ms - lean->base_ms) });
+    rc = refold(op, lean, ret_full);
+    if (rc || *ret_full) {
+        remove_entry(lean, at);
+        cep_match_log_drop(&op->lean->log, ref);
+    }
+    return rc;
+}
+
+static int next_row(struct match_op *op, struct match_lean *lean, const struct cep_row *row, bool *ret_full)
+{
+    uint32_t count = lean->class_count, ref;
+    struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
+    expire_classes(op, lean, cep_match_lean_classes(lean), &count, row->time_ms);
+    lean->class_count = (uint16_t)count;
+    int rc = step_row(op, cep_match_lean_classes(lean), count, row, &own, ret_full);
+    if (rc || *ret_full)
+        return rc;
+    rc = reserve_entries(lean, lean->count + 1);
+    if (!rc)
+        rc = cep_match_log_put(&op->lean->log, row, &ref);
+    if (!rc) {
+        rc = set_classes(lean, op->lean->next, op->lean->next_count);
+        if (rc)
+            cep_match_log_drop(&op->lean->log, ref);
+    }
+    if (rc) {
+        *ret_full = rc == BASE_E_LIMIT;
+        return *ret_full ? 0 : rc;
+    }
+    insert_entry(lean, lean->count, (struct match_lean_entry){ ref, own.youngest });
+    return 0;
+}
+
+/* ---- upkeep of the operator ---- */
+
+static int collect(struct match_op *op)
+{
+    struct match_configs *configs = &op->lean->configs;
+    int rc = cep_match_configs_unmark(configs);
+    uint64_t at = 0;
+    for (struct cep_key *key; !rc && (key = cep_keyed_each(&op->op.keyed, &at)) != NULL;) {
+        if (!key->state || !cep_match_is_lean(op, key))
+            continue;
+        struct match_lean *lean = key->state;
+        for (uint32_t i = 0; i < lean->class_count; i++)
+            cep_match_config_mark(configs, cep_match_lean_classes(lean)[i].config);
+    }
+    if (!rc)
+        cep_match_configs_sweep(configs);
+    return rc;
+}
+
+/* A few keys a row: those rows of theirs that stand among dead ones move on, so that the log's memory stays in proportion to what lives. */
+static int tidy(struct match_op *op)
+{
+    struct match_log *log = &op->lean->log;
+    for (int turn = 0; turn < 8 && cep_match_log_sparse(log); turn++) {
+        struct cep_key *key = cep_keyed_each(&op->op.keyed, &op->lean->hand);
+        if (!key) {
+            op->lean->hand = 0;
+            return 0;
+        }
+        if (!key->state || !cep_match_is_lean(op, key))
+            continue;
+        struct match_lean *lean = key->state;
+        for (uint32_t i = 0; i < lean->count; i++) {
+            struct match_lean_entry *entry = &cep_match_lean_entries(lean)[i];
+            uint32_t flag = entry->ref & LEAN_NO_START, ref = entry->ref & ~LEAN_NO_START, moved;
+            if (!cep_match_log_lonely(log, ref))
+                continue;
+            int rc = cep_match_log_put(log, cep_match_log_row(log, ref), &moved);
+            if (rc)
+                return rc == BASE_E_LIMIT ? 0 : rc;
+            cep_match_log_drop(log, ref);
+            entry->ref = moved | flag;
+        }
+    }
+    return 0;
+}
+
+/* ---- the operator's functions ---- */
+
+static int full_row(struct match_op *op, struct cep_key *key, const struct cep_event *event)
+{
+    int rc = cep_match_is_lean(op, key) ? cep_match_lean_inflate(op, key) : 0;
+    return rc ? rc : cep_match_key_row(op, key, event);
+}
+
+static void init_state(struct cep_key *key)
+{
+    struct match_lean *lean = cep_key_room(key);
+    *lean = (struct match_lean){ .first_seq = 1, .dirty = 1, .bias = 1, .saved_first = 1 };
+    key->state = lean;
+}
+
+int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct cep_event *event)
+{
+    const struct cep_row *row = event->row;
+    bool full = false;
+    int rc = 0;
+    if (op->op.watermark_ms != BASE_TIME_MIN_MS && row->time_ms <= op->op.watermark_ms)
+        full = true; /* refused there */
+    if (!key->state)
+        init_state(key);
+    if (!full && !cep_match_is_lean(op, key))
+        rc = cep_match_lean_deflate(op, key);
+    if (rc || full || !cep_match_is_lean(op, key))
+        return rc ? rc : full_row(op, key, event);
+    if (cep_match_configs_crowded(&op->lean->configs))
+        rc = collect(op);
+    if (!rc)
+        rc = tidy(op);
+    if (rc)
+        return rc;
+    struct match_lean *lean = key->state;
+    drop_settled(op, lean);
+    const struct cep_limits *limits = cep_flow_limits(op->op.flow);
+    if (lean->count >= limits->rows_per_key || (lean->count >= limits->tail_rows && unsettled(op, lean) >= limits->tail_rows) || !rebase(lean, row->time_ms))
+        return full_row(op, key, event);
+    uint32_t at = place_of(op, lean, row, &full);
+    if (!full)
+        rc = at < lean->count ? late_row(op, lean, at, row, &full) : next_row(op, lean, row, &full);
+    if (rc)
+        return rc;
+    if (full)
+        return full_row(op, key, event);
+    op->rows_in++;
+    cep_match_lean_count(op, lean, false);
+    return 0;
+}
+
+int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
+{
+    struct match_lean *lean = key->state;
+    bool ended = op->op.watermark_ms == BASE_TIME_MAX_MS;
+    uint32_t count = lean->class_count;
+    if (ended) {
+        for (uint32_t i = 0; i < lean->count && op->within_ms; i++)
+            tell_expired(op, lean, i);
+        drop_front(op, lean, lean->count);
+        count = 0;
+    } else {
+        bool settled = lean->count && entry_ms(lean, lean->count - 1) <= op->op.watermark_ms;
+        drop_settled(op, lean);
+        if (settled)
+            expire_classes(op, lean, cep_match_lean_classes(lean), &count, op->op.watermark_ms + 1);
+    }
+    lean->class_count = (uint16_t)count;
+    int rc = count == 0 ? set_classes(lean, NULL, 0) : 0;
+    drop_settled(op, lean);
+    cep_match_lean_count(op, lean, false);
+    return rc;
+}
+
+int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_lean *lean)
+{
+    struct match_lean *l = (struct match_lean *)(uintptr_t)lean;
+    if (lean->count == 0)
+        return BASE_TIME_MAX_MS;
+    if (lean->class_count == 0)
+        return entry_ms(l, lean->count - 1);
+    if (!op->within_ms)
+        return BASE_TIME_MAX_MS - 1;
+    uint32_t youngest = 0;
+    for (uint32_t i = 0; i < lean->class_count; i++) {
+        uint32_t at = cep_match_lean_classes(l)[i].youngest;
+        youngest = at > youngest ? at : youngest;
+    }
+    return lean->base_ms + youngest + op->within_ms - 1;
+}
+
+void cep_match_lean_free(struct match_op *op, struct cep_key *key)
+{
+    struct match_lean *lean = key->state;
+    cep_match_lean_count(op, lean, true);
+    drop_front(op, lean, lean->count);
+    if (lean->cap)
+        base_free(lean->rows.many);
+    if (lean->class_cap)
+        base_free(lean->classes.many);
+    *lean = (struct match_lean){ 0 };
+    key->state = NULL;
+}
+
+size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean)
+{
+    const struct match_log *log = &op->lean->log;
+    uint64_t row = log->rows ? log->bytes / log->rows : 0;
+    return lean->cap * sizeof(struct match_lean_entry) + lean->class_cap * sizeof(struct match_lean_class) + lean->count * row;
+}
+
+void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)
+{
+    uint32_t rows = gone ? 0 : lean->count, starts = gone ? 0 : lean->count - earliest(lean);
+    op->rows_kept += (uint64_t)rows - lean->counted_rows;
+    op->starts += (uint64_t)starts - lean->counted_starts;
+    lean->counted_rows = rows;
+    lean->counted_starts = starts;
+}

@@ -1,0 +1,71 @@
+/* Lean keys: the form that a key of an eager pattern has most of the time, when no candidate stands and nothing was told. Its rows lie in the operator's log, its
+ * classes are numbers of thread lists, each with its youngest start; it fits a few cache lines, and a row costs a look-up for each class. Whatever is out of the
+ * ordinary - a match, an error, a limit - first turns the key into its full form (struct match_key) by going through its rows again, and the full form does it. The
+ * full form turns back once all is settled. docs/engine.md, "Lean keys", says why nothing can be told apart. Used by match.c, match_key.c and match_codec.c. */
+#ifndef CEP_OPERATORS_MATCH_LEAN_H
+#define CEP_OPERATORS_MATCH_LEAN_H
+
+#include "cep/operators/match.h"
+#include "cep/operators/match_config.h"
+#include "cep/operators/match_log.h"
+
+#define LEAN_NO_START (UINT32_C(1) << 31) /* in a ref: the row is no start, whatever conditions say: a match skipped it */
+#define LEAN_ENTRIES 3
+#define LEAN_CLASSES 2
+#define LEAN_CLASSES_MOST 32
+#define LEAN_REFOLD_MOST 64 /* rows gone through again for a late one; keys with more take their full form */
+#define LEAN_GROUP 64       /* rows of one stored piece */
+
+struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in ms since base_ms */
+struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
+struct match_lean {
+    int64_t base_ms;
+    uint64_t first_seq;      /* of the first entry */
+    uint32_t count, cap;     /* entries; cap 0: they are in `few` */
+    uint16_t class_count, class_cap;
+    uint32_t dirty;          /* low half of the first number that is not stored as it is */
+    uint32_t bias;           /* number of a row's stored piece: its number / LEAN_GROUP + bias */
+    uint32_t saved_first;    /* pieces from here on, below that of the first row, may be stored and must go */
+    uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
+    union { struct match_lean_entry few[LEAN_ENTRIES], *many; } rows;
+    union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
+};
+struct match_lean_op {
+    struct match_log log;
+    struct match_configs configs;
+    struct match_lean_class next[LEAN_CLASSES_MOST + 2]; /* classes behind the row under way */
+    uint32_t next_count;
+    uint64_t hand;           /* where the search for lonely rows goes on */
+};
+
+/* Makes the operator keep lean keys if its pattern allows it; op->lean stays NULL otherwise. */
+int cep_match_lean_init(struct match_op *op) BASE_MUST_CHECK;
+void cep_match_lean_finish(struct match_op *op);
+/* Has the key (with a state) the lean form now? */
+static inline bool cep_match_is_lean(const struct match_op *op, const struct cep_key *key)
+{
+    return op->lean && key->state == cep_key_room((struct cep_key *)(uintptr_t)key);
+}
+/* The operator's functions, for keys in lean form or none yet; cep_match_lean_row also for those in full form of an operator with lean keys. */
+int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct cep_event *event) BASE_MUST_CHECK;
+int cep_match_lean_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_lean *lean);
+void cep_match_lean_free(struct match_op *op, struct cep_key *key);
+size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean);
+void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone);
+/* The full form, from the rows. */
+int cep_match_lean_inflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+/* Runs the rows of a full form whose heads are empty: settled ones, then the others on top of a base. no_start: one bit per row, NULL: none. */
+int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8_t *no_start) BASE_MUST_CHECK;
+/* The lean form, if nothing stands in its way: all settled, nothing told. */
+int cep_match_lean_deflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+
+static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->cap ? lean->rows.many : lean->rows.few; }
+static inline struct match_lean_class *cep_match_lean_classes(struct match_lean *lean) { return lean->class_cap ? lean->classes.many : lean->classes.few; }
+static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + lean->bias; }
+
+/* ---- match_lean_codec.c ---- */
+int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;
+void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, uint32_t *ret_end);
+
+#endif
