@@ -40,7 +40,7 @@ void service_runtime_problem(void *ctx, const struct cep_record *record, const s
 struct service_input_config service_runtime_input_config(struct service_runtime *rt, const struct cep_program *program, uint32_t table)
 {
     return (struct service_input_config){ .program = program, .table = table, .application_id = rt->settings->text[SERVICE_APPLICATION_ID],
-                                          .on_problem = service_runtime_problem, .ctx = rt };
+                                          .on_problem = service_runtime_problem, .ctx = rt, .opener = service_pushes_open, .opener_ctx = rt->pushes };
 }
 
 struct service_profiles_config service_runtime_profiles_config(struct service_runtime *rt, const struct cep_program *program)
@@ -384,6 +384,8 @@ static int collect(struct service_runtime *rt)
 {
     bool any;
     service_epochs_collect(rt->epochs);
+    for (size_t i = 0; i < rt->inputs.len; i++)
+        service_pushes_mark(rt->pushes, rt->inputs.at[i]);
     int e = collect_offsets(rt);
     if (e == 0)
         e = service_profiles_apply(rt->profiles, put_profile, rt, &any);
@@ -462,6 +464,7 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     service_batch_clear(rt->extra);
     rt->aborts_in_row = 0;
     service_engine_applied(rt->engine, epoch.number);
+    service_pushes_decided(rt->pushes);
     service_runtime_checkpoint(rt);
     if (empty)
         service_count(&rt->metrics, SERVICE_METRIC_EPOCHS_EMPTY, 1);
@@ -658,6 +661,7 @@ static int start(struct service_runtime *rt, struct base_buf *reterr)
 static void finish(struct service_runtime *rt)
 {
     set_ready(rt, false, "stopping");
+    service_pushes_stop(rt->pushes);
     atomic_store(&rt->stopping, true);
     pthread_mutex_lock(&rt->lock);
     rt->running = false;
@@ -746,7 +750,8 @@ int service_runtime_create(const struct service_runtime_config *config, struct s
     pthread_condattr_destroy(&attr);
     if (service_rulefiles_mark(rt->settings->text[SERVICE_RULES_DIR], &rt->rules_mark) < 0)
         rt->rules_mark = 0; /* why it cannot be read is told when it is compiled */
-    int e = open_parts(rt, reterr);
+    rt->pushes = service_pushes_create();
+    int e = rt->pushes ? open_parts(rt, reterr) : BASE_E_NOMEM;
     if (e == 0)
         e = service_runtime_compile(rt, NULL, (struct base_str){ 0 }, &rt->set, reterr);
     if (e < 0) {
@@ -767,6 +772,7 @@ void service_runtime_destroy(struct service_runtime *rt)
     service_engine_destroy(rt->engine);
     close_inputs(rt);
     BASE_VEC_FINISH(&rt->inputs);
+    service_pushes_destroy(rt->pushes);
     service_profiles_destroy(rt->profiles);
     service_epochs_close(rt->epochs);
     service_desk_destroy(rt->desk);
@@ -837,6 +843,11 @@ struct service_delivery *service_runtime_delivery(struct service_runtime *rt)
     struct service_delivery *delivery = rt->delivery;
     pthread_mutex_unlock(&rt->lock);
     return delivery;
+}
+
+struct service_pushes *service_runtime_pushes(struct service_runtime *rt)
+{
+    return rt->pushes;
 }
 
 struct service_row_sinks *service_runtime_row_sinks(struct service_runtime *rt)

@@ -52,6 +52,7 @@ struct service_store *service_runtime_store(struct service_runtime *runtime);
 struct service_alertlog *service_runtime_log(struct service_runtime *runtime);
 struct service_desk *service_runtime_desk(struct service_runtime *runtime);
 struct service_delivery *service_runtime_delivery(struct service_runtime *runtime); /* NULL before it is started */
+struct service_pushes *service_runtime_pushes(struct service_runtime *runtime);
 struct service_row_sinks *service_runtime_row_sinks(struct service_runtime *runtime); /* likewise */
 struct service_metrics *service_runtime_metrics(struct service_runtime *runtime);
 /* Facts that are gathered at boundaries, about once a second: sources, profile tables, keys per rule. Appended as Prometheus text, or as JSON members. */

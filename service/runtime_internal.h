@@ -8,6 +8,7 @@
 #include "service/epochs.h"
 #include "service/letters.h"
 #include "service/profiles.h"
+#include "service/push.h"
 #include "service/runtime.h"
 
 /* A rule set that is ready to run, with what it needs that is not there yet. Made by the thread that asks for a reload, taken over at a boundary. */
@@ -28,6 +29,7 @@ struct service_runtime {
     const struct service_config *settings;
     struct service_store *store;
     struct service_letters *letters;
+    struct service_pushes *pushes;        /* tables fed over HTTP */
     struct service_rule_book *book;
     struct service_metrics metrics;
     struct service_alertlog *log;
