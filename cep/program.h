@@ -161,8 +161,8 @@ struct cep_join {
     int64_t ttl_ms;            /* interval 0: rows older than that, in event time, are forgotten; 0: never */
 };
 struct cep_order { uint32_t code; uint8_t descending, nulls_first; uint8_t pad[2]; };
-enum cep_sink_kind { CEP_SINK_QUERY = 1, CEP_SINK_TABLE = 2, CEP_SINK_RULE = 3 };
-struct cep_sink { uint32_t kind; uint32_t detail; /* tables or rules */ uint32_t accepts_changes; /* 1: takes update and delete rows */ uint32_t pad; };
+enum cep_sink_kind { CEP_SINK_QUERY = 1, CEP_SINK_TABLE = 2, CEP_SINK_RULE = 3, CEP_SINK_VIEW = 4 /* rows kept by the host, to be asked for */ };
+struct cep_sink { uint32_t kind; uint32_t detail; /* tables (VIEW: name, columns, key) or rules */ uint32_t accepts_changes; /* 1: takes update and delete rows */ uint32_t pad; };
 
 struct cep_rule {
     struct cep_text name, severity, title, mode;   /* mode: live | shadow | off */

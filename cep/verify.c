@@ -170,8 +170,8 @@ static bool rules_good(const struct cep_program *p)
     }
     for (uint32_t i = 0; i < cep_program_sink_count(p); i++) {
         const struct cep_sink *s = cep_program_sink(p, i);
-        uint32_t limit = s->kind == CEP_SINK_TABLE ? cep_program_table_count(p) : cep_program_rule_count(p);
-        if (s->kind < CEP_SINK_QUERY || s->kind > CEP_SINK_RULE || (s->kind != CEP_SINK_QUERY && s->detail >= limit) ||
+        uint32_t limit = s->kind == CEP_SINK_TABLE || s->kind == CEP_SINK_VIEW ? cep_program_table_count(p) : cep_program_rule_count(p);
+        if (s->kind < CEP_SINK_QUERY || s->kind > CEP_SINK_VIEW || (s->kind != CEP_SINK_QUERY && s->detail >= limit) ||
             s->accepts_changes > 1)
             return false;
     }

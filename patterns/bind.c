@@ -5,6 +5,7 @@
 #include "patterns/bind_from.h"
 #include "patterns/bind_order.h"
 #include "patterns/bind_select.h"
+#include "patterns/compile_view.h"
 #include "patterns/types.h"
 
 static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
@@ -277,7 +278,7 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
         return BASE_E_NOMEM;
     *own = *binder;
     own->param = NULL;
-    own->state_ttl_ms = own->default_ttl_ms;
+    own->state_ttl_ms = patterns_view_ttl(view, own->default_ttl_ms);
     object->state = PATTERNS_OBJECT_BINDING;
     const struct patterns_query_scope inner = { .binder = own, .catalog = scope->catalog };
     int error = patterns_bind_query(&inner, view->query, ret);

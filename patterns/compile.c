@@ -6,6 +6,7 @@
 #include "patterns/bind.h"
 #include "patterns/catalog.h"
 #include "patterns/changes.h"
+#include "patterns/compile_view.h"
 #include "patterns/emit.h"
 #include "patterns/parse.h"
 #include "patterns/rule.h"
@@ -104,8 +105,11 @@ static int declare(struct compiling *c, const struct patterns_statement *stateme
 {
     struct patterns_binder *binder = &c->binder;
     switch (statement->kind) {
-    case PATTERNS_STATEMENT_CREATE_TABLE:
-    case PATTERNS_STATEMENT_CREATE_VIEW: return patterns_catalog_declare(&c->catalog, binder, statement);
+    case PATTERNS_STATEMENT_CREATE_VIEW:
+        if (statement->create_view.materialized && !c->options->queries)
+            c->running[c->running_count++] = statement;
+        return patterns_catalog_declare(&c->catalog, binder, statement);
+    case PATTERNS_STATEMENT_CREATE_TABLE: return patterns_catalog_declare(&c->catalog, binder, statement);
     case PATTERNS_STATEMENT_DROP:
         return statement->drop.what == PATTERNS_DROP_RULE ? drop_rule(c, statement)
                                                           : patterns_catalog_drop(&c->catalog, binder, statement);
@@ -453,6 +457,26 @@ static int compile_insert(struct compiling *c, const struct patterns_statement *
     return error ? error : finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_INSERT, name, keep);
 }
 
+/* A materialized view is an end of its own besides what reads it; `query` takes it as a plain view. */
+static int compile_view(struct compiling *c, const struct patterns_statement *statement, bool keep)
+{
+    struct patterns_binder *binder = patterns_changes_binder(&c->binder);
+    struct patterns_root root = { .kind = PATTERNS_ROOT_VIEW, .statement = statement, .eager = true, .changes = true };
+    struct patterns_table_info *view;
+    const struct patterns_plan *plan;
+    if (!binder)
+        return BASE_E_NOMEM;
+    binder->is_rule = true;
+    binder->eager = true;
+    int error = patterns_view_bind(&c->catalog, binder, statement, &plan, &view);
+    if (!error)
+        error = end_plan(binder, plan, &root.plan);
+    if (error)
+        return error;
+    root.table = view;
+    return finish_root(c, binder, &root, NULL, UINT32_MAX, PATTERNS_COMPILED_VIEW, view->name, keep);
+}
+
 static int compile_statement(struct compiling *c, const struct patterns_statement *statement, bool keep)
 {
     switch (statement->kind) {
@@ -462,8 +486,8 @@ static int compile_statement(struct compiling *c, const struct patterns_statemen
     case PATTERNS_STATEMENT_EXPLAIN:
         /* Checked, not run: `cepheid explain` shows the plan. */
         return compile_statement(c, statement->explained, false);
+    case PATTERNS_STATEMENT_CREATE_VIEW: return statement->create_view.materialized ? compile_view(c, statement, keep) : 0;
     case PATTERNS_STATEMENT_CREATE_TABLE:
-    case PATTERNS_STATEMENT_CREATE_VIEW:
     case PATTERNS_STATEMENT_DROP:
     case PATTERNS_STATEMENT_SET: return 0;
     }

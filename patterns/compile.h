@@ -27,7 +27,7 @@ struct patterns_options {
     void *variable_ctx;
 };
 
-enum patterns_unit_kind { PATTERNS_COMPILED_QUERY, PATTERNS_COMPILED_INSERT, PATTERNS_COMPILED_RULE };
+enum patterns_unit_kind { PATTERNS_COMPILED_QUERY, PATTERNS_COMPILED_INSERT, PATTERNS_COMPILED_RULE, PATTERNS_COMPILED_VIEW };
 /* One statement that runs. */
 struct patterns_compiled {
     enum patterns_unit_kind kind;

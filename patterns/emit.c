@@ -570,6 +570,15 @@ static void emit_end(struct writing *w, const struct patterns_root *root, uint32
         sink.kind = CEP_SINK_TABLE;
         sink.detail = emit_sink_table(w, root->table);
         h = patterns_hash_mix(patterns_hash_mix(node->plan->rows, 7), root->table->hash);
+    } else if (root->kind == PATTERNS_ROOT_VIEW) {
+        sink.kind = CEP_SINK_VIEW;
+        sink.detail = emit_sink_table(w, root->table);
+        h = patterns_hash_mix(patterns_hash_mix(node->plan->rows, 8), root->table->hash);
+        for (uint32_t i = 0; i < node->plan->out.count; i++) /* what is kept of it is of no use to a view of other columns or another key */
+            h = patterns_hash_type(patterns_hash_text(patterns_hash_mix(h, node->plan->out.columns[i].hash), node->plan->out.columns[i].name),
+                                   node->plan->out.columns[i].type);
+        for (uint32_t i = 0; i < root->table->key_count; i++)
+            h = patterns_hash_mix(h, root->table->key[i]);
     } else {
         sink.kind = CEP_SINK_QUERY;
         sink.detail = ordinal;

@@ -192,6 +192,9 @@ static void put_sink(const struct view *v, const struct cep_node *n, struct base
     if (s->kind == CEP_SINK_TABLE) {
         base_buf_puts(out, "table ");
         base_buf_put_str(out, text_of(v, cep_program_table(v->program, s->detail)->name));
+    } else if (s->kind == CEP_SINK_VIEW) {
+        base_buf_puts(out, "view ");
+        base_buf_put_str(out, text_of(v, cep_program_table(v->program, s->detail)->name));
     } else if (s->kind == CEP_SINK_RULE) {
         base_buf_puts(out, "alerts");
     } else {
@@ -278,7 +281,7 @@ static void put_automata(const struct view *v, enum patterns_explain_format form
 
 static const char *unit_name(enum patterns_unit_kind kind)
 {
-    return kind == PATTERNS_COMPILED_RULE ? "rule" : kind == PATTERNS_COMPILED_INSERT ? "insert" : "query";
+    return kind == PATTERNS_COMPILED_RULE ? "rule" : kind == PATTERNS_COMPILED_VIEW ? "view" : kind == PATTERNS_COMPILED_INSERT ? "insert" : "query";
 }
 
 static void explain_text(const struct view *v)

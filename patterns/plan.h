@@ -70,12 +70,12 @@ struct patterns_plan {
 };
 
 /* A statement's end. */
-enum patterns_root_kind { PATTERNS_ROOT_QUERY, PATTERNS_ROOT_TABLE, PATTERNS_ROOT_RULE };
+enum patterns_root_kind { PATTERNS_ROOT_QUERY, PATTERNS_ROOT_TABLE, PATTERNS_ROOT_RULE, PATTERNS_ROOT_VIEW };
 struct patterns_root {
     enum patterns_root_kind kind;
     const struct patterns_plan *plan; /* gives exactly the visible columns */
     const struct patterns_statement *statement;
-    const struct patterns_table_info *table; /* TABLE */
+    const struct patterns_table_info *table; /* TABLE, VIEW */
     const struct patterns_rule_text *rule;   /* RULE: rule.h */
     const struct patterns_plan *key_node;    /* RULE: EXCHANGE whose key its alerts bear */
     bool eager;

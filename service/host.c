@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cep/keyed.h"
 #include "connectors/store_sink.h"
+#include "service/views.h"
 
 /* ---- keys of the store ---- */
 
@@ -264,6 +265,8 @@ static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
         return sink_alert(host, node, sink->detail, event);
     case CEP_SINK_TABLE:
         return sink_row(host, node, sink->detail, event);
+    case CEP_SINK_VIEW:
+        return service_views_row(host, node, event);
     case CEP_SINK_QUERY:
         break; /* a bare SELECT has nobody to answer to here */
     }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "service/runtime_internal.h"
+#include "service/views.h"
 
 #define BARRIER_MS 1000
 #define LETTER_BYTES ((size_t)64 << 20)
@@ -271,7 +272,7 @@ static bool runs(const struct cep_program *program, uint64_t fingerprint)
 
 static int forget(struct service_runtime *rt, uint64_t fingerprint)
 {
-    int e = 0;
+    int e = service_views_forget(rt->extra, fingerprint);
     for (uint32_t group = 0; e == 0 && group < CEP_KEY_GROUPS; group++) {
         char from[10], to[10];
         for (int i = 0; i < 2; i++)

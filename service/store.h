@@ -33,7 +33,8 @@
     X(PROFILES, "profiles") \
     X(DEADLETTERS, "deadletters") \
     X(META, "meta") \
-    X(OUTBOX, "outbox")
+    X(OUTBOX, "outbox") \
+    X(VIEWS, "views")
 
 enum service_cf {
 #define X(name, text) SERVICE_CF_##name,

@@ -151,6 +151,8 @@ static int on_row(void *ctx, uint32_t node, const struct cep_event *event)
         return table_row(query, node, sink, event);
     case CEP_SINK_RULE:
         return rule_row(query, node, sink->detail, event);
+    case CEP_SINK_VIEW:
+        break; /* a plain view here */
     }
     return 0;
 }

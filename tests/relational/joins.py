@@ -29,9 +29,9 @@ SHOWN = 8
 # ---- queries: text and meaning side by side. A relation is a list of rows (id, k, v, t). ----
 class Query:
     """text; meaning(rows of each table by name) -> result rows; timed: the result is final only when time has passed (outer interval joins); append: nothing is
-    ever taken back, so that `query` keeps nothing until the end (what it keeps is not saved)."""
-    def __init__(self, text, meaning, timed=False, append=False):
-        self.text, self.meaning, self.timed, self.append = text, meaning, timed, append
+    ever taken back, so that `query` keeps nothing until the end (what it keeps is not saved); asked: not one of the shapes that Flink gets wrong (README.md)."""
+    def __init__(self, text, meaning, timed=False, append=False, asked=True):
+        self.text, self.meaning, self.timed, self.append, self.asked = text, meaning, timed, append, asked
 
 
 def null_key(value, descending):
@@ -88,7 +88,7 @@ def last_rows(rows):
 
 
 def make_topn(rng):
-    text, rows, _ = source(rng, rng.choice(TABLES))
+    text, rows, changes = source(rng, rng.choice(TABLES))
     partition = rng.choice([(1,), (1,), (), (1, 2)])
     keys = rng.choice([[(2, True), (0, False)], [(2, False), (0, True)], [(3, False)], [(3, True)], [(0, False)], [(2, True), (3, False)]])
     last = rng.choice([1, 1, 2, 3, 5])
@@ -106,7 +106,8 @@ def make_topn(rng):
         extra = ' AND ' + condition
     sql = 'SELECT id, k, v%s FROM (SELECT *, ROW_NUMBER() OVER (%s) AS rn FROM %s) AS t WHERE %s%s' % (', rn' if rank else '', over, text + (
         ' AS u' if text.startswith('(') else ''), bound, extra)
-    return Query(sql, lambda db: [r[:3] + ((r[4],) if rank else ()) for r in ranked(rows(db), partition, keys, first, last) if holds(r)])
+    return Query(sql, lambda db: [r[:3] + ((r[4],) if rank else ()) for r in ranked(rows(db), partition, keys, first, last) if holds(r)],
+                 asked=changes or last > 1 or keys[0][0] == 3)
 
 
 def make_first(rng):
@@ -305,6 +306,8 @@ def property_test(args):
 def ask(args):
     for n in range(args.cases):
         query, rows, delay = make_case(args.seed, n)
+        if not query.asked:
+            continue
         tables = [{'name': name, 'schema': SCHEMA, 'delay_s': delay, 'rows': [[r[0], r[1], r[2], time_text(r[3])] for m, r in rows if m == name]} for name in TABLES]
         print(json.dumps({'id': '%s.%d' % (args.seed, n), 'tables': tables, 'sql': query.text}))
     return 0
