@@ -256,6 +256,19 @@ const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *bi
     return b;
 }
 
+const struct patterns_bound *patterns_bound_at(struct patterns_binder *binder, const struct patterns_bound *bound,
+                                               const struct patterns_expr *place)
+{
+    struct patterns_bound *b = base_arena_alloc(binder->arena, sizeof *b);
+    if (!b)
+        return NULL;
+    *b = *bound;
+    b->source = place->source;
+    b->begin = place->begin;
+    b->end = place->end;
+    return b;
+}
+
 /* ---- reading ---- */
 
 bool patterns_bound_is_true(const struct patterns_bound *bound)

@@ -112,6 +112,10 @@ const struct patterns_bound *patterns_bound_relabel(struct patterns_binder *bind
 const struct patterns_bound *patterns_bound_with_hash(struct patterns_binder *binder,
                                                       const struct patterns_bound *bound, uint64_t hash);
 
+/* Copy with the place that messages show. */
+const struct patterns_bound *patterns_bound_at(struct patterns_binder *binder, const struct patterns_bound *bound,
+                                               const struct patterns_expr *place);
+
 /* ---- hashes of meaning: parts of fingerprints, so their values never change ---- */
 
 uint64_t patterns_hash_mix(uint64_t hash, uint64_t value);

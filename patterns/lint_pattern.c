@@ -1,6 +1,7 @@
 /* Warnings and notes about a row pattern that compiles: state without a bound, conditions that never hold, the cost of
  * ALL MATCHES, and where real Flink reads the same text otherwise. */
 #include "base/error.h"
+#include "patterns/lint_risk.h"
 #include "patterns/rowpat.h"
 
 static void tell(struct patterns_match_detail *rp, enum base_severity severity, uint32_t begin, uint32_t end,
@@ -106,7 +107,7 @@ static void lint_state(struct patterns_match_detail *rp)
              "this target is always the first row of the match: each match ends in a run-time error");
 }
 
-/* A comparison of a value with itself, as `B AS v > LAST(B.v)` comes out. */
+/* Parts that exclude each other, or a comparison of a value with itself, as `B AS v > LAST(B.v)` comes out. */
 static bool never_holds(const struct patterns_bound *pred)
 {
     if (patterns_bound_is_never(pred))
@@ -115,10 +116,25 @@ static bool never_holds(const struct patterns_bound *pred)
         for (uint32_t i = 0; i < pred->arg_count; i++) {
             if (never_holds(pred->args[i]))
                 return true;
+            for (uint32_t k = 0; k < i; k++) {
+                if (patterns_rp_excludes(pred->args[k], pred->args[i]))
+                    return true;
+            }
         }
     }
     return (pred->kind == PATTERNS_BOUND_GT || pred->kind == PATTERNS_BOUND_LT || pred->kind == PATTERNS_BOUND_NE) &&
            patterns_bound_same(pred->args[0], pred->args[1]);
+}
+
+static bool excludes_itself(const struct patterns_bound *pred)
+{
+    for (uint32_t i = 0; pred->kind == PATTERNS_BOUND_AND && i < pred->arg_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (patterns_rp_excludes(pred->args[k], pred->args[i]))
+                return true;
+        }
+    }
+    return false;
 }
 
 static void lint_conditions(struct patterns_match_detail *rp)
@@ -128,7 +144,8 @@ static void lint_conditions(struct patterns_match_detail *rp)
         if (!var->pred || !never_holds(var->pred))
             continue;
         const char *hint =
-            patterns_bound_is_never(var->pred)
+            excludes_itself(var->pred)        ? "its parts exclude each other: use OR, or correct one of them"
+            : patterns_bound_is_never(var->pred)
                 ? "a condition that is FALSE or NULL takes no row"
                 : base_arena_printf(rp->binder->arena,
                                     "the row under test is the last %.*s already: the one before it is LAST(%.*s.x, 1)",
@@ -253,5 +270,6 @@ int patterns_rp_lint(struct patterns_match_detail *rp)
 {
     lint_state(rp);
     lint_conditions(rp);
+    patterns_rp_lint_risk(rp);
     return lint_portability(rp);
 }

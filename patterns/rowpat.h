@@ -98,6 +98,7 @@ struct patterns_rp_var {
 struct patterns_rp_subset {
     struct base_str label;
     struct patterns_varset set;
+    bool read; /* by a measure, a condition, or AFTER MATCH */
 };
 struct patterns_rp_order {
     uint32_t column;

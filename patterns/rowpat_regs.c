@@ -539,7 +539,8 @@ const struct patterns_bound *patterns_rp_named(const struct patterns_rp_read *re
     uint64_t hash = mix(mix(mix(what, read->final), rows->universal), !read->measures);
     for (size_t i = 0; i < PATTERNS_VARS_MAX / 64 && !rows->universal; i++)
         hash = mix(hash, rows->set.words[i]);
-    return value ? patterns_bound_with_hash(read->rp->binder, value, hash) : NULL;
+    value = value ? patterns_bound_with_hash(read->rp->binder, value, hash) : NULL;
+    return value && !value->source && read->place ? patterns_bound_at(read->rp->binder, value, read->place) : value;
 }
 
 int patterns_rp_navigate(const struct patterns_rp_read *read, const struct patterns_rp_rows *rows,

@@ -54,6 +54,7 @@ bool patterns_rp_find_label(const struct patterns_match_detail *rp, struct base_
         if (label_is(rp->subsets[s].label, name, quoted)) {
             ret_rows->set = rp->subsets[s].set;
             ret_rows->label = 1 + PATTERNS_VARS_MAX + s;
+            rp->subsets[s].read = true; /* who asks for it reads it */
             return true;
         }
     }
@@ -190,11 +191,10 @@ static int check_decorations(struct scope *scope, const struct patterns_expr *pl
                                "%s with OVER inside a row pattern", what);
     if (call->distinct)
         return patterns_refuse(binder, place, "not-supported",
-                               "collect with ARRAY_AGG and count outside of the pattern",
+                               "different values: CARDINALITY(ARRAY_DISTINCT(ARRAY_AGG(x)))",
                                "%s with DISTINCT inside a row pattern", what);
-    if (call->filter)
-        return patterns_refuse(binder, place, "not-supported", "use CASE WHEN condition THEN value END as the argument",
-                               "%s with FILTER inside a row pattern", what);
+    if (call->filter && !patterns_rp_is_aggregate(call->name.text))
+        return patterns_refuse(binder, place, "bad-argument", "FILTER goes with aggregates", "%s with FILTER", what);
     if (call->within_count)
         return patterns_refuse(binder, place, "not-supported", "rows come in the pattern's ORDER BY",
                                "%s with an order of its own inside a row pattern", what);
@@ -229,6 +229,8 @@ static int bind_offset(struct scope *scope, const struct patterns_expr *place, c
     return patterns_bind_count(scope->read.rp->binder, &none, place->call->args[1], name ? name : "the offset", max,
                                ret);
 }
+
+static struct patterns_scope as_scope(struct scope *scope);
 
 /* Binds an argument in an inner scope. */
 static int bind_inner(struct scope *inner, const struct patterns_expr *arg, const struct patterns_bound **ret);
@@ -360,6 +362,8 @@ static int bind_time(struct scope *scope, const struct patterns_expr *place, boo
         r = nesting(scope, place, what);
     if (!r && place->call->arg_count > (proc ? 0u : 1u))
         r = patterns_refuse(rp->binder, place, "bad-argument", NULL, "%s takes no argument", what);
+    if (!r && place->call->arg_count && (place->call->args[0]->kind != PATTERNS_EXPR_NAME || place->call->args[0]->name.count != 1))
+        r = patterns_refuse(rp->binder, place->call->args[0], "bad-argument", "write MATCH_ROWTIME()", "%s takes the time column, or nothing", what);
     if (!r && !proc && rp->input->rowtime == PATTERNS_NO_COLUMN)
         r = patterns_refuse(rp->binder, place, "missing-watermark",
                             "declare WATERMARK FOR column AS column - INTERVAL '5' SECOND at the table",
@@ -370,6 +374,37 @@ static int bind_time(struct scope *scope, const struct patterns_expr *place, boo
     *ret =
         patterns_bound_op(rp->binder, place, proc ? PATTERNS_BOUND_PROC_TIME : PATTERNS_BOUND_ROW_TIME, type, NULL, 0);
     return *ret ? 0 : BASE_E_NOMEM;
+}
+
+/* FILTER (WHERE condition): what the aggregate does not see is NULL to it. The condition ranges over the same rows as the arguments. */
+static int apply_filter(struct scope *inner, const struct patterns_expr *place, const struct patterns_bound **args, uint32_t *count,
+                        struct base_str *name)
+{
+    struct patterns_binder *binder = inner->read.rp->binder;
+    const struct patterns_call *call = place->call;
+    struct patterns_scope scope = as_scope(inner);
+    const struct patterns_bound *when;
+    int r = patterns_bind_condition(binder, &scope, call->filter, &when);
+    if (r)
+        return r;
+    bool counts = called(call, "COUNT_IF"), by_key = called(call, "MAX_BY") || called(call, "MIN_BY");
+    uint32_t at = by_key ? 1 : 0;
+    if (called(call, "ARRAY_AGG") || called(call, "COLLECT"))
+        return patterns_refuse(binder, place, "not-supported", "it collects NULLs too: give the rows a variable of their own, ARRAY_AGG(A.x)",
+                               "%s with FILTER inside a row pattern", inner->function);
+    if (*count <= at && !called(call, "COUNT"))
+        return 0; /* too few arguments: told by the aggregate */
+    const struct patterns_bound *parts[3] = { when, *count ? args[at] : NULL, NULL };
+    if (*count == 0) {
+        args[(*count)++] = when;
+        *name = BASE_STR("COUNT_IF");
+    } else if (counts) {
+        args[0] = patterns_bound_op(binder, place, PATTERNS_BOUND_AND, CEP_TYPE(BOOLEAN), parts, 2);
+    } else {
+        parts[2] = patterns_bound_const(binder, NULL, parts[1]->type, cep_null());
+        args[at] = parts[2] ? patterns_bound_op(binder, place, PATTERNS_BOUND_CASE, parts[1]->type, parts, 3) : NULL;
+    }
+    return args[*count > at ? at : 0] ? 0 : BASE_E_NOMEM;
 }
 
 static int bind_aggregate(struct scope *scope, const struct patterns_expr *place, const struct patterns_bound **ret)
@@ -400,12 +435,15 @@ static int bind_aggregate(struct scope *scope, const struct patterns_expr *place
             r = note_rows(&inner, arg, &rows, arg->name.parts[0].text);
         }
     }
+    struct base_str name = call->name.text;
+    if (!r && call->filter)
+        r = apply_filter(&inner, place, args, &count, &name);
     if (r)
         return r;
     struct patterns_rp_read read = scope->read;
     read.place = place;
     read.final = call->mode == PATTERNS_MODE_FINAL;
-    return patterns_rp_aggregate(&read, call->name.text, inner.has_rows ? &inner.rows : &all_rows, args, count, ret);
+    return patterns_rp_aggregate(&read, name, inner.has_rows ? &inner.rows : &all_rows, args, count, ret);
 }
 
 static int scope_call(void *ctx, struct patterns_binder *binder, const struct patterns_expr *expr,

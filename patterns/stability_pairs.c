@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "patterns/fold.h"
+#include "patterns/lint_risk.h"
 #include "patterns/rowpat.h"
 
 #define STATES_MAX 200 /* of automata that are explored */
@@ -697,40 +698,6 @@ static const char *witness(struct explore *x, uint32_t bad, uint32_t last)
 
 /* ---- bits ---- */
 
-/* column = constant? */
-static bool is_equality(const struct patterns_bound *b, uint32_t *ret_column,
-                        const struct patterns_bound **ret_constant)
-{
-    if (b->kind != PATTERNS_BOUND_EQ)
-        return false;
-    int column = b->args[0]->kind == PATTERNS_BOUND_COLUMN ? 0 : 1;
-    if (b->args[column]->kind != PATTERNS_BOUND_COLUMN || b->args[1 - column]->kind != PATTERNS_BOUND_CONST ||
-        b->args[1 - column]->value.null)
-        return false;
-    *ret_column = b->args[column]->column;
-    *ret_constant = b->args[1 - column];
-    return true;
-}
-
-/* Can no row meet both? Sees `column = constant` among conditions joined by AND. */
-static bool excludes(const struct patterns_bound *a, const struct patterns_bound *b)
-{
-    uint32_t column_a, column_b;
-    const struct patterns_bound *constant_a, *constant_b;
-    if (a->kind == PATTERNS_BOUND_AND) {
-        for (uint32_t i = 0; i < a->arg_count; i++) {
-            if (excludes(a->args[i], b))
-                return true;
-        }
-        return false;
-    }
-    if (b->kind == PATTERNS_BOUND_AND)
-        return excludes(b, a);
-    return is_equality(a, &column_a, &constant_a) && is_equality(b, &column_b, &constant_b) && column_a == column_b &&
-           cep_type_equal(constant_a->type, constant_b->type) &&
-           !cep_value_same(constant_a->type, constant_a->value, constant_b->value);
-}
-
 /* The bit of a condition on the row alone; BITS_MAX: there are too many. */
 static uint32_t bit_of(struct explore *x, const struct patterns_bound *pred)
 {
@@ -778,7 +745,7 @@ static void admit_letters(struct explore *x)
         for (uint32_t a = 0; a < x->bits; a++) {
             for (uint32_t b = a + 1; b < x->bits && good; b++) {
                 if ((letter >> a & 1) && (letter >> b & 1))
-                    good = !excludes(x->preds[a], x->preds[b]);
+                    good = !patterns_rp_excludes(x->preds[a], x->preds[b]);
             }
         }
         x->realizable[letter] = good;
