@@ -138,7 +138,7 @@ void connectors_webhook_encode(const struct connectors_webhook_delivery *deliver
 
 int connectors_webhook_decode(const void *bytes, size_t len, struct connectors_webhook_delivery *ret)
 {
-    struct base_reader reader = { bytes, (const uint8_t *)bytes + len, false };
+    struct base_reader reader = base_reader_of(bytes, len);
     uint8_t version = base_read_u8(&reader);
     if (!reader.failed && version != VERSION)
         return BASE_E_VERSION;

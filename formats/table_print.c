@@ -93,7 +93,7 @@ static void put_head(struct formats_table *table, struct base_buf *out)
 
 static void put_rows(const struct formats_table *table, struct base_buf *out)
 {
-    struct base_reader reader = { (const uint8_t *)table->held.ptr, (const uint8_t *)table->held.ptr + table->held.len, false };
+    struct base_reader reader = base_reader_of(table->held.ptr, table->held.len);
     for (size_t r = 0; r < table->held_rows; r++) {
         for (uint32_t c = 0; c < table->columns.count; c++)
             put_cell(table, c, base_read_bytes(&reader), out);

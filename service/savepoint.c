@@ -207,7 +207,7 @@ static int get_head(struct reading *r)
 
 static int take_block(struct reading *r)
 {
-    struct base_reader in = { (const uint8_t *)r->block, (const uint8_t *)r->block + r->len, false };
+    struct base_reader in = base_reader_of(r->block, r->len);
     int e = 0;
     while (e == 0 && in.at < in.end) {
         uint8_t family = base_read_u8(&in);

@@ -247,7 +247,7 @@ static int read_identity(struct service_store *store)
     struct base_buf value = { 0 };
     int error = service_store_get(store, SERVICE_CF_META, BASE_STR(STORE_KEY_IDENTITY), &value);
     if (!error) {
-        struct base_reader reader = { (const uint8_t *)value.ptr, (const uint8_t *)value.ptr + value.len, false };
+        struct base_reader reader = base_reader_of(value.ptr, value.len);
         uint32_t format = base_read_u32(&reader);
         const void *id = base_read_raw(&reader, STORE_ID_BYTES - 1);
         if (format > STORE_FORMAT || format == 0)

@@ -293,7 +293,7 @@ static int load_lean_head(struct base_reader *in, struct match_key *state)
 
 static int load_head(struct match_op *op, struct match_key *state, const void *bytes, size_t len)
 {
-    struct base_reader in = { .at = bytes, .end = (const uint8_t *)bytes + len };
+    struct base_reader in = base_reader_of(bytes, len);
     uint8_t version = base_read_u8(&in), flags = base_read_u8(&in);
     if (in.failed || version == 0 || version > MATCH_STATE_VERSION)
         return in.failed ? BASE_E_CORRUPT : BASE_E_VERSION;
@@ -333,7 +333,7 @@ static int load_head(struct match_op *op, struct match_key *state, const void *b
 
 static int load_chunk(struct match_op *op, struct match_key *state, uint32_t number, const void *bytes, size_t len)
 {
-    struct base_reader in = { .at = bytes, .end = (const uint8_t *)bytes + len };
+    struct base_reader in = base_reader_of(bytes, len);
     uint8_t version = base_read_u8(&in);
     uint64_t first = base_read_u64(&in), end = state->rows.end_seq;
     uint32_t count = base_read_u32(&in);
