@@ -3,10 +3,11 @@
  * The law, for every operator that reads or gives changes:
  * - A derived row has an identity (cep_event.ident). INSERT brings it into being, UPDATE_AFTER gives it other columns, DELETE ends it and carries the
  *   row as it last stood. An identity that was deleted may come back by INSERT.
- * - GROUP, OVER, WINDOW, JOIN and TOPN send UPDATE_BEFORE, with the row as it stood, and directly behind it UPDATE_AFTER of the same identity. A row
+ * - GROUP, OVER, WINDOW, JOIN, TOPN and a LOOKUP that corrects itself send UPDATE_BEFORE, with the row as it stood, and directly behind it UPDATE_AFTER of the same identity. A row
  *   pattern sends UPDATE_AFTER alone: no operator but ALERT and SINK stands behind an eager one (the compiler makes the others final).
  * - A node that drops, changes or re-keys rows (CALC, LOOKUP, EXCHANGE) keeps the pair whole: both halves pass, or what is left of the pair becomes an
  *   INSERT or a DELETE. Between two shards rows of others may come between the halves, never an epoch's barrier.
+ *   Where a row pattern's lone UPDATE_AFTER does not pass, it becomes a DELETE.
  * - So a reader that knows its rows by identity ignores UPDATE_BEFORE; one that folds values takes it back. Neither ever sees half a pair.
  * Shard thread only. */
 #ifndef CEP_CHANGELOG_H

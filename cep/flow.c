@@ -50,6 +50,8 @@ const struct cep_linked *cep_flow_linked(const struct cep_flow *flow) { return f
 struct cep_expr *cep_flow_expr(struct cep_flow *flow) { return flow->expr; }
 struct base_arena *cep_flow_arena(struct cep_flow *flow) { return &flow->arena; }
 const struct cep_limits *cep_flow_limits(const struct cep_flow *flow) { return &flow->limits; }
+struct cep_halves *cep_flow_halves(struct cep_flow *flow, uint32_t node) { return &flow->nodes[node].halves; }
+struct cep_value *cep_flow_values(struct cep_flow *flow) { return flow->values; }
 int64_t cep_flow_proc_time(struct cep_flow *flow) { return flow->env.proc_time_ms ? flow->env.proc_time_ms(flow->env.ctx) : 0; }
 
 const struct cep_type *cep_flow_types(const struct cep_flow *flow, uint32_t node, uint32_t *ret_columns)
@@ -91,29 +93,6 @@ static struct cep_frame frame_of(struct cep_flow *flow, const struct cep_row *ro
 static const struct cep_type *input_types(const struct cep_flow *flow, const struct cep_node *node, uint32_t input, uint32_t *ret_columns)
 {
     return cep_flow_types(flow, *cep_program_u32(flow->program, node->inputs.first + input), ret_columns);
-}
-
-/* What a stateless node made of a change (row NULL: nothing) goes on, an update's two halves together. */
-static int give(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_row *row)
-{
-    struct cep_half before;
-    struct cep_event out = *event;
-    if (event->row->change == CEP_UPDATE_BEFORE)
-        return cep_halves_hold(&flow->nodes[node].halves, event->ident, row, NULL);
-    bool pair = event->row->change == CEP_UPDATE_AFTER && cep_halves_take(&flow->nodes[node].halves, event->ident, &before);
-    int rc = 0;
-    if (pair && before.row) {
-        before.row->change = row ? CEP_UPDATE_BEFORE : CEP_DELETE;
-        out.row = before.row;
-        rc = cep_flow_emit(flow, node, &out);
-        base_free(before.row);
-    } else if (pair && row) {
-        row->change = CEP_INSERT;
-    }
-    if (rc || !row)
-        return rc;
-    out.row = row;
-    return cep_flow_emit(flow, node, &out);
 }
 
 /* *ret NULL: the filter or an error leaves the row out. */
@@ -174,7 +153,7 @@ static int calc(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
                 return BASE_E_NOMEM;
             memcpy(row, event->row, cep_row_size(event->row));
         }
-        return give(flow, node, event, row);
+        return cep_flow_give(flow, node, event, row);
     }
     if (!row)
         return 0;
@@ -234,6 +213,21 @@ static int make_key(struct cep_flow *flow, const struct cep_node *n, struct cep_
         return BASE_E_NOMEM;
     cep_tuple_write(flow->value_types, flow->values, codes.count, *ret);
     return 0;
+}
+
+int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
+{
+    return make_key(flow, cep_program_node(flow->program, node), codes, event, ret);
+}
+
+int cep_flow_find_profile(struct cep_flow *flow, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
+{
+    return flow->env.lookup ? flow->env.lookup(flow->env.ctx, table, key, as_of_ms, ret) : BASE_E_UNSUPPORTED;
+}
+
+int64_t cep_flow_profile_watermark(struct cep_flow *flow, uint32_t table)
+{
+    return flow->env.lookup_watermark ? flow->env.lookup_watermark(flow->env.ctx, table) : BASE_TIME_MAX_MS;
 }
 
 static bool row_error(int rc)
@@ -318,63 +312,6 @@ static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event
     return flow->env.route(flow->env.ctx, node, &out);
 }
 
-static int lookup(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
-{
-    const struct cep_node *n = cep_program_node(flow->program, node);
-    const struct cep_lookup *l = cep_program_lookup(flow->program, n->detail);
-    const struct cep_table *table = cep_program_table(flow->program, l->table);
-    uint32_t left;
-    const struct cep_type *types = input_types(flow, n, 0, &left);
-    struct cep_tuple *key;
-    int rc = make_key(flow, n, l->keys, event, &key);
-    if (rc)
-        return row_error(rc) ? give(flow, node, event, NULL) : rc;
-    bool null_key = false;
-    for (uint32_t i = 0; i < l->keys.count; i++)
-        null_key |= cep_tuple_is_null(key, i);
-    int64_t as_of = event->row->time_ms;
-    struct cep_frame frame = frame_of(flow, event->row, types);
-    if (l->as_of != CEP_NONE) {
-        struct cep_value at;
-        rc = cep_expr_run(flow->expr, l->as_of, &frame, &at);
-        if (rc)
-            return row_error(rc) ? give(flow, node, event, NULL) : rc;
-        as_of = at.null ? as_of : at.i;
-    }
-    const struct cep_row *found = NULL;
-    if (!null_key)
-        rc = flow->env.lookup ? flow->env.lookup(flow->env.ctx, l->table, key, as_of, &found) : BASE_E_UNSUPPORTED;
-    if (rc)
-        return rc;
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < left; i++)
-            flow->values[i] = cep_tuple_get(&event->row->tuple, i, types[i]);
-        for (uint32_t i = 0; i < l->columns.count; i++) {
-            uint32_t field = *cep_program_u32(flow->program, l->columns.first + i);
-            struct cep_type type = cep_program_field(flow->program, table->fields.first + field)->type;
-            flow->values[left + i] = found ? cep_tuple_get(&found->tuple, field, type) : cep_null();
-        }
-        struct cep_row *row;
-        rc = cep_row_make(flow->nodes[node].types, flow->values, flow->nodes[node].columns, event->row->time_ms, event->row->at, &flow->arena, &row);
-        if (rc)
-            return rc;
-        row->change = event->row->change;
-        if (!found)
-            return give(flow, node, event, l->left_outer ? row : NULL);
-        bool holds = true;
-        if (l->filter != CEP_NONE) {
-            struct cep_frame joined = frame_of(flow, row, flow->nodes[node].types);
-            rc = cep_expr_test(flow->expr, l->filter, &joined, &holds);
-            if (rc)
-                return row_error(rc) ? give(flow, node, event, NULL) : rc;
-        }
-        if (holds)
-            return give(flow, node, event, row);
-        found = NULL; /* the rest of ON fails: as if there were no such row */
-    }
-    return 0;
-}
-
 /* ---- keyed nodes ---- */
 
 static int complete_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
@@ -454,7 +391,8 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
         own.key = tuple;
         own.key_hash = cep_key_hash(tuple);
     }
-    own.key_node = op->node;
+    if (n->kind != CEP_NODE_LOOKUP) /* its rows keep the key of their exchange */
+        own.key_node = op->node;
     struct cep_key *key;
     bool added;
     int rc = cep_keyed_get(&op->keyed, own.key, own.key_hash, &key, &added);
@@ -479,7 +417,9 @@ static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const s
     case CEP_NODE_EXCHANGE:
         return settled ? 0 : exchange(flow, node, event);
     case CEP_NODE_LOOKUP:
-        return settled ? cep_flow_emit(flow, node, event) : lookup(flow, node, event);
+        if (flow->nodes[node].op)
+            return keyed_row(flow, flow->nodes[node].op, input, event);
+        return settled ? cep_flow_emit(flow, node, event) : cep_lookup_row(flow, node, event);
     case CEP_NODE_SINK:
         return settled ? 0 : flow->env.sink(flow->env.ctx, node, event);
     case CEP_NODE_MATCH:
@@ -672,6 +612,58 @@ int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct
     return rc;
 }
 
+/* ---- profile tables in event time ---- */
+
+static bool is_waiting_lookup(const struct cep_flow *flow, uint32_t node)
+{
+    return flow->nodes[node].op && cep_program_node(flow->program, node)->kind == CEP_NODE_LOOKUP;
+}
+
+/* A key was looked at on its way through all keys: nothing is removed. */
+static int touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
+{
+    if (flow->env.load)
+        cep_keyed_mark(&op->keyed, key);
+    cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
+    return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
+}
+
+int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
+        if (!is_waiting_lookup(flow, i))
+            continue;
+        struct cep_operator *op = flow->nodes[i].op;
+        enter(flow);
+        rc = wake_due(flow, op); /* keys that a restart left in the store hold the watermark back too */
+        if (!rc)
+            rc = cep_lookup_revisit(op, generation, touched);
+        int64_t out_ms = op->ops->output_watermark(op, flow->nodes[i].in_ms);
+        if (!rc && out_ms > flow->nodes[i].out_ms) {
+            flow->nodes[i].out_ms = out_ms;
+            rc = advance(flow, i);
+        }
+        flow->depth--;
+    }
+    return rc;
+}
+
+int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table)
+{
+    int64_t floor_ms = BASE_TIME_MAX_MS;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
+        const struct cep_node *n = cep_program_node(flow->program, i);
+        if (n->kind != CEP_NODE_LOOKUP || (table != CEP_NONE && cep_program_lookup(flow->program, n->detail)->table != table))
+            continue;
+        int64_t waiting_ms = flow->nodes[i].op ? cep_lookup_least_ms(flow->nodes[i].op) : BASE_TIME_MAX_MS;
+        int64_t out_ms = table == CEP_NONE ? BASE_TIME_MAX_MS : flow->nodes[i].out_ms;
+        floor_ms = waiting_ms < floor_ms ? waiting_ms : floor_ms;
+        floor_ms = out_ms < floor_ms ? out_ms : floor_ms;
+    }
+    return floor_ms;
+}
+
 /* ---- state ---- */
 
 struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct cep_key *key; int64_t deadline_ms; };
@@ -710,7 +702,7 @@ static void evict(struct cep_flow *flow, struct cep_operator *op, uint64_t budge
     for (; steps > 0 && keyed->bytes > budget && flow->env.load; steps--) {
         struct cep_key *key = keyed->slots[keyed->hand].key;
         keyed->hand = (keyed->hand + 1) & keyed->mask;
-        if (!key || key->dirty || !key->stored || !key->state)
+        if (!key || key->dirty || !key->stored || !key->state || (op->ops->pinned && op->ops->pinned(op, key)))
             continue;
         if (key->used) {
             key->used = false;
@@ -741,7 +733,7 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
                 rc = drop_key(op, key, &p);
                 continue;
             }
-            p.deadline_ms = op->ops->deadline(op, key);
+            p.deadline_ms = op->ops->stored_deadline ? op->ops->stored_deadline(op, key) : op->ops->deadline(op, key);
             rc = op->ops->save(op, key, false, forward_piece, &p);
             if (rc)
                 break;
@@ -810,9 +802,18 @@ int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)
     return out->failed ? BASE_E_NOMEM : 0;
 }
 
+int64_t cep_flow_latest_watermark(const struct cep_flow *flow)
+{
+    int64_t latest_ms = BASE_TIME_MIN_MS;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op && flow->nodes[i].in_ms > latest_ms)
+            latest_ms = flow->nodes[i].in_ms;
+    return latest_ms;
+}
+
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len)
 {
-    struct base_reader in = { .at = bytes, .end = (const uint8_t *)bytes + len };
+    struct base_reader in = base_reader_of(bytes, len);
     uint8_t version = base_read_u8(&in);
     uint64_t count = base_read_varint(&in);
     if (in.failed || version != 1 || count > len)
@@ -879,6 +880,13 @@ static void make_key_plan(struct cep_flow *flow, uint32_t node)
         cep_plain_key_init(&flow->nodes[node].key, flow->program, n->keys, flow->nodes[*cep_program_u32(flow->program, n->inputs.first)].columns);
 }
 
+/* Does the answer of a lookup hang on how far its table has come in event time? */
+static bool waits(const struct cep_flow *flow, uint32_t node)
+{
+    const struct cep_lookup *l = cep_program_lookup(flow->program, cep_program_node(flow->program, node)->detail);
+    return flow->env.lookup_watermark && l->as_of != CEP_NONE && cep_program_table(flow->program, l->table)->rowtime_field != CEP_NONE;
+}
+
 static int make_operator(struct cep_flow *flow, uint32_t node)
 {
     switch ((enum cep_node_kind)cep_program_node(flow->program, node)->kind) {
@@ -901,9 +909,10 @@ static int make_operator(struct cep_flow *flow, uint32_t node)
     case CEP_NODE_CALC:
     case CEP_NODE_UNION:
     case CEP_NODE_EXCHANGE:
-    case CEP_NODE_LOOKUP:
     case CEP_NODE_SINK:
         return 0;
+    case CEP_NODE_LOOKUP:
+        return waits(flow, node) ? cep_lookup_create(flow, node, &flow->nodes[node].op) : 0;
     }
     return BASE_E_CORRUPT;
 }

@@ -64,6 +64,9 @@ struct cep_env {
     int (*sink_watermark)(void *ctx, uint32_t node, int64_t watermark_ms);
     /* Current row of a profile table for a key tuple (types of its key fields), as of a time; *ret NULL if there is none. Row lives until the next call. */
     int (*lookup)(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret);
+    /* Event time up to which a profile table's versions are all known, now; BASE_TIME_MAX_MS: all are. Moves only between two calls of the flow that belong to
+     * cep_flow_profiles_moved. NULL: every table is known whole, no row ever waits. */
+    int64_t (*lookup_watermark)(void *ctx, uint32_t table);
     void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
     int64_t (*proc_time_ms)(void *ctx);
     /* Reads a stored piece of a key's state (protocol.md 10): appended to ret. BASE_E_NOTFOUND if there is none. NULL: no store, all state is in memory. */
@@ -95,6 +98,12 @@ int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t wate
 int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
 int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange, int64_t watermark_ms) BASE_MUST_CHECK;
 
+/* Profile tables have got new versions (then generation is another number) or their watermarks have moved: rows that waited for them are looked at again. */
+int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation) BASE_MUST_CHECK;
+/* No row that is still to be joined with the table asks for an earlier time, late rows apart: older versions may go. BASE_TIME_MAX_MS: nobody asks.
+ * CEP_NONE: the earliest time of a row that waits for any table; its stored deadline must stay in the store. */
+int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table);
+
 /* ---- state ---- */
 /* Called for each piece that changed since the last checkpoint. bytes NULL: the piece is deleted. deadline_ms: earliest event time at which the key must be woken
  * (BASE_TIME_MAX_MS: never), given with piece 0. */
@@ -107,9 +116,11 @@ int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const str
 int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, int64_t deadline_ms) BASE_MUST_CHECK;
 /* Watermarks of exchanges and sources, to be stored with the epoch and put back before rows. */
 int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
+/* The latest watermark that any node of the flow has seen; BASE_TIME_MIN_MS: none. */
+int64_t cep_flow_latest_watermark(const struct cep_flow *flow);
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len) BASE_MUST_CHECK;
 
-struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches; /* threads: live starts (partial matches) */ };
+struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches, rows_waiting; /* threads: live starts (partial matches) */ };
 /* Per node (CEP_NONE: all). */
 void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret);
 

@@ -16,6 +16,10 @@ struct cep_operator_ops {
     int (*wake)(struct cep_operator *op, struct cep_key *key);
     /* Earliest event time at which the key must be woken; BASE_TIME_MAX_MS: never. */
     int64_t (*deadline)(const struct cep_operator *op, const struct cep_key *key);
+    /* The deadline to be stored with the key, where it differs: a restart must find the key by it. NULL: deadline. */
+    int64_t (*stored_deadline)(const struct cep_operator *op, const struct cep_key *key);
+    /* Must the state stay in memory? NULL: never. */
+    bool (*pinned)(const struct cep_operator *op, const struct cep_key *key);
     /* Is there nothing in the state worth keeping? Then the flow frees the key. */
     bool (*idle)(const struct cep_operator *op, const struct cep_key *key);
     /* Changed pieces (all: every piece) of a key's state, in any order; piece 0 is the head. */
@@ -50,8 +54,29 @@ struct cep_expr *cep_flow_expr(struct cep_flow *flow);
 struct base_arena *cep_flow_arena(struct cep_flow *flow); /* temporaries: reset before each source or routed row */
 const struct cep_limits *cep_flow_limits(const struct cep_flow *flow); /* defaults filled in */
 int64_t cep_flow_proc_time(struct cep_flow *flow);
+struct cep_halves;
+struct cep_halves *cep_flow_halves(struct cep_flow *flow, uint32_t node); /* of a node that keeps nothing else */
+struct cep_value *cep_flow_values(struct cep_flow *flow); /* scratch for the columns of a row or a key */
+/* Tuple of codes over the event's row, in the arena; a run-time error was reported. */
+int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret) BASE_MUST_CHECK;
+int cep_flow_find_profile(struct cep_flow *flow, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret) BASE_MUST_CHECK;
+int64_t cep_flow_profile_watermark(struct cep_flow *flow, uint32_t table);
 /* Types of a node's columns, one array per node, made once. */
 const struct cep_type *cep_flow_types(const struct cep_flow *flow, uint32_t node, uint32_t *ret_columns);
+
+/* What a node that keeps nothing made of a changed row (NULL: it drops it), its change set: pairs stay whole (changelog.h). */
+int cep_flow_give(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_row *row) BASE_MUST_CHECK;
+
+/* ---- operators/lookup.c ---- */
+/* The row joined to nothing, in the flow's arena. */
+int cep_lookup_gone(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_row **ret) BASE_MUST_CHECK;
+/* A row against the table as it stands; keeps nothing. */
+int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK;
+/* With rows that wait for the table's watermark or may be corrected. */
+int cep_lookup_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
+/* The table has moved: touched is called for every key that was looked at. */
+int cep_lookup_revisit(struct cep_operator *op, uint64_t generation, int (*touched)(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)) BASE_MUST_CHECK;
+int64_t cep_lookup_least_ms(const struct cep_operator *op); /* no row that waits is earlier or asks for an earlier time; BASE_TIME_MAX_MS: none waits */
 
 int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_alert_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;

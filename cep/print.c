@@ -252,7 +252,7 @@ static void put_detail(const struct cep_program *p, const struct cep_node *n, st
         base_buf_putc(out, '\n');
     } else if (n->kind == CEP_NODE_LOOKUP) {
         const struct cep_lookup *l = cep_program_lookup(p, n->detail);
-        base_buf_printf(out, "  lookup in table %u%s", l->table, l->left_outer ? " left outer" : "");
+        base_buf_printf(out, "  lookup in table %u%s%s", l->table, l->left_outer ? " left outer" : "", l->eager ? " eager" : "");
         put_list(p, "keys", l->keys, out);
         put_index("as of", l->as_of, out);
         put_index("filter", l->filter, out);

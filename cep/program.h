@@ -123,6 +123,8 @@ struct cep_lookup {
     uint32_t as_of;            /* codes: the time asked for, or CEP_NONE: processing time */
     uint32_t filter;           /* codes over left ++ right columns: rest of the ON condition, or CEP_NONE */
     struct cep_list columns;   /* u32s: fields of the table that are appended to the left row */
+    uint32_t eager;            /* 1: told at once and corrected when the table's past changes; 0: told when it cannot (tables with event time) */
+    uint32_t pad;
 };
 struct cep_sort { struct cep_list keys; /* orders */ uint64_t limit; /* UINT64_MAX: none */ uint64_t offset; uint32_t changes; /* 1: its input is a changelog; what stands at the end counts */ uint32_t pad; };
 /* Group aggregate of a bounded query's result: registers are folded over the rows of a group; one row per group once the input has ended. The node's

@@ -296,7 +296,7 @@ static bool lookup_good(struct checker *c, const struct cep_node *n, uint32_t in
     if (n->detail >= cep_program_lookup_count(p))
         return false;
     const struct cep_lookup *l = cep_program_lookup(p, n->detail);
-    if (l->table >= cep_program_table_count(p) || l->left_outer > 1)
+    if (l->table >= cep_program_table_count(p) || l->left_outer > 1 || l->eager > 1)
         return false;
     const struct cep_table *t = cep_program_table(p, l->table);
     if (!u32s_good(p, l->keys, cep_program_code_count(p), false) || l->keys.count != t->key_fields.count ||

@@ -25,6 +25,7 @@ struct enrichment_table {
     uint64_t mask;
     uint64_t count;
     uint64_t bytes;
+    uint64_t swept;         /* next bucket of the sweep, modulo their number */
 };
 
 static int copy_shape(struct enrichment_table *table, const struct enrichment_shape *shape)
@@ -247,28 +248,57 @@ const struct cep_row *enrichment_table_find(const struct enrichment_table *table
     return entry && !entry->deleted ? &entry->row : NULL;
 }
 
+/* Tells of versions, then drops them; on an error those not told of stay (*at heads what is left). */
+static int drop_versions(struct enrichment_table *table, struct entry **at, enrichment_dropped_fn *dropped, void *ctx)
+{
+    while (*at) {
+        struct entry *gone = *at;
+        int e = dropped ? dropped(ctx, &gone->row) : 0;
+        if (e < 0)
+            return e;
+        *at = gone->older;
+        gone->older = NULL;
+        free_versions(table, gone);
+    }
+    return 0;
+}
+
+static int prune_bucket(struct enrichment_table *table, uint64_t bucket, int64_t before_ms, enrichment_dropped_fn *dropped, void *ctx)
+{
+    int e = 0;
+    for (struct entry **at = &table->buckets[bucket]; *at && e == 0;) {
+        struct entry *entry = *at;
+        while (entry && entry->row.time_ms > before_ms)
+            entry = entry->older;
+        if (entry) /* the version that is valid at before_ms stays, older ones cannot be asked for */
+            e = drop_versions(table, &entry->older, dropped, ctx);
+        if (e == 0 && entry && entry == *at && entry->deleted) {
+            e = dropped ? dropped(ctx, &entry->row) : 0;
+            if (e < 0)
+                return e;
+            *at = entry->next;
+            free_versions(table, entry);
+            table->count--;
+            continue;
+        }
+        at = &(*at)->next;
+    }
+    return e;
+}
+
 void enrichment_table_prune(struct enrichment_table *table, int64_t before_ms)
 {
-    if (!table->shape.versioned)
-        return;
-    for (uint64_t i = 0; i <= table->mask; i++) {
-        for (struct entry **at = &table->buckets[i]; *at;) {
-            struct entry *entry = *at;
-            while (entry && entry->row.time_ms > before_ms)
-                entry = entry->older;
-            if (entry) { /* the version that is valid at before_ms stays, older ones cannot be asked for */
-                free_versions(table, entry->older);
-                entry->older = NULL;
-            }
-            if (entry && entry == *at && entry->deleted) {
-                *at = entry->next;
-                free_versions(table, entry);
-                table->count--;
-                continue;
-            }
-            at = &(*at)->next;
-        }
-    }
+    for (uint64_t i = 0; table->shape.versioned && i <= table->mask; i++)
+        (void)prune_bucket(table, i, before_ms, NULL, NULL); /* nobody is told: nothing can fail */
+}
+
+int enrichment_table_sweep(struct enrichment_table *table, int64_t before_ms, uint64_t buckets, enrichment_dropped_fn *dropped, void *ctx)
+{
+    int e = 0;
+    uint64_t most = buckets <= table->mask ? buckets : table->mask + 1;
+    for (uint64_t i = 0; table->shape.versioned && i < most && e == 0; i++)
+        e = prune_bucket(table, table->swept++ & table->mask, before_ms, dropped, ctx);
+    return e;
 }
 
 uint64_t enrichment_table_count(const struct enrichment_table *table)

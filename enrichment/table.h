@@ -35,6 +35,10 @@ int enrichment_table_remove(struct enrichment_table *table, const struct cep_tup
 const struct cep_row *enrichment_table_find(const struct enrichment_table *table, const struct cep_tuple *key, int64_t as_of_ms);
 /* Drops versions that no question at or after before_ms can want. */
 void enrichment_table_prune(struct enrichment_table *table, int64_t before_ms);
+/* The same for the next `buckets` buckets in turn, for tables that are never at rest for long. dropped (may be NULL) is told of each version before it
+ * goes; its error ends the sweep and is returned. */
+typedef int enrichment_dropped_fn(void *ctx, const struct cep_row *version);
+int enrichment_table_sweep(struct enrichment_table *table, int64_t before_ms, uint64_t buckets, enrichment_dropped_fn *dropped, void *ctx) BASE_MUST_CHECK;
 
 uint64_t enrichment_table_count(const struct enrichment_table *table); /* keys */
 uint64_t enrichment_table_bytes(const struct enrichment_table *table); /* memory, approximate */

@@ -269,6 +269,8 @@ static int bind_as_of(struct joining *j)
                                patterns_type_text(binder, as_of->type));
     j->plan->as_of = as_of->kind == PATTERNS_BOUND_PROC_TIME ? NULL : as_of;
     j->plan->rows = patterns_hash_mix(j->plan->rows, as_of->hash);
+    /* versions in event time: told at once and corrected, or when the table's watermark has passed */
+    j->plan->eager = binder->eager && j->plan->as_of && j->table->rowtime_field != PATTERNS_NO_COLUMN;
     return 0;
 }
 

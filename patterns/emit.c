@@ -283,7 +283,7 @@ static uint32_t emit_lookup(struct writing *w, const struct patterns_graph_node 
     for (uint32_t i = left->plan->out.count; i < plan->out.count; i++)
         if (node->layout[i] != PATTERNS_NO_COLUMN)
             fields[count++] = p->fields[i - left->plan->out.count];
-    struct cep_lookup lookup = { .table = p->emitted, .left_outer = plan->left_outer };
+    struct cep_lookup lookup = { .table = p->emitted, .left_outer = plan->left_outer, .eager = plan->eager };
     lookup.keys = codes(w, plan->keys, plan->key_count, left->layout);
     lookup.as_of = code(w, plan->as_of, left->layout);
     lookup.filter = code(w, plan->filter, node->layout);
@@ -427,7 +427,7 @@ static void emit_node(struct writing *w, uint32_t index)
     const struct patterns_plan *plan = node->plan;
     const struct patterns_graph_node *input = plan->input_count ? &w->graph.nodes[node->inputs[0]] : NULL;
     struct cep_node out = { .detail = CEP_NONE, .rule = node->rule };
-    uint64_t salt = plan->kind == PATTERNS_PLAN_MATCH ? plan->eager : 0;
+    uint64_t salt = plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_LOOKUP ? plan->eager : 0;
     if (node->skipped) {
         node->emitted = input->emitted;
         return;

@@ -110,6 +110,8 @@ static void put_lookup(const struct view *v, const struct cep_node *n, struct ba
         base_buf_puts(out, "now");
     else
         put_code(v, l->as_of, out);
+    if (l->as_of != CEP_NONE && t->rowtime_field != CEP_NONE)
+        base_buf_puts(out, l->eager ? ", corrected until the table's watermark" : ", waits for the table's watermark");
 }
 
 static void put_match(const struct view *v, const struct cep_node *n, struct base_buf *out)

@@ -167,6 +167,7 @@ void service_engine_resume(struct service_engine *engine)
         service_part_clear(&parts[i]);
         service_host_next_epoch(i < engine->config.shards ? service_shard_host(engine->shards[i]) : service_ingest_host(engine->ingest), &parts[i]);
     }
+    atomic_fetch_add(&engine->shared.resumed, 1); /* shards look at the profile tables as they stand now */
     pthread_mutex_lock(&engine->lock);
     engine->resumed++;
     pthread_cond_broadcast(&engine->changed);
@@ -190,6 +191,7 @@ void service_engine_stats(const struct service_engine *engine, uint32_t node, st
         ret->rows_kept += stats.rows_kept;
         ret->rows_in += stats.rows_in;
         ret->matches += stats.matches;
+        ret->rows_waiting += stats.rows_waiting;
     }
 }
 
@@ -201,6 +203,16 @@ int64_t service_engine_fired(const struct service_engine *engine)
         least = fired < least ? fired : least;
     }
     return least;
+}
+
+int64_t service_engine_profile_floor(const struct service_engine *engine, uint32_t table)
+{
+    int64_t floor_ms = BASE_TIME_MAX_MS;
+    for (uint32_t i = 0; i < engine->config.shards; i++) {
+        int64_t shard_ms = service_shard_profile_floor(engine->shards[i], table);
+        floor_ms = shard_ms < floor_ms ? shard_ms : floor_ms;
+    }
+    return floor_ms;
 }
 
 /* ---- life ---- */

@@ -45,6 +45,8 @@ bool service_engine_at_end(const struct service_engine *engine);
 void service_engine_stats(const struct service_engine *engine, uint32_t node, struct cep_flow_stats *ret);
 /* At rest: event time up to which every stored deadline has fired; BASE_TIME_MIN_MS: none. */
 int64_t service_engine_fired(const struct service_engine *engine);
+/* At rest: no row that is still to come asks the profile table (of the program) for an earlier time; BASE_TIME_MAX_MS: nobody asks it. */
+int64_t service_engine_profile_floor(const struct service_engine *engine, uint32_t table);
 /* Latest source watermark (the least of all tables with event time); BASE_TIME_MIN_MS: none yet. */
 int64_t service_engine_watermark(const struct service_engine *engine);
 

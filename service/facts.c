@@ -60,6 +60,13 @@ static void put_profiles(struct service_runtime *rt, struct base_buf *out)
         service_profiles_stats(rt->profiles, i, &stats, trouble, sizeof trouble);
         put_value(out, "profile_rows", "table", stats.name, (int64_t)stats.rows);
     }
+    head(out, "profile_late_total", "counter", "Versions of a profile that came after rows of their time were settled: those rows keep the version before");
+    for (uint32_t i = 0; i < service_profiles_count(rt->profiles); i++) {
+        struct service_profile_stats stats;
+        char trouble[256];
+        service_profiles_stats(rt->profiles, i, &stats, trouble, sizeof trouble);
+        put_value(out, "profile_late_total", "table", stats.name, (int64_t)stats.late);
+    }
 }
 
 static void gather_rules(struct service_runtime *rt)
@@ -95,6 +102,7 @@ void service_runtime_gather(struct service_runtime *rt)
     service_gauge(&rt->metrics, SERVICE_METRIC_STATE_BYTES, all.state_bytes);
     service_gauge(&rt->metrics, SERVICE_METRIC_THREADS, all.threads);
     service_gauge(&rt->metrics, SERVICE_METRIC_ROWS_KEPT, all.rows_kept);
+    service_gauge(&rt->metrics, SERVICE_METRIC_ROWS_WAITING, all.rows_waiting);
     service_gauge(&rt->metrics, SERVICE_METRIC_RULES, cep_program_rule_count(rt->set->program));
     gather_rules(rt);
     pthread_mutex_lock(&rt->lock);

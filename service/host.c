@@ -285,6 +285,11 @@ static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int
     return 0;
 }
 
+static int64_t on_lookup_watermark(void *ctx, uint32_t table)
+{
+    return service_profiles_watermark(((struct service_host *)ctx)->shared->profiles, table);
+}
+
 static int64_t on_proc_time(void *ctx BASE_UNUSED)
 {
     return base_clock_wall_ms();
@@ -437,7 +442,7 @@ void service_host_next_epoch(struct service_host *host, struct service_part *par
 struct cep_env service_host_env(struct service_host *host)
 {
     return (struct cep_env){
-        .ctx = host, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup,
+        .ctx = host, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup, .lookup_watermark = on_lookup_watermark,
         .report = on_report, .proc_time_ms = on_proc_time, .load = on_load,
     };
 }

@@ -12,9 +12,12 @@
 #include "base/time.h"
 #include "base/vec.h"
 #include "enrichment/table.h"
+#include "service/config.h"
 #include "service/input.h"
 
 #define BATCH 5000
+#define SWEEP_BUCKETS 4096
+#define IDLE_MS 1000 /* a quiet topic is the rule for profiles: it holds nobody back after this, unless its table says otherwise */
 
 /* A row that was read and waits for the next apply: flat, so that it outlives the poll. */
 struct waiting { struct cep_row *row; };
@@ -42,12 +45,19 @@ struct profile {
     struct base_buf applied_to;  /* positions behind what is in effect */
     uint64_t applied;
     char trouble[512];
+    /* topics with event time */
+    int64_t idle_ms;             /* 0: never idle */
+    int64_t read_known_ms;       /* up to where versions are known behind what was handed over; under the lock */
+    int64_t known_ms;            /* as of the last apply */
+    int64_t floor_ms;            /* rows up to here are settled, as told by the last sweep */
+    uint64_t late;
 };
 struct service_profiles {
     struct service_profiles_config config;
     struct profile *at;
     uint32_t count;
     uint32_t *by_table;          /* program table -> index + 1 */
+    uint64_t generation;
     struct base_arena scratch;       /* loader thread */
     struct base_arena apply_scratch; /* host thread */
     pthread_mutex_t lock;
@@ -145,6 +155,15 @@ static int make_shape(const struct cep_program *program, struct profile *p)
     return make_identity(program, table, p->identity);
 }
 
+static int64_t idle_timeout(const struct cep_program *program, uint32_t table)
+{
+    struct base_str text = cep_program_setting(program, cep_program_table(program, table)->options, "scan.watermark.idle-timeout");
+    char copy[64];
+    int64_t ms;
+    snprintf(copy, sizeof copy, "%.*s", (int)text.len, text.ptr ? text.ptr : "");
+    return service_parse_duration(copy, &ms) ? ms : IDLE_MS;
+}
+
 static int add_profile(struct service_profiles *profiles, uint32_t table, struct base_buf *reterr)
 {
     struct profile *p = &profiles->at[profiles->count];
@@ -158,9 +177,12 @@ static int add_profile(struct service_profiles *profiles, uint32_t table, struct
     if (!p->name)
         return BASE_E_NOMEM;
     p->followed = service_input_kafka(p->input) && !service_input_bounded(p->input);
+    p->idle_ms = idle_timeout(profiles->config.program, table);
+    p->floor_ms = BASE_TIME_MIN_MS;
     e = make_shape(profiles->config.program, p);
     if (e < 0)
         return e;
+    p->read_known_ms = p->known_ms = p->followed && p->shape.versioned ? BASE_TIME_MIN_MS : BASE_TIME_MAX_MS;
     p->current = enrichment_table_create(&p->shape);
     p->reading = p->followed ? NULL : enrichment_table_create(&p->shape);
     return p->current && (p->followed || p->reading) ? 0 : BASE_E_NOMEM;
@@ -376,6 +398,37 @@ static int hand_over(struct service_profiles *profiles, struct profile *p, const
     return e == 0 && p->read_to.failed ? BASE_E_NOMEM : e;
 }
 
+/* Takes the batch into the watermarks of its partitions. A tombstone has the record's time, not the table's: it moves nothing. */
+static int take_times(struct profile *p, const struct service_input_batch *batch)
+{
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < batch->count; i++) {
+        const struct cep_row *row = batch->rows[i];
+        enum service_timing timing;
+        if (row && row->change != CEP_DELETE)
+            e = service_watermarks_row(service_input_watermarks(p->input), row->at.partition, row->time_ms, &timing);
+    }
+    return e;
+}
+
+/* Up to where the topic is known: a partition that has been at its end for long enough holds nobody back. */
+static int64_t look_known(struct profile *p)
+{
+    struct service_watermarks *marks = service_input_watermarks(p->input);
+    int64_t now_us = base_clock_mono_us();
+    for (size_t i = 0; i < marks->len; i++) {
+        struct service_partition *at = &marks->at[i];
+        if (at->active_us == 0 || at->seen_rows || !service_input_partition_at_end(p->input, at->partition)) {
+            at->active_us = now_us;
+            at->seen_rows = false;
+        } else if (p->idle_ms && now_us - at->active_us >= p->idle_ms * 1000) {
+            at->idle = true;
+        }
+    }
+    int64_t known_ms = service_watermarks_merge(marks);
+    return service_watermarks_all_idle(marks) ? BASE_TIME_MAX_MS : known_ms;
+}
+
 static int read_topic(struct service_profiles *profiles, struct profile *p, int timeout_ms)
 {
     struct service_input_batch batch;
@@ -383,8 +436,16 @@ static int read_topic(struct service_profiles *profiles, struct profile *p, int 
     if (e < 0)
         return e;
     set_trouble(profiles, p, service_input_trouble(p->input, NULL));
-    if (batch.count)
+    if (p->shape.versioned)
+        e = take_times(p, &batch);
+    int64_t known_ms = p->shape.versioned ? look_known(p) : BASE_TIME_MAX_MS;
+    if (e == 0 && batch.count)
         e = hand_over(profiles, p, &batch);
+    if (e == 0) {
+        pthread_mutex_lock(&profiles->lock);
+        p->read_known_ms = known_ms;
+        pthread_mutex_unlock(&profiles->lock);
+    }
     if (e == 0 && batch.at_end && service_input_ready(p->input))
         p->complete = true;
     return e;
@@ -436,9 +497,13 @@ static int apply_row(struct service_profiles *profiles, struct profile *p, const
     if (e == BASE_E_INVALID)
         return 0;
     bool gone = row->change == CEP_DELETE;
+    if (e == 0 && gone && p->shape.versioned && !enrichment_table_find(p->current, key, BASE_TIME_MAX_MS))
+        return 0; /* it was not there: nothing to remember */
     if (e == 0)
         e = gone ? enrichment_table_remove(p->current, key, row->time_ms) : enrichment_table_put(p->current, row, &profiles->apply_scratch);
-    struct service_profile_change change = { p->identity, key, gone ? NULL : row };
+    p->late += p->shape.versioned && row->time_ms <= p->floor_ms;
+    struct service_profile_change change = { .identity = p->identity, .key = key, .row = gone && !p->shape.versioned ? NULL : row,
+                                             .versioned = p->shape.versioned, .time_ms = row->time_ms };
     return e == 0 && changed ? changed(ctx, &change) : e;
 }
 
@@ -456,6 +521,7 @@ static int apply_one(struct service_profiles *profiles, struct profile *p, servi
         e = apply_row(profiles, p, p->waiting.at[i].row, changed, ctx);
         *any = true;
     }
+    p->known_ms = p->read_known_ms;
     if (e < 0 || !p->followed)
         return e;
     p->applied += p->waiting.len > 0;
@@ -472,6 +538,7 @@ int service_profiles_apply(struct service_profiles *profiles, service_profile_ch
     pthread_mutex_lock(&profiles->lock);
     for (uint32_t i = 0; e == 0 && i < profiles->count; i++)
         e = apply_one(profiles, &profiles->at[i], changed, ctx, ret_any);
+    profiles->generation += *ret_any;
     pthread_mutex_unlock(&profiles->lock);
     return e;
 }
@@ -482,10 +549,43 @@ const struct cep_row *service_profiles_find(const struct service_profiles *profi
     return i ? enrichment_table_find(profiles->at[i - 1].current, key, as_of_ms) : NULL;
 }
 
-void service_profiles_prune(struct service_profiles *profiles, int64_t before_ms)
+int64_t service_profiles_watermark(const struct service_profiles *profiles, uint32_t table)
 {
-    for (uint32_t i = 0; i < profiles->count; i++)
-        enrichment_table_prune(profiles->at[i].current, before_ms);
+    uint32_t i = profiles->by_table[table];
+    return i ? profiles->at[i - 1].known_ms : BASE_TIME_MAX_MS;
+}
+
+uint64_t service_profiles_generation(const struct service_profiles *profiles)
+{
+    return profiles->generation;
+}
+
+uint32_t service_profiles_versioned(const struct service_profiles *profiles, uint32_t i)
+{
+    const struct profile *p = &profiles->at[i];
+    return p->followed && p->shape.versioned ? p->table : CEP_NONE;
+}
+
+struct sweep { struct service_profiles *profiles; struct profile *p; service_profile_changed *changed; void *ctx; };
+
+static int drop_version(void *ctx, const struct cep_row *version)
+{
+    struct sweep *sweep = ctx;
+    struct cep_tuple *key = NULL;
+    base_arena_reset(&sweep->profiles->apply_scratch);
+    int e = enrichment_table_key(sweep->p->current, version, &sweep->profiles->apply_scratch, &key);
+    struct service_profile_change change = { .identity = sweep->p->identity, .key = key, .versioned = true, .time_ms = version->time_ms };
+    return e == 0 ? sweep->changed(sweep->ctx, &change) : e;
+}
+
+int service_profiles_sweep(struct service_profiles *profiles, uint32_t i, int64_t floor_ms, service_profile_changed *changed, void *ctx)
+{
+    struct profile *p = &profiles->at[i];
+    struct sweep sweep = { profiles, p, changed, ctx };
+    if (floor_ms == BASE_TIME_MIN_MS || floor_ms == BASE_TIME_MAX_MS)
+        return 0;
+    p->floor_ms = floor_ms;
+    return enrichment_table_sweep(p->current, floor_ms, SWEEP_BUCKETS, drop_version, &sweep);
 }
 
 /* ---- store ---- */
@@ -505,7 +605,11 @@ int service_profiles_restore_row(struct service_profiles *profiles, uint32_t i, 
     memcpy(copy, row, len);
     if (cep_row_size(copy) != len || !cep_tuple_valid(&copy->tuple, len - offsetof(struct cep_row, tuple), p->types, p->shape.columns))
         return BASE_E_CORRUPT;
-    return enrichment_table_put(p->current, copy, &profiles->apply_scratch);
+    if (copy->change != CEP_DELETE)
+        return enrichment_table_put(p->current, copy, &profiles->apply_scratch);
+    struct cep_tuple *key = NULL;
+    int e = enrichment_table_key(p->current, copy, &profiles->apply_scratch, &key);
+    return e == 0 ? enrichment_table_remove(p->current, key, copy->time_ms) : BASE_E_CORRUPT;
 }
 
 void service_profiles_save(const struct service_profiles *profiles, struct base_buf *out)
@@ -533,7 +637,7 @@ int service_profiles_restore(struct service_profiles *profiles, struct base_read
             struct profile *p = &profiles->at[i];
             if (!p->followed || !base_str_equal(identity, base_str_of(p->identity)))
                 continue;
-            struct base_reader reader = { (const uint8_t *)blob.ptr, (const uint8_t *)blob.ptr + blob.len, false };
+            struct base_reader reader = base_reader_of(blob.ptr, blob.len);
             int e = service_input_restore(p->input, &reader, reterr);
             if (e < 0)
                 return e;
@@ -554,6 +658,8 @@ void service_profiles_stats(struct service_profiles *profiles, uint32_t i, struc
     ret->rows = enrichment_table_count(p->current);
     ret->bytes = enrichment_table_bytes(p->current);
     ret->applied = p->applied;
+    ret->late = p->late;
+    ret->watermark_ms = p->known_ms;
     snprintf(trouble, trouble_bytes, "%s", p->trouble);
     ret->trouble = trouble;
     pthread_mutex_unlock(&profiles->lock);

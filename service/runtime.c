@@ -188,6 +188,8 @@ static int put_profile(void *ctx, const struct service_profile_change *change)
     struct base_buf key = { 0 };
     base_buf_puts(&key, change->identity);
     base_buf_put(&key, change->key, change->key->size_bytes);
+    if (change->versioned) /* each version stands for itself */
+        base_buf_put_u64(&key, (uint64_t)change->time_ms);
     struct base_str at = { key.ptr, key.len };
     int e = key.failed    ? BASE_E_NOMEM
             : change->row ? service_batch_put(rt->extra, SERVICE_CF_PROFILES, SERVICE_STORE_NO_GROUP, at,
@@ -255,7 +257,7 @@ static int put_fingerprints(struct service_runtime *rt)
     base_buf_clear(&rt->fingerprints);
     for (uint32_t i = 0; i < cep_program_node_count(program); i++) {
         const struct cep_node *node = cep_program_node(program, i);
-        if (node->keys.count && node->kind != CEP_NODE_EXCHANGE)
+        if ((node->keys.count && node->kind != CEP_NODE_EXCHANGE) || node->kind == CEP_NODE_LOOKUP)
             base_buf_put_u64(&rt->fingerprints, node->fingerprint);
     }
     return rt->fingerprints.failed ? BASE_E_NOMEM : 0;
@@ -380,6 +382,18 @@ static void look_ready(struct service_runtime *rt)
     set_ready(rt, true, "");
 }
 
+/* Versions of profiles that no row will ask for any more. At rest. */
+static int sweep_profiles(struct service_runtime *rt)
+{
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < service_profiles_count(rt->profiles); i++) {
+        uint32_t table = service_profiles_versioned(rt->profiles, i);
+        if (table != CEP_NONE)
+            e = service_profiles_sweep(rt->profiles, i, service_engine_profile_floor(rt->engine, table), put_profile, rt);
+    }
+    return e;
+}
+
 /* At rest: everything that belongs to this epoch and is not in the parts. */
 static int collect(struct service_runtime *rt)
 {
@@ -390,6 +404,8 @@ static int collect(struct service_runtime *rt)
     int e = collect_offsets(rt);
     if (e == 0)
         e = service_profiles_apply(rt->profiles, put_profile, rt, &any);
+    if (e == 0)
+        e = sweep_profiles(rt);
     base_buf_clear(&rt->profile_positions);
     service_profiles_save(rt->profiles, &rt->profile_positions);
     if (e == 0)

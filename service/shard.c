@@ -21,7 +21,7 @@ struct service_shard {
     int64_t timers_until_ms;     /* stored deadlines below it are armed */
     struct service_unpacked unpacked;
     struct base_buf aligned;     /* key tuple of a stored timer */
-    int64_t stats_at_us;
+    uint64_t resumed;            /* epochs whose beginning was seen */
 };
 
 struct service_host *service_shard_host(struct service_shard *shard)
@@ -39,7 +39,31 @@ int64_t service_shard_fired(const struct service_shard *shard)
     int64_t least = BASE_TIME_MAX_MS;
     for (uint32_t i = 0; i < shard->shared->plan->exchange_count; i++)
         least = shard->told[i] < least ? shard->told[i] : least;
+    int64_t waiting_ms = cep_flow_profile_floor(shard->flow, CEP_NONE);
+    if (waiting_ms <= least) /* a restart finds these keys by deadlines that have passed */
+        least = waiting_ms == BASE_TIME_MIN_MS ? waiting_ms : waiting_ms - 1;
     return shard->shared->plan->exchange_count ? least : BASE_TIME_MIN_MS;
+}
+
+int64_t service_shard_profile_floor(const struct service_shard *shard, uint32_t table)
+{
+    if (shard->timers_until_ms == BASE_TIME_MIN_MS)
+        return BASE_TIME_MIN_MS; /* rows that wait may still be in the store */
+    return cep_flow_profile_floor(shard->flow, table);
+}
+
+/* ---- profile tables ---- */
+
+/* They move only between epochs, while nobody reads them: a shard that has seen the present epoch's beginning must not look before the next one's. */
+static int look_at_profiles(struct service_shard *shard)
+{
+    uint64_t resumed = atomic_load(&shard->shared->resumed);
+    if (resumed == shard->resumed)
+        return 0;
+    shard->resumed = resumed;
+    if (shard->timers_until_ms == BASE_TIME_MIN_MS)
+        return 0; /* at the first watermark */
+    return cep_flow_profiles_moved(shard->flow, service_profiles_generation(shard->shared->profiles));
 }
 
 /* ---- stored timers ---- */
@@ -107,7 +131,11 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
         least = marks[i] < least ? marks[i] : least;
     if (least <= shard->told[x])
         return 0;
-    int e = arm_until(shard, least);
+    bool first = shard->timers_until_ms == BASE_TIME_MIN_MS;
+    int64_t seen_ms = first ? cep_flow_latest_watermark(shard->flow) : least; /* by an operator behind another exchange perhaps */
+    int e = arm_until(shard, seen_ms > least ? seen_ms : least);
+    if (e == 0 && first) /* rows that waited for a profile table when the state was stored */
+        e = cep_flow_profiles_moved(shard->flow, service_profiles_generation(shard->shared->profiles));
     if (e < 0)
         return e;
     shard->told[x] = least;
@@ -132,9 +160,12 @@ static int take_barrier(struct service_shard *shard, uint32_t stage, int64_t epo
     if (++shard->barriers[stage] < from)
         return 0;
     shard->barriers[stage] = 0;
+    int e = stage == 0 ? look_at_profiles(shard) : 0; /* what it sends must stand before this shard's own barriers */
+    if (e < 0)
+        return e;
     if (stage + 1 == service_exchange_stages(x))
         return finish_epoch(shard);
-    int e = service_exchange_mark(x, shard->number, stage + 1, SERVICE_MESSAGE_BARRIER, 0, epoch);
+    e = service_exchange_mark(x, shard->number, stage + 1, SERVICE_MESSAGE_BARRIER, 0, epoch);
     service_exchange_flush(x, shard->number);
     return e;
 }
@@ -192,7 +223,9 @@ void *service_shard_main(void *arg)
     struct service_exchange *x = shard->shared->exchange;
     while (!service_engine_stopping(shard->engine)) {
         bool any = false;
-        int e = drain_inboxes(shard, &any);
+        int e = look_at_profiles(shard);
+        if (e == 0)
+            e = drain_inboxes(shard, &any);
         if (e < 0) {
             service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
             break;

@@ -19,6 +19,7 @@ struct service_host *service_shard_host(struct service_shard *shard);
 /* Shard's thread at rest (after a barrier) or any thread with approximate results. */
 void service_shard_stats(const struct service_shard *shard, uint32_t node, struct cep_flow_stats *ret);
 /* At rest: event time up to which all its deadlines have fired, the least watermark that an exchange was told. */
+int64_t service_shard_profile_floor(const struct service_shard *shard, uint32_t table); /* as service_engine_profile_floor, of this shard */
 int64_t service_shard_fired(const struct service_shard *shard);
 
 #endif

@@ -178,6 +178,7 @@ static int plain_change(struct alert_op *op, struct alert_state *state, struct a
         return 0;
     }
     bool stands = event->row->change != CEP_DELETE;
+    entry->first_time_ms = event->first_time_ms;
     if (stands)
         rc = send(op, event, entry, entry->sent ? CEP_UPDATE_AFTER : CEP_INSERT);
     else if (entry->sent)
@@ -230,21 +231,48 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
     return suppressed_change(op, key, entry, event);
 }
 
-static int64_t deadline(const struct cep_operator *op, const struct cep_key *key)
+/* When the last alert that was let through holds nobody back any more. */
+static int64_t gap_end(const struct cep_operator *op, const struct alert_state *state)
 {
-    const struct alert_state *state = key->state;
-    if (!state || state->passed_ms == BASE_TIME_MIN_MS)
-        return BASE_TIME_MAX_MS;
     int64_t gap = ((const struct alert_op *)(const void *)op)->rule->suppress_ms;
+    if (state->passed_ms == BASE_TIME_MIN_MS)
+        return BASE_TIME_MAX_MS;
     return state->passed_ms > BASE_TIME_MAX_MS - 1 - gap ? BASE_TIME_MAX_MS - 1 : state->passed_ms + gap;
 }
 
-static int on_wake(struct cep_operator *op, struct cep_key *key)
+/* A withdrawn alert keeps its revision until its first row is settled here, behind which it cannot come again: nobody tells that it is settled. */
+static bool awaits_oblivion(const struct alert_entry *entry) { return !entry->standing && !entry->settled; }
+
+static int64_t deadline(const struct cep_operator *op, const struct cep_key *key)
 {
+    const struct alert_state *state = key->state;
+    int64_t at_ms = state ? gap_end(op, state) : BASE_TIME_MAX_MS;
+    for (size_t i = 0; state && i < state->entries.len; i++)
+        if (awaits_oblivion(&state->entries.at[i]) && state->entries.at[i].first_time_ms < at_ms)
+            at_ms = state->entries.at[i].first_time_ms;
+    return at_ms;
+}
+
+static int on_wake(struct cep_operator *base, struct cep_key *key)
+{
+    struct alert_op *op = (struct alert_op *)(void *)base;
     struct alert_state *state = key->state;
-    if (state && deadline(op, key) <= op->watermark_ms)
+    if (!state)
+        return 0;
+    if (gap_end(base, state) <= base->watermark_ms)
         state->passed_ms = BASE_TIME_MIN_MS; /* whatever comes is later than the gap */
-    return 0;
+    bool any = false;
+    for (size_t i = 0; i < state->entries.len;) {
+        struct alert_entry *entry = &state->entries.at[i];
+        bool over = awaits_oblivion(entry) && entry->first_time_ms <= base->watermark_ms;
+        entry->settled |= over;
+        any |= over;
+        if (over && op->rule->suppress_ms == 0)
+            *entry = state->entries.at[--state->entries.len];
+        else
+            i++;
+    }
+    return any && op->rule->suppress_ms ? review(op, key) : 0;
 }
 
 static bool idle(const struct cep_operator *op, const struct cep_key *key)
@@ -395,7 +423,7 @@ static int get_entry(struct cep_operator *op, struct base_reader *in, struct ale
 
 static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *from, size_t len)
 {
-    struct base_reader in = { .at = from, .end = (const uint8_t *)from + len };
+    struct base_reader in = base_reader_of(from, len);
     uint8_t version = base_read_u8(&in);
     if (in.failed || piece != 0 || key->state)
         return BASE_E_CORRUPT;

@@ -533,6 +533,47 @@ static int row_eager(struct match_op *op, struct cep_key *key, const struct cep_
     return rc ? rc : tell_changes(op, key);
 }
 
+/* Takes an unsettled row out of the log by its position. */
+static int remove_row(struct match_op *op, struct match_key *state, const struct cep_row *row, bool *ret_found)
+{
+    *ret_found = false;
+    for (uint64_t seq = state->rows.end_seq; seq > state->waiting_from; seq--) {
+        if (cep_position_compare(&cep_match_rows_at(&state->rows, seq - 1)->at, &row->at) != 0)
+            continue;
+        struct cep_row **tail;
+        size_t count;
+        *ret_found = true;
+        base_arena_reset(&op->out_arena);
+        int rc = take_tail(op, state, seq - 1, &tail, &count);
+        for (size_t i = 1; i < count && !rc; i++)
+            rc = cep_match_rows_append(&state->rows, tail[i]);
+        return rc;
+    }
+    return 0;
+}
+
+/* An unsettled row of the input was changed or taken back (a temporal join corrects itself). */
+static int row_changed(struct match_op *op, struct cep_key *key, const struct cep_row *row)
+{
+    struct match_key *state = key->state;
+    bool found = false, behind = lags(op, state);
+    uint64_t seq;
+    int rc = behind ? 0 : settle(op, key);
+    if (!rc && (behind || state->has_base))
+        rc = remove_row(op, state, row, &found);
+    if (rc)
+        return rc;
+    if (!found)
+        return row->change == CEP_UPDATE_AFTER ? row_eager(op, key, row) : 0;
+    if (behind) /* not processed yet */
+        return row->change == CEP_UPDATE_AFTER ? insert_row(op, state, state->waiting_from, row, &seq) : 0;
+    if (row->change == CEP_UPDATE_AFTER)
+        rc = insert_row(op, state, state->waiting_from, row, &seq);
+    if (!rc)
+        rc = rewind_key(op, state);
+    return rc ? rc : tell_after_rewind(op, key, BASE_TIME_MAX_MS);
+}
+
 static bool over_limit(struct match_op *op, struct match_key *state, const struct cep_event *event)
 {
     if (state->rows.end_seq - state->rows.first_seq < cep_flow_limits(op->op.flow)->rows_per_key)
@@ -585,6 +626,15 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
         /* its neighbours are settled: it came from a partition that was taken for idle (semantics, "Order") */
         cep_flow_report(op->op.flow, CEP_REPORT_LATE_AFTER_IDLE, op->op.node, 0, CEP_NONE, event);
         return 0;
+    }
+    if (event->row->change == CEP_UPDATE_BEFORE)
+        return 0;
+    if (eager(op) && event->row->change != CEP_INSERT) {
+        rc = row_changed(op, key, event->row);
+        if (!rc)
+            drop_rows(op, state);
+        cep_match_key_count(op, state, false);
+        return rc;
     }
     if (!op->m->batch_sort && over_limit(op, state, event)) {
         if (state->rows.end_seq - state->waiting_from > cep_flow_limits(op->op.flow)->rows_per_key / 2)

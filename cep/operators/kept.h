@@ -1,0 +1,34 @@
+/* An event that outlives its call: row, evidence and facts, owned, and their place in a key's stored state. For operators that hold rows back or may have to
+ * take them back. Internal to cep/. */
+#ifndef CEP_OPERATORS_KEPT_H
+#define CEP_OPERATORS_KEPT_H
+
+#include "base/vec.h"
+#include "cep/operator.h"
+
+struct cep_kept {
+    struct cep_row *row;             /* NULL: nothing is kept */
+    struct cep_ident ident;
+    int64_t first_time_ms, last_time_ms;
+    struct cep_position first_at;
+    uint8_t kind;
+    bool limited;
+    struct cep_evidence_item *items; /* rows owned */
+    uint32_t item_count, item_total, schema;
+};
+/* Takes a copy of the event over what was kept before; on BASE_E_NOMEM nothing is kept. */
+int cep_kept_take(struct cep_kept *kept, const struct cep_event *event) BASE_MUST_CHECK;
+void cep_kept_finish(struct cep_kept *kept);
+/* The event again, without key; borrows from kept and from *evidence. */
+void cep_kept_event(const struct cep_kept *kept, struct cep_evidence *evidence, struct cep_event *ret);
+size_t cep_kept_bytes(const struct cep_kept *kept);
+/* NULL: no memory. */
+struct cep_row *cep_kept_row(const struct cep_row *row);
+
+/* In a key's state. types: of the row's columns. A NULL row is stored as nothing. BASE_E_CORRUPT, BASE_E_NOMEM. */
+void cep_kept_save(const struct cep_kept *kept, struct base_buf *out);
+void cep_kept_save_row(const struct cep_row *row, struct base_buf *out);
+int cep_kept_load(const struct cep_program *program, struct base_reader *in, const struct cep_type *types, uint32_t columns, struct cep_kept *ret) BASE_MUST_CHECK;
+int cep_kept_load_row(struct base_reader *in, const struct cep_type *types, uint32_t columns, struct cep_row **ret) BASE_MUST_CHECK;
+
+#endif
