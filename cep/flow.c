@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "cep/changelog.h"
 #include "cep/operator.h"
+#include "cep/operators/window.h"
 #include "cep/plain_key.h"
 
 struct flow_node {
@@ -422,9 +423,12 @@ static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const s
         return settled ? cep_flow_emit(flow, node, event) : cep_lookup_row(flow, node, event);
     case CEP_NODE_SINK:
         return settled ? 0 : flow->env.sink(flow->env.ctx, node, event);
+    case CEP_NODE_WINDOW:
+        if (cep_program_window(flow->program, n->detail)->assigns)
+            return settled ? 0 : cep_window_assign(flow->nodes[node].op, event);
+        return settled ? 0 : keyed_row(flow, flow->nodes[node].op, input, event);
     case CEP_NODE_MATCH:
     case CEP_NODE_SORT:
-    case CEP_NODE_WINDOW:
     case CEP_NODE_OVER:
     case CEP_NODE_GROUP:
     case CEP_NODE_JOIN:
@@ -903,8 +907,9 @@ static int make_operator(struct cep_flow *flow, uint32_t node)
     case CEP_NODE_JOIN:
         return cep_join_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_WINDOW:
+        return cep_window_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_OVER:
-        return BASE_E_UNSUPPORTED;
+        return cep_over_create(flow, node, &flow->nodes[node].op);
     case CEP_NODE_SOURCE:
     case CEP_NODE_CALC:
     case CEP_NODE_UNION:

@@ -241,6 +241,32 @@ static void put_match(const struct cep_program *p, uint32_t index, struct base_b
     }
 }
 
+static void put_aggs(const struct cep_program *p, struct cep_list aggs, struct base_buf *out)
+{
+    for (uint32_t i = 0; i < aggs.count; i++) {
+        const struct cep_agg *a = cep_program_agg(p, aggs.first + i);
+        base_buf_printf(out, "  aggregate %u kind %u%s%s", i, a->kind, a->distinct ? " distinct" : "", a->retracts ? " retracts" : "");
+        put_index("code", a->arg, out);
+        put_index("filter", a->filter, out);
+        put_index("parameter", a->param, out);
+        base_buf_putc(out, ' ');
+        cep_type_print(a->type, out);
+        base_buf_putc(out, '\n');
+    }
+}
+
+static void put_over(const struct cep_program *p, const struct cep_over *o, struct base_buf *out)
+{
+    base_buf_printf(out, "  over%s, time %u", o->eager ? " eager" : " final", o->time);
+    put_list(p, "outputs", o->outs, out);
+    base_buf_putc(out, '\n');
+    for (uint32_t i = 0; i < o->frames.count; i++) {
+        const struct cep_over_frame *f = cep_program_frame(p, o->frames.first + i);
+        base_buf_printf(out, "  frame %u %s%s %lld\n", i, f->rows ? "rows" : "range", f->unbounded ? " unbounded" : "", (long long)f->back);
+        put_aggs(p, f->aggs, out);
+    }
+}
+
 static void put_detail(const struct cep_program *p, const struct cep_node *n, struct base_buf *out)
 {
     if (n->kind == CEP_NODE_CALC) {
@@ -262,9 +288,19 @@ static void put_detail(const struct cep_program *p, const struct cep_node *n, st
         put_match(p, n->detail, out);
     } else if (n->kind == CEP_NODE_GROUP) {
         const struct cep_group *g = cep_program_group(p, n->detail);
-        base_buf_printf(out, "  group registers %u update %u", g->regs.count, g->update);
+        base_buf_printf(out, "  group%s, ttl %lld ms", g->eager ? " eager" : " final", (long long)g->ttl_ms);
         put_list(p, "outputs", g->outs, out);
         base_buf_putc(out, '\n');
+        put_aggs(p, g->aggs, out);
+    } else if (n->kind == CEP_NODE_WINDOW) {
+        const struct cep_window *w = cep_program_window(p, n->detail);
+        base_buf_printf(out, "  window kind %u%s%s, size %lld slide %lld offset %lld ms, time %u", w->kind, w->eager ? " eager" : " final",
+                        w->assigns ? " assigns" : "", (long long)w->size_ms, (long long)w->slide_ms, (long long)w->offset_ms, w->time);
+        put_list(p, "outputs", w->outs, out);
+        base_buf_putc(out, '\n');
+        put_aggs(p, w->aggs, out);
+    } else if (n->kind == CEP_NODE_OVER) {
+        put_over(p, cep_program_over(p, n->detail), out);
     } else if (n->kind == CEP_NODE_SINK) {
         const struct cep_sink *s = cep_program_sink(p, n->detail);
         base_buf_printf(out, "  sink kind %u%s", s->kind, s->accepts_changes ? " with changes" : "");

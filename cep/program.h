@@ -14,6 +14,8 @@
 #include "base/attr.h"
 #include "base/str.h"
 #include "cep/func.h"
+#include "cep/list.h"
+#include "cep/program_agg.h"
 #include "cep/value.h"
 
 #define CEP_NONE UINT32_MAX
@@ -33,8 +35,6 @@ struct cep_insn {
     int32_t e;
 };
 
-struct cep_text { uint32_t off, len; };     /* in the strings section */
-struct cep_list { uint32_t first, count; }; /* a run of elements of the section that the field's comment names */
 
 /* A piece of expression code. Jumps are relative to first. */
 struct cep_code {
@@ -108,7 +108,7 @@ struct cep_node {
     uint32_t schema;        /* schemas: of the rows it gives */
     struct cep_list keys;   /* u32s: codes over the input row (EXCHANGE, keyed operators); an ALERT has none: it bears the key its row came with */
     struct cep_list key_columns; /* columns: names and types of the key (for alerts) */
-    uint32_t detail;        /* index into tables (SOURCE), calcs, lookups, matches, groups, rules (ALERT), sinks, sorts by kind; CEP_NONE */
+    uint32_t detail;        /* index into tables (SOURCE), calcs, lookups, matches, groups, rules (ALERT), sinks, sorts, windows, overs by kind; CEP_NONE */
     uint32_t stage;         /* number of exchanges before it on its longest path (filled by finish) */
     uint32_t rule;          /* rules: the rule that it belongs to alone, or CEP_NONE where shared */
     uint32_t pad;
@@ -127,14 +127,6 @@ struct cep_lookup {
     uint32_t pad;
 };
 struct cep_sort { struct cep_list keys; /* orders */ uint64_t limit; /* UINT64_MAX: none */ uint64_t offset; uint32_t changes; /* 1: its input is a changelog; what stands at the end counts */ uint32_t pad; };
-/* Group aggregate of a bounded query's result: registers are folded over the rows of a group; one row per group once the input has ended. The node's
- * keys are the group's; without keys there is one group, which gives its row for empty input too (`query` runs in one flow). */
-struct cep_group {
-    struct cep_list regs;      /* regs: key values and accumulators */
-    uint32_t update;           /* codes: reads the row and the registers as they stood before it, stores the new ones */
-    struct cep_list outs;      /* u32s: codes over the registers alone, one per column */
-    uint32_t pad;
-};
 /* Top-N and deduplication: rows of a key in order; those at ranks [first, last] (from 1) stand in the result. Its rows are the input's, with the rank behind
  * if rank_column is not CEP_NONE. Ties stand in the order of semantics.md 10. */
 enum cep_topn_mode {
@@ -270,7 +262,7 @@ enum cep_section {
     CEP_SEC_STRINGS, CEP_SEC_U32S, CEP_SEC_TYPES, CEP_SEC_CONSTS, CEP_SEC_INSNS, CEP_SEC_CODES, CEP_SEC_CALLSITES, CEP_SEC_COLUMNS,
     CEP_SEC_OPTIONS, CEP_SEC_SCHEMAS, CEP_SEC_FIELDS, CEP_SEC_TABLES, CEP_SEC_NODES, CEP_SEC_CALCS, CEP_SEC_LOOKUPS, CEP_SEC_SORTS,
     CEP_SEC_ORDERS, CEP_SEC_SINKS, CEP_SEC_RULES, CEP_SEC_MATCHES, CEP_SEC_NFAS, CEP_SEC_GUARDS, CEP_SEC_PREDS, CEP_SEC_VARS, CEP_SEC_REGS,
-    CEP_SEC_OUTS, CEP_SEC_GROUPS, CEP_SEC_TOPNS, CEP_SEC_JOINS, CEP_SEC_COUNT_
+    CEP_SEC_OUTS, CEP_SEC_GROUPS, CEP_SEC_TOPNS, CEP_SEC_JOINS, CEP_SEC_AGGS, CEP_SEC_WINDOWS, CEP_SEC_OVERS, CEP_SEC_FRAMES, CEP_SEC_COUNT_
 };
 #define CEP_PROGRAM_MAGIC 0x43455031u /* "CEP1" */
 struct cep_program {
@@ -312,6 +304,10 @@ CEP_AT_(out, struct cep_out, CEP_SEC_OUTS)
 CEP_AT_(group, struct cep_group, CEP_SEC_GROUPS)
 CEP_AT_(topn, struct cep_topn, CEP_SEC_TOPNS)
 CEP_AT_(join, struct cep_join, CEP_SEC_JOINS)
+CEP_AT_(agg, struct cep_agg, CEP_SEC_AGGS)
+CEP_AT_(window, struct cep_window, CEP_SEC_WINDOWS)
+CEP_AT_(over, struct cep_over, CEP_SEC_OVERS)
+CEP_AT_(frame, struct cep_over_frame, CEP_SEC_FRAMES)
 static inline struct base_str cep_program_text(const struct cep_program *p, struct cep_text t)
 {
     return (struct base_str){ (const char *)p + p->sections[CEP_SEC_STRINGS].off + t.off, t.len };

@@ -36,7 +36,11 @@
     X(OUTS, struct cep_out) \
     X(GROUPS, struct cep_group) \
     X(TOPNS, struct cep_topn) \
-    X(JOINS, struct cep_join)
+    X(JOINS, struct cep_join) \
+    X(AGGS, struct cep_agg) \
+    X(WINDOWS, struct cep_window) \
+    X(OVERS, struct cep_over) \
+    X(FRAMES, struct cep_over_frame)
 
 #define CEP_PROGRAM_VERSION 1u
 /* Elements of one section; keeps every index and byte size far inside 32 bits. */

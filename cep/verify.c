@@ -440,21 +440,66 @@ static bool keys_good(struct checker *c, const struct cep_node *n, uint32_t inpu
     return true;
 }
 
-static bool group_good(struct checker *c, const struct cep_node *n, uint32_t input)
+/* ---- aggregates ---- */
+
+static bool agg_good(struct checker *c, const struct cep_agg *agg, const struct cep_code_context *context)
 {
     const struct cep_program *p = c->program;
-    if (n->detail >= cep_program_group_count(p))
+    bool whole = agg->kind == CEP_AGG_COUNT, fraction = agg->kind == CEP_AGG_PERCENTILE || agg->kind == CEP_AGG_APPROX_PERCENTILE;
+    bool number = agg->kind == CEP_AGG_SUM || agg->kind == CEP_AGG_AVG || (agg->kind >= CEP_AGG_VAR_POP && agg->kind <= CEP_AGG_STDDEV_SAMP) || fraction;
+    if (agg->kind < CEP_AGG_COUNT || agg->kind >= CEP_AGG_KINDS || agg->distinct > 1 || agg->retracts > 1 || !cep_type_valid(agg->type) ||
+        !cep_type_valid(agg->arg_type) || !optional(agg->param, cep_program_const_count(p)))
         return false;
-    const struct cep_group *g = cep_program_group(p, n->detail);
-    if (!regs_good(p, g->regs) || !u32s_good(p, g->outs, cep_program_code_count(p), false) ||
-        g->outs.count != columns_of(c, n->schema))
+    if (agg->filter != CEP_NONE && !code_typed(c, agg->filter, context, CEP_TYPE(BOOLEAN)))
         return false;
-    struct cep_code_context context = context_of(c, input);
-    context.regs = g->regs;
-    if (g->update == CEP_NONE || !update_good(c, g->update, &context))
+    if (agg->arg == CEP_NONE)
+        return whole && !agg->distinct && cep_type_equal(agg->type, CEP_TYPE(BIGINT));
+    if (!code_typed(c, agg->arg, context, agg->arg_type) || agg->arg_type.kind == CEP_KIND_NULL)
         return false;
-    for (uint32_t i = 0; i < g->outs.count; i++)
-        if (!code_typed(c, u32_of(p, g->outs, i), &context, column_type(c, n->schema, i)))
+    enum cep_class class = cep_class_of(agg->arg_type);
+    if (number && class == CEP_CLASS_S)
+        return false;
+    if ((agg->kind == CEP_AGG_MIN || agg->kind == CEP_AGG_MAX || agg->kind == CEP_AGG_FIRST || agg->kind == CEP_AGG_LAST) &&
+        (!cep_type_equal(agg->type, agg->arg_type) || agg->distinct))
+        return false;
+    if ((agg->kind == CEP_AGG_LISTAGG && agg->arg_type.kind != CEP_KIND_STRING) || (agg->distinct && (agg->kind >= CEP_AGG_FIRST)))
+        return false;
+    if (fraction && (agg->param == CEP_NONE || cep_program_const(p, agg->param)->type.kind != CEP_KIND_DOUBLE || cep_program_const(p, agg->param)->null))
+        return false;
+    return agg->kind != CEP_AGG_LISTAGG || agg->param == CEP_NONE ||
+           (cep_program_const(p, agg->param)->type.kind == CEP_KIND_STRING && !cep_program_const(p, agg->param)->null);
+}
+
+/* The class that a result has: what cep_agg_result() puts into the row. */
+static bool agg_type_good(const struct cep_agg *agg)
+{
+    enum cep_class type = cep_class_of(agg->type), arg = cep_class_of(agg->arg_type);
+    switch ((enum cep_agg_kind)agg->kind) {
+    case CEP_AGG_COUNT:
+    case CEP_AGG_APPROX_DISTINCT: return type == CEP_CLASS_I;
+    case CEP_AGG_SUM: return type == arg && (type != CEP_CLASS_N || (agg->type.precision == 38 && agg->type.scale == agg->arg_type.scale));
+    case CEP_AGG_AVG: return arg == CEP_CLASS_N ? type == CEP_CLASS_N : type == CEP_CLASS_D;
+    case CEP_AGG_MIN:
+    case CEP_AGG_MAX:
+    case CEP_AGG_FIRST:
+    case CEP_AGG_LAST: return true;
+    case CEP_AGG_VAR_POP:
+    case CEP_AGG_VAR_SAMP:
+    case CEP_AGG_STDDEV_POP:
+    case CEP_AGG_STDDEV_SAMP:
+    case CEP_AGG_PERCENTILE:
+    case CEP_AGG_APPROX_PERCENTILE: return type == CEP_CLASS_D;
+    case CEP_AGG_LISTAGG: return agg->type.kind == CEP_KIND_STRING;
+    }
+    return false;
+}
+
+static bool aggs_good(struct checker *c, struct cep_list aggs, const struct cep_code_context *context)
+{
+    if (!list_in(aggs, cep_program_agg_count(c->program)) || aggs.count > CEP_COLUMNS_MAX)
+        return false;
+    for (uint32_t i = 0; i < aggs.count; i++)
+        if (!agg_good(c, cep_program_agg(c->program, aggs.first + i), context) || !agg_type_good(cep_program_agg(c->program, aggs.first + i)))
             return false;
     return true;
 }
@@ -497,6 +542,81 @@ static bool join_good(struct checker *c, const struct cep_node *n)
            (j->filter == CEP_NONE || code_typed(c, j->filter, &context, CEP_TYPE(BOOLEAN)));
 }
 
+/* Output columns: each of the type that its source has. */
+static bool agg_outs_good(struct checker *c, const struct cep_node *n, uint32_t input, struct cep_list outs, struct cep_list aggs)
+{
+    const struct cep_program *p = c->program;
+    if (!u32s_good(p, outs, UINT32_MAX, false) || outs.count != columns_of(c, n->schema))
+        return false;
+    for (uint32_t i = 0; i < outs.count; i++) {
+        uint32_t out = u32_of(p, outs, i), at = CEP_AGG_OUT_NUMBER(out);
+        struct cep_type type = column_type(c, n->schema, i);
+        bool good = false;
+        if (CEP_AGG_OUT_CLASS(out) == CEP_AGG_OUT_KEY)
+            good = at < n->key_columns.count && cep_type_equal(cep_program_column(p, n->key_columns.first + at)->type, type);
+        else if (CEP_AGG_OUT_CLASS(out) == CEP_AGG_OUT_AGG)
+            good = at < aggs.count && cep_type_equal(cep_program_agg(p, aggs.first + at)->type, type);
+        else if (CEP_AGG_OUT_CLASS(out) == CEP_AGG_OUT_WINDOW)
+            good = n->kind == CEP_NODE_WINDOW && at < 3 && cep_class_of(type) == CEP_CLASS_I;
+        else if (CEP_AGG_OUT_CLASS(out) == CEP_AGG_OUT_COLUMN)
+            good = (n->kind == CEP_NODE_OVER || (n->kind == CEP_NODE_WINDOW && cep_program_window(p, n->detail)->assigns)) &&
+                   at < columns_of(c, input) && cep_type_equal(column_type(c, input, at), type);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+static bool time_good(struct checker *c, uint32_t code, const struct cep_code_context *context)
+{
+    return code_in(c, code, context) && cep_class_of(cep_program_code(c->program, code)->type) == CEP_CLASS_I;
+}
+
+static bool group_good(struct checker *c, const struct cep_node *n, uint32_t input)
+{
+    if (n->detail >= cep_program_group_count(c->program))
+        return false;
+    const struct cep_group *g = cep_program_group(c->program, n->detail);
+    struct cep_code_context context = context_of(c, input);
+    return aggs_good(c, g->aggs, &context) && agg_outs_good(c, n, input, g->outs, g->aggs) && g->eager <= 2 && g->opens <= 1 && span_good(g->ttl_ms) &&
+           !(g->opens && (g->eager || n->keys.count));
+}
+
+static bool window_good(struct checker *c, const struct cep_node *n, uint32_t input)
+{
+    if (n->detail >= cep_program_window_count(c->program))
+        return false;
+    const struct cep_window *w = cep_program_window(c->program, n->detail);
+    struct cep_code_context context = context_of(c, input);
+    bool session = w->kind == CEP_WINDOW_SESSION;
+    if (w->kind < CEP_WINDOW_TUMBLE || w->kind > CEP_WINDOW_SESSION || w->eager > 1 || w->assigns > 1 || w->size_ms <= 0 || !span_good(w->size_ms) ||
+        (!session && (w->slide_ms <= 0 || !span_good(w->slide_ms))) || w->offset_ms <= -w->size_ms || w->offset_ms >= w->size_ms)
+        return false;
+    if ((w->kind == CEP_WINDOW_TUMBLE && w->slide_ms != w->size_ms) || (w->kind == CEP_WINDOW_CUMULATE && w->size_ms % w->slide_ms) ||
+        (w->assigns && (session || w->aggs.count || n->keys.count)))
+        return false;
+    return time_good(c, w->time, &context) && aggs_good(c, w->aggs, &context) && agg_outs_good(c, n, input, w->outs, w->aggs);
+}
+
+static bool over_good(struct checker *c, const struct cep_node *n, uint32_t input)
+{
+    const struct cep_program *p = c->program;
+    if (n->detail >= cep_program_over_count(p))
+        return false;
+    const struct cep_over *o = cep_program_over(p, n->detail);
+    struct cep_code_context context = context_of(c, input);
+    if (!list_in(o->frames, cep_program_frame_count(p)) || o->frames.count == 0 || o->frames.count > 64 || o->eager > 1 || !time_good(c, o->time, &context))
+        return false;
+    struct cep_list all = { cep_program_frame(p, o->frames.first)->aggs.first, 0 };
+    for (uint32_t i = 0; i < o->frames.count; i++) {
+        const struct cep_over_frame *f = cep_program_frame(p, o->frames.first + i);
+        if (f->rows > 1 || f->unbounded > 1 || !span_good(f->back) || f->aggs.first != all.first + all.count || !aggs_good(c, f->aggs, &context))
+            return false;
+        all.count += f->aggs.count;
+    }
+    return all.count <= CEP_COLUMNS_MAX && agg_outs_good(c, n, input, o->outs, all);
+}
+
 static bool arity_good(const struct cep_node *n)
 {
     switch (n->kind) {
@@ -519,6 +639,8 @@ static bool detail_good(struct checker *c, const struct cep_node *n, uint32_t in
     case CEP_NODE_GROUP: return group_good(c, n, input);
     case CEP_NODE_TOPN: return topn_good(c, n, input);
     case CEP_NODE_JOIN: return join_good(c, n);
+    case CEP_NODE_WINDOW: return window_good(c, n, input);
+    case CEP_NODE_OVER: return over_good(c, n, input);
     case CEP_NODE_SORT:
         if (n->detail >= cep_program_sort_count(p))
             return false;

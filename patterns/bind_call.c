@@ -31,6 +31,7 @@ bool patterns_is_aggregate(struct base_str name)
                                          "LAST_VALUE",
                                          "APPROX_COUNT_DISTINCT",
                                          "PERCENTILE",
+                                         "APPROX_PERCENTILE",
                                          "STRING_AGG",
                                          "BOOL_AND",
                                          "BOOL_OR",

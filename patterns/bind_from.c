@@ -5,6 +5,7 @@
 #include "patterns/fold.h"
 #include "patterns/join.h"
 #include "patterns/types.h"
+#include "patterns/window.h"
 
 #define JOIN_CONJUNCTS_MAX 256
 
@@ -412,10 +413,7 @@ int patterns_bind_from(const struct patterns_query_scope *scope, const struct pa
     case PATTERNS_TABLE_NAME: error = bind_named(&inner, table, &ret->plan); break;
     case PATTERNS_TABLE_QUERY: error = patterns_bind_query(&inner, table->query, &ret->plan); break;
     case PATTERNS_TABLE_MATCH: error = bind_match(&inner, table, &ret->plan); break;
-    case PATTERNS_TABLE_WINDOW:
-        error = refuse_table(scope->binder, table, "not-supported", "count over time with a row pattern and WITHIN",
-                             "window table functions are not supported");
-        break;
+    case PATTERNS_TABLE_WINDOW: error = patterns_window_bind(&inner, table, &ret->plan); break;
     case PATTERNS_TABLE_JOIN: break;
     }
     if (error)

@@ -7,7 +7,9 @@
 #include "patterns/bind_order.h"
 #include "patterns/changes.h"
 #include "patterns/group.h"
+#include "patterns/over.h"
 #include "patterns/topn.h"
+#include "patterns/window.h"
 
 static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
                         const char *hint, const char *message)
@@ -25,6 +27,7 @@ struct selecting {
     struct patterns_from from;
     struct patterns_scope names;
     struct patterns_group *group; /* NULL: no aggregates */
+    struct patterns_overs *overs; /* NULL: no aggregates with OVER */
     struct patterns_plan *plan;   /* the CALC */
     const struct patterns_bound **outputs;
     uint32_t cap;
@@ -59,7 +62,8 @@ static int add_output(struct selecting *s, const struct patterns_column *column,
     if (at == PATTERNS_NO_COLUMN)
         return BASE_E_NOMEM;
     s->outputs[at] = value;
-    if (!s->group && value->kind == PATTERNS_BOUND_COLUMN && value->column == s->from.relation->rowtime &&
+    uint32_t rowtime = s->group ? patterns_group_window_column(s->group, 2) : s->from.relation->rowtime;
+    if (value->kind == PATTERNS_BOUND_COLUMN && rowtime != PATTERNS_NO_COLUMN && value->column == rowtime &&
         s->plan->out.rowtime == PATTERNS_NO_COLUMN)
         s->plan->out.rowtime = at;
     return 0;
@@ -191,18 +195,7 @@ static int add_item(struct selecting *s, const struct patterns_select_item *item
 
 static bool has_aggregate(const struct patterns_expr *expr)
 {
-    if (expr->kind == PATTERNS_EXPR_CALL) {
-        if (!expr->call->over && patterns_is_aggregate(expr->call->name.text))
-            return true;
-        for (uint32_t i = 0; i < expr->call->arg_count; i++)
-            if (has_aggregate(expr->call->args[i]))
-                return true;
-        return false;
-    }
-    for (uint32_t i = 0; i < expr->arg_count; i++)
-        if (has_aggregate(expr->args[i]))
-            return true;
-    return false;
+    return patterns_expr_has_call(expr, patterns_call_is_aggregate);
 }
 
 static bool is_grouped(const struct selecting *s)
@@ -219,10 +212,6 @@ static int check_clauses(struct selecting *s)
 {
     struct patterns_binder *binder = s->scope->binder;
     const struct patterns_select *text = s->text;
-    if (text->distinct)
-        return refuse_query(binder, s->query, "not-supported", NULL, "SELECT DISTINCT is not supported");
-    if (text->window_count)
-        return refuse_query(binder, s->query, "not-supported", NULL, "the WINDOW clause is not supported");
     if (!text->from)
         return refuse_query(binder, s->query, "not-supported", "name a table: SELECT ... FROM t",
                             "SELECT without FROM is not supported");
@@ -330,56 +319,191 @@ static int order_select(struct selecting *s, uint32_t **ret)
 
 /* ---- GROUP BY ---- */
 
+/* A group's row changes with each row of a stream: somebody must take the changes. */
+static int check_changes(struct selecting *s, const struct patterns_expr *place)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    if (binder->eager || s->from.relation->bounded)
+        return 0;
+    return patterns_refuse(binder, place, "not-supported",
+                           binder->is_rule ? "group by a window: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE)) GROUP BY window_start, window_end; or "
+                                             "insert into an 'upsert-kafka' table; or, in a rule, leave out 'emit' = 'final'"
+                                           : "run it with --emit eager to see its changes, or group by a window",
+                           "a GROUP BY over a stream changes rows that it gave, and here nothing takes changes");
+}
+
 static int begin_group(struct selecting *s)
 {
     struct patterns_binder *binder = s->scope->binder;
     const struct patterns_expr *place = s->text->group_count ? s->text->group_by[0] : s->text->items[0].expr;
-    if (binder->is_rule || binder->eager || !s->from.relation->bounded)
-        return patterns_refuse(
-            binder, place, "not-supported",
-            "aggregate within a row pattern: MEASURES SUM(A.amount) AS total; `cepheid query` groups input that ends",
-            "aggregates and GROUP BY over a stream are not supported");
-    return patterns_group_begin(binder, &s->names, s->text->group_by, s->text->group_count, &s->group);
+    const struct patterns_plan *from = s->from.plan;
+    int error = patterns_group_begin(binder, &s->names, s->text->group_by, s->text->group_count,
+                                     from->kind == PATTERNS_PLAN_WINDOW && !from->group ? from->window : NULL, &s->group);
+    if (!error && !s->group->window)
+        error = check_changes(s, place);
+    if (error)
+        return error;
+    s->group->eager = binder->eager;
+    s->group->retracts = patterns_plan_updating(from);
+    s->group->ttl_ms = s->group->window ? 0 : binder->state_ttl_ms;
+    return 0;
 }
 
-/* rows -> CALC (WHERE) -> GROUP -> CALC (SELECT list, HAVING), once all expressions over the group are bound. */
+/* A window aggregate reads the rows below the window function, which do not have its columns yet. */
+static int check_window_reads(struct selecting *s, const struct patterns_bound *where)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    const struct patterns_plan *window = s->from.plan;
+    bool *used = base_arena_zalloc(binder->arena, window->out.count + 1, sizeof *used);
+    if (!used)
+        return BASE_E_NOMEM;
+    patterns_group_mark_columns(s->group, used);
+    if (where)
+        patterns_bound_mark_columns(where, used);
+    for (uint32_t i = window->window->first_column; i < window->out.count; i++)
+        if (used[i])
+            return refuse_query(binder, s->query, "not-supported", "filter by them in HAVING, or in a query around this one",
+                                "WHERE, keys and aggregates of a window do not read window_start, window_end and window_time");
+    return 0;
+}
+
+static int group_columns(struct selecting *s, struct patterns_plan *group)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    group->out = (struct patterns_relation){ .rowtime = patterns_group_window_column(s->group, 2), .bounded = s->from.relation->bounded };
+    for (uint32_t i = 0; i < s->group->out_count; i++) {
+        const struct patterns_expr *key = i < s->text->group_count ? s->text->group_by[i] : NULL;
+        struct patterns_column c = { .type = s->group->outs[i].type, .hash = patterns_hash_mix(group->rows, i) };
+        c.name = key && key->kind == PATTERNS_EXPR_NAME ? key->name.parts[key->name.count - 1].text
+                                                        : base_str_of(base_arena_printf(binder->arena, "%s%u", key ? "key" : "aggregate", i));
+        if (patterns_relation_add(&group->out, binder->arena, &c) == PATTERNS_NO_COLUMN)
+            return BASE_E_NOMEM;
+    }
+    return 0;
+}
+
+static void take_keys(struct patterns_plan *plan, const struct patterns_group *group)
+{
+    plan->group = group;
+    plan->keys = group->keys;
+    plan->key_names = group->key_names;
+    plan->key_count = group->key_count;
+    plan->eager = group->eager;
+    plan->updating = group->eager && !group->append;
+}
+
+/* rows -> CALC (WHERE) -> GROUP or WINDOW -> CALC (SELECT list, HAVING), once all expressions over the group are bound. */
 static int finish_group(struct selecting *s)
 {
     struct patterns_binder *binder = s->scope->binder;
     const struct patterns_bound *where = s->plan->filter;
-    struct patterns_plan *below = patterns_plan_calc(binder, s->from.plan, where);
-    struct patterns_plan *group = below ? patterns_plan_make(binder, PATTERNS_PLAN_GROUP, below) : NULL;
+    const struct patterns_plan *rows = s->group->window ? s->from.plan->inputs[0] : s->from.plan;
+    struct patterns_plan *below = patterns_plan_calc(binder, rows, where);
+    struct patterns_plan *group = below ? patterns_plan_make(binder, s->group->window ? PATTERNS_PLAN_WINDOW : PATTERNS_PLAN_GROUP, below) : NULL;
     if (!group)
         return BASE_E_NOMEM;
     s->plan->filter = NULL;
     s->names.where = "HAVING";
     int error = s->text->having ? bind_value(s, s->text->having, &s->plan->filter) : 0;
     if (!error && s->plan->filter)
-        error =
-            patterns_coerce(binder, s->plan->filter, CEP_TYPE(BOOLEAN), "the condition of HAVING", &s->plan->filter);
+        error = patterns_coerce(binder, s->plan->filter, CEP_TYPE(BOOLEAN), "the condition of HAVING", &s->plan->filter);
+    if (!error && s->group->window)
+        error = check_window_reads(s, where);
     if (error)
         return error;
     below->rows = s->plan->rows;
-    group->group = s->group;
+    take_keys(group, s->group);
+    group->window = s->group->window;
     group->source = s->query->source;
     group->rows = patterns_hash_mix(s->plan->rows, s->group->hash);
-    group->out = (struct patterns_relation){ .rowtime = PATTERNS_NO_COLUMN, .bounded = true };
-    for (uint32_t i = 0; i < s->group->out_count; i++) {
-        const struct patterns_expr *key = i < s->group->key_count ? s->text->group_by[i] : NULL;
-        struct patterns_column c = { .type = s->group->outs[i]->type, .hash = patterns_hash_mix(group->rows, i) };
-        if (key && key->kind == PATTERNS_EXPR_NAME) {
-            c.name = key->name.parts[key->name.count - 1].text;
-        } else {
-            const char *name = base_arena_printf(binder->arena, "%s%u", key ? "key" : "aggregate", i);
-            c.name = base_str_of(name);
-        }
-        if (patterns_relation_add(&group->out, binder->arena, &c) == PATTERNS_NO_COLUMN)
-            return BASE_E_NOMEM;
-    }
+    error = group_columns(s, group);
+    if (error)
+        return error;
     s->plan->inputs[0] = group;
     s->plan->rows = group->rows;
     if (s->plan->filter)
         s->plan->rows = patterns_hash_mix(s->plan->rows, s->plan->filter->hash);
+    return 0;
+}
+
+/* SELECT DISTINCT: a group by all columns. */
+static int finish_distinct(struct selecting *s)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    struct patterns_group *group;
+    const struct patterns_plan *rows;
+    s->plan->outputs = s->outputs;
+    for (uint32_t i = 0; i < s->plan->out.count; i++)
+        if (s->plan->out.columns[i].hidden && s->query->order_count)
+            return refuse_query(binder, s->query, "not-supported", "put it into the SELECT list", "SELECT DISTINCT is ordered by its own columns");
+    int error = patterns_bind_visible(binder, s->plan, &rows);
+    if (!error)
+        error = patterns_group_distinct(binder, &rows->out, &group);
+    struct patterns_plan *plan = error ? NULL : patterns_plan_make(binder, PATTERNS_PLAN_GROUP, rows);
+    struct patterns_plan *calc = plan ? patterns_plan_calc(binder, rows, NULL) : NULL;
+    if (!calc)
+        return error ? error : BASE_E_NOMEM;
+    group->retracts = patterns_plan_updating(rows);
+    if (group->retracts) /* else each row is told at its first coming and stays */
+        error = check_changes(s, s->text->items[0].expr);
+    group->eager = binder->eager || !s->from.relation->bounded;
+    group->append = group->eager && !group->retracts;
+    group->ttl_ms = binder->state_ttl_ms;
+    take_keys(plan, group);
+    plan->source = s->query->source;
+    plan->rows = patterns_hash_mix(patterns_hash_mix(rows->rows, group->hash), 29);
+    plan->out = calc->out;
+    plan->out.rowtime = PATTERNS_NO_COLUMN;
+    calc->inputs[0] = plan;
+    calc->out.rowtime = PATTERNS_NO_COLUMN;
+    calc->rows = plan->rows;
+    s->plan = calc;
+    return error;
+}
+
+/* ---- OVER ---- */
+
+static bool has_over(const struct selecting *s)
+{
+    bool over = false;
+    for (uint32_t i = 0; i < s->text->item_count; i++)
+        over = over || patterns_expr_has_call(s->text->items[i].expr, patterns_call_is_over);
+    return over;
+}
+
+static int begin_over(struct selecting *s)
+{
+    struct patterns_overs *overs = base_arena_zalloc(s->scope->binder->arena, 1, sizeof *overs);
+    if (!overs)
+        return BASE_E_NOMEM;
+    if (s->group)
+        return refuse_query(s->scope->binder, s->query, "not-supported", "group in a query inside: FROM (SELECT ... GROUP BY ...)",
+                            "OVER cannot stand beside GROUP BY and aggregates of whole groups");
+    *overs = (struct patterns_overs){ .binder = s->scope->binder, .input = s->names, .select = s->text };
+    s->names.ctx = overs;
+    s->names.call = patterns_over_call;
+    s->overs = overs;
+    return 0;
+}
+
+/* rows -> CALC (WHERE) -> OVER ... -> CALC (SELECT list). */
+static int finish_over(struct selecting *s)
+{
+    struct patterns_binder *binder = s->scope->binder;
+    struct patterns_plan *below = patterns_plan_calc(binder, s->from.plan, s->plan->filter);
+    const struct patterns_plan *over;
+    if (!below)
+        return BASE_E_NOMEM;
+    below->rows = s->plan->rows;
+    int error = patterns_over_plan(s->overs, below, &over);
+    if (error)
+        return error;
+    for (uint32_t i = 0; i < s->plan->out.count; i++)
+        if (!(s->outputs[i] = patterns_over_columns(s->overs, s->outputs[i])))
+            return BASE_E_NOMEM;
+    s->plan->filter = NULL;
+    s->plan->inputs[0] = over;
+    s->plan->rows = over->rows;
     return 0;
 }
 
@@ -413,7 +537,8 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
     int error = check_clauses(&s);
     struct patterns_query_scope below = *scope;
     s.ranking = patterns_topn_item(s.text);
-    if (s.ranking != CEP_NONE && !(below.binder = patterns_changes_binder(binder)))
+    bool grouped = is_grouped(&s);
+    if ((s.ranking != CEP_NONE || grouped || s.text->distinct) && !(below.binder = patterns_changes_binder(binder)))
         return BASE_E_NOMEM;
     int from_error = s.text->from ? patterns_bind_from(&below, s.text->from, &s.from) : 0;
     error = from_error ? from_error : error;
@@ -430,11 +555,11 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
     s.names = (struct patterns_scope){ .relation = s.from.relation };
     int first = s.text->where ? bind_where(&s) : 0;
     s.names.where = "SELECT";
-    if (is_grouped(&s)) {
-        error = begin_group(&s);
-        if (error)
-            return error;
-    }
+    error = grouped ? begin_group(&s) : 0;
+    if (!error && has_over(&s))
+        error = begin_over(&s);
+    if (error)
+        return error;
     for (uint32_t i = 0; i < s.text->item_count; i++) {
         error = add_item(&s, &s.text->items[i], i);
         if (error == BASE_E_NOMEM)
@@ -442,7 +567,9 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
         first = first ? first : error;
     }
     if (!first && s.ranking != CEP_NONE)
-        first = finish_ranking(&s);
+        first = s.overs || s.text->distinct ? refuse_query(binder, query, "not-supported", "put them into a query inside",
+                                                           "ROW_NUMBER() cannot stand beside DISTINCT or aggregates with OVER")
+                                            : finish_ranking(&s);
     bool ordered = query->order_count || query->limit || query->offset;
     if (!first && ordered)
         first = patterns_order_check(scope, query, s.plan->out.bounded);
@@ -452,7 +579,11 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
         first = order_select(&s, &order);
     if (!first && s.group)
         first = finish_group(&s);
+    if (!first && s.overs)
+        first = finish_over(&s);
     s.plan->outputs = s.outputs;
+    if (!first && s.text->distinct)
+        first = finish_distinct(&s);
     *ret = s.plan;
     if (!first && ordered)
         first = patterns_order_sort(scope, query, s.plan, order, ret);

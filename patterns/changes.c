@@ -8,10 +8,15 @@ bool patterns_plan_updating(const struct patterns_plan *plan)
     switch (plan->kind) {
     case PATTERNS_PLAN_SOURCE:
     case PATTERNS_PLAN_SORT: return false;
+    case PATTERNS_PLAN_OVER:
     case PATTERNS_PLAN_MATCH: return plan->eager;
     case PATTERNS_PLAN_GROUP:
     case PATTERNS_PLAN_TOPN:
     case PATTERNS_PLAN_JOIN: return plan->updating;
+    case PATTERNS_PLAN_WINDOW:
+        if (plan->group)
+            return plan->eager;
+        break;
     case PATTERNS_PLAN_CALC:
     case PATTERNS_PLAN_UNION:
     case PATTERNS_PLAN_LOOKUP:

@@ -7,6 +7,8 @@
 #include "patterns/ast.h"
 #include "patterns/changes.h"
 #include "patterns/graph.h"
+#include "patterns/over.h"
+#include "patterns/window.h"
 #include "patterns/join.h"
 #include "patterns/topn.h"
 
@@ -339,6 +341,24 @@ static uint32_t emit_topn(struct writing *w, const struct patterns_graph_node *n
     return patterns_topn_emit(plan, w->builder, orders, rank == PATTERNS_NO_COLUMN ? CEP_NONE : rank);
 }
 
+static uint32_t emit_assign(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input)
+{
+    const struct patterns_emit_env env = { .builder = w->builder, .arena = w->binder->arena, .columns = input->layout };
+    uint32_t window = CEP_NONE;
+    fail(w, patterns_window_emit_assign(node->plan, &env, node->needed, &window));
+    note_source(w, node->plan->source);
+    return window;
+}
+
+static uint32_t emit_over(struct writing *w, const struct patterns_graph_node *node, const struct patterns_graph_node *input)
+{
+    const struct patterns_emit_env env = { .builder = w->builder, .arena = w->binder->arena, .columns = input->layout };
+    uint32_t over = CEP_NONE;
+    fail(w, patterns_over_emit(node->plan, &env, node->needed, &over));
+    note_source(w, node->plan->source);
+    return over;
+}
+
 static uint32_t emit_sort(struct writing *w, const struct patterns_graph_node *node,
                           const struct patterns_graph_node *input)
 {
@@ -393,17 +413,13 @@ static void emit_keys(struct writing *w, const struct patterns_graph_node *node,
     if (plan->kind == PATTERNS_PLAN_EXCHANGE) {
         out->keys = codes(w, plan->keys, plan->key_count, input->layout);
         out->key_columns = key_columns(w, plan);
-    } else if (plan->kind == PATTERNS_PLAN_TOPN) {
+    } else if (plan->kind == PATTERNS_PLAN_TOPN || plan->kind == PATTERNS_PLAN_GROUP || plan->kind == PATTERNS_PLAN_WINDOW || plan->kind == PATTERNS_PLAN_OVER) {
         out->keys = codes(w, plan->keys, plan->key_count, input->layout);
         out->key_columns = key_columns(w, plan);
     } else if (plan->kind == PATTERNS_PLAN_JOIN) {
         /* no codes: each side's rows bear the key of their exchange */
         struct patterns_plan left = { .keys = plan->join->keys[0], .key_names = plan->join->key_names, .key_count = plan->join->key_count };
         out->key_columns = key_columns(w, &left);
-    } else if (plan->kind == PATTERNS_PLAN_GROUP) {
-        const struct patterns_plan *below = exchange_below(plan);
-        out->keys = codes(w, plan->group->keys, plan->group->key_count, input->layout);
-        out->key_columns = below ? key_columns(w, below) : (struct cep_list){ 0, 0 };
     } else if (plan->kind == PATTERNS_PLAN_MATCH) {
         const struct patterns_bound_match *match = plan->match;
         const struct patterns_bound **keys =
@@ -427,7 +443,7 @@ static void emit_node(struct writing *w, uint32_t index)
     const struct patterns_plan *plan = node->plan;
     const struct patterns_graph_node *input = plan->input_count ? &w->graph.nodes[node->inputs[0]] : NULL;
     struct cep_node out = { .detail = CEP_NONE, .rule = node->rule };
-    uint64_t salt = plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_LOOKUP ? plan->eager : 0;
+    uint64_t salt = plan->kind == PATTERNS_PLAN_TOPN || plan->kind == PATTERNS_PLAN_JOIN ? 0 : plan->eager;
     if (node->skipped) {
         node->emitted = input->emitted;
         return;
@@ -459,6 +475,14 @@ static void emit_node(struct writing *w, uint32_t index)
     case PATTERNS_PLAN_GROUP:
         out.kind = CEP_NODE_GROUP;
         out.detail = emit_group(w, node, input);
+        break;
+    case PATTERNS_PLAN_WINDOW:
+        out.kind = CEP_NODE_WINDOW;
+        out.detail = plan->group ? emit_group(w, node, input) : emit_assign(w, node, input);
+        break;
+    case PATTERNS_PLAN_OVER:
+        out.kind = CEP_NODE_OVER;
+        out.detail = emit_over(w, node, input);
         break;
     case PATTERNS_PLAN_TOPN:
         out.kind = CEP_NODE_TOPN;

@@ -204,6 +204,36 @@ static void put_sink(const struct view *v, const struct cep_node *n, struct base
     }
 }
 
+static void put_window(const struct view *v, const struct cep_node *n, struct base_buf *out)
+{
+    static const char *const names[] = { "?", "tumble", "hop", "cumulate", "session" };
+    const struct cep_window *w = cep_program_window(v->program, n->detail);
+    base_buf_printf(out, "%s %lld ms", names[w->kind], (long long)w->size_ms);
+    if (w->slide_ms && w->slide_ms != w->size_ms)
+        base_buf_printf(out, " by %lld ms", (long long)w->slide_ms);
+    if (w->assigns)
+        return;
+    base_buf_puts(out, " by (");
+    put_columns(v, n->key_columns, false, out);
+    base_buf_printf(out, ") %u aggregates%s", w->aggs.count, w->eager ? ", a changelog" : ", told at its end");
+}
+
+static void put_over(const struct view *v, const struct cep_node *n, struct base_buf *out)
+{
+    const struct cep_over *o = cep_program_over(v->program, n->detail);
+    base_buf_puts(out, "by (");
+    put_columns(v, n->key_columns, false, out);
+    base_buf_putc(out, ')');
+    for (uint32_t i = 0; i < o->frames.count; i++) {
+        const struct cep_over_frame *f = cep_program_frame(v->program, o->frames.first + i);
+        if (f->unbounded)
+            base_buf_printf(out, " %s unbounded", f->rows ? "rows" : "range");
+        else
+            base_buf_printf(out, " %s %lld%s", f->rows ? "rows" : "range", (long long)f->back, f->rows ? "" : " ms");
+    }
+    base_buf_puts(out, o->eager ? ", at once, corrected by late rows" : ", told once the watermark has passed the row");
+}
+
 static void put_detail(const struct view *v, const struct cep_node *n, struct base_buf *out)
 {
     switch ((enum cep_node_kind)n->kind) {
@@ -224,16 +254,15 @@ static void put_detail(const struct view *v, const struct cep_node *n, struct ba
         break;
     case CEP_NODE_SORT: put_sort(v, n, out); break;
     case CEP_NODE_SINK: put_sink(v, n, out); break;
-    case CEP_NODE_UNION:
-    case CEP_NODE_WINDOW:
-    case CEP_NODE_OVER:
-        break;
+    case CEP_NODE_UNION: break;
+    case CEP_NODE_WINDOW: put_window(v, n, out); break;
+    case CEP_NODE_OVER: put_over(v, n, out); break;
     case CEP_NODE_JOIN: put_join(v, n, out); break;
     case CEP_NODE_TOPN: put_topn(v, n, out); break;
     case CEP_NODE_GROUP:
         base_buf_puts(out, "by (");
         put_columns(v, n->key_columns, false, out);
-        base_buf_printf(out, ") %u registers", cep_program_group(v->program, n->detail)->regs.count);
+        base_buf_printf(out, ") %u aggregates%s", cep_program_group(v->program, n->detail)->aggs.count, cep_program_group(v->program, n->detail)->eager == 1 ? ", a changelog" : "");
         break;
     }
 }

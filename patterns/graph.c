@@ -4,7 +4,9 @@
 #include "base/error.h"
 #include "cep/program.h"
 #include "patterns/join.h"
+#include "patterns/over.h"
 #include "patterns/topn.h"
+#include "patterns/window.h"
 
 void patterns_graph_init(struct patterns_graph *graph, struct patterns_binder *binder, bool share)
 {
@@ -63,7 +65,12 @@ static void put_signature(struct base_buf *buf, const struct patterns_plan *plan
         base_buf_put_u32(buf, inputs[i]);
     base_buf_put_u64(buf, (uint64_t)(uintptr_t)plan->table);
     base_buf_put_u64(buf, plan->match ? plan->match->hash : 0);
-    base_buf_put_u64(buf, (uint64_t)(uintptr_t)plan->group);
+    base_buf_put_u64(buf, plan->group ? plan->group->hash : 0);
+    base_buf_put_u64(buf, plan->group ? (uint64_t)plan->group->ttl_ms * 8 + plan->group->eager * 4u + plan->group->retracts * 2u + plan->group->append : 0);
+    for (uint32_t i = 0; plan->group && i < plan->group->out_count; i++)
+        base_buf_put_u32(buf, plan->group->outs[i].out);
+    base_buf_put_u64(buf, plan->window ? plan->window->hash : 0);
+    base_buf_put_u64(buf, plan->over ? plan->over->hash : 0);
     base_buf_put_u8(buf, (uint8_t)(plan->left_outer * 4 + plan->eager * 2 + plan->evidence));
     put_bound(buf, plan->filter);
     put_bound(buf, plan->as_of);
@@ -217,6 +224,18 @@ static void need_lookup(struct patterns_graph_node *node, struct patterns_graph_
         left->needed[i] |= node->needed[i];
 }
 
+static void need_group(const struct patterns_graph_node *node, struct patterns_graph_node *input)
+{
+    const struct patterns_plan *plan = node->plan;
+    if (plan->group) {
+        patterns_group_mark_columns(plan->group, input->needed);
+        return;
+    }
+    need(input, plan->window->time);
+    for (uint32_t i = 0; i < plan->window->first_column; i++)
+        input->needed[i] |= node->needed[i];
+}
+
 /* The rank stands behind the input's columns. */
 static void need_topn(const struct patterns_graph_node *node, struct patterns_graph_node *input)
 {
@@ -263,7 +282,9 @@ static void spread_needs(struct patterns_graph *graph, struct patterns_graph_nod
         case PATTERNS_PLAN_MATCH: patterns_match_mark_columns(plan->match, node->needed, input->needed); break;
         case PATTERNS_PLAN_TOPN: need_topn(node, input); break;
         case PATTERNS_PLAN_JOIN: need_join(graph, node, k); break;
-        case PATTERNS_PLAN_GROUP: patterns_group_mark_columns(plan->group, input->needed); break;
+        case PATTERNS_PLAN_OVER: patterns_over_mark_columns(plan, node->needed, input->needed); break;
+        case PATTERNS_PLAN_WINDOW:
+        case PATTERNS_PLAN_GROUP: need_group(node, input); break;
         case PATTERNS_PLAN_UNION:
             input->exact = true;
             keep_one(node);
@@ -368,6 +389,8 @@ static void lay(const struct patterns_graph *graph, struct patterns_graph_node *
     case PATTERNS_PLAN_JOIN: lay_join(node, input, &graph->nodes[node->inputs[1]]); break;
     case PATTERNS_PLAN_UNION:
     case PATTERNS_PLAN_MATCH:
+    case PATTERNS_PLAN_WINDOW:
+    case PATTERNS_PLAN_OVER:
     case PATTERNS_PLAN_GROUP: pack(node); break;
     case PATTERNS_PLAN_EXCHANGE:
     case PATTERNS_PLAN_SORT:

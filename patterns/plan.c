@@ -290,21 +290,8 @@ static const struct patterns_plan *place_by(struct patterns_binder *binder, cons
     return exchange(binder, place(binder, plan), keys);
 }
 
-static const struct patterns_plan *place_group(struct patterns_binder *binder, const struct patterns_plan *plan)
-{
-    const struct patterns_group *group = plan->group;
-    struct keys keys;
-    if (!make_keys(binder, group->key_count, &keys))
-        return NULL;
-    for (uint32_t i = 0; i < group->key_count; i++) {
-        keys.at[i] = group->keys[i];
-        keys.names[i] = plan->out.columns[i].name;
-    }
-    const struct patterns_plan *input = place_by(binder, plan->inputs[0], &keys);
-    return input ? copy_with_input(binder, plan, input) : NULL;
-}
-
-static const struct patterns_plan *place_topn(struct patterns_binder *binder, const struct patterns_plan *plan)
+/* An operator whose keys are the plan's own. */
+static const struct patterns_plan *place_keyed(struct patterns_binder *binder, const struct patterns_plan *plan)
 {
     const struct keys keys = { plan->keys, plan->key_names, plan->key_count };
     const struct patterns_plan *input = place_by(binder, plan->inputs[0], &keys);
@@ -343,10 +330,15 @@ static const struct patterns_plan *place_match(struct patterns_binder *binder, c
     return input ? copy_with_input(binder, plan, input) : NULL;
 }
 
+static bool is_window(const struct patterns_plan *plan)
+{
+    return plan->kind == PATTERNS_PLAN_WINDOW && plan->group;
+}
+
 static bool is_keyed(const struct patterns_plan *plan)
 {
     if (plan->kind == PATTERNS_PLAN_MATCH || plan->kind == PATTERNS_PLAN_EXCHANGE || plan->kind == PATTERNS_PLAN_SORT ||
-        plan->kind == PATTERNS_PLAN_GROUP || plan->kind == PATTERNS_PLAN_TOPN || plan->kind == PATTERNS_PLAN_JOIN)
+        plan->kind == PATTERNS_PLAN_GROUP || plan->kind == PATTERNS_PLAN_OVER || is_window(plan) || plan->kind == PATTERNS_PLAN_TOPN || plan->kind == PATTERNS_PLAN_JOIN)
         return true;
     for (uint32_t i = 0; i < plan->input_count; i++)
         if (is_keyed(plan->inputs[i]))
@@ -414,11 +406,17 @@ static const struct patterns_plan *place(struct patterns_binder *binder, const s
     case PATTERNS_PLAN_MATCH: return place_match(binder, plan);
     case PATTERNS_PLAN_LOOKUP: return place_lookup(binder, plan);
     case PATTERNS_PLAN_UNION: return place_union(binder, plan);
-    case PATTERNS_PLAN_GROUP: return place_group(binder, plan);
-    case PATTERNS_PLAN_TOPN: return place_topn(binder, plan);
+    case PATTERNS_PLAN_GROUP:
+    case PATTERNS_PLAN_OVER:
+    case PATTERNS_PLAN_TOPN: return place_keyed(binder, plan);
     case PATTERNS_PLAN_JOIN: return place_join(binder, plan);
     case PATTERNS_PLAN_SORT:
         input = exchange(binder, place(binder, plan->inputs[0]), &none);
+        return input ? copy_with_input(binder, plan, input) : NULL;
+    case PATTERNS_PLAN_WINDOW:
+        if (plan->group)
+            return place_keyed(binder, plan);
+        input = place(binder, plan->inputs[0]);
         return input ? copy_with_input(binder, plan, input) : NULL;
     case PATTERNS_PLAN_CALC:
     case PATTERNS_PLAN_EXCHANGE:
@@ -437,11 +435,24 @@ static const struct patterns_plan *below_calcs(const struct patterns_plan *plan)
     return plan;
 }
 
-/* Do the rule's key columns stand for the partition of the pattern below, in its order? Then its exchange serves. */
+/* Is the operator's column number `column` its key number i? */
+static bool is_key(const struct patterns_plan *plan, uint32_t column, uint32_t i)
+{
+    if (plan->kind == PATTERNS_PLAN_MATCH)
+        return column == i; /* a pattern gives its partition columns first */
+    if (plan->kind == PATTERNS_PLAN_OVER)
+        return plan->keys[i]->kind == PATTERNS_BOUND_COLUMN && plan->keys[i]->column == column;
+    return plan->group->outs[column].out == CEP_AGG_OUT(CEP_AGG_OUT_KEY, i);
+}
+
+/* Do the rule's key columns stand for the key of the operator below, in its order? Then its exchange serves. */
 static bool key_is_partition(const struct patterns_plan *plan, const uint32_t *key, uint32_t count)
 {
     const struct patterns_plan *match = below_calcs(plan);
-    if (match->kind != PATTERNS_PLAN_MATCH || match->match->partition_count != count)
+    bool own = match->kind == PATTERNS_PLAN_OVER || match->kind == PATTERNS_PLAN_GROUP || is_window(match);
+    if (!own && match->kind != PATTERNS_PLAN_MATCH)
+        return false;
+    if ((own ? match->key_count : match->match->partition_count) != count)
         return false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t column = key[i];
@@ -450,7 +461,7 @@ static bool key_is_partition(const struct patterns_plan *plan, const uint32_t *k
                 return false;
             column = p->outputs ? p->outputs[column]->column : column;
         }
-        if (column != i) /* a pattern gives its partition columns first */
+        if (!is_key(match, column, i))
             return false;
     }
     return true;
@@ -462,6 +473,8 @@ static const struct patterns_plan *place_rule(struct patterns_binder *binder, co
     struct keys keys = { 0 };
     const struct patterns_plan *base = below_calcs(plan);
     bool keyed = base->kind != PATTERNS_PLAN_SOURCE && base->kind != PATTERNS_PLAN_UNION;
+    if (base->kind == PATTERNS_PLAN_WINDOW)
+        keyed = is_keyed(base);
     if (key_count == UINT32_MAX)
         return keyed ? place(binder, plan) : place_by(binder, plan, &keys);
     if (key_is_partition(plan, key, key_count))

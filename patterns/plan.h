@@ -16,6 +16,8 @@
 #include "patterns/group.h"
 #include "patterns/relation.h"
 
+struct patterns_window_tvf_bound; /* window.h */
+struct patterns_over;    /* over.h */
 struct patterns_topn;    /* topn.h */
 struct patterns_join_on; /* join.h */
 
@@ -27,6 +29,8 @@ enum patterns_plan_kind {
     PATTERNS_PLAN_MATCH,
     PATTERNS_PLAN_SORT,
     PATTERNS_PLAN_GROUP,
+    PATTERNS_PLAN_WINDOW,
+    PATTERNS_PLAN_OVER,
     PATTERNS_PLAN_TOPN,
     PATTERNS_PLAN_JOIN,
     PATTERNS_PLAN_EXCHANGE /* placed by plan.c */
@@ -52,14 +56,16 @@ struct patterns_plan {
     /* LOOKUP (left columns, then all columns of the table); EXCHANGE: keys over the input */
     const struct patterns_bound **keys; /* LOOKUP: in order of the table's PRIMARY KEY */
     uint32_t key_count;
-    struct base_str *key_names; /* EXCHANGE */
+    struct base_str *key_names; /* EXCHANGE, GROUP, WINDOW, OVER */
     bool left_outer;
     const struct patterns_bound *as_of; /* NULL: processing time */
     /* MATCH */
     const struct patterns_bound_match *match;
     bool eager, evidence;
-    /* GROUP; its relation: group->outs */
+    /* GROUP, WINDOW; its relation: group->outs. A WINDOW without group: its input's columns, then the window's three */
     const struct patterns_group *group;
+    const struct patterns_window_tvf_bound *window;
+    const struct patterns_over *over; /* OVER: the input's columns, then the aggregates */
     /* TOPN; JOIN (two inputs): columns left ++ right, filter the rest of ON */
     const struct patterns_topn *topn;
     const struct patterns_join_on *join;

@@ -119,7 +119,7 @@ static void test_plans(void)
             "0  source   history\n"
             "1  calc     <- 0  where id > 1\n"
             "2  exchange <- 1  by (name)\n"
-            "3  group    <- 2  by (name) 3 registers\n"
+            "3  group    <- 2  by (name) 2 aggregates\n"
             "4  calc     <- 3  where SUM(amount) > 5 select name, mean, n\n"
             "5  exchange <- 4  by ()\n"
             "6  sort     <- 5  by n desc nulls last\n"
@@ -415,22 +415,22 @@ static void test_refusals(void)
     diags_are(
         "not over streams",
         ORDERS
-        "CREATE RULE a AS SELECT COUNT(*) AS n FROM orders;\nCREATE RULE b AS SELECT user_id FROM orders GROUP BY "
-        "user_id;\nCREATE RULE c AS SELECT user_id FROM orders ORDER BY ts;\n",
-        "not-supported 2:25 aggregates and GROUP BY over a stream are not supported | aggregate within a row "
-        "pattern: MEASURES SUM(A.amount) AS total; `cepheid query` groups input that ends\n"
-        "not-supported 3:54 aggregates and GROUP BY over a stream are not supported | aggregate within a row "
-        "pattern: MEASURES SUM(A.amount) AS total; `cepheid query` groups input that ends\n"
+        "CREATE RULE a WITH ('emit' = 'final') AS SELECT COUNT(*) AS n FROM orders;\nCREATE RULE b AS SELECT user_id, SUM(amount) OVER (ORDER BY amount) "
+        "AS s FROM orders;\nCREATE RULE c AS SELECT user_id FROM orders ORDER BY ts;\n",
+        "not-supported 2:49 a GROUP BY over a stream changes rows that it gave, and here nothing takes changes | group by a window: FROM "
+        "TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE)) GROUP BY window_start, window_end; or insert into an 'upsert-kafka' table; or, in a "
+        "rule, leave out 'emit' = 'final'\n"
+        "not-supported 3:61 an aggregate over a window of rows is ordered by the event time | order by the column that WATERMARK FOR names\n"
         "not-supported 4:18 ORDER BY has no meaning in a rule | alerts come in the order of their rows\n");
     diags_are("groups",
               HISTORY
               "SELECT name, id, COUNT(*) AS n FROM history GROUP BY name;\nSELECT *, COUNT(*) AS n FROM history;\n"
-              "SELECT COUNT(DISTINCT id) AS n FROM history;\nSELECT SUM(name) AS n FROM history;\n"
+              "SELECT SUM(id) WITHIN GROUP (ORDER BY id) AS n FROM history;\nSELECT SUM(name) AS n FROM history;\n"
               "SELECT id FROM history WHERE COUNT(*) > 1;",
               "not-grouped 2:14 a column outside of aggregates must stand in GROUP BY | put it into GROUP BY, or into "
               "MIN(...) or MAX(...)\n"
               "not-grouped 3:8 * cannot stand beside aggregates | name the columns of GROUP BY\n"
-              "not-supported 4:8 COUNT over a whole query takes no DISTINCT, WITHIN GROUP or IGNORE NULLS\n"
+              "not-supported 4:8 SUM takes no WITHIN GROUP and no RESPECT or IGNORE NULLS\n"
               "type-mismatch 5:8 SUM takes a number, not STRING | CAST the argument\n"
               "not-supported 6:30 aggregate \"COUNT\" cannot stand in WHERE\n");
     diags_are("inserts",
