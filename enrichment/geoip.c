@@ -1,12 +1,17 @@
 #include "enrichment/geoip.h"
 
 #include <maxminddb.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "enrichment/watch.h"
 
-/* The open files. Functions get no context of their own, so these are process-wide: set once before the first program is linked, then only read. */
-static struct file { MMDB_s db; bool open; } place_file, asn_file;
+/* The open files. Functions get no context of their own, so these are process-wide: set once before the first program is linked, exchanged under the lock. */
+static struct file { MMDB_s db; bool open; char path[4096]; struct enrichment_watch watch; } place_file, asn_file;
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 
 enum want { WANT_COUNTRY, WANT_CITY, WANT_LATITUDE, WANT_LONGITUDE, WANT_ASN };
 
@@ -69,11 +74,13 @@ static int run(const struct cep_call *call, const struct cep_value *args, enum w
     const struct file *file = want == WANT_ASN ? &asn_file : &place_file;
     MMDB_lookup_result_s found;
     bool known = false;
-    if (!file->open)
-        return BASE_E_CONFIG;
-    int e = look_up(file, args[0], &found, &known);
     *ret = cep_null();
-    return e < 0 || !known ? e : get(call, &found, paths[want], ret);
+    pthread_rwlock_rdlock(&lock); /* to the end: what is found points into the file */
+    int e = file->open ? look_up(file, args[0], &found, &known) : BASE_E_CONFIG;
+    if (e == 0 && known)
+        e = get(call, &found, paths[want], ret);
+    pthread_rwlock_unlock(&lock);
+    return e;
 }
 
 static int run_country(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
@@ -163,6 +170,8 @@ static int open_file(struct file *file, const char *path, struct base_buf *reter
 {
     if (!path || !*path || file->open)
         return 0;
+    snprintf(file->path, sizeof file->path, "%s", path);
+    file->watch.used = file->watch.seen = enrichment_watch_mark(path);
     int status = MMDB_open(path, MMDB_MODE_MMAP, &file->db);
     if (status != MMDB_SUCCESS) {
         base_buf_printf(reterr, "the GeoIP database %s cannot be opened: %s", path, MMDB_strerror(status));
@@ -178,6 +187,30 @@ int enrichment_geoip_register(struct cep_funcs *funcs, const char *place, const 
     if (e == 0)
         e = open_file(&asn_file, asn, reterr);
     return e == 0 ? cep_funcs_add(funcs, TABLE, sizeof TABLE / sizeof TABLE[0]) : e;
+}
+
+static void refresh_file(struct file *file)
+{
+    MMDB_s fresh;
+    if (!file->open || !enrichment_watch_look(&file->watch, file->path))
+        return;
+    int status = MMDB_open(file->path, MMDB_MODE_MMAP, &fresh);
+    if (status != MMDB_SUCCESS) {
+        base_logf(BASE_LOG_WARN, "geoip", "the database in use stays", "%s cannot be opened: %s", file->path, MMDB_strerror(status));
+        return;
+    }
+    pthread_rwlock_wrlock(&lock);
+    MMDB_s old = file->db;
+    file->db = fresh;
+    pthread_rwlock_unlock(&lock);
+    MMDB_close(&old);
+    base_logf(BASE_LOG_INFO, "geoip", "opened anew", "%s", file->path);
+}
+
+void enrichment_geoip_refresh(void)
+{
+    refresh_file(&place_file);
+    refresh_file(&asn_file);
 }
 
 void enrichment_geoip_close(void)

@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "enrichment/geoip.h"
+#include "enrichment/lists.h"
 #include "service/json.h"
 #include "service/runtime_internal.h"
 
@@ -408,7 +410,7 @@ static void prune_log(struct service_runtime *rt)
 void *service_runtime_tend(void *arg)
 {
     struct service_runtime *rt = arg;
-    int64_t look_us = 0, prune_us = base_clock_mono_us() + PRUNE_US;
+    int64_t look_us = 0, files_us = 0, prune_us = base_clock_mono_us() + PRUNE_US;
     uint64_t seen = rt->rules_mark;
     while (!atomic_load(&rt->stopping)) {
         int64_t now_us = base_clock_mono_us();
@@ -417,6 +419,11 @@ void *service_runtime_tend(void *arg)
         if (rt->settings->number[SERVICE_RULES_WATCH] && now_us >= look_us) {
             look_us = now_us + LOOK_US;
             look_at_folder(rt, &seen);
+        }
+        if (now_us >= files_us) {
+            files_us = now_us + LOOK_US;
+            enrichment_lists_refresh();
+            enrichment_geoip_refresh();
         }
         if (now_us >= prune_us) {
             prune_us = now_us + PRUNE_US;

@@ -1,9 +1,10 @@
 """What REST promises: filters and pages, triage with its history, errors as problem+json, the token, metrics, health."""
+import os
 import re
 
 import model
 import run
-from service import Service
+from service import Service, wait_for
 
 METRICS = """rows_total records_malformed_total rows_late_total rows_late_after_idle_total expression_errors_total limit_hits_total alerts_created_total
 alerts_updated_total alerts_withdrawn_total dead_letters_total epochs_total epochs_empty_total aborts_total reloads_total reloads_failed_total
@@ -141,3 +142,55 @@ def metrics_and_health(service, standing):
     assert created == len(standing), (created, len(standing))
     assert now['cepheid_source_records_total{table="orders"}'] == 600 and now['cepheid_source_lag_records{table="orders"}'] == 0
     assert now["cepheid_ready"] == 1 and now["cepheid_rules"] == 2 and now["cepheid_state_keys"] > 0
+
+
+LIST_RULES = """
+CREATE TABLE tx (id BIGINT, card STRING, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts)
+WITH ('connector' = 'filesystem', 'path' = '{path}', 'source.follow' = 'true', 'format' = 'json');
+CREATE RULE blocked AS SELECT id, card FROM tx WHERE IN_LIST(card, 'blocked');
+"""
+
+
+def case_lists(world):
+    """Lists through REST and by hand: rules see them at once, a restart keeps them."""
+    service = Service({}, {"application.id": world.case, "sinks": {"out": {"type": "file", "path": "alerts.jsonl"}}})
+    service.config["lists.dir"] = service.path("lists")
+    service.write_rule("r.sql", LIST_RULES.format(path=service.path("tx.jsonl")))
+    os.makedirs(service.path("lists"))
+    with open(service.path("lists", "blocked.txt"), "w", encoding="utf-8") as file:
+        file.write("# by hand\nc1\n")
+    with open(service.path("tx.jsonl"), "w", encoding="utf-8") as rows, service:
+        def send(number, card):
+            rows.write('{"id":%d,"card":"%s","ts":"2026-01-05T10:00:%02dZ"}\n' % (number, card, number))
+            rows.flush()
+
+        def wait_ids(want):
+            wait_for("alerts %s" % want, lambda: sorted(one["data"]["measures"]["id"] for one in service.read_lines("alerts.jsonl")) == want)
+        service.start()
+        send(1, "c1")
+        send(2, "c/2")
+        wait_ids([1])
+        answer = service.request("PUT", "/v1/lists/blocked/c%2F2")
+        assert answer.status == 200 and answer.json == {"list": "blocked", "entry": "c/2", "changed": True}, answer
+        assert service.request("PUT", "/v1/lists/blocked/c%2F2").json["changed"] is False
+        send(3, "c/2")
+        wait_ids([1, 3])
+        assert service.request("DELETE", "/v1/lists/blocked/c1").json["changed"] is True
+        send(4, "c1")
+        send(5, "c/2")
+        wait_ids([1, 3, 5])
+        problem(service.get("/v1/lists/blocked/c1"), 404)
+        problem(service.get("/v1/lists/nowhere"), 404)
+        problem(service.request("PUT", "/v1/lists/no.good/x"), 400)
+        assert service.get("/v1/lists").json["data"] == [{"name": "blocked", "entries": 1}]
+        assert service.get("/v1/lists/blocked").json["data"] == ["c/2"]
+        assert service.request("PUT", "/v1/lists/fresh/x").status == 200
+        service.kill()
+        service.start()
+        assert service.get("/v1/lists/blocked/c%2F2").status == 200 and service.get("/v1/lists/fresh").json["data"] == ["x"]
+        with open(service.path("lists", "blocked.new"), "w", encoding="utf-8") as file:
+            file.write("c6\n")
+        os.replace(service.path("lists", "blocked.new"), service.path("lists", "blocked.txt"))
+        wait_for("the file to be read anew", lambda: service.get("/v1/lists/blocked/c6").status == 200)
+        send(6, "c6")
+        wait_ids([1, 3, 5, 6])
