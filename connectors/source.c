@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "connectors/datagen.h"
 #include "connectors/file_source.h"
+#include "connectors/postgres_source.h"
 
 struct base_str connectors_option(const struct connectors_source_config *config, const char *key, const char *fallback)
 {
@@ -67,6 +68,8 @@ int connectors_source_open(const struct connectors_source_config *config, struct
         return connectors_stdin_source_open(config, ret, ret_error, error_bytes);
     if (base_str_equal_fold(connector, BASE_STR("datagen")))
         return connectors_datagen_open(config, ret, ret_error, error_bytes);
+    if (base_str_equal_fold(connector, BASE_STR("postgresql")) || base_str_equal_fold(connector, BASE_STR("jdbc")))
+        return connectors_postgres_source_open(config, ret, ret_error, error_bytes);
     if (connector.len)
         snprintf(ret_error, error_bytes, "no source goes by 'connector' = '%.*s'", (int)connector.len, connector.ptr);
     else

@@ -35,7 +35,7 @@ struct connectors_batch {
 
 struct connectors_source;
 struct connectors_source_ops {
-    /* At most max_records; waits at most timeout_ms for the first. 0 also with an empty batch. BASE_E_IO, BASE_E_CORRUPT (broken compression), BASE_E_NOMEM:
+    /* At most max_records; waits at most timeout_ms for the first. 0 also with an empty batch. BASE_E_AGAIN: a server is away, asked again by itself; BASE_E_IO, BASE_E_CORRUPT (broken compression), BASE_E_NOMEM:
      * connectors_source_error tells more; polling again tries again. */
     int (*poll)(struct connectors_source *source, size_t max_records, int timeout_ms, struct connectors_batch *ret);
     /* The next poll of that partition starts at position->offset. BASE_E_NOTFOUND: no such place any more. */

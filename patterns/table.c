@@ -55,6 +55,8 @@ static bool is_bounded(const struct patterns_table_info *info)
         return patterns_table_setting(info, "number-of-rows").ptr != NULL;
     if (base_str_equal(connector, BASE_STR("kafka")))
         return patterns_table_setting(info, "scan.bounded.mode").ptr != NULL;
+    if (base_str_equal(connector, BASE_STR("postgresql")) || base_str_equal(connector, BASE_STR("jdbc")))
+        return !patterns_table_setting(info, "scan.column").ptr;
     return base_str_equal(connector, BASE_STR("stdin"));
 }
 

@@ -106,11 +106,17 @@ static int open_file(struct service_input *input, struct base_buf *reterr)
 void service_input_identity_of(const struct cep_program *program, uint32_t number, char ret[33])
 {
     static const char *const keys[] = { "connector", "topic", "path", "properties.bootstrap.servers", "seed", "number-of-rows", "rows-per-second" };
+    static const char *const later[] = { "url", "table-name", "scan.column" };
     const struct cep_table *table = cep_program_table(program, number);
     struct base_buf text = { 0 };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         struct base_str value = cep_program_setting(program, table->options, keys[i]);
         base_buf_put_bytes(&text, value.ptr, value.len);
+    }
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) { /* came later: tables without them keep their identity */
+        struct base_str value = cep_program_setting(program, table->options, later[i]);
+        if (value.ptr)
+            base_buf_put_bytes(&text, value.ptr, value.len);
     }
     base_hash128_hex(text.ptr ? text.ptr : "", text.len, ret);
     base_buf_finish(&text);
@@ -345,7 +351,7 @@ static int poll_file(struct service_input *input, size_t max, int timeout_ms, st
     int e = connectors_source_poll(input->file, max, timeout_ms, &batch);
     if (e < 0) {
         set_trouble(input, connectors_source_error(input->file));
-        return e == BASE_E_NOMEM || input->file->bounded ? e : 0;
+        return e == BASE_E_NOMEM || (input->file->bounded && e != BASE_E_AGAIN) ? e : 0;
     }
     set_trouble(input, "");
     for (size_t i = 0; i < batch.position_count; i++) {

@@ -32,7 +32,7 @@ struct profile {
     uint32_t *keys;
     struct enrichment_table *current;  /* what find reads */
     struct service_input *input;       /* open while a file is read; always for a topic */
-    bool followed;               /* a topic */
+    bool followed;               /* a topic, or another source without end */
     bool complete;               /* was read to its end once */
     /* files */
     struct enrichment_table *reading;  /* loader's: being filled */
@@ -176,7 +176,7 @@ static int add_profile(struct service_profiles *profiles, uint32_t table, struct
     p->name = base_strdup(service_input_name(p->input));
     if (!p->name)
         return BASE_E_NOMEM;
-    p->followed = service_input_kafka(p->input) && !service_input_bounded(p->input);
+    p->followed = !service_input_bounded(p->input);
     p->idle_ms = idle_timeout(profiles->config.program, table);
     p->floor_ms = BASE_TIME_MIN_MS;
     e = make_shape(profiles->config.program, p);
@@ -361,8 +361,10 @@ static int read_file(struct service_profiles *profiles, struct profile *p, int t
             return e;
         if (batch.finished)
             break;
-        if (batch.count == 0)
+        if (batch.count == 0) {
+            set_trouble(profiles, p, service_input_trouble(p->input, NULL));
             return 0;
+        }
     }
     service_input_close(p->input);
     p->input = NULL;

@@ -207,6 +207,21 @@ static int restore_row(void *ctx, struct base_str key BASE_UNUSED, struct base_s
     return service_profiles_restore_row(r->profiles, r->i, value.ptr, value.len);
 }
 
+/* What keeps profile tables from being loaded, for /readyz. */
+static void say_why_not(struct service_runtime *rt)
+{
+    for (uint32_t i = 0; i < service_profiles_count(rt->profiles); i++) {
+        struct service_profile_stats stats;
+        char trouble[180], why[256];
+        service_profiles_stats(rt->profiles, i, &stats, trouble, sizeof trouble);
+        if (!trouble[0])
+            continue;
+        snprintf(why, sizeof why, "loading profile tables: %.40s: %s", stats.name, trouble);
+        set_ready(rt, false, why);
+        return;
+    }
+}
+
 /* The profile tables as of the last decided epoch, then read on to the present. */
 static int open_profiles(struct service_runtime *rt, struct base_buf *reterr)
 {
@@ -226,8 +241,10 @@ static int open_profiles(struct service_runtime *rt, struct base_buf *reterr)
         e = service_profiles_restore(rt->profiles, &in, reterr);
     }
     bool ready = e == 0 && service_profiles_count(rt->profiles) == 0, any = false;
-    while (e == 0 && !ready && !stopping(rt))
+    while (e == 0 && !ready && !stopping(rt)) {
         e = service_profiles_poll(rt->profiles, 100, &ready, reterr);
+        say_why_not(rt);
+    }
     return e == 0 ? service_profiles_apply(rt->profiles, put_profile, rt, &any) : e;
 }
 
