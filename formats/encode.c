@@ -206,20 +206,21 @@ static struct cep_type column_type(const struct formats_encoder *encoder, uint32
 
 void formats_encode(const struct formats_encoder *encoder, const struct cep_row *row, struct base_buf *out)
 {
-    static const char *const ops[] = { "\"op\":\"+I\"", "\"op\":\"-U\"", "\"op\":\"+U\"", "\"op\":\"-D\"" };
+    static const char *const ops[] = { "+I", "-U", "+U", "-D" };
     if (encoder->avro) {
         formats_avro_writer_row(encoder->avro, row, out);
         return;
     }
-    if (!encoder->csv) {
-        base_buf_putc(out, '{');
-        if (encoder->with_change && row->change <= CEP_DELETE)
-            base_buf_puts(out, ops[row->change]);
-    }
+    const char *op = encoder->with_change && row->change <= CEP_DELETE ? ops[row->change] : NULL;
+    if (!encoder->csv)
+        base_buf_puts(out, op ? "{\"op\":\"" : "{");
+    base_buf_puts(out, op ? op : "");
+    if (!encoder->csv && op)
+        base_buf_putc(out, '"');
     for (uint32_t c = 0; c < encoder->columns.count; c++) {
         struct cep_type type = column_type(encoder, c);
         struct cep_value value = cep_tuple_get(&row->tuple, c, type);
-        if (c > 0 || (encoder->with_change && !encoder->csv))
+        if (c > 0 || op)
             base_buf_putc(out, encoder->csv ? encoder->delimiter : ',');
         if (encoder->csv) {
             put_csv_value(encoder, type, value, out);
@@ -236,8 +237,10 @@ bool formats_encode_head(const struct formats_encoder *encoder, struct base_buf 
 {
     if (!encoder->csv)
         return false;
+    if (encoder->with_change)
+        base_buf_puts(out, "op");
     for (uint32_t c = 0; c < encoder->columns.count; c++) {
-        if (c > 0)
+        if (c > 0 || encoder->with_change)
             base_buf_putc(out, encoder->delimiter);
         base_buf_put(out, encoder->names[c].ptr, encoder->names[c].len);
     }

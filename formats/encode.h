@@ -14,7 +14,7 @@ struct formats_encoder_config {
     const struct cep_program *program; /* must outlive the encoder */
     uint32_t schema;                   /* of the rows */
     uint32_t table;                    /* sink table whose column names and options count, or CEP_NONE: those of the schema, JSON */
-    bool with_change;                  /* JSON gets a first member "op": "+I", "-U", "+U", "-D" (rows of sinks that take changes) */
+    bool with_change;                  /* a first member (JSON) or column (CSV) "op": "+I", "-U", "+U", "-D" (rows of sinks that take changes) */
 };
 struct formats_encoder;
 /* 'format' of the table: 'json' (default), 'csv' ('csv.field-delimiter', 'csv.quote-character', 'csv.null-literal'), 'avro' or 'avro-confluent' (the schema is registered
