@@ -67,6 +67,10 @@ void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node,
         flow->env.report(flow->env.ctx, what, node, error, code == CEP_NONE ? NULL : cep_program_code(flow->program, code), event);
 }
 
+bool cep_flow_traces(const struct cep_flow *flow) { return flow->env.trace != NULL; }
+
+void cep_flow_trace(struct cep_flow *flow, const struct cep_trace *trace) { flow->env.trace(flow->env.ctx, trace); }
+
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {
     const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;

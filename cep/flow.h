@@ -52,6 +52,20 @@ enum cep_report {                   /* what happened without stopping anything; 
     CEP_REPORT_COUNT_
 };
 
+/* What a row did to the partial matches of its key, for people (`cepheid test --explain`). First ROW, then each match that it completed, then each start that lives on, then DONE.
+ * Rows that are gone through again, because one came before them, are told again. All borrowed for the call. */
+enum cep_trace_kind { CEP_TRACE_ROW, CEP_TRACE_MATCH, CEP_TRACE_LIVE, CEP_TRACE_DONE };
+struct cep_trace {
+    uint32_t node;                         /* the row pattern */
+    uint64_t key;                          /* tells keys apart */
+    enum cep_trace_kind what;
+    const struct cep_row *row, *start;     /* start: first row of the match; ROW: NULL */
+    const struct cep_evidence_item *items; /* rows taken so far, by the way that is preferred among those alive */
+    uint32_t count;
+    int64_t within_ms;                     /* 0: none */
+    uint32_t pc, ways;                     /* LIVE: the state in which that way rests, of the pattern's; how many ways there are */
+};
+
 /* The host's side. Functions return 0 or BASE_E_*; an error ends the call that led to it and is handed up (the host then aborts the epoch). */
 struct cep_env {
     void *ctx;
@@ -69,6 +83,8 @@ struct cep_env {
     int64_t (*lookup_watermark)(void *ctx, uint32_t table);
     void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
     int64_t (*proc_time_ms)(void *ctx);
+    /* Listens to each row's steps; NULL: nobody does. Slow. */
+    void (*trace)(void *ctx, const struct cep_trace *trace);
     /* Reads a stored piece of a key's state (protocol.md 10): appended to ret. BASE_E_NOTFOUND if there is none. NULL: no store, all state is in memory. */
     int (*load)(void *ctx, uint64_t node_fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret);
 };

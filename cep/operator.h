@@ -48,6 +48,9 @@ struct cep_operator {
 /* The flow's services. */
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK; /* row for the node's outputs */
 void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node, int error, uint32_t code, const struct cep_event *event);
+/* Does anybody listen to steps? Then tells one. */
+bool cep_flow_traces(const struct cep_flow *flow);
+void cep_flow_trace(struct cep_flow *flow, const struct cep_trace *trace);
 const struct cep_program *cep_flow_program(const struct cep_flow *flow);
 const struct cep_linked *cep_flow_linked(const struct cep_flow *flow);
 struct cep_expr *cep_flow_expr(struct cep_flow *flow);

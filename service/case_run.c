@@ -21,8 +21,11 @@ struct run {
     const struct service_ruleset *set;
     struct tolds changes;       /* all, in order */
     struct service_case_result *result;
+    struct service_case_trace trace;
     uint64_t errors;
 };
+
+static void put_short(const json_t *data, bool with_change, struct base_buf *out);
 
 /* ---- running ---- */
 
@@ -46,11 +49,21 @@ static int on_row(void *ctx, uint32_t node, const struct cep_event *event)
     told.data = json_incref(json_object_get(whole, "data"));
     json_decref(whole);
     base_buf_finish(&json);
+    if (e == 0 && told.data && run->trace.out) {
+        base_buf_puts(run->trace.out, "      => ");
+        put_short(told.data, true, run->trace.out);
+    }
     if (e == 0 && (!told.data || !BASE_VEC_PUSH(&run->changes, told))) {
         json_decref(told.data);
         e = BASE_E_NOMEM;
     }
     return e;
+}
+
+static void on_trace(void *ctx, const struct cep_trace *step)
+{
+    struct run *run = ctx;
+    service_case_trace_step(&run->trace, step);
 }
 
 static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, int error, const struct cep_code *place BASE_UNUSED,
@@ -269,16 +282,18 @@ static int load_rules(const struct service_cases *cases, const struct service_ca
     return e;
 }
 
-int service_case_run(const struct service_cases *cases, const struct service_case *c, const struct cep_funcs *funcs, struct service_case_result *ret)
+int service_case_run(const struct service_cases *cases, const struct service_case *c, const struct cep_funcs *funcs, bool explain,
+                     struct service_case_result *ret)
 {
     *ret = (struct service_case_result){ 0 };
     struct service_ruleset *set = service_ruleset_create();
     struct run run = { .c = c, .set = set, .result = ret };
     int e = set ? load_rules(cases, c, funcs, set, &ret->report) : BASE_E_NOMEM;
     if (e == 0) {
+        run.trace = (struct service_case_trace){ .c = c, .program = set->program, .out = explain ? &ret->steps : NULL };
         struct service_local_config local = {
             .linked = set->linked, .watermark_rows = 1, .opener = open_rows, .opener_ctx = &run,
-            .calls = { .row = on_row, .report = on_report, .problem = on_problem, .ctx = &run },
+            .calls = { .row = on_row, .report = on_report, .problem = on_problem, .trace = explain ? on_trace : NULL, .ctx = &run },
         };
         e = service_local_run(&local, &ret->report);
     }
@@ -289,6 +304,7 @@ int service_case_run(const struct service_cases *cases, const struct service_cas
     for (size_t i = 0; i < run.changes.len; i++)
         json_decref(run.changes.at[i].data);
     BASE_VEC_FINISH(&run.changes);
+    service_case_trace_finish(&run.trace);
     service_ruleset_unref(set);
     return e;
 }

@@ -33,6 +33,7 @@ void service_case_result_finish(struct service_case_result *result)
     base_buf_finish(&result->report);
     base_buf_finish(&result->alerts_text);
     base_buf_finish(&result->changes_text);
+    base_buf_finish(&result->steps);
 }
 
 static int add_line(struct service_case_lines *lines, struct base_str text, uint32_t number)

@@ -40,10 +40,12 @@ struct service_case_result {
     struct base_buf report;          /* why it failed: readable lines */
     struct base_buf alerts_text;     /* the standing alerts as a section would hold them, a line each */
     struct base_buf changes_text;
+    struct base_buf steps;           /* explained: what each row did, line by line */
 };
 void service_case_result_finish(struct service_case_result *result);
 /* Runs one case. 0 whether it passes or not; errors only if it could not be run at all (reason in report, passed false). */
-int service_case_run(const struct service_cases *cases, const struct service_case *c, const struct cep_funcs *funcs, struct service_case_result *ret)
-    BASE_MUST_CHECK;
+/* explain: ret->steps tells which step each row took. */
+int service_case_run(const struct service_cases *cases, const struct service_case *c, const struct cep_funcs *funcs, bool explain,
+                     struct service_case_result *ret) BASE_MUST_CHECK;
 
 #endif

@@ -72,6 +72,12 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node, int error,
         local->config->calls.report(local->config->calls.ctx, what, node, error, place, event);
 }
 
+static void on_trace(void *ctx, const struct cep_trace *trace)
+{
+    struct local *local = ctx;
+    local->config->calls.trace(local->config->calls.ctx, trace);
+}
+
 static int64_t on_proc_time(void *ctx BASE_UNUSED)
 {
     return base_clock_wall_ms();
@@ -250,6 +256,7 @@ static int setup(struct local *local, struct base_buf *reterr)
     struct cep_env env = {
         .ctx = local, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
         .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time,
+        .trace = local->config->calls.trace ? on_trace : NULL,
     };
     if (e == 0)
         e = cep_flow_create(local->config->linked, &env, &local->config->limits, &local->flow);

@@ -17,6 +17,7 @@ struct service_local_calls {
     formats_problem_fn *problem;                                         /* a record that could not be read */
     void (*late)(void *ctx, uint32_t table, const struct cep_row *row);  /* a row behind its partition's watermark: dropped */
     bool (*stop)(void *ctx);                                             /* true: end early, without the final results */
+    void (*trace)(void *ctx, const struct cep_trace *trace);             /* steps of row patterns; NULL: not asked for */
     void *ctx;
 };
 struct service_local_config {

@@ -295,7 +295,7 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
             list->at[i].regs = copy;
         }
     }
-    if (!rc)
+    if (!rc && !cep_flow_traces(flow))
         rc = cep_match_lean_init(op);
     cep_keyed_init(&op->op.keyed, op->lean ? sizeof(struct match_lean) : sizeof(struct match_key));
     if (rc) {

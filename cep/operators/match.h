@@ -213,7 +213,14 @@ uint64_t cep_match_head_keep_from(const struct match_op *op, const struct match_
 bool cep_match_head_live(const struct match_head *head); /* any live start or candidate */
 uint32_t cep_match_find(const struct match_head *head, uint32_t id);
 
+/* ---- match_trace.c ---- */
+/* Tells what row seq, just processed, did. */
+int cep_match_trace(struct match_op *op, struct match_key *key, struct match_head *head, uint64_t seq) BASE_MUST_CHECK;
+
 /* ---- match_replay.c ---- */
+/* Rows and labels of the most preferred live thread of a start behind row seq: op->items; where it rests, and how many threads there are. */
+int cep_match_replay_live(struct match_op *op, struct match_key *key, uint64_t start, uint64_t seq, uint64_t number, uint32_t *ret_pc, uint32_t *ret_ways)
+    BASE_MUST_CHECK;
 /* Rows and labels of a candidate: op->items, in order. */
 int cep_match_replay(struct match_op *op, struct match_key *key, const struct match_cand *cand) BASE_MUST_CHECK;
 /* Called for each output row of a candidate. */

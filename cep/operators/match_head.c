@@ -230,7 +230,8 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     op->rows_in++;
     head->next_seq = seq + 1;
     cep_match_renumber(head);
-    return cep_match_head_resolve(op, key, head);
+    rc = cep_match_head_resolve(op, key, head);
+    return rc || !cep_flow_traces(op->op.flow) ? rc : cep_match_trace(op, key, head, seq);
 }
 
 struct target { struct match_op *op; uint64_t farthest; };

@@ -179,6 +179,25 @@ int cep_match_replay(struct match_op *op, struct match_key *key, const struct ma
     return rc ? rc : cep_match_unwind(op, replay.best);
 }
 
+int cep_match_replay_live(struct match_op *op, struct match_key *key, uint64_t start, uint64_t seq, uint64_t number, uint32_t *ret_pc, uint32_t *ret_ways)
+{
+    struct match_cand cand = { .start = start, .accept_seq = seq, .number = number };
+    struct replay replay = { .best = MATCH_NO_PATH };
+    bool quiet = op->quiet;
+    op->track = op->quiet = true;
+    op->path_count = 0;
+    op->key = key;
+    op->frame.match_number = (int64_t)number;
+    base_arena_reset(&op->arena);
+    base_arena_reset(&op->arena_prev);
+    int rc = replay_rows(op, key, &cand, &replay);
+    op->track = false;
+    op->quiet = quiet;
+    *ret_ways = (uint32_t)op->replay.len;
+    *ret_pc = op->replay.len ? op->replay.at[0].pc : 0;
+    return rc ? rc : cep_match_unwind(op, op->replay.len ? op->replay.at[0].path : MATCH_NO_PATH);
+}
+
 /* ---- outputs ---- */
 
 static bool label_at(void *ctx, int32_t distance, struct base_str *ret)

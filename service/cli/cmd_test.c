@@ -12,7 +12,7 @@
 
 struct testing {
     const struct cep_funcs *funcs;
-    bool bless, quiet;
+    bool bless, quiet, explain;
     unsigned passed, failed, blessed;
 };
 
@@ -80,9 +80,11 @@ static void run_file(struct testing *t, const char *path)
     struct service_case_result *results = base_calloc(cases.list.len + 1, sizeof *results);
     bool ran = results != NULL;
     for (size_t i = 0; results && i < cases.list.len; i++) {
-        if (service_case_run(&cases, &cases.list.at[i], t->funcs, &results[i]) < 0)
+        if (service_case_run(&cases, &cases.list.at[i], t->funcs, t->explain, &results[i]) < 0)
             ran = false; /* its report says why; there is nothing to bless */
         tell(t, &cases, &cases.list.at[i], &results[i]);
+        if (results[i].steps.len)
+            fwrite(results[i].steps.ptr, 1, results[i].steps.len, stdout);
     }
     if (t->bless && ran)
         bless_file(t, &cases, results);
@@ -125,14 +127,16 @@ static void run_path(struct testing *t, const char *path, int depth)
 
 static int run_test(int argc, char **argv)
 {
-    static const struct option options[] = { { "bless", no_argument, NULL, 'b' }, { "quiet", no_argument, NULL, 'q' },
+    static const struct option options[] = { { "bless", no_argument, NULL, 'b' }, { "explain", no_argument, NULL, 'e' }, { "quiet", no_argument, NULL, 'q' },
                                              { "define", required_argument, NULL, 'D' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
     struct testing t = { 0 };
-    for (int c; (c = getopt_long(argc, argv, "bqD:h", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "beqD:h", options, NULL)) != -1;) {
         if (c == 'h')
             return cli_usage(&cli_test, NULL, NULL);
         if (c == 'b')
             t.bless = true;
+        else if (c == 'e')
+            t.explain = true;
         else if (c == 'q')
             t.quiet = true;
         else if (c != 'D' || !cli_define(optarg))
@@ -157,6 +161,7 @@ const struct cli_command cli_test = {
     "Runs *.case files (or those of folders and their subfolders): the rows of each case go through its rules, and the alerts\n"
     "that stand at the end are compared with the expected ones. docs/rule-cases.md describes the files.\n\n"
     "  -b, --bless           write what the rules gave into the files, instead of failing\n"
+    "  -e, --explain         which step each row took: what it completed, what lives on and waits for what\n"
     "  -q, --quiet           failures and the count only\n"
     "  -D, --define N=VALUE  value of ${N} in rule files (a name that is not given stands for itself)\n\n"
     "Exit status: 0 all pass, 1 some do not, 2 wrong usage.",

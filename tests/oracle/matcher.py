@@ -141,6 +141,13 @@ def settle_nots(node, tail=True, relaxed=False):
     return node
 
 
+class TooMany(Exception):
+    """More ways than can be gone through."""
+
+
+STEPS_MAX = 2_000_000
+
+
 class Partition:
     """Rows of one key, in order, under one rule."""
 
@@ -151,6 +158,7 @@ class Partition:
         self.within = rule['within'] if rule['within'] is not None else rule['hold']
         self.partials = None
         self.number = 1
+        self.steps = 0
 
     # ---- conditions ----
     def holds(self, name, row, taken):
@@ -189,6 +197,9 @@ class Partition:
     def derive(self, node, spot):
         """Every way to go through `node` from `spot`, preferred first."""
         kind = node[0]
+        self.steps += 1
+        if self.steps > STEPS_MAX:
+            raise TooMany()
         if kind == 'empty':
             yield spot
         elif kind == 'var':

@@ -45,14 +45,19 @@ static void test_run(const struct cep_funcs *funcs, const char *path)
     if (why.len)
         printf("# %s\n", why.ptr);
     IS_INT(cases.list.len, 2, "two cases");
-    IS_INT(service_case_run(&cases, &cases.list.at[0], funcs, &result), 0, "the first runs");
+    IS_INT(service_case_run(&cases, &cases.list.at[0], funcs, false, &result), 0, "the first runs");
     if (!OK(result.passed, "and passes: rows, profile, alert") && result.report.len)
         printf("# %s\n", result.report.ptr);
     IS_INT(result.alerts, 1, "one alert");
     service_case_result_finish(&result);
-    IS_INT(service_case_run(&cases, &cases.list.at[1], funcs, &result), 0, "the second runs, by the rules of the first");
+    IS_INT(service_case_run(&cases, &cases.list.at[1], funcs, false, &result), 0, "the second runs, by the rules of the first");
     OK(!result.passed, "and fails");
     OK(result.report.ptr && strstr(result.report.ptr, "- line 16: {\"rule\":\"twice\"}"), "the report shows what is missing and its line");
+    service_case_result_finish(&result);
+    IS_INT(service_case_run(&cases, &cases.list.at[0], funcs, true, &result), 0, "the first, explained");
+    OK(result.passed && result.steps.ptr && strstr(result.steps.ptr, "    line 7, twice:\n      from 7: A=7; took this row, "), "a row begins a match");
+    OK(result.steps.ptr && strstr(result.steps.ptr, "    line 8, twice:\n      match from 7: A=7 B=8\n"), "the next one completes it");
+    OK(result.steps.ptr && strstr(result.steps.ptr, "      => {\"change\":\"created\",\"rule\":\"twice\""), "the alert is shown");
     service_case_result_finish(&result);
     service_cases_finish(&cases);
     base_buf_finish(&why);
