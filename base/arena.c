@@ -28,6 +28,7 @@ static void use_block(struct base_arena *arena, struct base_arena_block *block)
     arena->head = block;
     arena->at = block ? (char *)block + HEADER_BYTES : NULL;
     arena->end = block ? (char *)block + block->bytes : NULL;
+    arena->fresh = block && !block->next && block->bytes <= BLOCK_KEEP_BYTES ? arena->at : NULL;
 }
 
 void *base_arena_alloc_slow(struct base_arena *arena, size_t bytes)
@@ -57,6 +58,7 @@ void *base_arena_alloc_slow(struct base_arena *arena, size_t bytes)
     size_t left_here = (size_t)(arena->end - arena->at);
     if (arena->head && size - need < left_here) {
         /* A big allocation got a block of its own; the current block has more room left and stays the current one. */
+        arena->fresh = NULL;
         block->next = arena->head->next;
         arena->head->next = block;
         return at;
@@ -112,7 +114,7 @@ char *base_arena_printf(struct base_arena *arena, const char *format, ...)
     return text;
 }
 
-void base_arena_reset(struct base_arena *arena)
+void base_arena_reset_slow(struct base_arena *arena)
 {
     struct base_arena_block *keep = NULL;
     for (struct base_arena_block *block = arena->head; block; block = block->next)

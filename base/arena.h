@@ -11,6 +11,7 @@ struct base_arena {
     struct base_arena_block *head; /* newest block */
     char *at;                      /* next free byte of head */
     char *end;                     /* end of head */
+    char *fresh;                   /* where `at` starts, if head is the only block and may be kept */
     size_t total_bytes;            /* sum of block sizes */
     size_t limit_bytes;            /* 0: none; otherwise allocations beyond it fail */
     bool failed;                   /* an allocation returned NULL */
@@ -34,7 +35,14 @@ void *base_arena_zalloc(struct base_arena *arena, size_t count, size_t bytes);
 char *base_arena_strndup(struct base_arena *arena, const char *text, size_t len);
 char *base_arena_printf(struct base_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Frees all but the largest block of at most 1 MiB, which is kept for reuse; clears failed. */
-void base_arena_reset(struct base_arena *arena);
+void base_arena_reset_slow(struct base_arena *arena);
+static inline void base_arena_reset(struct base_arena *arena)
+{
+    if (arena->fresh && !arena->failed)
+        arena->at = arena->fresh;
+    else
+        base_arena_reset_slow(arena);
+}
 /* Frees all; the arena may be used again. */
 void base_arena_finish(struct base_arena *arena);
 

@@ -194,6 +194,14 @@ struct match_class *cep_match_class_in(char *blob, uint32_t used, uint32_t id)
     return NULL;
 }
 
+uint32_t cep_match_blob_id(const struct match_head *head, uint32_t nth)
+{
+    const char *at = head->blob;
+    for (; nth > 0; nth--)
+        at += ((const struct match_class *)(const void *)at)->bytes;
+    return ((const struct match_class *)(const void *)at)->id;
+}
+
 void cep_match_remove_class(struct match_head *head, struct match_class *class)
 {
     char *at = (char *)class;

@@ -83,6 +83,17 @@ void cep_match_configs_finish(struct match_configs *configs)
 /* Outcomes and columns, packed so that different ones differ: one byte says NULL, number or the length of a text. False: too long. */
 static bool pack_sight(const struct match_configs *configs, const struct match_op *op, const struct cep_row *row, uint64_t words[MATCH_SIGHT_WORDS])
 {
+    if (configs->bit_count == 0 && configs->column_count == 1 && cep_kind_is_text(op->types[configs->columns[0]].kind)) {
+        /* one short text, the usual case: its bytes and its length in one word */
+        struct cep_value value = cep_tuple_get(&row->tuple, configs->columns[0], op->types[configs->columns[0]]);
+        if (value.null || value.s.len < 8) {
+            memset(words, 0, MATCH_SIGHT_WORDS * sizeof *words);
+            words[0] = value.null ? 255 : value.s.len;
+            for (uint64_t i = 0; !value.null && i < value.s.len; i++)
+                words[0] |= (uint64_t)(unsigned char)value.s.ptr[i] << (8 + 8 * i);
+            return true;
+        }
+    }
     unsigned char bytes[MATCH_SIGHT_WORDS * 8] = { 0 };
     size_t at = (configs->bit_count + 7) / 8;
     if (at > sizeof bytes)

@@ -180,6 +180,8 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
         cep_match_lean_entries(lean)[i].at -= (uint32_t)by;
     for (uint32_t i = 0; i < lean->class_count; i++)
         cep_match_lean_classes(lean)[i].youngest -= (uint32_t)by;
+    base_free(lean->snap); /* its classes may be older than any row */
+    lean->snap = NULL;
     lean->base_ms = to;
     return true;
 }
@@ -204,8 +206,8 @@ static bool join(struct match_lean_op *lean_op, struct match_lean_class class)
 }
 
 /* Steps classes over a row, and the row as a start: op->lean->next. *ret_full: only the full form can tell. */
-static int step_row(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row, const struct match_lean_class *own,
-                    bool *ret_full)
+static int step_row(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row,
+                    const struct match_lean_class *own, bool *ret_full)
 {
     struct match_lean_op *lean_op = op->lean;
     int rc = cep_match_config_row(&lean_op->configs, op, row);
@@ -223,15 +225,43 @@ static int step_row(struct match_op *op, const struct match_lean_class *classes,
     return rc;
 }
 
-/* A late row, put in at its place: all rows are gone through again. */
+/* Where going through the rows again must start, with the classes as they are there. */
+static uint32_t fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count)
+{
+    *ret_count = 0;
+    int32_t at = lean->snap ? (int32_t)(lean->snap->seq - (uint32_t)lean->first_seq) : -1;
+    if (at < 0 || (uint32_t)at > lean->count)
+        return 0;
+    *ret_count = lean->snap->count;
+    memcpy(classes, lean->snap->classes, lean->snap->count * sizeof *classes);
+    return (uint32_t)at;
+}
+
+/* Keeps the classes as they are before row i. No memory: the next late row takes longer. */
+static void keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count)
+{
+    if (!lean->snap)
+        lean->snap = base_alloc(sizeof *lean->snap);
+    if (!lean->snap)
+        return;
+    lean->snap->seq = (uint32_t)lean->first_seq + i;
+    lean->snap->count = count;
+    memcpy(lean->snap->classes, classes, count * sizeof *classes);
+}
+
+/* A late row, put in at its place: it and those behind it, and where there is no snapshot those before it, are gone through again. */
 static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
 {
     const struct match_lean_entry *entries = cep_match_lean_entries(lean);
     struct match_lean_class classes[LEAN_CLASSES_MOST];
-    uint32_t count = 0;
+    uint32_t count, from = fold_from(lean, classes, &count);
     int rc = 0;
-    *ret_full = false;
-    for (uint32_t i = 0; i < lean->count && !rc && !*ret_full; i++) {
+    *ret_full = lean->count - from > LEAN_REFOLD_MOST;
+    for (uint32_t i = from; i < lean->count && !rc && !*ret_full; i++) {
+        if (i == from + LEAN_SNAP_LEAST && entry_ms(lean, i - 1) <= op->op.watermark_ms) {
+            keep_snap(lean, i, classes, count);
+            from = i;
+        }
         struct match_lean_class own = { 0, (uint32_t)lean->first_seq + i, entries[i].at };
         expire_classes(op, lean, classes, &count, entry_ms(lean, i));
         const struct cep_row *row = cep_match_log_row(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
@@ -278,9 +308,6 @@ static uint32_t place_of(struct match_op *op, struct match_lean *lean, const str
 
 static int late_row(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full)
 {
-    *ret_full = lean->count >= LEAN_REFOLD_MOST;
-    if (*ret_full)
-        return 0;
     int rc = reserve_entries(lean, lean->count + 1);
     uint32_t ref;
     if (!rc)
@@ -336,6 +363,8 @@ static int collect(struct match_op *op)
         struct match_lean *lean = key->state;
         for (uint32_t i = 0; i < lean->class_count; i++)
             cep_match_config_mark(configs, cep_match_lean_classes(lean)[i].config);
+        for (uint32_t i = 0; lean->snap && i < lean->snap->count; i++)
+            cep_match_config_mark(configs, lean->snap->classes[i].config);
     }
     if (!rc)
         cep_match_configs_sweep(configs);
@@ -470,6 +499,7 @@ void cep_match_lean_free(struct match_op *op, struct cep_key *key)
         base_free(lean->rows.many);
     if (lean->class_cap)
         base_free(lean->classes.many);
+    base_free(lean->snap);
     *lean = (struct match_lean){ 0 };
     key->state = NULL;
 }
@@ -478,7 +508,7 @@ size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *
 {
     const struct match_log *log = &op->lean->log;
     uint64_t row = log->rows ? log->bytes / log->rows : 0;
-    return lean->cap * sizeof(struct match_lean_entry) + lean->class_cap * sizeof(struct match_lean_class) + lean->count * row;
+    return lean->cap * sizeof(struct match_lean_entry) + (lean->snap ? sizeof *lean->snap : 0) + lean->class_cap * sizeof(struct match_lean_class) + lean->count * row;
 }
 
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)

@@ -13,11 +13,14 @@
 #define LEAN_ENTRIES 3
 #define LEAN_CLASSES 2
 #define LEAN_CLASSES_MOST 32
-#define LEAN_REFOLD_MOST 64 /* rows gone through again for a late one; keys with more take their full form */
+#define LEAN_REFOLD_MOST 4096 /* rows gone through again for a late one; keys with more take their full form */
+#define LEAN_SNAP_LEAST 8     /* fewer rows are gone through again from the first on */
 #define LEAN_GROUP 64       /* rows of one stored piece */
 
 struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in ms since base_ms */
 struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
+/* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
+struct match_lean_snap { uint32_t seq /* low half */, count; struct match_lean_class classes[LEAN_CLASSES_MOST]; };
 struct match_lean {
     int64_t base_ms;
     uint64_t first_seq;      /* of the first entry */
@@ -27,6 +30,7 @@ struct match_lean {
     uint32_t bias;           /* number of a row's stored piece: its number / LEAN_GROUP + bias */
     uint32_t saved_first;    /* pieces from here on, below that of the first row, may be stored and must go */
     uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
+    struct match_lean_snap *snap; /* NULL: none */
     union { struct match_lean_entry few[LEAN_ENTRIES], *many; } rows;
     union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
 };

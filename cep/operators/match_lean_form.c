@@ -20,6 +20,123 @@ static int run_to(struct match_op *op, struct match_key *state, uint64_t end, co
     return rc;
 }
 
+/* ---- the same by remembered steps ---- */
+
+struct built { uint32_t config, id; int64_t youngest_ms; };
+struct building { struct built at[LEAN_CLASSES_MOST]; uint32_t count; };
+
+/* Into the class with this configuration; id NO_CLASS: of a new start. False: there are too many. */
+static bool build_join(struct building *next, struct match_head *head, struct built class)
+{
+    for (uint32_t i = 0; i < next->count; i++) {
+        struct built *other = &next->at[i];
+        if (other->config != class.config)
+            continue;
+        head->parents[class.id] = other->id;
+        other->youngest_ms = class.youngest_ms > other->youngest_ms ? class.youngest_ms : other->youngest_ms;
+        return true;
+    }
+    if (next->count == LEAN_CLASSES_MOST)
+        return false;
+    next->at[next->count++] = class;
+    return true;
+}
+
+/* What cep_match_head_row does with a row at which nothing accepts. *ret_full: it must. */
+static int build_row(struct match_op *op, struct match_head *head, struct building *classes, const struct cep_row *row, bool no_start, bool *ret_full)
+{
+    struct match_configs *configs = &op->lean->configs;
+    struct building next;
+    uint32_t to = MATCH_CONFIG_DEAD, id = MATCH_NO_CLASS;
+    int rc = cep_match_config_row(configs, op, row);
+    next.count = 0;
+    for (uint32_t i = 0; i < classes->count && !rc && !*ret_full; i++) {
+        const struct built *class = &classes->at[i];
+        to = MATCH_CONFIG_DEAD;
+        if (!op->within_ms || class->youngest_ms + op->within_ms > row->time_ms)
+            rc = cep_match_config_next(configs, op, class->config, &to);
+        if (!to)
+            head->parents[class->id] = MATCH_NO_CLASS;
+        *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !build_join(&next, head, (struct built){ to, class->id, class->youngest_ms })));
+    }
+    to = MATCH_CONFIG_DEAD;
+    if (!rc && !*ret_full && !no_start)
+        rc = cep_match_config_next(configs, op, MATCH_CONFIG_START, &to);
+    *ret_full |= to == MATCH_CONFIG_FULL;
+    if (!rc && !*ret_full && to) {
+        rc = cep_match_new_class_id(head, &id);
+        *ret_full = !rc && !build_join(&next, head, (struct built){ to, id, row->time_ms });
+    }
+    if (!rc && !*ret_full)
+        rc = cep_match_append_start(head, head->next_seq, row->time_ms, id);
+    head->next_seq++;
+    *classes = next;
+    return rc;
+}
+
+/* Starts whose time is up are dead; the classes go into the blob. */
+static int build_blob(struct match_op *op, struct match_head *head, const struct building *classes, int64_t time_ms)
+{
+    uint64_t end = cep_match_starts_end(head);
+    for (uint64_t seq = head->first_start; op->within_ms && seq < end && cep_match_start_time(head, seq) + op->within_ms <= time_ms; seq++)
+        *cep_match_class_slot(head, seq) = MATCH_NO_CLASS;
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < classes->count; i++)
+        bytes += op->lean->configs.at[classes->at[i].config]->bytes;
+    int rc = cep_match_head_reserve(head, 0, 0, bytes);
+    if (rc)
+        return rc;
+    head->blob_used = 0;
+    head->classes = classes->count;
+    for (uint32_t i = 0; i < classes->count; i++) {
+        const struct match_class *from = op->lean->configs.at[classes->at[i].config];
+        struct match_class *class = (struct match_class *)(void *)(head->blob + head->blob_used);
+        memcpy(class, from, from->bytes);
+        class->id = classes->at[i].id;
+        class->min_seq = head->first_start;
+        while (class->min_seq + 1 < end && cep_match_class_at(head, class->min_seq) != class->id)
+            class->min_seq++;
+        head->blob_used += class->bytes;
+    }
+    cep_match_renumber(head);
+    cep_match_pop_dead(head);
+    return 0;
+}
+
+static int build(struct match_op *op, struct match_key *state, uint64_t settled, const uint8_t *no_start, bool *ret_full)
+{
+    struct match_head *head = &state->now;
+    struct building classes = { .count = 0 };
+    int rc = 0;
+    for (uint64_t seq = head->next_seq; seq < state->rows.end_seq && !rc && !*ret_full; seq++) {
+        const struct cep_row *row = cep_match_rows_at(&state->rows, seq);
+        uint64_t i = seq - state->rows.first_seq;
+        if (seq == settled) {
+            struct building ids = classes;
+            rc = seq > state->rows.first_seq ? build_blob(op, head, &ids, cep_match_rows_at(&state->rows, seq - 1)->time_ms) : 0;
+            for (uint32_t k = 0; k < ids.count && !rc; k++) /* they may have been numbered anew */
+                classes.at[k].id = cep_match_blob_id(head, k);
+            if (!rc)
+                rc = cep_match_head_copy(head, &state->base);
+            state->has_base = rc == 0;
+        }
+        if (!rc)
+            rc = build_row(op, head, &classes, row, no_start && no_start[i / 8] >> i % 8 & 1, ret_full);
+    }
+    if (!rc && !*ret_full && state->rows.end_seq > state->rows.first_seq)
+        rc = build_blob(op, head, &classes, cep_match_rows_at(&state->rows, state->rows.end_seq - 1)->time_ms);
+    return rc;
+}
+
+/* Back to before the first row. */
+static void unbuild(struct match_key *state)
+{
+    cep_match_head_finish(&state->now);
+    cep_match_head_finish(&state->base);
+    state->has_base = false;
+    state->now.next_seq = state->now.first_start = state->now.unmatched_next = state->rows.first_seq;
+}
+
 int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8_t *no_start)
 {
     bool quiet = op->quiet;
@@ -28,7 +145,15 @@ int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8
         settled++;
     state->waiting_from = settled;
     op->quiet = true; /* all was reported when the rows came */
-    int rc = run_to(op, state, settled, no_start);
+    bool full = false;
+    int rc = build(op, state, settled, no_start, &full);
+    if (!rc && !full) {
+        op->quiet = quiet;
+        return 0;
+    }
+    unbuild(state);
+    if (!rc)
+        rc = run_to(op, state, settled, no_start);
     if (!rc && settled < state->rows.end_seq && op->m->eager && !op->m->batch_sort) {
         rc = cep_match_head_copy(&state->now, &state->base);
         state->has_base = rc == 0;
