@@ -39,7 +39,7 @@ static void table(void)
         int64_t n = (int64_t)rnd(KEYS);
         struct cep_tuple *tuple = tuple_of(n);
         struct cep_key *found = cep_keyed_find(&keyed, tuple, cep_key_hash(tuple)), *key;
-        bool added;
+        bool added = false;
         right = right && (found != NULL) == there[n];
         if (found && rnd(2)) {
             cep_keyed_remove(&keyed, found);
@@ -69,7 +69,7 @@ static void wheel(int64_t span_ms, int64_t step_ms, const char *what)
     struct cep_keyed keyed;
     struct cep_key *key;
     int64_t now = (int64_t)rnd(1000000000), woken = 0, asked = 0;
-    bool right = true, added;
+    bool right = true, added = false;
     cep_keyed_init(&keyed, 0);
     for (int i = 0; i < KEYS; i++)
         wants[i] = BASE_TIME_MAX_MS;
