@@ -51,6 +51,7 @@ const struct cep_linked *cep_flow_linked(const struct cep_flow *flow) { return f
 struct cep_expr *cep_flow_expr(struct cep_flow *flow) { return flow->expr; }
 struct base_arena *cep_flow_arena(struct cep_flow *flow) { return &flow->arena; }
 const struct cep_limits *cep_flow_limits(const struct cep_flow *flow) { return &flow->limits; }
+const struct cep_env *cep_flow_env(const struct cep_flow *flow) { return &flow->env; }
 struct cep_halves *cep_flow_halves(struct cep_flow *flow, uint32_t node) { return &flow->nodes[node].halves; }
 struct cep_value *cep_flow_values(struct cep_flow *flow) { return flow->values; }
 int64_t cep_flow_proc_time(struct cep_flow *flow) { return flow->env.proc_time_ms ? flow->env.proc_time_ms(flow->env.ctx) : 0; }
@@ -66,10 +67,6 @@ void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node,
     if (flow->env.report)
         flow->env.report(flow->env.ctx, what, node, error, code == CEP_NONE ? NULL : cep_program_code(flow->program, code), event);
 }
-
-bool cep_flow_traces(const struct cep_flow *flow) { return flow->env.trace != NULL; }
-
-void cep_flow_trace(struct cep_flow *flow, const struct cep_trace *trace) { flow->env.trace(flow->env.ctx, trace); }
 
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {

@@ -48,9 +48,10 @@ struct cep_operator {
 /* The flow's services. */
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK; /* row for the node's outputs */
 void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node, int error, uint32_t code, const struct cep_event *event);
+const struct cep_env *cep_flow_env(const struct cep_flow *flow);
 /* Does anybody listen to steps? Then tells one. */
-bool cep_flow_traces(const struct cep_flow *flow);
-void cep_flow_trace(struct cep_flow *flow, const struct cep_trace *trace);
+static inline bool cep_flow_traces(const struct cep_flow *flow) { return cep_flow_env(flow)->trace != NULL; }
+static inline void cep_flow_trace(const struct cep_flow *flow, const struct cep_trace *trace) { cep_flow_env(flow)->trace(cep_flow_env(flow)->ctx, trace); }
 const struct cep_program *cep_flow_program(const struct cep_flow *flow);
 const struct cep_linked *cep_flow_linked(const struct cep_flow *flow);
 struct cep_expr *cep_flow_expr(struct cep_flow *flow);
