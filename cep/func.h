@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "cep/value.h"
 
-#define CEP_FUNC_ARGS_MAX 64
+#define CEP_FUNC_ARGS_MAX 256
 
 /* What a call may use. */
 struct cep_call {

@@ -11,7 +11,7 @@
 
 /* The open files. Functions get no context of their own, so these are process-wide: set once before the first program is linked, exchanged under the lock. */
 static struct file { MMDB_s db; bool open; char path[4096]; struct enrichment_watch watch; } place_file, asn_file;
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 enum want { WANT_COUNTRY, WANT_CITY, WANT_LATITUDE, WANT_LONGITUDE, WANT_ASN };
 

@@ -31,7 +31,7 @@ static struct {
     char folder[4096];
     struct list *at[ENRICHMENT_LISTS_MOST];
     uint32_t count;
-} lists = { .lock = PTHREAD_RWLOCK_INITIALIZER, .writing = PTHREAD_MUTEX_INITIALIZER };
+} lists = { .lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP, .writing = PTHREAD_MUTEX_INITIALIZER };
 
 static bool good_name(const char *name)
 {

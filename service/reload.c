@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "enrichment/geoip.h"
 #include "enrichment/lists.h"
+#include "enrichment/model.h"
 #include "service/json.h"
 #include "service/runtime_internal.h"
 
@@ -424,6 +425,7 @@ void *service_runtime_tend(void *arg)
             files_us = now_us + LOOK_US;
             enrichment_lists_refresh();
             enrichment_geoip_refresh();
+            enrichment_models_refresh();
         }
         if (now_us >= prune_us) {
             prune_us = now_us + PRUNE_US;

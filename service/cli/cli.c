@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "enrichment/geoip.h"
 #include "enrichment/lists.h"
+#include "enrichment/model.h"
 #include "enrichment/regex.h"
 
 int cli_usage(const struct cli_command *command, const char *message, const char *detail)
@@ -30,6 +31,8 @@ struct cep_funcs *cli_funcs(const struct service_config *config)
                                       config ? config->text[SERVICE_GEOIP_ASN] : getenv("CEPHEID_GEOIP_ASN"), &why);
     if (e == 0)
         e = enrichment_lists_register(funcs, config ? config->text[SERVICE_LISTS_DIR] : getenv("CEPHEID_LISTS_DIR"));
+    if (e == 0)
+        e = enrichment_models_register(funcs, config ? config->text[SERVICE_MODELS_DIR] : getenv("CEPHEID_MODELS_DIR"));
     if (e < 0) {
         fprintf(stderr, "cepheid: the functions of rules are not to be had: %s\n", why.len ? why.ptr : base_error_text(e));
         cli_funcs_destroy(funcs);
@@ -44,6 +47,7 @@ void cli_funcs_destroy(struct cep_funcs *funcs)
     cep_funcs_destroy(funcs);
     enrichment_geoip_close();
     enrichment_lists_close();
+    enrichment_models_close();
 }
 
 bool cli_define(const char *text)
