@@ -119,3 +119,31 @@ def case_redis_tls(folder):
         with Songs(HASH.format(url=redis.url(), more="")) as songs:
             songs.start().add(("one", 1))
             songs.wait_trouble("last_play", "certificate is refused")
+
+
+TEN = """
+CREATE TABLE top_songs (song STRING, plays BIGINT, PRIMARY KEY (song) NOT ENFORCED)
+WITH ('connector' = 'redis', 'url' = '{url}', 'mode' = 'sorted-set', 'key' = 'top10', 'member-column' = 'song', 'score-column' = 'plays');
+INSERT INTO top_songs
+SELECT song, plays FROM (
+  SELECT song, plays, ROW_NUMBER() OVER (ORDER BY plays DESC) AS place FROM (SELECT song, SUM(plays) AS plays FROM plays GROUP BY song))
+WHERE place <= 10;
+"""
+
+
+def case_redis_ten_songs():
+    """The worked case: ten songs of thirty, by running sums; who falls out of the ten is taken out of the set. Killed in between."""
+    with programs.Redis().start() as redis, Songs(TEN.format(url=redis.url())) as songs:
+        rows = [("song %d" % (i * i % 31), i % 17 + 1) for i in range(900)]
+        songs.start().add(*rows[:300])
+        wait_equal("ten of them", lambda: len(redis.scores("top10")), 10)
+        songs.kill()
+        songs.start().add(*rows[300:600])
+        redis.kill()
+        redis.start()
+        songs.add(*rows[600:])
+        want = sorted(totals(rows).items(), key=lambda pair: -pair[1])
+        assert want[9][1] != want[10][1], "the tenth must be one"
+        wait_equal("the ten", lambda: sorted(redis.scores("top10")), sorted((song, float(plays)) for song, plays in want[:10]))
+        songs.wait_empty("top_songs")
+        equal(sorted(redis.scores("top10")), sorted((song, float(plays)) for song, plays in want[:10]), "and they stay")
