@@ -636,6 +636,8 @@ int patterns_bind_match(struct patterns_binder *binder, const struct patterns_re
         r = patterns_rp_stability(rp, &match->stability, &match->witness);
     if (!r)
         r = patterns_rp_lint(rp);
+    if (!r && !(match->registers = patterns_rp_registers(rp)))
+        r = BASE_E_NOMEM;
     if (r)
         return r;
     rp->after = (struct patterns_binder){ .arena = binder->arena };

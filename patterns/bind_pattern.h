@@ -34,6 +34,7 @@ struct patterns_bound_match {
     bool append_only;  /* reserved, true */
     const char *stability;                      /* "stable", "unstable", "not proved" */
     const char *witness;                        /* why; never NULL */
+    const char *registers;                      /* what those of a partial match hold, in words; "" if there are none */
     const struct patterns_match_detail *detail; /* private */
 };
 

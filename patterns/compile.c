@@ -598,6 +598,7 @@ static int emit_all(struct compiling *c, struct patterns_result *result)
         out->match_node = emitted[i].match_node;
         out->stability = emitted[i].match ? emitted[i].match->stability : "stable";
         out->witness = emitted[i].match ? emitted[i].match->witness : "";
+        out->registers = emitted[i].match ? emitted[i].match->registers : "";
     }
     if (error == BASE_E_LIMIT)
         error =

@@ -40,6 +40,7 @@ struct patterns_compiled {
     uint32_t match_node;  /* nearest row pattern or CEP_NONE */
     char fingerprint[33]; /* RULE: as in cep_rule; others: likewise made */
     const char *stability, *witness;
+    const char *registers; /* of match_node's partial matches, in words; "" if there are none */
 };
 struct patterns_result {
     struct cep_program *program;        /* owned; released by patterns_result_finish */

@@ -296,6 +296,16 @@ static const struct base_source *match_source(const struct view *v, const struct
     return NULL;
 }
 
+/* What the registers of a node's partial matches hold; "" if no statement tells. */
+static const char *registers_of(const struct view *v, uint32_t node)
+{
+    for (uint32_t i = 0; i < v->result->compiled_count; i++) {
+        if (v->result->compiled[i].match_node == node)
+            return v->result->compiled[i].registers ? v->result->compiled[i].registers : "";
+    }
+    return "";
+}
+
 static void put_automata(const struct view *v, enum patterns_explain_format format)
 {
     for (uint32_t i = 0; i < cep_program_node_count(v->program); i++) {
@@ -307,6 +317,8 @@ static void put_automata(const struct view *v, enum patterns_explain_format form
         if (format == PATTERNS_EXPLAIN_TEXT)
             base_buf_printf(v->out, "\nautomaton of node %u\n", i);
         patterns_explain_match(v->program, n->detail, text, format, v->out);
+        if (format == PATTERNS_EXPLAIN_TEXT && *registers_of(v, i))
+            base_buf_printf(v->out, "a partial match holds: %s\n", registers_of(v, i));
     }
 }
 
@@ -434,6 +446,8 @@ static void json_node(const struct view *v, uint32_t index)
     json_columns(v, cep_program_schema(v->program, n->schema)->columns);
     if (n->kind == CEP_NODE_MATCH) {
         const struct base_source *source = match_source(v, cep_program_match(v->program, n->detail));
+        base_buf_puts(v->out, ",\"holds\":");
+        base_buf_put_json(v->out, base_str_of(registers_of(v, index)));
         base_buf_puts(v->out, ",\"automaton\":");
         patterns_explain_match(v->program, n->detail,
                                source ? (struct base_str){ source->text, source->len } : (struct base_str){ "", 0 },

@@ -222,6 +222,10 @@ bool patterns_rp_find_label(const struct patterns_match_detail *rp, struct base_
 /* Name as compared and as CLASSIFIER() gives it; ptr NULL: no memory. */
 struct base_str patterns_rp_label(struct patterns_match_detail *rp, struct base_str name, bool quoted);
 
+/* ---- rowpat_text.c ---- */
+/* "r0 = LAST(v) of A; r1 = SUM(v) of B": the live registers in use. NULL: no memory. */
+const char *patterns_rp_registers(const struct patterns_match_detail *rp);
+
 /* ---- liveness.c: which registers a partial match needs where ---- */
 int patterns_rp_liveness(struct patterns_match_detail *rp) BASE_MUST_CHECK;
 static inline bool patterns_rp_is_live(const struct patterns_state *state, uint32_t number)
