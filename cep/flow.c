@@ -5,42 +5,8 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "base/vec.h"
-#include "cep/changelog.h"
-#include "cep/operator.h"
+#include "cep/flow_internal.h"
 #include "cep/operators/window.h"
-#include "cep/plain_key.h"
-
-struct flow_node {
-    struct cep_operator *op;   /* stateful nodes that run here */
-    struct cep_type *types;    /* of its columns */
-    uint32_t columns;
-    int64_t in_ms, out_ms;     /* watermarks of its input and output */
-    struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
-    bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
-    struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
-};
-#define AHEAD 16 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
-struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; };
-struct restored { struct cep_operator *op; struct cep_key *key; };
-struct cep_flow {
-    const struct cep_linked *linked;
-    const struct cep_program *program;
-    struct cep_env env;
-    struct cep_limits limits;
-    struct cep_expr *expr;
-    struct base_arena arena;
-    uint32_t depth;            /* nested calls: the arena is reset by the outermost one */
-    uint32_t rows_under_way;   /* nested calls with a row: what they put into the arena is still needed */
-    struct flow_node *nodes;
-    struct cep_value *values;  /* scratch of CALC, LOOKUP, keys */
-    struct cep_type *value_types;
-    struct { struct restored *at; size_t len, cap; } restored; /* keys with pieces put back, not yet complete */
-    struct base_buf piece;     /* a piece on its way from the store */
-    uint64_t rows_in;
-    struct ahead ahead[AHEAD]; /* in order of the rows */
-    uint32_t ahead_at, ahead_count;
-    struct base_arena ahead_arena; /* their keys */
-};
 
 static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event);
 
@@ -314,6 +280,29 @@ static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event
     return flow->env.route(flow->env.ctx, node, &out);
 }
 
+int cep_flow_lookups(struct cep_flow *flow, uint32_t exchange_node, const struct cep_event *event, cep_flow_want *want, void *ctx)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
+    int rc = 0;
+    for (uint32_t i = 0; i < outputs.count && !rc; i++) {
+        const struct cep_node *n = cep_program_node(flow->program, *cep_program_u32(flow->program, outputs.first + i));
+        struct cep_tuple *key;
+        if (n->kind != CEP_NODE_LOOKUP)
+            continue;
+        if (flow->depth == 0)
+            base_arena_reset(&flow->arena);
+        const struct cep_lookup *l = cep_program_lookup(flow->program, n->detail);
+        rc = make_key(flow, n, l->keys, event, &key);
+        bool null_key = rc != 0;
+        for (uint32_t k = 0; k < l->keys.count && !null_key; k++)
+            null_key = cep_tuple_is_null(key, k);
+        rc = rc && rc != BASE_E_NOMEM ? 0 : rc; /* told when the row itself comes */
+        if (!rc && !null_key)
+            rc = want(ctx, l->table, key);
+    }
+    return rc;
+}
+
 /* ---- keyed nodes ---- */
 
 static int complete_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
@@ -330,7 +319,7 @@ static int complete_key(struct cep_flow *flow, struct cep_operator *op, struct c
 }
 
 /* Keys that the host put back piece by piece. */
-static int finish_restore(struct cep_flow *flow)
+int cep_flow_finish_restore(struct cep_flow *flow)
 {
     int rc = 0;
     for (size_t i = 0; i < flow->restored.len && !rc; i++)
@@ -523,7 +512,7 @@ static int set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark
     if (watermark_ms <= flow->nodes[node].out_ms)
         return 0;
     enter(flow);
-    int rc = finish_restore(flow);
+    int rc = cep_flow_finish_restore(flow);
     flow->nodes[node].out_ms = watermark_ms;
     if (!rc)
         rc = advance(flow, node);
@@ -607,7 +596,7 @@ int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_
 int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct cep_event *event)
 {
     enter(flow);
-    int rc = flow->restored.len ? finish_restore(flow) : 0;
+    int rc = flow->restored.len ? cep_flow_finish_restore(flow) : 0;
     /* a single-threaded host routes straight back: what hangs behind the exchange is then still the caller's turn */
     flow->rows_under_way++;
     if (!rc)
@@ -667,185 +656,6 @@ int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table)
         floor_ms = out_ms < floor_ms ? out_ms : floor_ms;
     }
     return floor_ms;
-}
-
-/* ---- state ---- */
-
-struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct cep_key *key; int64_t deadline_ms; };
-
-static int forward_piece(void *ctx, uint32_t piece, const void *bytes, size_t len)
-{
-    struct piece_ctx *p = ctx;
-    return p->fn(p->ctx, p->fingerprint, (uint32_t)(p->key->hash % CEP_KEY_GROUPS), &p->key->tuple, piece, bytes, len, p->deadline_ms);
-}
-
-static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_ctx *p)
-{
-    int rc = 0;
-    if (key->stored) {
-        uint32_t first = 0, end = 0;
-        if (op->ops->pieces && key->state)
-            op->ops->pieces(op, key, &first, &end);
-        p->deadline_ms = BASE_TIME_MAX_MS;
-        rc = forward_piece(p, 0, NULL, 0);
-        for (uint32_t i = first; i < end && !rc; i++)
-            rc = i ? forward_piece(p, i, NULL, 0) : 0;
-    }
-    if (rc)
-        return rc;
-    op->ops->free_state(op, key);
-    cep_keyed_account(&op->keyed, key, 0);
-    cep_keyed_remove(&op->keyed, key);
-    return 0;
-}
-
-/* Cold keys leave memory once they are stored: those that were not used since the hand of the clock passed them last. */
-static void evict(struct cep_flow *flow, struct cep_operator *op, uint64_t budget)
-{
-    struct cep_keyed *keyed = &op->keyed;
-    uint64_t steps = keyed->slots ? 2 * (keyed->mask + 1) : 0;
-    for (; steps > 0 && keyed->bytes > budget && flow->env.load; steps--) {
-        struct cep_key *key = keyed->slots[keyed->hand].key;
-        keyed->hand = (keyed->hand + 1) & keyed->mask;
-        if (!key || key->dirty || !key->stored || !key->state || (op->ops->pinned && op->ops->pinned(op, key)))
-            continue;
-        if (key->used) {
-            key->used = false;
-            continue;
-        }
-        op->ops->free_state(op, key);
-        key->cold = true;
-        cep_keyed_account(keyed, key, 0);
-    }
-}
-
-int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
-{
-    int rc = finish_restore(flow);
-    uint32_t operators = 0;
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
-        operators += flow->nodes[i].op != NULL;
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
-        struct cep_operator *op = flow->nodes[i].op;
-        if (!op || !op->ops->save)
-            continue;
-        struct piece_ctx p = { .fn = piece, .ctx = ctx, .fingerprint = cep_program_node(flow->program, i)->fingerprint };
-        while (!rc && op->keyed.dirty_first) {
-            struct cep_key *key = op->keyed.dirty_first;
-            p.key = key;
-            if (!key->state || op->ops->idle(op, key)) {
-                op->keyed.dirty_first = key->dirty_next;
-                rc = drop_key(op, key, &p);
-                continue;
-            }
-            p.deadline_ms = op->ops->stored_deadline ? op->ops->stored_deadline(op, key) : op->ops->deadline(op, key);
-            rc = op->ops->save(op, key, false, forward_piece, &p);
-            if (rc)
-                break;
-            op->keyed.dirty_first = key->dirty_next;
-            key->dirty = false;
-            key->stored = true;
-        }
-        if (flow->limits.state_bytes)
-            evict(flow, op, flow->limits.state_bytes / (operators ? operators : 1));
-    }
-    return rc;
-}
-
-static struct cep_operator *by_fingerprint(struct cep_flow *flow, uint64_t fingerprint)
-{
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
-        if (flow->nodes[i].op && cep_program_node(flow->program, i)->fingerprint == fingerprint)
-            return flow->nodes[i].op;
-    return NULL;
-}
-
-int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *tuple, uint32_t piece, const void *bytes, size_t len)
-{
-    struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
-    if (!op || !op->ops->load)
-        return BASE_E_NOTFOUND;
-    struct cep_key *key;
-    bool added;
-    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
-    if (rc)
-        return rc;
-    if (piece == 0 || !key->state) {
-        struct restored restored = { op, key };
-        if (!BASE_VEC_PUSH(&flow->restored, restored))
-            return BASE_E_NOMEM;
-    }
-    return op->ops->load(op, key, piece, bytes, len);
-}
-
-int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *tuple, int64_t deadline_ms)
-{
-    struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
-    if (!op)
-        return BASE_E_NOTFOUND;
-    struct cep_key *key;
-    bool added;
-    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
-    if (rc)
-        return rc;
-    if (added) {
-        key->cold = true;
-        key->stored = true;
-    }
-    return cep_keyed_arm(&op->keyed, key, deadline_ms);
-}
-
-int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)
-{
-    base_buf_put_u8(out, 1);
-    base_buf_put_varint(out, cep_program_node_count(flow->program));
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
-        base_buf_put_u64(out, cep_program_node(flow->program, i)->fingerprint);
-        base_buf_put_u64(out, (uint64_t)flow->nodes[i].in_ms);
-        base_buf_put_u64(out, (uint64_t)flow->nodes[i].out_ms);
-    }
-    return out->failed ? BASE_E_NOMEM : 0;
-}
-
-int64_t cep_flow_latest_watermark(const struct cep_flow *flow)
-{
-    int64_t latest_ms = BASE_TIME_MIN_MS;
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
-        if (flow->nodes[i].op && flow->nodes[i].in_ms > latest_ms)
-            latest_ms = flow->nodes[i].in_ms;
-    return latest_ms;
-}
-
-int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len)
-{
-    struct base_reader in = base_reader_of(bytes, len);
-    uint8_t version = base_read_u8(&in);
-    uint64_t count = base_read_varint(&in);
-    if (in.failed || version != 1 || count > len)
-        return BASE_E_CORRUPT;
-    for (uint64_t k = 0; k < count; k++) {
-        uint64_t fingerprint = base_read_u64(&in);
-        int64_t in_ms = (int64_t)base_read_u64(&in), out_ms = (int64_t)base_read_u64(&in);
-        if (in.failed)
-            return BASE_E_CORRUPT;
-        for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
-            if (cep_program_node(flow->program, i)->fingerprint != fingerprint)
-                continue;
-            flow->nodes[i].in_ms = in_ms;
-            flow->nodes[i].out_ms = out_ms;
-            if (flow->nodes[i].op)
-                flow->nodes[i].op->watermark_ms = in_ms;
-        }
-    }
-    return 0;
-}
-
-void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret)
-{
-    *ret = (struct cep_flow_stats){ 0 };
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
-        if (flow->nodes[i].op && (node == CEP_NONE || node == i) && flow->nodes[i].op->ops->stats)
-            flow->nodes[i].op->ops->stats(flow->nodes[i].op, ret);
 }
 
 /* ---- life ---- */

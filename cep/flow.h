@@ -108,6 +108,10 @@ int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *
 int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count) BASE_MUST_CHECK;
 /* A row with this key hash will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
 void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, uint64_t key_hash, bool soon);
+/* Keys that LOOKUP nodes directly behind `exchange` will ask tables for because of this row: a host that asks outside can ask for many at once. Errors of `want`
+ * are handed up; keys that cannot be made are left out. */
+typedef int cep_flow_want(void *ctx, uint32_t table, const struct cep_tuple *key);
+int cep_flow_lookups(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event, cep_flow_want *want, void *ctx) BASE_MUST_CHECK;
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
 /* A routed row, at the owner; and the minimum over all senders of that exchange's watermarks. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/error.h"
+#include "patterns/changes.h"
 #include "patterns/fold.h"
 #include "patterns/join.h"
 #include "patterns/types.h"
@@ -255,6 +256,17 @@ static int bind_on(struct joining *j)
     return 0;
 }
 
+/* A table that is asked row by row where it lies, not read whole (enrichment/lookup.h). */
+static bool is_outside(const struct patterns_table_info *table)
+{
+    struct base_str connector = patterns_table_setting(table, "connector");
+    for (uint32_t i = 0; i < table->setting_count; i++)
+        if (table->settings[i].key.len > 5 && memcmp(table->settings[i].key.ptr, "scan.", 5) == 0)
+            return false;
+    return base_str_equal(connector, BASE_STR("postgresql")) || base_str_equal(connector, BASE_STR("jdbc")) || base_str_equal(connector, BASE_STR("redis")) ||
+           base_str_equal(connector, BASE_STR("http"));
+}
+
 static int bind_as_of(struct joining *j)
 {
     struct patterns_binder *binder = j->scope->binder;
@@ -268,7 +280,10 @@ static int bind_as_of(struct joining *j)
         return patterns_refuse(binder, text, "type-mismatch", "name the event time column, or PROCTIME()",
                                "FOR SYSTEM_TIME AS OF takes a timestamp, this is %s",
                                patterns_type_text(binder, as_of->type));
-    j->plan->as_of = as_of->kind == PATTERNS_BOUND_PROC_TIME ? NULL : as_of;
+    j->plan->as_of = patterns_plan_proc_time(j->left.plan, as_of) ? NULL : as_of;
+    if (j->plan->as_of && is_outside(j->table))
+        return patterns_refuse(binder, text, "not-supported", "write FOR SYSTEM_TIME AS OF PROCTIME()",
+                               "an outside table is asked as it is now: it has no rows of other times");
     j->plan->rows = patterns_hash_mix(j->plan->rows, as_of->hash);
     /* versions in event time: told at once and corrected, or when the table's watermark has passed */
     j->plan->eager = binder->eager && j->plan->as_of && j->table->rowtime_field != PATTERNS_NO_COLUMN;
@@ -360,6 +375,9 @@ static int bind_join(const struct patterns_query_scope *scope, const struct patt
     j.plan->key_count = j.table->key_count;
     j.plan->keys = base_arena_zalloc(binder->arena, j.table->key_count, sizeof *j.plan->keys);
     j.plan->rows = patterns_hash_mix(j.left.plan->rows, j.table->hash);
+    if (is_outside(j.table) && patterns_plan_updating(j.left.plan) && j.left.plan->kind != PATTERNS_PLAN_MATCH)
+        return refuse_table(binder, text, "not-supported", "join the rows before they are aggregated, ranked or joined",
+                            "an outside table may answer otherwise when a row is taken back: it cannot be joined to a result that changes");
     if (!j.plan->keys)
         return BASE_E_NOMEM;
     error = bind_as_of(&j);

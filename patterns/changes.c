@@ -28,6 +28,19 @@ bool patterns_plan_updating(const struct patterns_plan *plan)
     return false;
 }
 
+bool patterns_plan_proc_time(const struct patterns_plan *plan, const struct patterns_bound *value)
+{
+    while (value->kind == PATTERNS_BOUND_COLUMN && plan->kind == PATTERNS_PLAN_CALC) {
+        if (plan->outputs) {
+            value = plan->outputs[value->column];
+            if (value->kind == PATTERNS_BOUND_PROC_TIME)
+                return true;
+        }
+        plan = plan->inputs[0];
+    }
+    return value->kind == PATTERNS_BOUND_PROC_TIME;
+}
+
 int patterns_changes_settle(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan **ret)
 {
     *ret = plan;

@@ -8,6 +8,8 @@
 #include "patterns/bind.h"
 #include "patterns/plan.h"
 
+/* Is the value, over plan's columns, PROCTIME(), also by way of a computed column? */
+bool patterns_plan_proc_time(const struct patterns_plan *plan, const struct patterns_bound *value);
 /* Rows that it gave may be changed or deleted later. */
 bool patterns_plan_updating(const struct patterns_plan *plan);
 /* A plan of what stands at the end of a changelog's input (itself if it is none). 0, BASE_E_NOMEM. */

@@ -27,20 +27,6 @@ uint32_t patterns_topn_item(const struct patterns_select *select)
 
 /* ---- binding ---- */
 
-/* Is the value PROCTIME(), also by way of a computed column? */
-static bool is_proc_time(const struct patterns_plan *plan, const struct patterns_bound *value)
-{
-    while (value->kind == PATTERNS_BOUND_COLUMN && plan->kind == PATTERNS_PLAN_CALC) {
-        if (plan->outputs) {
-            value = plan->outputs[value->column];
-            if (value->kind == PATTERNS_BOUND_PROC_TIME)
-                return true;
-        }
-        plan = plan->inputs[0];
-    }
-    return value->kind == PATTERNS_BOUND_PROC_TIME;
-}
-
 /* Window on its way: hidden columns of the CALC below. */
 struct ranking {
     const struct patterns_topn_text *text;
@@ -132,10 +118,10 @@ static int bind_orders(struct ranking *r)
         if (error)
             return error;
         bool only = over->order_count == 1;
-        r->topn->by_arrival = only && is_proc_time(r->text->from->plan, value);
+        r->topn->by_arrival = only && patterns_plan_proc_time(r->text->from->plan, value);
         r->topn->by_time = only && value->kind == PATTERNS_BOUND_COLUMN && value->column == r->text->from->relation->rowtime;
         r->topn->descending = only && item->descending;
-        if (!r->topn->by_arrival && is_proc_time(r->text->from->plan, value))
+        if (!r->topn->by_arrival && patterns_plan_proc_time(r->text->from->plan, value))
             return patterns_refuse(r->binder, item->expr, "not-supported", "ORDER BY PROCTIME() alone, or by columns of the rows",
                                    "PROCTIME() cannot stand beside other columns in ORDER BY");
         if (r->topn->by_arrival)

@@ -281,6 +281,8 @@ static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, i
 static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
 {
     struct service_host *host = ctx;
+    if (service_lookups_has(host->lookups, table))
+        return service_lookups_find(host->lookups, table, key, ret);
     *ret = service_profiles_find(host->shared->profiles, table, key, as_of_ms);
     return 0;
 }
@@ -411,7 +413,9 @@ int service_host_init(struct service_host *host, struct service_shared *shared, 
         return BASE_E_NOMEM;
     bool ingest = sender == SERVICE_EXCHANGE_INGEST(shared->exchange);
     host->known = shared->known && !ingest && shared->known[sender].bits ? &shared->known[sender] : NULL;
-    return make_encoders(host, reterr);
+    struct service_lookups_config lookups = { .program = shared->program, .application = "cepheid", .allow_private = shared->allow_private, .metrics = shared->metrics };
+    int e = ingest ? 0 : service_lookups_create(&lookups, &host->lookups, reterr);
+    return e < 0 ? e : make_encoders(host, reterr);
 }
 
 void service_host_finish(struct service_host *host)
@@ -423,6 +427,8 @@ void service_host_finish(struct service_host *host)
     base_free(host->cells);
     host->cells = NULL;
     base_free(host->encoders);
+    service_lookups_destroy(host->lookups);
+    host->lookups = NULL;
     base_free(host->written);
     base_free(host->deadlines);
     base_buf_finish(&host->scratch);

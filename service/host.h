@@ -12,6 +12,7 @@
 #include "formats/encode.h"
 #include "service/exchange.h"
 #include "service/letters.h"
+#include "service/lookups.h"
 #include "service/metrics.h"
 #include "service/part.h"
 #include "service/plan.h"
@@ -31,6 +32,7 @@ struct service_shared {
     struct service_letters *letters;
     struct cep_limits limits;
     const char *source;                  /* CloudEvents source */
+    bool allow_private;                  /* HTTP to inside addresses */
     size_t alert_bytes;
     struct service_known *known;         /* by shard; NULL: not known */
     _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
@@ -54,6 +56,7 @@ struct service_host {
     uint64_t written_epoch;
     struct service_known *known;         /* NULL: every key must be asked for */
     struct service_deadline *deadlines;  /* by hash: deadlines that stand in the store already; what is not here is written again */
+    struct service_lookups *lookups;     /* outside tables; NULL: none */
     struct formats_encoder **encoders;   /* by node: rows of INSERT INTO */
     struct formats_cells **cells;        /* by node: instead, where the table lies in a store */
     struct base_buf scratch, key_scratch;

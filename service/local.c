@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/input.h"
+#include "service/lookups.h"
 #include "service/profiles.h"
 
 #define BATCH 1000
@@ -25,6 +26,7 @@ struct local {
     const struct cep_program *program;
     struct cep_flow *flow;
     struct service_profiles *profiles;
+    struct service_lookups *lookups; /* NULL: no outside tables */
     struct stream *streams;
     uint32_t stream_count;
     const struct cep_row *rows[HANDED_TOGETHER]; /* on time, not yet handed to the flow */
@@ -61,6 +63,8 @@ static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, i
 static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
 {
     struct local *local = ctx;
+    if (service_lookups_has(local->lookups, table))
+        return service_lookups_find(local->lookups, table, key, ret);
     *ret = service_profiles_find(local->profiles, table, key, as_of_ms);
     return 0;
 }
@@ -243,6 +247,9 @@ static int setup(struct local *local, struct base_buf *reterr)
         .opener_ctx = local->config->opener_ctx,
     };
     int e = service_profiles_create(&profiles, &local->profiles, reterr);
+    struct service_lookups_config lookups = { .program = local->program, .application = "cepheid-query", .allow_private = true };
+    if (e == 0)
+        e = service_lookups_create(&lookups, &local->lookups, reterr);
     if (e == 0)
         e = service_profiles_load(local->profiles, reterr);
     uint32_t nodes = cep_program_node_count(local->program);
@@ -276,6 +283,7 @@ int service_local_run(const struct service_local_config *config, struct base_buf
     for (uint32_t i = 0; i < local.stream_count; i++)
         service_input_close(local.streams[i].input);
     service_profiles_destroy(local.profiles);
+    service_lookups_destroy(local.lookups);
     base_arena_finish(&local.arena);
     return e;
 }

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "base/vec.h"
+#include "enrichment/lookup.h"
 #include "enrichment/table.h"
 #include "service/config.h"
 #include "service/input.h"
@@ -200,7 +201,7 @@ int service_profiles_create(const struct service_profiles_config *config, struct
     profiles->by_table = base_calloc(tables + 1, sizeof *profiles->by_table);
     int e = profiles->at && profiles->by_table ? 0 : BASE_E_NOMEM;
     for (uint32_t i = 0; e == 0 && i < tables; i++) {
-        if (cep_program_table(config->program, i)->is_profile)
+        if (cep_program_table(config->program, i)->is_profile && !enrichment_lookup_is(config->program, i))
             e = add_profile(profiles, i, reterr);
     }
     if (e < 0) {
@@ -228,7 +229,7 @@ static int map_tables(const struct service_profiles *profiles, const struct cep_
     int e = by_table ? 0 : BASE_E_NOMEM;
     for (uint32_t i = 0; e == 0 && i < tables; i++) {
         char identity[33];
-        if (!cep_program_table(program, i)->is_profile)
+        if (!cep_program_table(program, i)->is_profile || enrichment_lookup_is(program, i))
             continue;
         e = make_identity(program, cep_program_table(program, i), identity);
         struct profile *p = e == 0 ? profile_named(profiles, identity) : NULL;

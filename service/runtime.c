@@ -83,6 +83,7 @@ static void fill_shared(struct service_runtime *rt, struct service_shared *share
     shared->rules = rt->set->stats;
     shared->letters = rt->letters;
     shared->source = rt->source;
+    shared->allow_private = n[SERVICE_WEBHOOK_PRIVATE] != 0;
     shared->known = rt->known;
     shared->alert_bytes = (size_t)n[SERVICE_LIMIT_EVIDENCE_BYTES];
     shared->limits = (struct cep_limits){

@@ -170,8 +170,27 @@ static int take_barrier(struct service_shard *shard, uint32_t stage, int64_t epo
     return e;
 }
 
+/* Outside tables are asked for all rows of a parcel at once. */
+static int look_ahead(struct service_shard *shard, const struct service_parcel *parcel)
+{
+    int e = 0;
+    for (size_t at = 0; at < parcel->bytes.len && e == 0;) {
+        const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
+        if (message->kind == SERVICE_MESSAGE_ROW) {
+            e = service_message_unpack(message, &shard->unpacked);
+            if (e == 0)
+                e = cep_flow_lookups(shard->flow, message->exchange, &shard->unpacked.event, service_lookups_want, shard->host.lookups);
+        }
+        at += message->size_bytes;
+    }
+    return e ? e : service_lookups_fetch(shard->host.lookups);
+}
+
 static int take_parcel(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel)
 {
+    int ahead = shard->host.lookups ? look_ahead(shard, parcel) : 0;
+    if (ahead < 0)
+        return ahead;
     for (size_t at = 0; at < parcel->bytes.len;) {
         const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
         int e = 0;

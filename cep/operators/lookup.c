@@ -128,7 +128,9 @@ int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event 
     int rc = ask(flow, node, event, &key, &as_of_ms);
     if (!rc)
         rc = join(flow, node, event, key, as_of_ms, &row);
-    if (rc && !row_error(rc))
+    if (rc == BASE_E_IO) /* an outside table does not answer: the row's error */
+        cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, CEP_NONE, event);
+    else if (rc && !row_error(rc))
         return rc;
     uint8_t change = event->row->change;
     if (row)

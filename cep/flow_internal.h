@@ -1,0 +1,44 @@
+/* What the parts of a flow share: flow.c runs rows and watermarks through it, flow_state.c writes and restores its state. Internal to cep/. */
+#ifndef CEP_FLOW_INTERNAL_H
+#define CEP_FLOW_INTERNAL_H
+
+#include "cep/changelog.h"
+#include "cep/operator.h"
+#include "cep/plain_key.h"
+
+struct flow_node {
+    struct cep_operator *op;   /* stateful nodes that run here */
+    struct cep_type *types;    /* of its columns */
+    uint32_t columns;
+    int64_t in_ms, out_ms;     /* watermarks of its input and output */
+    struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
+    bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
+    struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
+};
+#define AHEAD 16 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
+struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; };
+struct restored { struct cep_operator *op; struct cep_key *key; };
+struct cep_flow {
+    const struct cep_linked *linked;
+    const struct cep_program *program;
+    struct cep_env env;
+    struct cep_limits limits;
+    struct cep_expr *expr;
+    struct base_arena arena;
+    uint32_t depth;            /* nested calls: the arena is reset by the outermost one */
+    uint32_t rows_under_way;   /* nested calls with a row: what they put into the arena is still needed */
+    struct flow_node *nodes;
+    struct cep_value *values;  /* scratch of CALC, LOOKUP, keys */
+    struct cep_type *value_types;
+    struct { struct restored *at; size_t len, cap; } restored; /* keys with pieces put back, not yet complete */
+    struct base_buf piece;     /* a piece on its way from the store */
+    uint64_t rows_in;
+    struct ahead ahead[AHEAD]; /* in order of the rows */
+    uint32_t ahead_at, ahead_count;
+    struct base_arena ahead_arena; /* their keys */
+};
+
+/* Keys that the host put back piece by piece: all their pieces are there. */
+int cep_flow_finish_restore(struct cep_flow *flow) BASE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,183 @@
+/* State of a flow: checkpoints, eviction, restoring, watermarks, figures. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "base/vec.h"
+#include "cep/flow_internal.h"
+
+struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct cep_key *key; int64_t deadline_ms; };
+
+static int forward_piece(void *ctx, uint32_t piece, const void *bytes, size_t len)
+{
+    struct piece_ctx *p = ctx;
+    return p->fn(p->ctx, p->fingerprint, (uint32_t)(p->key->hash % CEP_KEY_GROUPS), &p->key->tuple, piece, bytes, len, p->deadline_ms);
+}
+
+static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_ctx *p)
+{
+    int rc = 0;
+    if (key->stored) {
+        uint32_t first = 0, end = 0;
+        if (op->ops->pieces && key->state)
+            op->ops->pieces(op, key, &first, &end);
+        p->deadline_ms = BASE_TIME_MAX_MS;
+        rc = forward_piece(p, 0, NULL, 0);
+        for (uint32_t i = first; i < end && !rc; i++)
+            rc = i ? forward_piece(p, i, NULL, 0) : 0;
+    }
+    if (rc)
+        return rc;
+    op->ops->free_state(op, key);
+    cep_keyed_account(&op->keyed, key, 0);
+    cep_keyed_remove(&op->keyed, key);
+    return 0;
+}
+
+/* Cold keys leave memory once they are stored: those that were not used since the hand of the clock passed them last. */
+static void evict(struct cep_flow *flow, struct cep_operator *op, uint64_t budget)
+{
+    struct cep_keyed *keyed = &op->keyed;
+    uint64_t steps = keyed->slots ? 2 * (keyed->mask + 1) : 0;
+    for (; steps > 0 && keyed->bytes > budget && flow->env.load; steps--) {
+        struct cep_key *key = keyed->slots[keyed->hand].key;
+        keyed->hand = (keyed->hand + 1) & keyed->mask;
+        if (!key || key->dirty || !key->stored || !key->state || (op->ops->pinned && op->ops->pinned(op, key)))
+            continue;
+        if (key->used) {
+            key->used = false;
+            continue;
+        }
+        op->ops->free_state(op, key);
+        key->cold = true;
+        cep_keyed_account(keyed, key, 0);
+    }
+}
+
+int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
+{
+    int rc = cep_flow_finish_restore(flow);
+    uint32_t operators = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        operators += flow->nodes[i].op != NULL;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
+        struct cep_operator *op = flow->nodes[i].op;
+        if (!op || !op->ops->save)
+            continue;
+        struct piece_ctx p = { .fn = piece, .ctx = ctx, .fingerprint = cep_program_node(flow->program, i)->fingerprint };
+        while (!rc && op->keyed.dirty_first) {
+            struct cep_key *key = op->keyed.dirty_first;
+            p.key = key;
+            if (!key->state || op->ops->idle(op, key)) {
+                op->keyed.dirty_first = key->dirty_next;
+                rc = drop_key(op, key, &p);
+                continue;
+            }
+            p.deadline_ms = op->ops->stored_deadline ? op->ops->stored_deadline(op, key) : op->ops->deadline(op, key);
+            rc = op->ops->save(op, key, false, forward_piece, &p);
+            if (rc)
+                break;
+            op->keyed.dirty_first = key->dirty_next;
+            key->dirty = false;
+            key->stored = true;
+        }
+        if (flow->limits.state_bytes)
+            evict(flow, op, flow->limits.state_bytes / (operators ? operators : 1));
+    }
+    return rc;
+}
+
+static struct cep_operator *by_fingerprint(struct cep_flow *flow, uint64_t fingerprint)
+{
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op && cep_program_node(flow->program, i)->fingerprint == fingerprint)
+            return flow->nodes[i].op;
+    return NULL;
+}
+
+int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *tuple, uint32_t piece, const void *bytes, size_t len)
+{
+    struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
+    if (!op || !op->ops->load)
+        return BASE_E_NOTFOUND;
+    struct cep_key *key;
+    bool added;
+    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
+    if (rc)
+        return rc;
+    if (piece == 0 || !key->state) {
+        struct restored restored = { op, key };
+        if (!BASE_VEC_PUSH(&flow->restored, restored))
+            return BASE_E_NOMEM;
+    }
+    return op->ops->load(op, key, piece, bytes, len);
+}
+
+int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *tuple, int64_t deadline_ms)
+{
+    struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
+    if (!op)
+        return BASE_E_NOTFOUND;
+    struct cep_key *key;
+    bool added;
+    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
+    if (rc)
+        return rc;
+    if (added) {
+        key->cold = true;
+        key->stored = true;
+    }
+    return cep_keyed_arm(&op->keyed, key, deadline_ms);
+}
+
+int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)
+{
+    base_buf_put_u8(out, 1);
+    base_buf_put_varint(out, cep_program_node_count(flow->program));
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
+        base_buf_put_u64(out, cep_program_node(flow->program, i)->fingerprint);
+        base_buf_put_u64(out, (uint64_t)flow->nodes[i].in_ms);
+        base_buf_put_u64(out, (uint64_t)flow->nodes[i].out_ms);
+    }
+    return out->failed ? BASE_E_NOMEM : 0;
+}
+
+int64_t cep_flow_latest_watermark(const struct cep_flow *flow)
+{
+    int64_t latest_ms = BASE_TIME_MIN_MS;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op && flow->nodes[i].in_ms > latest_ms)
+            latest_ms = flow->nodes[i].in_ms;
+    return latest_ms;
+}
+
+int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len)
+{
+    struct base_reader in = base_reader_of(bytes, len);
+    uint8_t version = base_read_u8(&in);
+    uint64_t count = base_read_varint(&in);
+    if (in.failed || version != 1 || count > len)
+        return BASE_E_CORRUPT;
+    for (uint64_t k = 0; k < count; k++) {
+        uint64_t fingerprint = base_read_u64(&in);
+        int64_t in_ms = (int64_t)base_read_u64(&in), out_ms = (int64_t)base_read_u64(&in);
+        if (in.failed)
+            return BASE_E_CORRUPT;
+        for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
+            if (cep_program_node(flow->program, i)->fingerprint != fingerprint)
+                continue;
+            flow->nodes[i].in_ms = in_ms;
+            flow->nodes[i].out_ms = out_ms;
+            if (flow->nodes[i].op)
+                flow->nodes[i].op->watermark_ms = in_ms;
+        }
+    }
+    return 0;
+}
+
+void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret)
+{
+    *ret = (struct cep_flow_stats){ 0 };
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op && (node == CEP_NONE || node == i) && flow->nodes[i].op->ops->stats)
+            flow->nodes[i].op->ops->stats(flow->nodes[i].op, ret);
+}
