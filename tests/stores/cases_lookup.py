@@ -77,8 +77,7 @@ def case_lookup_redis_with_cache_and_outage():
             redis.start()
             fill_redis(redis)
             redis.ask("HSET", "l:later", "label", "of later")
-            songs.add(("later", 1000))
-            wait_equal("it answers again", lambda: shown(songs)[-1:], [(1000, "later", "of later", None, None)])
+            wait_equal("it answers again", lambda: (songs.add(("later", 1000)), shown(songs)[-1:])[1], [(1000, "later", "of later", None, None)])
 
 
 def case_lookup_postgres_inner_join():
