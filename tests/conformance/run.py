@@ -21,6 +21,7 @@ import engine        # noqa: E402
 import equivalence   # noqa: E402
 import oracle        # noqa: E402
 import pattern_api   # noqa: E402
+import refusals  # noqa: E402
 
 MODES = ('plain', 'marked', 'split', 'lazy', 'marked-split', 'eager', 'eager-marked', 'unoptimised')
 
@@ -356,9 +357,15 @@ def main():
         count = len([c for c in cases if c['kind'] == kind])
         print('%-20s %4d cases: %5d runs passed, %4d failed, %3d cases not claimed' %
               (kind, count, judge.passed[kind], judge.failed[kind], judge.skipped[kind]))
+    refused = [] if args.only or args.kind else refusals.run()
+    for rule, trouble in refused:
+        if trouble:
+            print('FAILED refusal: %s\n  %s' % (trouble, rule))
+    wrong = sum(1 for _, trouble in refused if trouble)
+    print('%-20s %4d texts: %5d refused as they must be, %4d not' % ('refusals', len(refused), len(refused) - wrong, wrong))
     # Cases that are not claimed are listed above with their reasons; they are no tests of ours, so none is skipped.
-    print('tests: %d passed, %d failed, 0 skipped' % (sum(judge.passed.values()), sum(judge.failed.values())))
-    sys.exit(1 if judge.failures else 0)
+    print('tests: %d passed, %d failed, 0 skipped' % (sum(judge.passed.values()) + len(refused) - wrong, sum(judge.failed.values()) + wrong))
+    sys.exit(1 if judge.failures or wrong else 0)
 
 
 if __name__ == '__main__':
