@@ -244,7 +244,7 @@ const char *service_sink_option(const struct service_sink_config *sink, const ch
 
 static int read_sinks(struct service_config *config, const char *path, json_t *sinks, struct base_buf *error)
 {
-    static const char *const types[] = { "kafka", "webhook", "file", "stdout" };
+    static const char *const types[] = { "kafka", "webhook", "file", "stdout", "redis", "postgresql", "clickhouse", "elasticsearch", "opensearch" };
     if (!json_is_object(sinks)) {
         base_buf_printf(error, "%s: \"sinks\" must be an object: {\"name\": {\"type\": \"kafka\", …}}", path);
         return BASE_E_CONFIG;
@@ -273,7 +273,7 @@ static int read_sinks(struct service_config *config, const char *path, json_t *s
         for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
             known = known || strcmp(types[i], sink->type) == 0;
         if (!known || strchr(name, ',')) {
-            base_buf_printf(error, "%s: sink \"%s\" has the type \"%s\", but must have one of kafka, webhook, file, stdout, and no comma in its name", path,
+            base_buf_printf(error, "%s: sink \"%s\" has the type \"%s\", but must have one of kafka, webhook, file, stdout, redis, postgresql, clickhouse, elasticsearch, opensearch, and no comma in its name", path,
                             name, sink->type);
             return BASE_E_CONFIG;
         }

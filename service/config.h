@@ -21,7 +21,7 @@ struct service_option { const char *key, *value; };
 /* One entry of "sinks". */
 struct service_sink_config {
     const char *name;
-    const char *type;                    /* kafka, webhook, file, stdout */
+    const char *type;                    /* kafka, webhook, file, stdout, or a store */
     const struct service_option *options; /* all but the type, nested objects flattened by dots ("properties.bootstrap.servers") */
     uint32_t option_count;
 };

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "connectors/kafka_sink.h"
 #include "connectors/sink.h"
+#include "service/delivery_store.h"
 #include "service/kafka_options.h"
 
 #define FLUSH_MS 10000
@@ -17,6 +18,7 @@ struct service_delivery_sink {
     struct connectors_webhook *webhook;
     struct connectors_sink *file;
     struct connectors_kafka_sink *kafka;
+    struct service_delivery_store *store;
     const char *topic;
     struct base_buf why;
 };
@@ -88,8 +90,9 @@ int service_delivery_sink_open(const struct service_config *config, const struct
     out->config = sink;
     out->why.limit = 4096;
     int e = strcmp(sink->type, "webhook") == 0 ? open_webhook(config, sink, out, reterr)
-            : strcmp(sink->type, "kafka") == 0 ? open_kafka(config, sink, out, reterr)
-                                               : open_file(sink, out, reterr);
+            : strcmp(sink->type, "kafka") == 0     ? open_kafka(config, sink, out, reterr)
+            : service_delivery_is_store(sink->type) ? service_delivery_store_open(config, sink, &out->store, reterr)
+                                                    : open_file(sink, out, reterr);
     if (e < 0) {
         service_delivery_sink_close(out);
         return e;
@@ -105,6 +108,7 @@ void service_delivery_sink_close(struct service_delivery_sink *sink)
     connectors_webhook_destroy(sink->webhook);
     connectors_sink_close(sink->file);
     connectors_kafka_sink_destroy(sink->kafka);
+    service_delivery_store_close(sink->store);
     base_buf_finish(&sink->why);
     base_free(sink);
 }
@@ -129,6 +133,8 @@ int service_delivery_sink_write(struct service_delivery_sink *sink, const struct
 {
     if (sink->file)
         return connectors_sink_write(sink->file, alert->body, alert->key);
+    if (sink->store)
+        return service_delivery_store_write(sink->store, alert);
     struct connectors_kafka_header header = { "content-type", BASE_STR("application/cloudevents+json; charset=UTF-8") };
     return connectors_kafka_sink_produce(sink->kafka, sink->topic, alert->key, alert->body, &header, 1);
 }
@@ -138,6 +144,8 @@ int service_delivery_sink_flush(struct service_delivery_sink *sink)
     if (sink->file)
         return connectors_sink_flush(sink->file);
     base_buf_clear(&sink->why);
+    if (sink->store)
+        return service_delivery_store_flush(sink->store, &sink->why);
     return connectors_kafka_sink_flush(sink->kafka, FLUSH_MS, &sink->why);
 }
 
@@ -155,4 +163,6 @@ void service_delivery_sink_interrupt(struct service_delivery_sink *sink)
 {
     if (sink && sink->webhook)
         connectors_webhook_interrupt(sink->webhook);
+    if (sink && sink->store)
+        service_delivery_store_interrupt(sink->store);
 }

@@ -1,4 +1,4 @@
-/* The sinks that followers of the alert log write to, behind one face: webhook, file, stdout, Kafka without transactions. Internal to delivery. */
+/* The sinks that followers of the alert log write to, behind one face: webhook, file, stdout, Kafka without transactions, stores. Internal to delivery. */
 #ifndef SERVICE_DELIVERY_SINKS_H
 #define SERVICE_DELIVERY_SINKS_H
 

@@ -8,6 +8,7 @@
 #include "connectors/kafka_sink.h"
 #include "connectors/sink.h"
 #include "connectors/store_sink.h"
+#include "service/delivery_store.h"
 #include "service/kafka_options.h"
 
 #define FLUSH_MS 10000
@@ -132,9 +133,9 @@ static int open_letters(struct service_outlets *outlets, const struct service_co
     const struct service_sink_config *sink = NULL;
     for (uint32_t i = 0; *name && i < config->sink_count; i++)
         sink = strcmp(config->sinks[i].name, name) == 0 ? &config->sinks[i] : sink;
-    if (*name && (!sink || strcmp(sink->type, "webhook") == 0)) {
+    if (*name && (!sink || strcmp(sink->type, "webhook") == 0 || service_delivery_is_store(sink->type))) {
         base_buf_printf(reterr, "%s names \"%s\", which is %s", setting == SERVICE_LATE_SINK ? "late.sink" : "dead-letter.sink", name,
-                        sink ? "a webhook; it must be a file, stdout or kafka" : "no entry of \"sinks\"");
+                        sink ? "a webhook or a store; it must be a file, stdout or kafka" : "no entry of \"sinks\"");
         return BASE_E_CONFIG;
     }
     outlet->name = *name ? name : file;
