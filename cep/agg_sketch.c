@@ -164,7 +164,7 @@ int cep_hll_load(struct base_reader *in, struct cep_hll *ret)
         return 0;
     }
     uint64_t count = base_read_varint(in);
-    if (count > CEP_HLL_SPARSE)
+    if (in->failed || count == 0 || count > CEP_HLL_SPARSE)
         return BASE_E_CORRUPT;
     if (!room_for(ret, (uint32_t)count))
         return BASE_E_NOMEM;

@@ -24,6 +24,7 @@ SCHEMA = [('id', 'INT'), ('k', 'STRING'), ('v', 'INT'), ('ts', 'TIMESTAMP(3)')]
 TABLES = ('ev', 'ew')
 MODES = ('plain', 'marked', 'split', 'lazy', 'eager', 'eager-split', 'eager-lazy', 'eager-unoptimised')
 SHOWN = 8
+WHAT = 'joins and top-N'
 
 
 # ---- queries: text and meaning side by side. A relation is a list of rows (id, k, v, t). ----
@@ -297,7 +298,7 @@ def databases(rows):
 def property_test(args):
     cases = {'%s.%d' % (args.seed, n): make_case(args.seed, n) for n in range(args.cases)}
     total, failed = run_cases(cases, {i: multiset(q.meaning(databases(rows))) for i, (q, rows, _) in cases.items()})
-    print('joins and top-N: %d random queries of seed %s in %d modes, after every row' % (len(cases), args.seed, len(MODES)))
+    print('%s: %d random queries of seed %s in %d modes, after every row' % (WHAT, len(cases), args.seed, len(MODES)))
     print('tests: %d passed, %d failed, 0 skipped' % (total - failed, failed))
     return failed
 
@@ -352,7 +353,7 @@ def judge(args):
             print('%s: the naive evaluation gives %s, Flink %s\n  %s' % (kept['id'], sorted(naive.elements(), key=str),
                                                                        sorted(expected[kept['id']].elements(), key=str), kept['sql']))
     total, failed = run_cases(cases, expected)
-    print('joins and top-N: %d queries with the rows of Flink SQL, in %d modes' % (len(cases), len(MODES)))
+    print('%s: %d queries with the rows of Flink SQL, in %d modes' % (WHAT, len(cases), len(MODES)))
     print('tests: %d passed, %d failed, 0 skipped' % (total + len(cases) - failed - stale, failed + stale))
     return failed + stale
 

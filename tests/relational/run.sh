@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Random joins and top-N queries on Flink SQL, and ours held against its rows: run.sh [--cases N] [--seed S] [--store]
-# --store keeps queries and answers as joins.jsonl.zst, which a stage reads. Needs java 17, mvn (the jars go to the cache folder, once), zstd, the test driver.
+# Random queries on Flink SQL, and ours held against its rows: run.sh joins|windows|worked [--cases N] [--seed S] [--store]
+# --store keeps queries and answers as joins.jsonl.zst, windows.jsonl.zst or worked.jsonl, which stages read. Needs java 17, mvn (the jars go to the cache folder, once), zstd, the test driver.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usage() { echo "usage: run.sh joins|windows|worked [--cases N] [--seed S] [--store]" >&2; exit 2; }
+case ${1:-} in joins|windows|worked) set_name=$1; shift ;; *) usage ;; esac
 cases=600 seed=1 store=0 version=2.3.0
 while [ $# -gt 0 ]; do
     case $1 in
     --cases) cases=${2:?}; shift 2 ;;
     --seed) seed=${2:?}; shift 2 ;;
     --store) store=1; shift ;;
-    *) echo "usage: run.sh [--cases N] [--seed S] [--store]" >&2; exit 2 ;;
+    *) usage ;;
     esac
 done
 jars=${CEPHEID_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cepheid}/differential-flink-$version
@@ -24,10 +26,13 @@ opens=()
 for package in java.lang java.util java.util.concurrent java.util.concurrent.atomic java.time java.nio sun.nio.ch; do
     opens+=("--add-opens=java.base/$package=ALL-UNNAMED")
 done
-python3 "$here/joins.py" ask --seed "$seed" --cases "$cases" >"$work/asked"
+options=(--seed "$seed" --cases "$cases")
+[ "$set_name" != worked ] || options=()
+python3 "$here/$set_name.py" ask "${options[@]}" >"$work/asked"
 java "${opens[@]}" -Xmx2g -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -cp "$work/classes:$jars/*" Relational "$work/asked" "$work/answers"
-python3 "$here/joins.py" keep "$work/asked" "$work/answers" >"$work/kept.jsonl"
+python3 "$here/$set_name.py" keep "$work/asked" "$work/answers" >"$work/kept.jsonl"
 if [ "$store" = 1 ]; then
-    zstd -19 -q -f "$work/kept.jsonl" -o "$here/joins.jsonl.zst"
+    [ "$set_name" != worked ] || cp "$work/kept.jsonl" "$here/worked.jsonl"
+    [ "$set_name" = worked ] || zstd -19 -q -f "$work/kept.jsonl" -o "$here/$set_name.jsonl.zst"
 fi
-python3 "$here/joins.py" judge "$work/kept.jsonl"
+python3 "$here/$set_name.py" judge "$work/kept.jsonl"

@@ -1,5 +1,6 @@
 import java.io.BufferedReader;
 import java.io.PrintWriter;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -134,6 +135,7 @@ public final class Relational {
                 case "INT" -> Types.INT;
                 case "BIGINT" -> Types.LONG;
                 case "STRING" -> Types.STRING;
+                case "DECIMAL(12, 2)" -> Types.BIG_DEC;
                 default -> Types.LOCAL_DATE_TIME;
             };
             schema.column(names[i], type);
@@ -146,7 +148,7 @@ public final class Relational {
                 JsonNode value = values.get(i);
                 if (!value.isNull()) {
                     row.setField(i, types[i] == Types.INT ? (Object) value.asInt() : types[i] == Types.LONG ? (Object) value.asLong()
-                            : types[i] == Types.STRING ? value.asText() : LocalDateTime.parse(value.asText()));
+                            : types[i] == Types.STRING ? value.asText() : types[i] == Types.BIG_DEC ? new BigDecimal(value.asText()) : LocalDateTime.parse(value.asText()));
                 }
             }
             rows.add(row);
