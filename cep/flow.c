@@ -695,42 +695,10 @@ static void make_key_plan(struct cep_flow *flow, uint32_t node)
         cep_plain_key_init(&flow->nodes[node].key, flow->program, n->keys, flow->nodes[*cep_program_u32(flow->program, n->inputs.first)].columns);
 }
 
-/* Does the answer of a lookup hang on how far its table has come in event time? */
-static bool waits(const struct cep_flow *flow, uint32_t node)
+bool cep_flow_lookup_waits(const struct cep_flow *flow, uint32_t node)
 {
     const struct cep_lookup *l = cep_program_lookup(flow->program, cep_program_node(flow->program, node)->detail);
     return flow->env.lookup_watermark && l->as_of != CEP_NONE && cep_program_table(flow->program, l->table)->rowtime_field != CEP_NONE;
-}
-
-static int make_operator(struct cep_flow *flow, uint32_t node)
-{
-    switch ((enum cep_node_kind)cep_program_node(flow->program, node)->kind) {
-    case CEP_NODE_MATCH:
-        return cep_match_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_ALERT:
-        return cep_alert_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_SORT:
-        return cep_sort_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_GROUP:
-        return cep_group_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_TOPN:
-        return cep_topn_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_JOIN:
-        return cep_join_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_WINDOW:
-        return cep_window_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_OVER:
-        return cep_over_create(flow, node, &flow->nodes[node].op);
-    case CEP_NODE_SOURCE:
-    case CEP_NODE_CALC:
-    case CEP_NODE_UNION:
-    case CEP_NODE_EXCHANGE:
-    case CEP_NODE_SINK:
-        return 0;
-    case CEP_NODE_LOOKUP:
-        return waits(flow, node) ? cep_lookup_create(flow, node, &flow->nodes[node].op) : 0;
-    }
-    return BASE_E_CORRUPT;
 }
 
 static void default_limits(struct cep_limits *limits)
@@ -772,7 +740,7 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
         rc = BASE_E_NOMEM;
     for (uint32_t i = 0; i < nodes && !rc; i++) {
         make_key_plan(flow, i);
-        rc = make_operator(flow, i);
+        rc = cep_operator_create(flow, i, &flow->nodes[i].op);
     }
     if (rc) {
         cep_flow_destroy(flow);

@@ -82,6 +82,10 @@ int cep_lookup_create(struct cep_flow *flow, uint32_t node, struct cep_operator 
 int cep_lookup_revisit(struct cep_operator *op, uint64_t generation, int (*touched)(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)) BASE_MUST_CHECK;
 int64_t cep_lookup_least_ms(const struct cep_operator *op); /* no row that waits is earlier or asks for an earlier time; BASE_TIME_MAX_MS: none waits */
 
+/* Does the answer of a LOOKUP node hang on how far its table has come in event time? */
+bool cep_flow_lookup_waits(const struct cep_flow *flow, uint32_t node);
+/* The operator of a node that keeps state; *ret stays NULL for the others. The flow destroys it, also after a failure. */
+int cep_operator_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_alert_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_sort_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
