@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "patterns/bind_from.h"
+#include "patterns/over.h"
 
 bool patterns_plan_updating(const struct patterns_plan *plan)
 {
@@ -39,6 +40,40 @@ bool patterns_plan_proc_time(const struct patterns_plan *plan, const struct patt
         plan = plan->inputs[0];
     }
     return value->kind == PATTERNS_BOUND_PROC_TIME;
+}
+
+/* OVER frames by rows do not change; those by time take in rows of the same instant that come later. */
+static bool takes_peers(const struct patterns_plan *plan)
+{
+    bool peers = false;
+    for (uint32_t f = 0; plan->kind == PATTERNS_PLAN_OVER && f < plan->over->frame_count; f++)
+        peers = peers || !plan->over->frames[f].rows;
+    for (uint32_t i = 0; i < plan->input_count && !peers; i++)
+        peers = takes_peers(plan->inputs[i]);
+    return peers;
+}
+
+static bool changes_in_order(const struct patterns_plan *plan)
+{
+    bool changes = plan->updating || (plan->kind == PATTERNS_PLAN_WINDOW && plan->group && plan->eager);
+    for (uint32_t i = 0; i < plan->input_count && !changes; i++)
+        changes = changes_in_order(plan->inputs[i]);
+    return changes;
+}
+
+const char *patterns_changes_stability(const struct patterns_plan *plan, const char **ret_witness)
+{
+    *ret_witness = "each row is an alert of its own";
+    if (!patterns_plan_updating(plan))
+        return "stable";
+    if (changes_in_order(plan)) {
+        *ret_witness = "a row that comes later can change or end what an alert stands on";
+        return "not proved";
+    }
+    if (!takes_peers(plan))
+        return "stable";
+    *ret_witness = "a RANGE frame holds all rows of an instant: one more of them can change the aggregates of the others";
+    return "not proved";
 }
 
 int patterns_changes_settle(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan **ret)

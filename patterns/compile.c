@@ -12,6 +12,7 @@
 #include "patterns/rule.h"
 #include "patterns/sink.h"
 #include "patterns/topn.h"
+#include "patterns/window.h"
 #include "patterns/types.h"
 
 /* A run on its way. */
@@ -202,6 +203,8 @@ static int finish_root(struct compiling *c, struct patterns_binder *binder, stru
 {
     note_compiled(c, root, kind, name, key_count, key);
     int error = patterns_topn_check(binder, root->plan);
+    if (!error)
+        error = patterns_window_check(binder, root->plan);
     if (error)
         return error;
     error = patterns_plan_place(binder, root, key, key_count);
@@ -596,8 +599,9 @@ static int emit_all(struct compiling *c, struct patterns_result *result)
         out->sink_node = emitted[i].sink_node;
         out->rule = emitted[i].rule;
         out->match_node = emitted[i].match_node;
-        out->stability = emitted[i].match ? emitted[i].match->stability : "stable";
-        out->witness = emitted[i].match ? emitted[i].match->witness : "";
+        out->stability = emitted[i].match ? emitted[i].match->stability : patterns_changes_stability(c->roots[i].plan, &out->witness);
+        if (emitted[i].match)
+            out->witness = emitted[i].match->witness;
         out->registers = emitted[i].match ? emitted[i].match->registers : "";
     }
     if (error == BASE_E_LIMIT)

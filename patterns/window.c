@@ -179,3 +179,15 @@ int patterns_window_emit_assign(const struct patterns_plan *plan, const struct p
     int error = patterns_outs_emit(env->arena, env->builder, outs, first + 3, needed, &detail.outs);
     return error ? error : patterns_window_emit(plan->window, env, &detail, ret);
 }
+
+int patterns_window_check(struct patterns_binder *binder, const struct patterns_plan *plan)
+{
+    int error = 0;
+    if (plan->kind == PATTERNS_PLAN_WINDOW && !plan->group && plan->window->kind == CEP_WINDOW_SESSION)
+        return patterns_refuse_at(binder, plan->source, plan->begin, plan->end, "not-supported",
+                                  "group right above it: GROUP BY window_start, window_end and the columns of its PARTITION BY",
+                                  "a session is known when it has ended: SESSION stands below a GROUP BY");
+    for (uint32_t i = 0; i < plan->input_count && !error; i++)
+        error = patterns_window_check(binder, plan->inputs[i]);
+    return error;
+}

@@ -24,6 +24,8 @@ int patterns_window_bind(const struct patterns_query_scope *scope, const struct 
 /* Are these the keys that the sessions are made by? Other windows take any. 0 or BASE_E_SYNTAX. */
 int patterns_window_check_keys(struct patterns_binder *binder, const struct patterns_window_tvf_bound *window, const struct patterns_bound *const *keys,
                                uint32_t count) BASE_MUST_CHECK;
+/* Refuses sessions without an aggregate right above them, in a whole plan. */
+int patterns_window_check(struct patterns_binder *binder, const struct patterns_plan *plan) BASE_MUST_CHECK;
 /* Adds `detail` with the window's own fields filled in. */
 int patterns_window_emit(const struct patterns_window_tvf_bound *window, const struct patterns_emit_env *env, struct cep_window *detail,
                          uint32_t *ret) BASE_MUST_CHECK;
