@@ -507,12 +507,28 @@ static void enter(struct cep_flow *flow)
         base_arena_reset(&flow->arena);
 }
 
+/* Keys that hold watermarks back are needed before a watermark moves. */
+static int load_at_start(struct cep_flow *flow)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
+        struct cep_operator *op = flow->nodes[i].op;
+        uint64_t at = 0;
+        for (struct cep_key *key; op && op->ops->pinned && !rc && (key = cep_keyed_each(&op->keyed, &at));)
+            rc = key->cold ? load_key(flow, op, key) : 0;
+    }
+    flow->asleep = rc != 0;
+    return rc;
+}
+
 static int set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms)
 {
     if (watermark_ms <= flow->nodes[node].out_ms)
         return 0;
     enter(flow);
     int rc = cep_flow_finish_restore(flow);
+    if (!rc && flow->asleep)
+        rc = load_at_start(flow);
     flow->nodes[node].out_ms = watermark_ms;
     if (!rc)
         rc = advance(flow, node);
@@ -624,15 +640,13 @@ static int touched(struct cep_flow *flow, struct cep_operator *op, struct cep_ke
 
 int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation)
 {
-    int rc = 0;
+    int rc = flow->asleep ? load_at_start(flow) : 0;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
         if (!is_waiting_lookup(flow, i))
             continue;
         struct cep_operator *op = flow->nodes[i].op;
         enter(flow);
-        rc = wake_due(flow, op); /* keys that a restart left in the store hold the watermark back too */
-        if (!rc)
-            rc = cep_lookup_revisit(op, generation, touched);
+        rc = cep_lookup_revisit(op, generation, touched);
         int64_t out_ms = op->ops->output_watermark(op, flow->nodes[i].in_ms);
         if (!rc && out_ms > flow->nodes[i].out_ms) {
             flow->nodes[i].out_ms = out_ms;
@@ -648,14 +662,13 @@ int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table)
     int64_t floor_ms = BASE_TIME_MAX_MS;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
         const struct cep_node *n = cep_program_node(flow->program, i);
-        if (n->kind != CEP_NODE_LOOKUP || (table != CEP_NONE && cep_program_lookup(flow->program, n->detail)->table != table))
+        if (n->kind != CEP_NODE_LOOKUP || cep_program_lookup(flow->program, n->detail)->table != table)
             continue;
         int64_t waiting_ms = flow->nodes[i].op ? cep_lookup_least_ms(flow->nodes[i].op) : BASE_TIME_MAX_MS;
-        int64_t out_ms = table == CEP_NONE ? BASE_TIME_MAX_MS : flow->nodes[i].out_ms;
         floor_ms = waiting_ms < floor_ms ? waiting_ms : floor_ms;
-        floor_ms = out_ms < floor_ms ? out_ms : floor_ms;
+        floor_ms = flow->nodes[i].out_ms < floor_ms ? flow->nodes[i].out_ms : floor_ms;
     }
-    return floor_ms;
+    return flow->asleep ? BASE_TIME_MIN_MS : floor_ms;
 }
 
 /* ---- life ---- */

@@ -120,11 +120,13 @@ int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange, int64_t
 
 /* Profile tables have got new versions (then generation is another number) or their watermarks have moved: rows that waited for them are looked at again. */
 int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation) BASE_MUST_CHECK;
-/* No row that is still to be joined with the table asks for an earlier time, late rows apart: older versions may go. BASE_TIME_MAX_MS: nobody asks.
- * CEP_NONE: the earliest time of a row that waits for any table; its stored deadline must stay in the store. */
+/* No row that is still to be joined with the table asks for an earlier time, late rows apart: older versions may go. BASE_TIME_MAX_MS: nobody asks. */
 int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table);
 
 /* ---- state ---- */
+/* Deadline of a key that must be in memory from the start: rows in it wait for something else than their own stream. It stands until the key's piece 0 is
+ * deleted, which comes with this deadline too. */
+#define CEP_AT_START BASE_TIME_MIN_MS
 /* Called for each piece that changed since the last checkpoint. bytes NULL: the piece is deleted. deadline_ms: earliest event time at which the key must be woken
  * (BASE_TIME_MAX_MS: never), given with piece 0. */
 typedef int cep_flow_piece(void *ctx, uint64_t node_fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece,
@@ -136,8 +138,6 @@ int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const str
 int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, int64_t deadline_ms) BASE_MUST_CHECK;
 /* Watermarks of exchanges and sources, to be stored with the epoch and put back before rows. */
 int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
-/* The latest watermark that any node of the flow has seen; BASE_TIME_MIN_MS: none. */
-int64_t cep_flow_latest_watermark(const struct cep_flow *flow);
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len) BASE_MUST_CHECK;
 
 struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches, rows_waiting; /* threads: live starts (partial matches) */ };

@@ -32,6 +32,7 @@ struct cep_flow {
     struct cep_type *value_types;
     struct { struct restored *at; size_t len, cap; } restored; /* keys with pieces put back, not yet complete */
     struct base_buf piece;     /* a piece on its way from the store */
+    bool asleep;               /* keys with CEP_AT_START are not loaded yet */
     uint64_t rows_in;
     struct ahead ahead[AHEAD]; /* in order of the rows */
     uint32_t ahead_at, ahead_count;

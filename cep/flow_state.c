@@ -20,7 +20,7 @@ static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_c
         uint32_t first = 0, end = 0;
         if (op->ops->pieces && key->state)
             op->ops->pieces(op, key, &first, &end);
-        p->deadline_ms = BASE_TIME_MAX_MS;
+        p->deadline_ms = op->ops->pinned ? CEP_AT_START : BASE_TIME_MAX_MS;
         rc = forward_piece(p, 0, NULL, 0);
         for (uint32_t i = first; i < end && !rc; i++)
             rc = i ? forward_piece(p, i, NULL, 0) : 0;
@@ -72,7 +72,7 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
                 rc = drop_key(op, key, &p);
                 continue;
             }
-            p.deadline_ms = op->ops->stored_deadline ? op->ops->stored_deadline(op, key) : op->ops->deadline(op, key);
+            p.deadline_ms = op->ops->pinned && op->ops->pinned(op, key) ? CEP_AT_START : op->ops->deadline(op, key);
             rc = op->ops->save(op, key, false, forward_piece, &p);
             if (rc)
                 break;
@@ -126,7 +126,8 @@ int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, con
         key->cold = true;
         key->stored = true;
     }
-    return cep_keyed_arm(&op->keyed, key, deadline_ms);
+    flow->asleep |= deadline_ms == CEP_AT_START;
+    return deadline_ms == CEP_AT_START ? 0 : cep_keyed_arm(&op->keyed, key, deadline_ms);
 }
 
 int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)

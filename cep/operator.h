@@ -16,9 +16,7 @@ struct cep_operator_ops {
     int (*wake)(struct cep_operator *op, struct cep_key *key);
     /* Earliest event time at which the key must be woken; BASE_TIME_MAX_MS: never. */
     int64_t (*deadline)(const struct cep_operator *op, const struct cep_key *key);
-    /* The deadline to be stored with the key, where it differs: a restart must find the key by it. NULL: deadline. */
-    int64_t (*stored_deadline)(const struct cep_operator *op, const struct cep_key *key);
-    /* Must the state stay in memory? NULL: never. */
+    /* Must the state stay in memory, also from a restart on (CEP_AT_START)? NULL: never. */
     bool (*pinned)(const struct cep_operator *op, const struct cep_key *key);
     /* Is there nothing in the state worth keeping? Then the flow frees the key. */
     bool (*idle)(const struct cep_operator *op, const struct cep_key *key);

@@ -103,16 +103,19 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
     struct base_str at = { name->ptr, name->len };
     int e = bytes ? service_batch_put(host->part->changes, SERVICE_CF_STATE, key_group, at, (struct base_str){ bytes, len })
                   : service_batch_delete(host->part->changes, SERVICE_CF_STATE, key_group, at);
-    if (e < 0 || !bytes || piece != 0 || deadline_ms == BASE_TIME_MAX_MS)
+    bool gone = !bytes && deadline_ms == CEP_AT_START; /* a deadline that nothing purges */
+    if (e < 0 || (!bytes && !gone) || piece != 0 || deadline_ms == BASE_TIME_MAX_MS)
         return e;
     struct service_deadline *have = &host->deadlines[mixed % SERVICE_DEADLINES];
-    if (have->key == mixed && have->ms == deadline_ms)
+    if (have->key == mixed && have->ms == deadline_ms && !gone)
         return 0; /* written in an earlier epoch, and not fired since */
-    *have = (struct service_deadline){ mixed, deadline_ms };
+    *have = gone ? (struct service_deadline){ 0 } : (struct service_deadline){ mixed, deadline_ms };
     base_buf_clear(name);
     service_timer_key(key_group, deadline_ms, fingerprint, key, name);
     if (name->failed)
         return BASE_E_NOMEM;
+    if (gone)
+        return service_batch_delete(host->part->changes, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len });
     return service_batch_put(host->part->changes, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len }, BASE_STR(""));
 }
 

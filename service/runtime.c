@@ -339,7 +339,7 @@ static int purge_timers(struct service_runtime *rt)
     int e = 0;
     for (uint32_t group = 0; e == 0 && group < CEP_KEY_GROUPS; group++) {
         struct base_buf from = { 0 }, to = { 0 };
-        service_timer_from(group, BASE_TIME_MIN_MS, &from);
+        service_timer_from(group, CEP_AT_START + 1, &from);
         service_timer_from(group, fired_ms + 1, &to);
         e = from.failed || to.failed ? BASE_E_NOMEM
                                      : service_batch_delete_range(rt->extra, SERVICE_CF_TIMERS, group, (struct base_str){ from.ptr, from.len },

@@ -39,16 +39,11 @@ int64_t service_shard_fired(const struct service_shard *shard)
     int64_t least = BASE_TIME_MAX_MS;
     for (uint32_t i = 0; i < shard->shared->plan->exchange_count; i++)
         least = shard->told[i] < least ? shard->told[i] : least;
-    int64_t waiting_ms = cep_flow_profile_floor(shard->flow, CEP_NONE);
-    if (waiting_ms <= least) /* a restart finds these keys by deadlines that have passed */
-        least = waiting_ms == BASE_TIME_MIN_MS ? waiting_ms : waiting_ms - 1;
     return shard->shared->plan->exchange_count ? least : BASE_TIME_MIN_MS;
 }
 
 int64_t service_shard_profile_floor(const struct service_shard *shard, uint32_t table)
 {
-    if (shard->timers_until_ms == BASE_TIME_MIN_MS)
-        return BASE_TIME_MIN_MS; /* rows that wait may still be in the store */
     return cep_flow_profile_floor(shard->flow, table);
 }
 
@@ -61,8 +56,6 @@ static int look_at_profiles(struct service_shard *shard)
     if (resumed == shard->resumed)
         return 0;
     shard->resumed = resumed;
-    if (shard->timers_until_ms == BASE_TIME_MIN_MS)
-        return 0; /* at the first watermark */
     return cep_flow_profiles_moved(shard->flow, service_profiles_generation(shard->shared->profiles));
 }
 
@@ -131,11 +124,7 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
         least = marks[i] < least ? marks[i] : least;
     if (least <= shard->told[x])
         return 0;
-    bool first = shard->timers_until_ms == BASE_TIME_MIN_MS;
-    int64_t seen_ms = first ? cep_flow_latest_watermark(shard->flow) : least; /* by an operator behind another exchange perhaps */
-    int e = arm_until(shard, seen_ms > least ? seen_ms : least);
-    if (e == 0 && first) /* rows that waited for a profile table when the state was stored */
-        e = cep_flow_profiles_moved(shard->flow, service_profiles_generation(shard->shared->profiles));
+    int e = arm_until(shard, least);
     if (e < 0)
         return e;
     shard->told[x] = least;
@@ -270,7 +259,7 @@ static int make_flow(struct service_shard *shard, struct base_str watermarks)
         if (cep_program_node(program, i)->kind == CEP_NODE_SOURCE)
             e = cep_flow_source_watermark(shard->flow, i, BASE_TIME_MAX_MS);
     }
-    return e;
+    return e == 0 ? arm_until(shard, BASE_TIME_MIN_MS) : e; /* keys that must be in memory from the start */
 }
 
 int service_shard_create(struct service_engine *engine, uint32_t number, struct base_str watermarks, struct service_shard **ret,

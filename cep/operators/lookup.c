@@ -383,7 +383,7 @@ int cep_lookup_revisit(struct cep_operator *base, uint64_t generation, int (*tou
         if (!state || state->entries.len == 0)
             continue;
         base_arena_reset(cep_flow_arena(base->flow)); /* no row is under way */
-        rc = look_again(op, key, changed);
+        rc = look_again(op, key, changed || state->review);
         for (size_t i = 0; i < state->entries.len; i++)
             lower(op, &state->entries.at[i]);
         if (!rc)
@@ -401,32 +401,9 @@ int64_t cep_lookup_least_ms(const struct cep_operator *base)
 
 /* ---- the operator's other duties ---- */
 
-static int on_wake(struct cep_operator *base, struct cep_key *key)
-{
-    struct lookup_op *op = (struct lookup_op *)(void *)base;
-    struct lookup_state *state = key->state;
-    return state && state->review ? look_again(op, key, true) : 0;
-}
-
-/* A key from the store is looked at as soon as it is there; otherwise the table's progress moves it, not this stream's. */
-static int64_t deadline(const struct cep_operator *base, const struct cep_key *key)
-{
-    const struct lookup_state *state = key->state;
-    return state && state->review && state->entries.len ? base->watermark_ms : BASE_TIME_MAX_MS;
-}
-
-/* Under which a restart finds the key again, before the watermark moves. */
-static int64_t stored_deadline(const struct cep_operator *base BASE_UNUSED, const struct cep_key *key)
-{
-    const struct lookup_state *state = key->state;
-    int64_t least_ms = BASE_TIME_MAX_MS;
-    for (size_t i = 0; state && i < state->entries.len; i++) {
-        const struct lookup_entry *entry = &state->entries.at[i];
-        least_ms = entry->as_of_ms < least_ms ? entry->as_of_ms : least_ms;
-        least_ms = entry->left.row->time_ms < least_ms ? entry->left.row->time_ms : least_ms;
-    }
-    return least_ms;
-}
+/* The table's progress moves a key, not this stream's. */
+static int on_wake(struct cep_operator *base BASE_UNUSED, struct cep_key *key BASE_UNUSED) { return 0; }
+static int64_t deadline(const struct cep_operator *base BASE_UNUSED, const struct cep_key *key BASE_UNUSED) { return BASE_TIME_MAX_MS; }
 
 static bool idle(const struct cep_operator *base BASE_UNUSED, const struct cep_key *key)
 {
@@ -505,7 +482,7 @@ static int load(struct cep_operator *base, struct cep_key *key, uint32_t piece, 
     if (!state)
         return BASE_E_NOMEM;
     key->state = state;
-    state->review = true;
+    state->review = op->stale = true;
     uint64_t count = base_read_varint(&in);
     for (uint64_t i = 0; i < count && !in.failed; i++) {
         struct lookup_entry entry = { 0 };
@@ -540,7 +517,7 @@ static void stats(const struct cep_operator *base, struct cep_flow_stats *add)
 static void destroy(struct cep_operator *op) { base_free(op); }
 
 static const struct cep_operator_ops lookup_ops = {
-    .row = on_row, .wake = on_wake, .deadline = deadline, .stored_deadline = stored_deadline, .idle = idle, .pinned = pinned, .save = save, .load = load,
+    .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .pinned = pinned, .save = save, .load = load,
     .free_state = free_state, .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy,
 };
 

@@ -15,7 +15,8 @@ import broker as kafka  # noqa: E402
 import model  # noqa: E402
 import service  # noqa: E402
 
-MODULES = ["cases_countries", "cases_crash", "cases_broker", "cases_reload", "cases_input", "cases_webhook", "cases_api", "cases_faults", "cases_views", "cases_changes"]
+MODULES = ["cases_countries", "cases_crash", "cases_broker", "cases_reload", "cases_input", "cases_webhook", "cases_api", "cases_faults", "cases_views", "cases_changes",
+           "cases_versions"]
 
 TABLES = """
 CREATE TABLE orders (
