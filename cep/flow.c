@@ -157,9 +157,10 @@ static int plain_key(const struct cep_plain_key *plain, const struct cep_tuple *
 }
 
 /* Tuple of key codes over the event's row. */
-static int make_key(struct cep_flow *flow, const struct cep_node *n, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
+int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
 {
-    uint32_t columns, node = (uint32_t)(n - cep_program_node(flow->program, 0));
+    const struct cep_node *n = cep_program_node(flow->program, node);
+    uint32_t columns;
     const struct cep_plain_key *plain = &flow->nodes[node].key;
     if (codes.first == n->keys.first && plain->count)
         return plain_key(plain, &event->row->tuple, &flow->arena, ret);
@@ -183,11 +184,6 @@ static int make_key(struct cep_flow *flow, const struct cep_node *n, struct cep_
     return 0;
 }
 
-int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
-{
-    return make_key(flow, cep_program_node(flow->program, node), codes, event, ret);
-}
-
 int cep_flow_find_profile(struct cep_flow *flow, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
 {
     return flow->env.lookup ? flow->env.lookup(flow->env.ctx, table, key, as_of_ms, ret) : BASE_E_UNSUPPORTED;
@@ -196,11 +192,6 @@ int cep_flow_find_profile(struct cep_flow *flow, uint32_t table, const struct ce
 int64_t cep_flow_profile_watermark(struct cep_flow *flow, uint32_t table)
 {
     return flow->env.lookup_watermark ? flow->env.lookup_watermark(flow->env.ctx, table) : BASE_TIME_MAX_MS;
-}
-
-static bool row_error(int rc)
-{
-    return rc == BASE_E_DIVISION || rc == BASE_E_OVERFLOW || rc == BASE_E_CAST || rc == BASE_E_RANGE || rc == BASE_E_REGEX || rc == BASE_E_LIMIT;
 }
 
 static int route(struct cep_flow *flow, uint32_t node, const struct cep_event *event, const struct cep_row *row, const struct cep_tuple *key)
@@ -240,8 +231,8 @@ static int exchange_change(struct cep_flow *flow, uint32_t node, const struct ce
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
     struct cep_tuple *key = NULL;
-    int rc = make_key(flow, n, n->keys, event, &key);
-    if (rc && !row_error(rc))
+    int rc = cep_flow_key(flow, node, n->keys, event, &key);
+    if (rc && !cep_row_error(rc))
         return rc;
     if (rc)
         key = NULL;
@@ -270,9 +261,9 @@ static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event
         key = ahead->key;
         out.key_hash = ahead->hash;
     } else {
-        int rc = make_key(flow, n, n->keys, event, &key);
+        int rc = cep_flow_key(flow, node, n->keys, event, &key);
         if (rc)
-            return row_error(rc) ? 0 : rc;
+            return cep_row_error(rc) ? 0 : rc;
         out.key_hash = cep_key_hash(key);
     }
     out.key = key;
@@ -285,14 +276,15 @@ int cep_flow_lookups(struct cep_flow *flow, uint32_t exchange_node, const struct
     const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
     int rc = 0;
     for (uint32_t i = 0; i < outputs.count && !rc; i++) {
-        const struct cep_node *n = cep_program_node(flow->program, *cep_program_u32(flow->program, outputs.first + i));
+        uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
+        const struct cep_node *n = cep_program_node(flow->program, to);
         struct cep_tuple *key;
         if (n->kind != CEP_NODE_LOOKUP)
             continue;
         if (flow->depth == 0)
             base_arena_reset(&flow->arena);
         const struct cep_lookup *l = cep_program_lookup(flow->program, n->detail);
-        rc = make_key(flow, n, l->keys, event, &key);
+        rc = cep_flow_key(flow, to, l->keys, event, &key);
         bool null_key = rc != 0;
         for (uint32_t k = 0; k < l->keys.count && !null_key; k++)
             null_key = cep_tuple_is_null(key, k);
@@ -376,9 +368,9 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
     own.input = (uint8_t)input;
     if (!own.key) {
         struct cep_tuple *tuple;
-        int rc = make_key(flow, n, n->keys, event, &tuple);
+        int rc = cep_flow_key(flow, op->node, n->keys, event, &tuple);
         if (rc)
-            return row_error(rc) ? 0 : rc;
+            return cep_row_error(rc) ? 0 : rc;
         own.key = tuple;
         own.key_hash = cep_key_hash(tuple);
     }

@@ -134,6 +134,9 @@ typedef int cep_flow_piece(void *ctx, uint64_t node_fingerprint, uint32_t key_gr
 int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx) BASE_MUST_CHECK;
 /* Puts a stored piece back (restore, rule reload, tests); BASE_E_CORRUPT if it does not decode, BASE_E_NOTFOUND if no node has that fingerprint. */
 int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len) BASE_MUST_CHECK;
+/* Goes through the stored state of a key of an ALERT node (any program's): each alert that stands outside and is not settled. BASE_E_CORRUPT, BASE_E_VERSION,
+ * or what fn returns. */
+int cep_alert_unsettled(const void *bytes, size_t len, int (*fn)(void *ctx, struct cep_ident ident), void *ctx) BASE_MUST_CHECK;
 /* A stored key that must be woken at deadline_ms although its state is not in memory. */
 int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, int64_t deadline_ms) BASE_MUST_CHECK;
 /* Watermarks of exchanges and sources, to be stored with the epoch and put back before rows. */

@@ -142,15 +142,6 @@ int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)
     return out->failed ? BASE_E_NOMEM : 0;
 }
 
-int64_t cep_flow_latest_watermark(const struct cep_flow *flow)
-{
-    int64_t latest_ms = BASE_TIME_MIN_MS;
-    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
-        if (flow->nodes[i].op && flow->nodes[i].in_ms > latest_ms)
-            latest_ms = flow->nodes[i].in_ms;
-    return latest_ms;
-}
-
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len)
 {
     struct base_reader in = base_reader_of(bytes, len);

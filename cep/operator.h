@@ -5,6 +5,7 @@
 #ifndef CEP_OPERATOR_H
 #define CEP_OPERATOR_H
 
+#include "base/error.h"
 #include "cep/flow.h"
 #include "cep/keyed.h"
 
@@ -42,6 +43,12 @@ struct cep_operator {
     int64_t watermark_ms;    /* of its input */
     struct cep_keyed keyed;  /* state by key */
 };
+
+/* Errors of one row for one rule: the row is left out (semantics.md 23). */
+static inline bool cep_row_error(int rc)
+{
+    return rc == BASE_E_DIVISION || rc == BASE_E_OVERFLOW || rc == BASE_E_CAST || rc == BASE_E_RANGE || rc == BASE_E_REGEX || rc == BASE_E_LIMIT;
+}
 
 /* The flow's services. */
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK; /* row for the node's outputs */

@@ -9,7 +9,11 @@
 void formats_alert_id(const struct cep_program *program, uint32_t rule, struct cep_ident ident, char ret[33])
 {
     const struct cep_rule *r = cep_program_rule(program, rule);
-    struct base_str name = cep_program_text(program, r->name), fingerprint = cep_program_text(program, r->fingerprint);
+    formats_alert_id_of(cep_program_text(program, r->name), cep_program_text(program, r->fingerprint), ident, ret);
+}
+
+void formats_alert_id_of(struct base_str name, struct base_str fingerprint, struct cep_ident ident, char ret[33])
+{
     /* Two hashes of lengths and texts, and the identity: 32 bytes that no other rule or row shares but by collision of the hash. */
     uint8_t bytes[32];
     uint64_t parts[4] = { base_hash64(name.ptr, name.len, 1), base_hash64(fingerprint.ptr, fingerprint.len, 2), ident.hi, ident.lo };

@@ -29,6 +29,8 @@ struct formats_alert {
 
 /* semantics of identity: hash of rule name, fingerprint and the row's identity. */
 void formats_alert_id(const struct cep_program *program, uint32_t rule, struct cep_ident ident, char ret[33]);
+/* The same of a rule whose program is not at hand: its name and fingerprint. */
+void formats_alert_id_of(struct base_str name, struct base_str fingerprint, struct cep_ident ident, char ret[33]);
 
 /* Appends one line of JSON without line end:
  *   specversion, id "<alert_id>.<revision>", source, type "cepheid.alert.created.v1" (updated, withdrawn), subject (the key), time (of the last event),

@@ -152,7 +152,22 @@ static int place_decode(struct base_str value, struct service_alert_place *ret)
     ret->last_seq = base_read_u64(&in);
     ret->revision = base_read_u32(&in);
     ret->change = base_read_u8(&in);
+    ret->frozen = !in.failed && in.at < in.end && base_read_u8(&in) != 0; /* the byte is there where it is set */
     return in.failed ? BASE_E_CORRUPT : version != VERSION ? BASE_E_VERSION : 0;
+}
+
+static int put_place(struct service_batch *batch, struct base_str id, const struct service_alert_place *place, struct base_buf *scratch)
+{
+    base_buf_clear(scratch);
+    base_buf_put_u8(scratch, VERSION);
+    base_buf_put_u64(scratch, place->first_seq);
+    base_buf_put_u64(scratch, place->last_seq);
+    base_buf_put_u32(scratch, place->revision);
+    base_buf_put_u8(scratch, place->change);
+    if (place->frozen)
+        base_buf_put_u8(scratch, 1);
+    return scratch->failed ? BASE_E_NOMEM
+                           : service_batch_put(batch, SERVICE_CF_ALERT_INDEX, SERVICE_STORE_NO_GROUP, id, (struct base_str){ scratch->ptr, scratch->len });
 }
 
 /* ---- adding ---- */
@@ -184,18 +199,21 @@ int service_alertlog_add(struct service_alertlog *log, struct service_batch *bat
         return BASE_E_NOMEM;
     e = service_batch_put(batch, SERVICE_CF_ALERTS, SERVICE_STORE_NO_GROUP, (struct base_str){ log->key.ptr, log->key.len },
                           (struct base_str){ log->value.ptr, log->value.len });
-    base_buf_clear(&log->value);
-    base_buf_put_u8(&log->value, VERSION);
-    base_buf_put_u64(&log->value, place.first_seq);
-    base_buf_put_u64(&log->value, seq);
-    base_buf_put_u32(&log->value, output->revision);
-    base_buf_put_u8(&log->value, (uint8_t)output->change);
-    if (e == 0 && log->value.failed)
-        e = BASE_E_NOMEM;
+    place = (struct service_alert_place){ .first_seq = place.first_seq, .last_seq = seq, .revision = output->revision, .change = (uint8_t)output->change };
     if (e == 0)
-        e = service_batch_put(batch, SERVICE_CF_ALERT_INDEX, SERVICE_STORE_NO_GROUP, id, (struct base_str){ log->value.ptr, log->value.len });
+        e = put_place(batch, id, &place, &log->value);
     *ret_seq = seq;
     return e;
+}
+
+int service_alertlog_freeze(struct service_alertlog *log, struct service_batch *batch, struct base_str alert_id)
+{
+    struct service_alert_place place;
+    int e = service_alertlog_find(log, alert_id, &place);
+    if (e < 0 || place.frozen)
+        return e;
+    place.frozen = true;
+    return put_place(batch, alert_id, &place, &log->value);
 }
 
 void service_alertlog_decided(struct service_alertlog *log)

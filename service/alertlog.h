@@ -27,6 +27,7 @@ struct service_alert_place {
     uint64_t first_seq, last_seq;
     uint32_t revision;
     uint8_t change;
+    bool frozen;                  /* its rule was changed or dropped before it settled: it stays as it is */
 };
 
 struct service_alertlog;
@@ -37,6 +38,8 @@ void service_alertlog_close(struct service_alertlog *log); /* NULL allowed */
 /* Adds an alert of the epoch to its batch. *ret_seq: its place. Coordinator only. */
 int service_alertlog_add(struct service_alertlog *log, struct service_batch *batch, const struct cep_program *program, const struct service_output *output,
                          uint64_t *ret_seq) BASE_MUST_CHECK;
+/* Marks an alert as frozen, with the epoch. BASE_E_NOTFOUND. Coordinator only, before any alert of the epoch is added. */
+int service_alertlog_freeze(struct service_alertlog *log, struct service_batch *batch, struct base_str alert_id) BASE_MUST_CHECK;
 /* All that was added is decided and applied: followers may read on. Or it is not (an abort): places are given anew. */
 void service_alertlog_decided(struct service_alertlog *log);
 void service_alertlog_aborted(struct service_alertlog *log);

@@ -267,68 +267,6 @@ static void *load_profiles(void *arg)
     return NULL;
 }
 
-/* ---- state of rules that are gone ---- */
-
-static int put_fingerprints(struct service_runtime *rt)
-{
-    const struct cep_program *program = rt->set->program;
-    base_buf_clear(&rt->fingerprints);
-    for (uint32_t i = 0; i < cep_program_node_count(program); i++) {
-        const struct cep_node *node = cep_program_node(program, i);
-        if ((node->keys.count && node->kind != CEP_NODE_EXCHANGE) || node->kind == CEP_NODE_LOOKUP)
-            base_buf_put_u64(&rt->fingerprints, node->fingerprint);
-    }
-    return rt->fingerprints.failed ? BASE_E_NOMEM : 0;
-}
-
-static bool runs(const struct cep_program *program, uint64_t fingerprint)
-{
-    for (uint32_t i = 0; i < cep_program_node_count(program); i++) {
-        if (cep_program_node(program, i)->fingerprint == fingerprint)
-            return true;
-    }
-    return false;
-}
-
-static int forget(struct service_runtime *rt, uint64_t fingerprint)
-{
-    int e = service_views_forget(rt->extra, fingerprint);
-    for (uint32_t group = 0; e == 0 && group < CEP_KEY_GROUPS; group++) {
-        char from[10], to[10];
-        for (int i = 0; i < 2; i++)
-            from[i] = to[i] = (char)(group >> (8 * (1 - i)));
-        bool last = fingerprint == UINT64_MAX;
-        for (int i = 0; i < 8; i++) {
-            from[2 + i] = (char)(fingerprint >> (8 * (7 - i)));
-            to[2 + i] = (char)((fingerprint + 1) >> (8 * (7 - i)));
-        }
-        if (last) { /* the next key group's beginning */
-            to[0] = (char)((group + 1) >> 8);
-            to[1] = (char)(group + 1);
-        }
-        e = service_batch_delete_range(rt->extra, SERVICE_CF_STATE, group, (struct base_str){ from, 10 }, (struct base_str){ to, last ? 2 : 10 });
-    }
-    return e;
-}
-
-/* State of operators that the program does not have any more goes with the next epoch. */
-static int forget_gone(struct service_runtime *rt)
-{
-    struct base_str known = rt->record.fingerprints;
-    if (known.len == 0)
-        return 0; /* nothing was decided yet */
-    struct base_reader in = base_reader_of(known.ptr, known.len);
-    int e = 0;
-    while (e == 0 && in.at < in.end) {
-        uint64_t fingerprint = base_read_u64(&in);
-        if (in.failed)
-            return BASE_E_CORRUPT;
-        if (!runs(rt->set->program, fingerprint))
-            e = forget(rt, fingerprint);
-    }
-    return e == 0 ? put_fingerprints(rt) : e;
-}
-
 /* Deadlines that have fired are of no more use. */
 static int purge_timers(struct service_runtime *rt)
 {
@@ -512,7 +450,7 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
         if (!rt->engine)
             return BASE_E_CONFLICT;
         rt->facts_at_us = 0; /* gathered at the next boundary: the new engine runs already */
-        return forget_gone(rt);
+        return service_runtime_forget_gone(rt);
     }
     return 0;
 }
@@ -546,7 +484,7 @@ static int restart(struct service_runtime *rt, struct base_buf *reterr)
         e = seek_inputs(rt, true, reterr);
     if (e == 0)
         e = service_runtime_make_engine(rt, reterr);
-    return e == 0 ? forget_gone(rt) : e;
+    return e == 0 ? service_runtime_forget_gone(rt) : e;
 }
 
 static int abort_epoch(struct service_runtime *rt, const char *why)
@@ -676,7 +614,7 @@ static int start(struct service_runtime *rt, struct base_buf *reterr)
     if (e == 0)
         e = service_runtime_make_engine(rt, reterr);
     if (e == 0)
-        e = forget_gone(rt);
+        e = service_runtime_forget_gone(rt);
     bool kafka_follows = strcmp(rt->settings->text[SERVICE_DELIVERY], "at-least-once") == 0;
     struct service_delivery_config delivery = { rt->settings, rt->store, rt->log, &rt->metrics, kafka_follows };
     struct service_delivery *started = NULL;

@@ -88,6 +88,8 @@ void service_runtime_do_swap(struct service_runtime *rt, struct service_swap *sw
 void *service_runtime_tend(void *arg);
 /* keep.c: coordinator, when an epoch has been applied and before the next one is: the copy that was asked for. */
 void service_runtime_checkpoint(struct service_runtime *rt);
+/* Drops the state of rules that are gone with the next epoch, freezes their unsettled alerts, and notes which rules run. At rest. */
+int service_runtime_forget_gone(struct service_runtime *rt) BASE_MUST_CHECK;
 /* facts.c: coordinator, at rest. */
 void service_runtime_gather(struct service_runtime *rt);
 

@@ -454,6 +454,34 @@ static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, co
     return in.at == in.end ? 0 : BASE_E_CORRUPT;
 }
 
+int cep_alert_unsettled(const void *bytes, size_t len, int (*fn)(void *ctx, struct cep_ident ident), void *ctx)
+{
+    struct base_reader in = base_reader_of(bytes, len);
+    uint8_t version = base_read_u8(&in);
+    if (!in.failed && version != ALERT_STATE_VERSION)
+        return BASE_E_VERSION;
+    (void)base_read_u64(&in); /* passed_ms */
+    uint64_t count = base_read_varint(&in);
+    int rc = 0;
+    for (uint64_t i = 0; i < count && !rc && !in.failed; i++) {
+        struct cep_ident ident = { .hi = base_read_u64(&in) };
+        ident.lo = base_read_u64(&in);
+        (void)base_read_raw(&in, 8 + 2 * sizeof(struct cep_position) + 16 + 4 + 1); /* times, places, revision, kind */
+        uint8_t flags = base_read_u8(&in);
+        (void)base_read_bytes(&in); /* row */
+        (void)base_read_raw(&in, 8); /* schema, total */
+        uint64_t items = base_read_varint(&in);
+        for (uint64_t k = 0; k < items && !in.failed; k++) {
+            (void)base_read_raw(&in, 5);
+            (void)base_read_bytes(&in);
+        }
+        bool sent = flags & 2, settled = flags & 4;
+        if (!in.failed && sent && !settled)
+            rc = fn(ctx, ident);
+    }
+    return rc ? rc : in.failed || in.at != in.end ? BASE_E_CORRUPT : 0;
+}
+
 static int64_t output_watermark(const struct cep_operator *op, int64_t input_ms)
 {
     (void)op;

@@ -115,11 +115,6 @@ static int join(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
     return rc;
 }
 
-static bool row_error(int rc)
-{
-    return rc == BASE_E_DIVISION || rc == BASE_E_OVERFLOW || rc == BASE_E_CAST || rc == BASE_E_RANGE || rc == BASE_E_REGEX || rc == BASE_E_LIMIT;
-}
-
 int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {
     struct cep_tuple *key;
@@ -130,7 +125,7 @@ int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event 
         rc = join(flow, node, event, key, as_of_ms, &row);
     if (rc == BASE_E_IO) /* an outside table does not answer: the row's error */
         cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, CEP_NONE, event);
-    else if (rc && !row_error(rc))
+    else if (rc && !cep_row_error(rc))
         return rc;
     uint8_t change = event->row->change;
     if (row)
@@ -195,7 +190,7 @@ static int tell(struct lookup_op *op, struct cep_key *key, struct lookup_entry *
     int rc = ask(op->op.flow, op->op.node, &event, &asked, &as_of_ms);
     if (!rc)
         rc = join(op->op.flow, op->op.node, &event, asked, as_of_ms, &row);
-    if (rc && !row_error(rc))
+    if (rc && !cep_row_error(rc))
         return rc;
     bool same = row && entry->told && !entry->changed && cep_tuple_equal(&row->tuple, &entry->told->tuple);
     entry->changed = false;
@@ -347,7 +342,7 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
     struct cep_tuple *asked;
     int64_t as_of_ms;
     int rc = ask(op->op.flow, op->op.node, event, &asked, &as_of_ms);
-    if (row_error(rc))
+    if (cep_row_error(rc))
         return entry ? on_gone(op, key, entry) : 0;
     if (rc)
         return rc;

@@ -37,7 +37,7 @@ static void put_raw(struct base_buf *out, const char *name, struct base_str raw)
 }
 
 /* Members without the closing brace. */
-static void put_summary(struct base_buf *out, const struct service_alert *alert, const json_t *triage)
+static void put_summary(struct base_buf *out, const struct service_alert *alert, bool frozen, const json_t *triage)
 {
     struct base_str data = api_member(alert->body, "data");
     base_buf_puts(out, "{\"alert_id\":");
@@ -55,6 +55,7 @@ static void put_summary(struct base_buf *out, const struct service_alert *alert,
     put_time(out, "last_event_time", alert->last_ms);
     put_time(out, "detected_at", alert->detected_ms);
     const char *status = json_string_value(json_object_get(triage, "status")), *assignee = json_string_value(json_object_get(triage, "assignee"));
+    base_buf_printf(out, ",\"frozen\":%s", frozen ? "true" : "false");
     put_text(out, "status", base_str_of(status ? status : "open"));
     if (assignee)
         put_text(out, "assignee", base_str_of(assignee));
@@ -110,7 +111,7 @@ static int list_one(void *ctx, const struct service_alert *alert)
     if (!list->status || (status && strcmp(status, list->status) == 0)) {
         if (list->found++)
             base_buf_putc(list->out, ',');
-        put_summary(list->out, alert, triage);
+        put_summary(list->out, alert, place.frozen, triage);
         base_buf_putc(list->out, '}');
     }
     json_decref(triage);
@@ -188,7 +189,7 @@ static void put_deliveries(struct api_call *call, const struct service_alert *al
     base_buf_putc(out, ']');
 }
 
-static int read_alert(struct api_call *call, struct base_buf *bytes, struct service_alert *ret)
+static int read_alert(struct api_call *call, struct base_buf *bytes, struct service_alert *ret, bool *ret_frozen)
 {
     struct service_alertlog *log = service_runtime_log(call->api->runtime);
     struct service_alert_place place;
@@ -196,15 +197,16 @@ static int read_alert(struct api_call *call, struct base_buf *bytes, struct serv
     int e = strlen(id) == 32 ? service_alertlog_find(log, base_str_of(id), &place) : BASE_E_NOTFOUND;
     if (e == 0)
         e = service_alertlog_get(log, place.last_seq, bytes, ret);
+    *ret_frozen = e == 0 && place.frozen;
     if (e < 0)
         api_problem_error(call->response, e, e == BASE_E_NOTFOUND ? "there is no alert with this id" : NULL);
     return e;
 }
 
-static void answer_alert(struct api_call *call, const struct service_alert *alert, const json_t *triage)
+static void answer_alert(struct api_call *call, const struct service_alert *alert, bool frozen, const json_t *triage)
 {
     struct base_buf *out = &call->response->body;
-    put_summary(out, alert, triage);
+    put_summary(out, alert, frozen, triage);
     put_raw(out, "event", alert->body);
     base_buf_puts(out, ",\"history\":");
     (void)service_json_put(json_object_get(triage, "history"), out); /* no memory is noted in the buffer and answered with 503 */
@@ -217,15 +219,16 @@ void api_alert_get(struct api_call *call)
 {
     struct base_buf bytes = { 0 };
     struct service_alert alert;
+    bool frozen;
     json_t *triage = NULL;
-    int e = read_alert(call, &bytes, &alert);
+    int e = read_alert(call, &bytes, &alert, &frozen);
     if (e == 0) {
         e = service_desk_get(service_runtime_desk(call->api->runtime), alert.alert_id, &triage);
         if (e < 0)
             api_problem_error(call->response, e, NULL);
     }
     if (e == 0)
-        answer_alert(call, &alert, triage);
+        answer_alert(call, &alert, frozen, triage);
     json_decref(triage);
     base_buf_finish(&bytes);
 }
@@ -234,20 +237,21 @@ void api_alert_patch(struct api_call *call)
 {
     struct base_buf bytes = { 0 }, why = { 0 };
     struct service_alert alert;
+    bool frozen = false;
     json_error_t where;
     json_t *patch = json_loadb(call->request->body.ptr, call->request->body.len, JSON_REJECT_DUPLICATES, &where), *triage = NULL;
     int e = BASE_E_INVALID;
     if (!patch)
         api_problem(call->response, 400, "the body is no JSON");
     else
-        e = read_alert(call, &bytes, &alert);
+        e = read_alert(call, &bytes, &alert, &frozen);
     if (e == 0) {
         e = service_desk_patch(service_runtime_desk(call->api->runtime), alert.alert_id, patch, &triage, &why);
         if (e < 0)
             api_problem_error(call->response, e, why.ptr);
     }
     if (e == 0)
-        answer_alert(call, &alert, triage);
+        answer_alert(call, &alert, frozen, triage);
     json_decref(triage);
     json_decref(patch);
     base_buf_finish(&bytes);

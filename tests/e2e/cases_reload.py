@@ -173,3 +173,41 @@ def check_read_only(service):
             os.unlink(folder)
         elif immutable:
             os.system("chattr -i %s 2>/dev/null" % folder)
+
+
+def case_frozen_alerts(world):
+    """A rule that is changed or dropped: its alerts that had not settled are marked, none is withdrawn; settled ones and those of other rules are not."""
+    def order(number, user, second, country):
+        return {"order_id": number, "user_id": user, "country": country, "amount": "5.00", "ts": "2026-03-01T10:%02d:%02dZ" % (second // 60, second % 60)}
+    world.topics(1)
+    orders = [order("o%d" % i, "u%d" % (i // 3), 10 * i, "ABC"[i % 3]) for i in range(6)]
+    rules = {"tables.sql": world.tables(), "three.sql": run.rule(), "same.sql": run.rule("same"), "gone.sql": run.rule("gone")}
+    text = '{"order_id":"%(order_id)s","user_id":"%(user_id)s","country":"%(country)s","amount":%(amount)s,"ts":"%(ts)s"}'
+    with Service(rules, world.config()) as service:
+        service.start()
+        world.broker.produce(world.name("orders"), [(one["user_id"], text % one) for one in orders])
+        wait_for("two alerts of each rule", lambda: len(service.alerts()) == 6)
+        service.epochs_pass()
+        assert not any(one["frozen"] for one in service.alerts()), service.alerts()
+        # The first match ends 30 s before the last order and has settled, the second ends at it.
+        service.write_rule("three.sql", run.rule().replace("INTERVAL '2' MINUTE", "INTERVAL '3' MINUTE"))
+        os.unlink(service.path("rules", "gone.sql"))
+        found = results(service.request("POST", "/v1/rules:reload"))
+        assert found == {"three_countries": "changed", "same": "kept", "gone": "stopped"}, found
+        want = {("three_countries", "u0"): False, ("three_countries", "u1"): True, ("gone", "u0"): False, ("gone", "u1"): True,
+                ("same", "u0"): False, ("same", "u1"): False}
+
+        def marks():
+            return {(one["rule"], one["key"]["user_id"]): one["frozen"] for one in service.alerts()}
+        wait_for("the marks", lambda: marks() == want)
+        frozen = next(one for one in service.alerts() if one["frozen"])
+        assert service.get("/v1/alerts/" + frozen["alert_id"]).json["frozen"] is True
+        service.kill()
+        service.start()
+        assert marks() == want, marks()
+        # Also where the files changed while it was down; by then the other alert may have settled or not.
+        service.stop()
+        os.unlink(service.path("rules", "same.sql"))
+        service.start()
+        wait_for("the mark of a rule that went meanwhile", lambda: marks()[("same", "u1")])
+        assert all(event["data"]["change"] == "created" for event in world.events()), world.events()
