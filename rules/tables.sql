@@ -13,11 +13,12 @@ CREATE TABLE payments (
   merchant STRING,
   category STRING,
   amount DECIMAL(12,2),
-  outcome STRING,            -- approved | declined
+  outcome STRING,            -- approved | declined | confirmed (the holder has passed 3-D Secure)
   card_present BOOLEAN,
   lat DOUBLE,
   lon DOUBLE,
   ip STRING,
+  ip_country STRING,         -- where the address is; GEOIP_COUNTRY(ip) tells it too
   ts TIMESTAMP_LTZ(3),
   WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
 ) WITH (
@@ -118,6 +119,46 @@ CREATE TABLE orders (
   'format' = 'json'
 );
 
+-- Clicks on advertisements, and what came of them.
+CREATE TABLE clicks (
+  click_id STRING,
+  ip STRING,
+  ad STRING,
+  what STRING,               -- click | conversion
+  ts TIMESTAMP_LTZ(3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (
+  'connector' = '${EVENTS_CONNECTOR:-kafka}',
+  'topic' = 'clicks',
+  'properties.bootstrap.servers' = '${KAFKA:-localhost:9092}',
+  'scan.startup.mode' = 'group-offsets',
+  'path' = '${EVENTS_PATH:-events}/clicks.jsonl',
+  'source.follow' = '${EVENTS_FOLLOW:-true}',
+  'scan.watermark.idle-timeout' = '${EVENTS_IDLE:-30 s}',
+  'format' = 'json'
+);
+
+-- Gift cards, bought and redeemed.
+CREATE TABLE gift_cards (
+  event_id STRING,
+  gift_id STRING,
+  user_id STRING,
+  what STRING,               -- bought | redeemed
+  amount DECIMAL(12,2),
+  card_added TIMESTAMP_LTZ(3), -- bought: since when the payment card is on the account
+  ts TIMESTAMP_LTZ(3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH (
+  'connector' = '${EVENTS_CONNECTOR:-kafka}',
+  'topic' = 'gift_cards',
+  'properties.bootstrap.servers' = '${KAFKA:-localhost:9092}',
+  'scan.startup.mode' = 'group-offsets',
+  'path' = '${EVENTS_PATH:-events}/gift_cards.jsonl',
+  'source.follow' = '${EVENTS_FOLLOW:-true}',
+  'scan.watermark.idle-timeout' = '${EVENTS_IDLE:-30 s}',
+  'format' = 'json'
+);
+
 -- Card holders: where they live and what they spend.
 CREATE TABLE card_profiles (
   card_id STRING,
@@ -145,6 +186,14 @@ CREATE TABLE merchants (
   onboarded TIMESTAMP_LTZ(3),
   PRIMARY KEY (merchant) NOT ENFORCED
 ) WITH ('connector' = 'filesystem', 'path' = '${CUSTOMERS:-rules/demo}/merchants.csv', 'format' = 'csv');
+
+-- Ranges of card numbers: whose they are, and whether their cards are often stolen ones.
+CREATE TABLE bins (
+  bin STRING,
+  country STRING,
+  risk STRING,               -- low | high
+  PRIMARY KEY (bin) NOT ENFORCED
+) WITH ('connector' = 'filesystem', 'path' = '${CUSTOMERS:-rules/demo}/bins.csv', 'format' = 'csv');
 
 -- Accounts of exchanges of crypto currencies.
 CREATE TABLE exchanges (

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo's events: two days of the bundled card transactions, and beside them made-up transfers, logins, account changes and orders, with planted
+"""The demo's events: two days of the bundled card transactions, and beside them made-up transfers, logins, account changes, orders, clicks and gift cards, with planted
 frauds. A pure function of the seed and the bundled data.
 
     generate.py FOLDER [--seed N]    writes one JSON lines file for each stream, and planted.json
@@ -12,7 +12,7 @@ import subprocess
 from datetime import datetime, timedelta, timezone
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-STREAMS = ("payments", "transfers", "logins", "account_changes", "orders")
+STREAMS = ("payments", "transfers", "logins", "account_changes", "orders", "clicks", "gift_cards")
 START = datetime(2025, 11, 19, tzinfo=timezone.utc)
 DAYS = ("2025-11-19", "2025-11-20")
 SPAN_S = 2 * 86400
@@ -47,7 +47,8 @@ class Scenario:
     def put(self, stream, at, **fields):
         self.count += 1
         stamp = (START + timedelta(milliseconds=round(at * 1000))).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        key = {"payments": "payment_id", "transfers": "transfer_id", "logins": "login_id", "account_changes": "change_id", "orders": "event_id"}[stream]
+        key = {"payments": "payment_id", "transfers": "transfer_id", "logins": "login_id", "account_changes": "change_id", "orders": "event_id",
+               "clicks": "click_id", "gift_cards": "event_id"}[stream]
         event = {key: "%s%d" % (stream[0], self.count), **fields, "ts": stamp}
         self.events.append((at, stream, event))
 
@@ -65,6 +66,12 @@ class Scenario:
 
     def order(self, at, order, user, status, amount=40, **fields):
         self.put("orders", at, order_id=order, user_id=user, status=status, amount=money(amount), **fields)
+
+    def click(self, at, ip, ad, what="click"):
+        self.put("clicks", at, ip=ip, ad=ad, what=what)
+
+    def gift(self, at, gift, user, what, **fields):
+        self.put("gift_cards", at, gift_id=gift, user_id=user, what=what, amount=money(50), **fields)
 
     def fresh(self, prefix):
         self.number += 1
@@ -352,13 +359,71 @@ class Scenario:
         self.order(at, order, self.fresh("u"), "placed", 130, country="FR")
         return order, 30 * MINUTE
 
+    def rapid_movement(self, at):
+        account = self.fresh("u")
+        for n in range(10):
+            self.transfer(at + 3000 * n, account, "out" if n % 2 else "in", 2150, "trade%d" % n)
+        return account, 27000
+
+    def circular_payments(self, at):
+        first, second, third = self.fresh("u"), self.fresh("u"), self.fresh("u")
+        for n, (payer, payee) in enumerate(((first, second), (second, third), (third, first))):
+            self.transfer(at + 2 * HOUR * n, payer, "out", 1900 - 10 * n, payee)
+        return first, 4 * HOUR
+
+    def bin_decline_ratio(self, at):
+        self.shops = getattr(self, "shops", 0) + 1
+        merchant = "Ticket Shop %d" % self.shops
+        for n in range(22):
+            self.pay(at + 20 * n, self.fresh("k"), 1, "approved" if n in (5, 11) else "declined", merchant=merchant, bin="545454")
+        return merchant, 420
+
+    def refund_ratio(self, at):
+        user = self.fresh("u")
+        for n in range(4):
+            order = self.fresh("o")
+            self.order(at + HOUR * n, order, user, "placed", 90, country="FR")
+            self.order(at + HOUR * n + 300, order, user, "paid", 90)
+            self.order(at + HOUR * n + 1800, order, user, "refunded", 90)
+        return user, 3 * HOUR + 1800
+
+    def unusual_amount(self, at):
+        card = self.fresh("k")
+        for n in range(24):
+            self.pay(at + 900 * n, card, 40 + n % 7, merchant="Canteen %d" % n)
+        self.pay(at + 900 * 24, card, 650, merchant="Watches")
+        return card, 900 * 24
+
+    def unconfirmed_foreign_card(self, at):
+        card = self.fresh("k")
+        self.pay(at, card, 240, bin="520000", card_present=False, ip_country="FR", merchant="Handbags")
+        return card, 10 * MINUTE
+
+    def click_fraud(self, at):
+        ip = "203.0.113.%d" % (self.number % 200 + 1)
+        self.number += 1
+        begin = at - at % HOUR + 60
+        for n in range(40):
+            self.click(begin + 30 * n, ip, "ad7")
+        return ip, HOUR
+
+    def gift_card_laundering(self, at):
+        user = self.fresh("u")
+        for n in range(3):
+            gift = self.fresh("g")
+            added = (START + timedelta(seconds=at) - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self.gift(at + 600 * n, gift, user, "bought", card_added=added)
+            self.gift(at + 600 * n + HOUR, gift, self.fresh("u"), "redeemed")
+        return user, HOUR + 1200
+
 
 # Rules with planted cases; those on labelled card transactions (spend_spike, large_burst) are judged by the labels.
 PLANTED = ("card_testing", "test_then_hit", "declines_then_approval", "bin_attack", "expiry_enumeration", "card_velocity", "payee_sum",
            "repeat_large_at_merchant", "impossible_travel", "three_countries", "country_change_cash_out", "account_takeover", "brute_force",
            "credential_stuffing", "mfa_fatigue", "otp_bombing", "sim_swap", "contact_change_payout", "new_device_credentials", "new_device_abroad",
            "remote_access_elder", "payee_change_fraud", "disposable_signup", "shared_device", "mule_in_and_out", "micro_deposits", "fan_in",
-           "fan_out_to_exchanges", "country_hop", "ticket_outlier", "merchant_bust_out", "structuring", "dormant_account", "refund_abuse", "promo_abuse", "order_never_paid")
+           "fan_out_to_exchanges", "country_hop", "ticket_outlier", "merchant_bust_out", "structuring", "dormant_account", "refund_abuse", "promo_abuse", "order_never_paid",
+           "rapid_movement", "circular_payments", "bin_decline_ratio", "refund_ratio", "unusual_amount", "unconfirmed_foreign_card", "click_fraud", "gift_card_laundering")
 LABELLED = ("spend_spike", "large_burst")
 LONGEST = 10 * HOUR  # of a planted case
 
@@ -382,6 +447,8 @@ def make(seed=1):
         scenario.login(at, "closing", device_known=True, country="FR")
         scenario.change(at, "closing", "otp_verified")
         scenario.order(at, "closing", "closing", "paid")
+        scenario.click(at, "closing", "closing")
+        scenario.gift(at, "closing", "closing", "redeemed")
     scenario.events.sort(key=lambda e: e[0])
     return scenario
 

@@ -1,4 +1,4 @@
-"""The shipped rules as they stand on a real Kafka: the demo's events in five topics of two partitions, alerts in a topic; every planted case is found in what a
+"""The shipped rules as they stand on a real Kafka: the demo's events in seven topics of two partitions, alerts in a topic; every planted case is found in what a
 read_committed consumer sees. Run by 45-rules-kafka.sh; prints the tally last."""
 import importlib.machinery
 import importlib.util
@@ -16,7 +16,8 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "broker"), os.path.join(ROOT, "rules
 import broker as brokers  # noqa: E402
 import generate  # noqa: E402
 
-KEYS = {"payments": "card_id", "transfers": "account_id", "logins": "user_id", "account_changes": "user_id", "orders": "user_id"}
+KEYS = {"payments": "card_id", "transfers": "account_id", "logins": "user_id", "account_changes": "user_id", "orders": "user_id", "clicks": "ip",
+        "gift_cards": "gift_id"}
 
 
 def load_demo():
