@@ -299,7 +299,7 @@ int patterns_over_emit(const struct patterns_plan *plan, const struct patterns_e
 {
     const struct patterns_over *o = plan->over;
     struct cep_over_frame *frames = base_arena_zalloc(env->arena, o->frame_count + 1, sizeof *frames);
-    uint32_t *outs = base_arena_zalloc(env->arena, plan->out.count + 1, sizeof *outs), aggs = 0;
+    uint32_t *outs = base_arena_zalloc(env->arena, plan->out.count + 1, sizeof *outs);
     struct cep_over detail = { .eager = plan->eager };
     int error = frames && outs ? 0 : BASE_E_NOMEM;
     for (uint32_t f = 0; f < o->frame_count && !error; f++) {
@@ -312,7 +312,6 @@ int patterns_over_emit(const struct patterns_plan *plan, const struct patterns_e
             if (!frame->unbounded && agg && agg->kind == CEP_AGG_APPROX_DISTINCT)
                 agg->retracts = 1;
         }
-        aggs += frame->aggs.count;
     }
     for (uint32_t i = 0; i < plan->out.count && !error; i++)
         outs[i] = i < o->inputs ? CEP_AGG_OUT(CEP_AGG_OUT_COLUMN, needed[i] ? env->columns[i] : 0) : CEP_AGG_OUT(CEP_AGG_OUT_AGG, i - o->inputs);
