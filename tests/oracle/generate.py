@@ -51,6 +51,8 @@ class Generator:
             text, empty = self.variable()
         elif roll < 0.75:
             inner, empty = self.sequence(depth - 1, False)
+            if self.nots and rng.random() < 0.1:  # refused where no row is taken before it
+                inner = '%s %s' % (self.pick('NOT %s', '-> NOT %s') % self.variable()[0], inner)
             text = '(%s)' % inner
         elif roll < 0.9:
             parts = [self.sequence(depth - 1, False) for _ in range(rng.randint(2, 3))]
@@ -191,10 +193,11 @@ class Generator:
     def rows(self):
         rng, found, number = self.rng, [], 0
         keys = rng.choice([1, 2, 3])
-        ties = rng.random() < 0.3
+        ties, long = rng.random() < 0.3, rng.random() < 0.05
         for key in range(keys):
             at = rng.randint(0, 3)
-            for _ in range(rng.randint(2, 9 if not self.all_matches else 7)):
+            most = 7 if self.all_matches else 24 if long else 9
+            for _ in range(rng.randint(2, most)):
                 at += rng.choice([0, 1, 1, 1, 2, 3] if ties else [1, 1, 1, 2, 3])
                 found.append([0, key, None if rng.random() < 0.06 else rng.randint(0, 4), self.pick('a', 'b', 'c'), at])
         rng.shuffle(found)
