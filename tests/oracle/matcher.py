@@ -145,7 +145,7 @@ class TooMany(Exception):
     """More ways than can be gone through."""
 
 
-STEPS_MAX = 2_000_000
+STEPS_MAX = 600_000
 
 
 class Partition:
