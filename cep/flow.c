@@ -728,6 +728,7 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
     if (limits)
         flow->limits = *limits;
     default_limits(&flow->limits);
+    flow->evicted_ms = BASE_TIME_MAX_MS;
     uint32_t nodes = cep_program_node_count(flow->program), widest = CEP_FUNC_ARGS_MAX;
     flow->expr = cep_expr_create(linked);
     flow->nodes = base_calloc(nodes ? nodes : 1, sizeof *flow->nodes);

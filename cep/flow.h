@@ -143,7 +143,13 @@ int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, con
 int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len) BASE_MUST_CHECK;
 
+/* Keys that were dropped from memory since the last call (limits.state_bytes) have deadlines from this time on (BASE_TIME_MAX_MS: none): the host gives them
+ * back from its store by cep_flow_restore_timer before it delivers a watermark that reaches it. */
+int64_t cep_flow_evicted_ms(struct cep_flow *flow);
+
 struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches, rows_waiting; /* threads: live starts (partial matches) */ };
+/* Accounted memory of all keys and their states. */
+uint64_t cep_flow_state_bytes(const struct cep_flow *flow);
 /* Per node (CEP_NONE: all). */
 void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret);
 

@@ -37,6 +37,7 @@ struct cep_flow {
     struct ahead ahead[AHEAD]; /* in order of the rows */
     uint32_t ahead_at, ahead_count;
     struct base_arena ahead_arena; /* their keys */
+    int64_t evicted_ms;        /* earliest deadline of the keys that were dropped from memory since it was asked for */
 };
 
 /* Keys that the host put back piece by piece: all their pieces are there. */

@@ -33,25 +33,14 @@ static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_c
     return 0;
 }
 
-/* Cold keys leave memory once they are stored: those that were not used since the hand of the clock passed them last. */
-static void evict(struct cep_flow *flow, struct cep_operator *op, uint64_t budget)
+int64_t cep_flow_evicted_ms(struct cep_flow *flow)
 {
-    struct cep_keyed *keyed = &op->keyed;
-    uint64_t steps = keyed->slots ? 2 * (keyed->mask + 1) : 0;
-    for (; steps > 0 && keyed->bytes > budget && flow->env.load; steps--) {
-        struct cep_key *key = keyed->slots[keyed->hand].key;
-        keyed->hand = (keyed->hand + 1) & keyed->mask;
-        if (!key || key->dirty || !key->stored || !key->state || (op->ops->pinned && op->ops->pinned(op, key)))
-            continue;
-        if (key->used) {
-            key->used = false;
-            continue;
-        }
-        op->ops->free_state(op, key);
-        key->cold = true;
-        cep_keyed_account(keyed, key, 0);
-    }
+    int64_t at_ms = flow->evicted_ms;
+    flow->evicted_ms = BASE_TIME_MAX_MS;
+    return at_ms;
 }
+
+static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
 {
@@ -64,6 +53,8 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
         if (!op || !op->ops->save)
             continue;
         struct piece_ctx p = { .fn = piece, .ctx = ctx, .fingerprint = cep_program_node(flow->program, i)->fingerprint };
+        if (flow->limits.state_bytes && flow->env.load) /* before this checkpoint's pieces go out: what goes has been in the store since an earlier one */
+            flow->evicted_ms = least_of(flow->evicted_ms, cep_evict(op, flow->limits.state_bytes / (operators ? operators : 1)));
         while (!rc && op->keyed.dirty_first) {
             struct cep_key *key = op->keyed.dirty_first;
             p.key = key;
@@ -80,8 +71,6 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
             key->dirty = false;
             key->stored = true;
         }
-        if (flow->limits.state_bytes)
-            evict(flow, op, flow->limits.state_bytes / (operators ? operators : 1));
     }
     return rc;
 }
@@ -164,6 +153,15 @@ int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t
         }
     }
     return 0;
+}
+
+uint64_t cep_flow_state_bytes(const struct cep_flow *flow)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].op)
+            sum += flow->nodes[i].op->keyed.bytes + flow->nodes[i].op->keyed.lingering;
+    return sum;
 }
 
 void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret)

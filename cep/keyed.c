@@ -21,6 +21,29 @@ static size_t key_bytes(const struct cep_keyed *keyed, const struct cep_tuple *t
     return offsetof(struct cep_key, tuple) + tuple->size_bytes + keyed->room_bytes;
 }
 
+/* A removed key goes with the last entry that names it. */
+static void drop_entry(struct cep_keyed *keyed, struct cep_key *key)
+{
+    if (--key->timer_entries == 0 && key->removed) {
+        keyed->lingering -= key_bytes(keyed, &key->tuple);
+        base_free(key);
+    }
+}
+
+static bool is_removed(void *ctx, struct cep_key *key)
+{
+    if (!key->removed)
+        return false;
+    drop_entry(ctx, key);
+    return true;
+}
+
+void cep_keyed_sweep(struct cep_keyed *keyed)
+{
+    if (keyed->lingering)
+        cep_wheel_sweep(&keyed->wheel, is_removed, keyed);
+}
+
 static void forget_timer(void *ctx BASE_UNUSED, struct cep_key *key)
 {
     if (--key->timer_entries == 0 && key->removed)
@@ -120,6 +143,8 @@ void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
     key->armed_ms = BASE_TIME_MAX_MS;
     if (key->timer_entries == 0)
         base_free(key);
+    else
+        keyed->lingering += key_bytes(keyed, &key->tuple);
 }
 
 int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms)
@@ -145,12 +170,11 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
         int rc = cep_wheel_take(&keyed->wheel, watermark_ms, &timer, &any);
         if (rc || !any)
             return rc;
-        timer.key->timer_entries--;
         if (timer.key->removed) {
-            if (timer.key->timer_entries == 0)
-                base_free(timer.key);
+            drop_entry(keyed, timer.key);
             continue;
         }
+        timer.key->timer_entries--;
         if (timer.key->armed_ms != timer.at_ms)
             continue; /* an older, later entry of a key that was re-armed earlier */
         timer.key->armed_ms = BASE_TIME_MAX_MS;

@@ -37,6 +37,7 @@ struct cep_keyed {
     struct cep_key *dirty_first;
     uint64_t hand;               /* next slot that eviction looks at */
     uint64_t bytes;              /* accounted memory of keys and states */
+    uint64_t lingering;          /* and of removed keys that the wheel still names */
     uint32_t room_bytes;         /* room for the operator's state behind each key's tuple, zeroed: one block for both */
 };
 void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes);
@@ -49,6 +50,8 @@ struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_t
 int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
 /* Takes the key out of the table (its state must be gone) and frees it, at once or when the wheel no longer names it. */
 void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key);
+/* Frees the removed keys that the wheel still names. Takes time in proportion to all entries of the wheel. */
+void cep_keyed_sweep(struct cep_keyed *keyed);
 /* Asks for a wake-up at at_ms (BASE_TIME_MAX_MS: none needed). An earlier armed entry stays and re-arms itself when it fires. */
 int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms) BASE_MUST_CHECK;
 /* Next key whose entry is at or below watermark_ms, taken off the wheel; *ret NULL if there is none. BASE_E_NOMEM: ask again, nothing is lost. */

@@ -50,6 +50,10 @@ static inline bool cep_row_error(int rc)
     return rc == BASE_E_DIVISION || rc == BASE_E_OVERFLOW || rc == BASE_E_CAST || rc == BASE_E_RANGE || rc == BASE_E_REGEX || rc == BASE_E_LIMIT;
 }
 
+/* Drops keys that are in the store as they are in memory, and were not used since the hand of the clock passed them last, until the operator's state fits. Gives the
+ * earliest deadline of those that went: their host has it stored. */
+int64_t cep_evict(struct cep_operator *op, uint64_t budget_bytes);
+
 /* The flow's services. */
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK; /* row for the node's outputs */
 void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node, int error, uint32_t code, const struct cep_event *event);

@@ -190,3 +190,31 @@ void cep_wheel_each(const struct cep_wheel *wheel, void (*each)(void *ctx, struc
         each_of(&wheel->rings->coarse[i], each, ctx);
     }
 }
+
+static uint64_t sweep_of(struct cep_timers *timers, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
+{
+    uint32_t kept = 0, had = timers->len;
+    for (uint32_t i = 0; i < had; i++)
+        if (!gone(ctx, timers->at[i].key))
+            timers->at[kept++] = timers->at[i];
+    timers->len = kept;
+    return had - kept;
+}
+
+static void sweep_heap(struct cep_timers *heap, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
+{
+    if (sweep_of(heap, gone, ctx) == 0)
+        return;
+    for (uint32_t i = heap->len / 2; i-- > 0;)
+        sift_down(heap, i);
+}
+
+void cep_wheel_sweep(struct cep_wheel *wheel, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
+{
+    sweep_heap(&wheel->near, gone, ctx);
+    sweep_heap(&wheel->far, gone, ctx);
+    for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
+        wheel->fine_count -= sweep_of(&wheel->rings->fine[i], gone, ctx);
+        wheel->coarse_count -= sweep_of(&wheel->rings->coarse[i], gone, ctx);
+    }
+}

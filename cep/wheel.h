@@ -26,6 +26,8 @@ void cep_wheel_finish(struct cep_wheel *wheel);
 int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer) BASE_MUST_CHECK;
 /* Takes out the first entry at or below now_ms; *ret_any false: there is none. BASE_E_NOMEM: ask again. */
 int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any) BASE_MUST_CHECK;
+/* Takes out the entries whose key `gone` says true of; it is asked once for every entry, in no order. */
+void cep_wheel_sweep(struct cep_wheel *wheel, bool (*gone)(void *ctx, struct cep_key *key), void *ctx);
 /* Once for every entry, in no order. */
 void cep_wheel_each(const struct cep_wheel *wheel, void (*each)(void *ctx, struct cep_key *key), void *ctx);
 

@@ -179,6 +179,11 @@ void service_engine_applied(struct service_engine *engine, uint64_t epoch)
     atomic_store(&engine->shared.applied, epoch);
 }
 
+bool service_engine_full(const struct service_engine *engine)
+{
+    return atomic_load(&engine->shared.full) > 0;
+}
+
 void service_engine_stats(const struct service_engine *engine, uint32_t node, struct cep_flow_stats *ret)
 {
     *ret = (struct cep_flow_stats){ 0 };

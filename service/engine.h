@@ -37,6 +37,8 @@ int service_engine_barrier(struct service_engine *engine, int64_t timeout_ms, st
 void service_engine_resume(struct service_engine *engine);
 /* `epoch` stands in the store: cold state of it may be read. */
 void service_engine_applied(struct service_engine *engine, uint64_t epoch);
+/* Has an epoch taken in as much as it may? Then its barrier should come now. */
+bool service_engine_full(const struct service_engine *engine);
 /* The error that stopped a thread, or 0; any thread. */
 int service_engine_error(struct service_engine *engine, struct base_buf *reterr);
 /* Have all bounded inputs been read to their end, and are there only such? */

@@ -35,6 +35,7 @@ struct service_shared {
     bool allow_private;                  /* HTTP to inside addresses */
     size_t alert_bytes;
     struct service_known *known;         /* by shard; NULL: not known */
+    _Atomic uint32_t full;               /* shards that have taken in as much as an epoch may hold: ingest waits for the next one */
     _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
     _Atomic uint64_t resumed;            /* epochs begun: the profile tables may have moved before each */
     _Atomic bool stopping;               /* threads end as soon as they can */

@@ -334,6 +334,10 @@ static int step(struct service_ingest *ingest)
         service_exchange_flush(x, ingest->host.sender);
         return 0;
     }
+    if (atomic_load(&ingest->shared->full)) { /* until the barrier */
+        service_exchange_wait(x, ingest->host.sender, ROOM_WAIT_US);
+        return 0;
+    }
     int e = read_round(ingest);
     if (e == 0)
         e = look_for_idle(ingest);

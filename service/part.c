@@ -24,6 +24,7 @@ void service_part_clear(struct service_part *part)
 {
     service_batch_clear(part->changes);
     part->outputs.len = 0;
+    part->output_bytes = 0;
     base_map_finish(&part->by_id);
     base_arena_reset(&part->arena);
     base_buf_clear(&part->watermarks);
@@ -48,6 +49,7 @@ static struct service_output *copy_output(struct service_part *part, const struc
     if (!copy)
         return NULL;
     *copy = *output;
+    part->output_bytes += sizeof *copy + output->body.len + output->key.len + output->subject.len;
     return copy_text(part, &copy->key) && copy_text(part, &copy->subject) && copy_text(part, &copy->body) ? copy : NULL;
 }
 

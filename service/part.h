@@ -40,6 +40,7 @@ struct service_part {
     struct base_buf watermarks;     /* cep_flow_watermarks at the barrier */
     struct base_buf positions;      /* ingest only: of all inputs */
     struct base_buf scratch;
+    uint64_t output_bytes;          /* of the outputs' bodies */
 };
 int service_part_init(struct service_part *part) BASE_MUST_CHECK;
 void service_part_finish(struct service_part *part);

@@ -516,7 +516,7 @@ static int abort_epoch(struct service_runtime *rt, const char *why)
 /* Waits for the next epoch's time, a stop, a swap or an error of the engine. */
 static void wait_tick(struct service_runtime *rt, int64_t until_us)
 {
-    while (base_clock_mono_us() < until_us && !stopping(rt) && !service_engine_error(rt->engine, NULL)) {
+    while (base_clock_mono_us() < until_us && !stopping(rt) && !service_engine_error(rt->engine, NULL) && !service_engine_full(rt->engine)) {
         int64_t left_us = until_us - base_clock_mono_us();
         if (left_us <= 0)
             break;

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/time.h"
 
-#define TIMER_STEP_MS (int64_t)600000 /* event time that the timers read ahead cover */
+#define TIMER_STEP_MS (int64_t)600000 /* event time that the timers read ahead cover, at most */
+#define TIMERS_AT_ONCE 20000u         /* and how many these may be */
 #define WAIT_US 50000
 
 struct service_shard {
@@ -19,6 +20,9 @@ struct service_shard {
     int64_t *told;               /* [index of exchange]: what the flow was told */
     uint32_t *barriers;          /* [stage]: senders whose barrier came */
     int64_t timers_until_ms;     /* stored deadlines below it are armed */
+    int64_t timer_step_ms;
+    uint64_t settled_bytes;      /* state at the last barrier */
+    bool full;                   /* counted in shared->full */
     struct service_unpacked unpacked;
     struct base_buf aligned;     /* key tuple of a stored timer */
     uint64_t resumed;            /* epochs whose beginning was seen */
@@ -71,7 +75,8 @@ static int arm_timer(void *ctx, struct base_str key, struct base_str value BASE_
     return e == BASE_E_NOTFOUND ? 0 : e; /* of a rule that is gone */
 }
 
-static int arm_range(struct service_shard *shard, uint32_t key_group, int64_t from_ms, int64_t to_ms)
+/* Arms the stored deadlines of a key group in [from_ms, to_ms), *count of them at most; *ret_first is the first one. */
+static int arm_range(struct service_shard *shard, uint32_t key_group, int64_t from_ms, int64_t to_ms, uint32_t *count, int64_t *ret_first)
 {
     struct base_buf from = { 0 }, to = { 0 };
     service_timer_from(key_group, from_ms, &from);
@@ -82,8 +87,18 @@ static int arm_range(struct service_shard *shard, uint32_t key_group, int64_t fr
     struct base_str key, value;
     while (e == 0) {
         e = service_cursor_next(cursor, &key, &value);
-        if (e == 0)
+        if (e == 0 && ret_first) {
+            struct service_timer timer;
+            if (service_timer_parse(key, &shard->aligned, &timer) && timer.deadline_ms < *ret_first)
+                *ret_first = timer.deadline_ms;
+            break;
+        }
+        if (e == 0 && *count == 0)
+            e = BASE_E_LIMIT;
+        if (e == 0) {
+            *count -= 1;
             e = arm_timer(shard, key, value);
+        }
     }
     service_cursor_close(cursor);
     base_buf_finish(&from);
@@ -91,22 +106,57 @@ static int arm_range(struct service_shard *shard, uint32_t key_group, int64_t fr
     return e == BASE_E_EOF ? 0 : e;
 }
 
-/* Arms the stored deadlines that the watermark may reach soon. Keys that are in memory have armed theirs already; arming again does no harm. */
-static int arm_until(struct service_shard *shard, int64_t watermark_ms)
+static int arm_groups(struct service_shard *shard, int64_t from_ms, int64_t to_ms, uint32_t *count, int64_t *ret_first)
 {
-    if (watermark_ms < shard->timers_until_ms)
-        return 0;
-    int64_t until_ms;
-    if (__builtin_add_overflow(watermark_ms, TIMER_STEP_MS, &until_ms))
-        until_ms = BASE_TIME_MAX_MS;
     uint32_t shards = service_exchange_shards(shard->shared->exchange);
-    for (uint32_t group = shard->number; group < CEP_KEY_GROUPS; group += shards) {
-        int e = arm_range(shard, group, shard->timers_until_ms, until_ms);
-        if (e < 0)
-            return e;
+    int e = 0;
+    for (uint32_t group = shard->number; e == 0 && group < CEP_KEY_GROUPS; group += shards)
+        e = arm_range(shard, group, from_ms, to_ms, count, ret_first);
+    return e;
+}
+
+static int64_t later(int64_t at_ms, int64_t by_ms)
+{
+    int64_t sum;
+    return __builtin_add_overflow(at_ms, by_ms, &sum) ? BASE_TIME_MAX_MS : sum;
+}
+
+/* Keys that must be in memory from the start are stored with deadlines before all time. */
+static int arm_pinned(struct service_shard *shard)
+{
+    uint32_t all = UINT32_MAX;
+    int e = arm_groups(shard, BASE_TIME_MIN_MS, BASE_TIME_MIN_MS + TIMER_STEP_MS, &all, NULL);
+    shard->timers_until_ms = BASE_TIME_MIN_MS + TIMER_STEP_MS;
+    return e;
+}
+
+/* Arms the next stored deadlines, of as long a time as holds not too many of them: from timers_until_ms, which moves behind it. Keys that are in memory have
+ * armed theirs already; arming again does no harm. */
+static int arm_slice(struct service_shard *shard)
+{
+    int64_t first_ms = BASE_TIME_MAX_MS;
+    int e = arm_groups(shard, shard->timers_until_ms, BASE_TIME_MAX_MS, NULL, &first_ms);
+    while (e == 0 && first_ms < BASE_TIME_MAX_MS) {
+        uint32_t left = TIMERS_AT_ONCE;
+        bool least = shard->timer_step_ms <= 1;
+        if (least)
+            left = UINT32_MAX; /* all at one instant */
+        e = arm_groups(shard, first_ms, later(first_ms, shard->timer_step_ms), &left, NULL);
+        if (e == BASE_E_LIMIT) {
+            shard->timer_step_ms = shard->timer_step_ms / 8 + 1;
+            e = 0;
+            continue;
+        }
+        shard->timers_until_ms = later(first_ms, shard->timer_step_ms);
+        if (!least && left > TIMERS_AT_ONCE / 4 * 3)
+            shard->timer_step_ms = shard->timer_step_ms * 4 < TIMER_STEP_MS ? shard->timer_step_ms * 4 : TIMER_STEP_MS;
+        else if (least)
+            shard->timer_step_ms = 2;
+        return e;
     }
-    shard->timers_until_ms = until_ms;
-    return 0;
+    if (e == 0)
+        shard->timers_until_ms = BASE_TIME_MAX_MS;
+    return e;
 }
 
 /* ---- messages ---- */
@@ -124,17 +174,42 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
         least = marks[i] < least ? marks[i] : least;
     if (least <= shard->told[x])
         return 0;
-    int e = arm_until(shard, least);
+    int e = 0;
+    while (e == 0 && shard->timers_until_ms <= least && shard->timers_until_ms < BASE_TIME_MAX_MS) { /* in steps, so that not all keys come into memory at once */
+        e = arm_slice(shard);
+        if (e == 0 && shard->timers_until_ms <= least)
+            e = cep_flow_deliver_watermark(shard->flow, message->exchange, shard->timers_until_ms - 1);
+    }
     if (e < 0)
         return e;
     shard->told[x] = least;
     return cep_flow_deliver_watermark(shard->flow, message->exchange, least);
 }
 
+#define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
+
+/* What an epoch adds cannot leave memory before the next one: so it is bounded, by a quarter of the shard's memory. */
+static void look_full(struct service_shard *shard)
+{
+    uint64_t bytes = cep_flow_state_bytes(shard->flow), most = shard->shared->limits.state_bytes / 4;
+    uint64_t added = shard->host.part->output_bytes + (bytes > shard->settled_bytes ? bytes - shard->settled_bytes : 0);
+    if (shard->full || shard->shared->limits.state_bytes == 0 || added < (most > EPOCH_BYTES_LEAST ? most : EPOCH_BYTES_LEAST))
+        return;
+    shard->full = true;
+    atomic_fetch_add(&shard->shared->full, 1);
+}
+
 static int finish_epoch(struct service_shard *shard)
 {
     memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
     int e = cep_flow_checkpoint(shard->flow, service_host_piece, &shard->host);
+    int64_t evicted_ms = cep_flow_evicted_ms(shard->flow);
+    if (evicted_ms < shard->timers_until_ms)
+        shard->timers_until_ms = evicted_ms;
+    shard->settled_bytes = cep_flow_state_bytes(shard->flow);
+    if (shard->full)
+        atomic_fetch_sub(&shard->shared->full, 1);
+    shard->full = false;
     if (e == 0)
         e = cep_flow_watermarks(shard->flow, &shard->host.part->watermarks);
     if (e == 0)
@@ -238,6 +313,8 @@ void *service_shard_main(void *arg)
             service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
             break;
         }
+        if (any)
+            look_full(shard);
         service_exchange_flush(x, shard->number);
         if (!any)
             service_exchange_wait(x, shard->number, service_exchange_parked(x, shard->number) ? 1000 : WAIT_US);
@@ -259,7 +336,7 @@ static int make_flow(struct service_shard *shard, struct base_str watermarks)
         if (cep_program_node(program, i)->kind == CEP_NODE_SOURCE)
             e = cep_flow_source_watermark(shard->flow, i, BASE_TIME_MAX_MS);
     }
-    return e == 0 ? arm_until(shard, BASE_TIME_MIN_MS) : e; /* keys that must be in memory from the start */
+    return e == 0 ? arm_pinned(shard) : e;
 }
 
 int service_shard_create(struct service_engine *engine, uint32_t number, struct base_str watermarks, struct service_shard **ret,
@@ -272,6 +349,7 @@ int service_shard_create(struct service_engine *engine, uint32_t number, struct 
     shard->shared = service_engine_shared(engine);
     shard->number = number;
     shard->timers_until_ms = BASE_TIME_MIN_MS;
+    shard->timer_step_ms = TIMER_STEP_MS;
     const struct service_plan *plan = shard->shared->plan;
     uint32_t senders = service_exchange_shards(shard->shared->exchange) + 1;
     size_t marks = (size_t)(plan->exchange_count + 1) * senders;

@@ -85,22 +85,42 @@ int service_store_broken(struct service_store *store)
 
 /* ---- open and close ---- */
 
+/* In few shards if it is small: a block must fit into one. */
+static void make_cache(struct service_store *store, uint64_t bytes)
+{
+    rocksdb_lru_cache_options_t *options = rocksdb_lru_cache_options_create();
+    if (!options)
+        return;
+    rocksdb_lru_cache_options_set_capacity(options, bytes);
+    rocksdb_lru_cache_options_set_num_shard_bits(options, bytes < (64u << 20) ? 1 : bytes < (512u << 20) ? 3 : 5);
+    store->cache = rocksdb_cache_create_lru_opts(options);
+    rocksdb_lru_cache_options_destroy(options);
+}
+
 static int make_options(struct service_store *store)
 {
     /* A quarter for memtables, the rest for blocks; index and filter blocks count as blocks, so the sum holds. */
     uint64_t memory = store->memory_bytes;
     store->options = rocksdb_options_create();
     store->table_options = rocksdb_block_based_options_create();
-    store->cache = rocksdb_cache_create_lru(memory - memory / 4);
     store->read = rocksdb_readoptions_create();
     store->write = rocksdb_writeoptions_create();
     store->write_synced = rocksdb_writeoptions_create();
-    if (!store->options || !store->table_options || !store->cache || !store->read || !store->write ||
+    if (!store->options || !store->table_options || !store->read || !store->write ||
         !store->write_synced)
         return BASE_E_NOMEM;
     rocksdb_writeoptions_set_sync(store->write_synced, 1);
+    make_cache(store, memory - memory / 4);
+    if (!store->cache)
+        return BASE_E_NOMEM;
     rocksdb_block_based_options_set_block_cache(store->table_options, store->cache);
+    /* Index and filter in parts of their own: as one block each they would be larger than a shard of a small cache, and be read from disk at every look-up. */
+    rocksdb_block_based_options_set_index_type(store->table_options, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(store->table_options, 1);
+    rocksdb_block_based_options_set_metadata_block_size(store->table_options, 4096);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(store->table_options, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(store->table_options, 1);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(store->table_options, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(store->table_options, 1);
     rocksdb_block_based_options_set_filter_policy(store->table_options, rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_t *options = store->options;

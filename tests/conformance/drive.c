@@ -9,6 +9,7 @@
  *   mark TABLE MS       the table's watermark
  *   cycle               all state is saved, the flow destroyed, made anew and restored
  *   lazy                the same, but state comes back only when the flow asks for it
+ *   evict               all state is saved, and what was not used since the last save leaves memory
  *   run                 carries out what was said since `case`; prints one JSON object a line: what came out, at which step
  * All tables end behind the last step. */
 #include <inttypes.h>
@@ -25,7 +26,7 @@
 #include "formats/format.h"
 #include "patterns/compile.h"
 
-enum step_kind { STEP_ROW, STEP_MARK, STEP_CYCLE, STEP_LAZY };
+enum step_kind { STEP_ROW, STEP_MARK, STEP_CYCLE, STEP_LAZY, STEP_EVICT };
 struct step {
     enum step_kind kind;
     struct base_str table, text;
@@ -53,6 +54,7 @@ struct queue BASE_VEC(struct routed);
 struct drive {
     struct base_str id, sql;
     bool eager, unoptimised, short_tail;
+    bool evicts; /* state leaves memory */
     struct base_arena texts;   /* of the case */
     struct base_arena rows;    /* decoded and routed rows of the case */
     struct steps steps;
@@ -236,7 +238,7 @@ static int create_flow(struct drive *d)
         .ctx = d, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
         .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time, .load = on_load,
     };
-    struct cep_limits limits = { .tail_rows = d->short_tail ? 2 : 0 };
+    struct cep_limits limits = { .state_bytes = d->evicts ? 1 : 0, .tail_rows = d->short_tail ? 2 : 0 };
     return cep_flow_create(d->linked, &env, &limits, &d->flow);
 }
 
@@ -272,6 +274,29 @@ static int cycle(struct drive *d, bool lazy)
     return e;
 }
 
+/* The stored deadlines: those that are due come back as keys without state. */
+static int rearm(struct drive *d, int64_t until_ms)
+{
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < d->pieces.len; i++) {
+        struct piece *p = &d->pieces.at[i];
+        if (p->live && p->number == 0 && p->deadline_ms <= until_ms && p->deadline_ms != BASE_TIME_MAX_MS)
+            e = cep_flow_restore_timer(d->flow, p->fingerprint, p->key, p->deadline_ms);
+    }
+    return e;
+}
+
+static int evict(struct drive *d)
+{
+    if (!d->evicts) { /* from now on */
+        d->evicts = true;
+        return cycle(d, true);
+    }
+    int e = cep_flow_checkpoint(d->flow, on_piece, d);
+    (void)cep_flow_evicted_ms(d->flow); /* all are looked at before each watermark */
+    return e;
+}
+
 static int feed_row(struct drive *d, uint32_t table, struct base_str text)
 {
     struct cep_origin origin = { .name = BASE_STR("drive") };
@@ -291,7 +316,7 @@ static int feed_row(struct drive *d, uint32_t table, struct base_str text)
 
 static int mark(struct drive *d, uint32_t table, int64_t ms)
 {
-    int e = 0;
+    int e = d->evicts ? rearm(d, ms) : 0;
     for (uint32_t n = 0; e == 0 && n < cep_program_node_count(d->program); n++) {
         const struct cep_node *node = cep_program_node(d->program, n);
         if (node->kind == CEP_NODE_SOURCE && (table == CEP_NONE || node->detail == table))
@@ -351,6 +376,9 @@ static int carry_out(struct drive *d)
         case STEP_CYCLE:
         case STEP_LAZY:
             e = cycle(d, step->kind == STEP_LAZY);
+            break;
+        case STEP_EVICT:
+            e = evict(d);
             break;
         }
         if (e == 0)
@@ -454,7 +482,7 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         base_arena_reset(&d->texts);
         base_arena_reset(&d->rows);
         d->steps.len = 0;
-        d->eager = d->unoptimised = d->short_tail = false;
+        d->eager = d->unoptimised = d->short_tail = d->evicts = false;
         d->sql = (struct base_str){ 0 };
         d->id = keep(d, one ? one : "");
     } else if (strcmp(word, "option") == 0 && one) {
@@ -470,6 +498,8 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         add_step(d, (struct step){ .kind = STEP_MARK, .table = keep(d, one), .ms = strtoll(two, NULL, 10) });
     } else if (strcmp(word, "cycle") == 0) {
         add_step(d, (struct step){ .kind = STEP_CYCLE });
+    } else if (strcmp(word, "evict") == 0) {
+        add_step(d, (struct step){ .kind = STEP_EVICT });
     } else if (strcmp(word, "lazy") == 0) {
         add_step(d, (struct step){ .kind = STEP_LAZY });
     } else if (strcmp(word, "run") == 0) {

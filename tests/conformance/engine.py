@@ -1,6 +1,6 @@
 """Talks to the test driver (drive.c): jobs in, what the engine gave out. Shared by the conformance, property and differential tests.
 
-A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail. A step is ('row', table, object), ('mark', table, ms), ('cycle',) or ('lazy',).
+A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail. A step is ('row', table, object), ('mark', table, ms), ('cycle',), ('lazy',) or ('evict',).
 """
 import json
 import os

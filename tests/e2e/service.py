@@ -75,6 +75,7 @@ class Service:
         self.folder = folder or tempfile.mkdtemp(prefix="cepheid-e2e-")
         self.config = dict(BASE_CONFIG, **{"state.dir": self.path("state"), "rules.dir": self.path("rules")}, **(config or {}))
         self.env, self.process, self.port, self.starts = dict(os.environ, **(env or {})), None, None, 0
+        self.stdin = subprocess.DEVNULL
         self.token = self.config.get("api.token")
         os.makedirs(self.path("rules"), exist_ok=True)
         for name, text in rules.items():
@@ -122,7 +123,7 @@ class Service:
         self.starts += 1
         with open(self.path("log.%d" % self.starts), "wb") as log:
             self.process = subprocess.Popen([binary(), "serve", "--config", self.path("config.json")], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL, env=self.env, cwd=self.folder)
+                                            stdin=self.stdin, env=self.env, cwd=self.folder)
         self.port = None
         wait_for("the service to listen", self.listening, timeout, 0.01)
         if ready:

@@ -4,7 +4,8 @@
 usage: property.py [--seed N] [--cases N] [--seconds S] [--replay FILE] [--keep FOLDER]
 
 For each case: plain and unoptimised over rows in order; with a watermark and save-and-restore after every row; eager (what stands at the end), also restored; and, over rows
-in disorder within the bound, final and eager with the same identities, also where a key with two unsettled rows runs as final; as a rule with alerts, whose revisions must rise. A failing case is cut down and written to a file that
+in disorder within the bound, final and eager with the same identities, also where a key with two unsettled rows runs as final, and where keys leave
+memory as soon as they are stored; as a rule with alerts, whose revisions must rise. A failing case is cut down and written to a file that
 --replay runs again.
 """
 import argparse
@@ -25,7 +26,7 @@ import oracle    # noqa: E402
 import run       # noqa: E402
 
 BATCH = 150
-VARIANTS = ('plain', 'unoptimised', 'marked-split', 'eager', 'eager-lazy', 'disorder', 'disorder-eager', 'disorder-eager-tail', 'rule')
+VARIANTS = ('plain', 'unoptimised', 'marked-split', 'eager', 'eager-lazy', 'disorder', 'disorder-eager', 'disorder-eager-tail', 'disorder-evict', 'disorder-eager-evict', 'rule')
 
 
 def arrival(case, variant):
@@ -55,7 +56,9 @@ def steps(case, variant):
                 out.append(('lazy',) if rng.random() < 0.5 else ('cycle',))
         elif variant.startswith('disorder') or variant == 'rule':
             out += [mark] if mark and rng.random() < 0.5 else []
-            if rng.random() < 0.25:
+            if variant.endswith('evict'):
+                out.append(('evict',))
+            elif rng.random() < 0.25:
                 out.append(('cycle',) if rng.random() < 0.5 else ('lazy',))
     return out
 
