@@ -22,11 +22,24 @@ static int put_items(struct match_op *op, struct match_key *key, struct cep_trac
     return 0;
 }
 
+struct telling { struct match_op *op; struct match_key *key; struct cep_trace *trace; };
+
+/* The way in op->items. */
+static int tell_way(void *ctx)
+{
+    struct telling *t = ctx;
+    int rc = put_items(t->op, t->key, t->trace);
+    if (!rc)
+        cep_flow_trace(t->op->op.flow, t->trace);
+    return rc;
+}
+
 int cep_match_trace(struct match_op *op, struct match_key *key, struct match_head *head, uint64_t seq)
 {
     if (op->quiet)
         return 0; /* the settled state follows behind: all this was told */
     struct cep_trace trace = { .node = op->op.node, .key = (uint64_t)(uintptr_t)key, .within_ms = op->within_ms, .row = cep_match_rows_at(&key->rows, seq), .what = CEP_TRACE_ROW };
+    struct telling telling = { op, key, &trace };
     int rc = 0;
     base_arena_reset(&op->out_arena);
     cep_flow_trace(op->op.flow, &trace);
@@ -34,13 +47,11 @@ int cep_match_trace(struct match_op *op, struct match_key *key, struct match_hea
         struct match_cand cand = head->cands.at[i];
         if (cand.accept_seq != seq || cand.kind != MATCH_FOUND || cand.step != MATCH_STEP_ROW)
             continue;
-        rc = cep_match_replay(op, key, &cand);
         trace.what = CEP_TRACE_MATCH;
         trace.start = cep_match_rows_at(&key->rows, cand.start);
-        if (!rc)
-            rc = put_items(op, key, &trace);
-        if (!rc)
-            cep_flow_trace(op->op.flow, &trace);
+        rc = op->m->all_matches ? cep_match_derivations(op, key, &cand, tell_way, &telling) : cep_match_replay(op, key, &cand);
+        if (!rc && !op->m->all_matches)
+            rc = tell_way(&telling);
     }
     uint32_t told = 0;
     trace.what = CEP_TRACE_LIVE;
@@ -51,9 +62,7 @@ int cep_match_trace(struct match_op *op, struct match_key *key, struct match_hea
         trace.start = cep_match_rows_at(&key->rows, start);
         rc = cep_match_replay_live(op, key, start, seq, cep_match_number_read(op, head), &trace.pc, &trace.ways);
         if (!rc)
-            rc = put_items(op, key, &trace);
-        if (!rc)
-            cep_flow_trace(op->op.flow, &trace);
+            rc = tell_way(&telling);
     }
     trace.what = CEP_TRACE_DONE;
     if (!rc)
