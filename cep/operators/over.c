@@ -63,18 +63,15 @@ static int go_on(struct over_op *op, struct cep_key *key, uint64_t from, uint64_
     return rc;
 }
 
-/* Eager: the row at seq is new or has changed; all frames stand where the last row before it left them if it is the last. */
-static int bring_up_to_date(struct over_op *op, struct cep_key *key, uint64_t seq, bool appended)
+/* Eager: all rows before this are in the frames, none behind. */
+static uint64_t folded(const struct over_state *state) { return state->slides[0].hi; }
+
+/* The first row of the instant that the row at `seq` has, or will have when it comes there. */
+static uint64_t first_of_instant(const struct over_op *op, const struct over_state *state, uint64_t seq, int64_t time_ms)
 {
-    struct over_state *state = key->state;
-    uint64_t first = seq, end = cep_over_end(state);
-    if (op->range_frames)
-        while (first > state->settled && cep_over_entry(state, first - 1)->time_ms == cep_over_entry(state, seq)->time_ms)
-            first--;
-    if (appended && (first == seq || !op->rows_frames))
-        return go_on(op, key, first, end);
-    int rc = cep_over_rewind(op, state);
-    return rc ? rc : go_on(op, key, state->settled, end);
+    while (op->range_frames && seq > state->settled && cep_over_entry(state, seq - 1)->time_ms == time_ms)
+        seq--;
+    return seq;
 }
 
 /* ---- rows ---- */
@@ -109,25 +106,32 @@ static int make_entry(struct over_op *op, struct over_state *state, const struct
     return 0;
 }
 
-static int insert(struct over_op *op, struct over_state *state, const struct over_entry *entry, uint64_t *ret_seq)
+/* Where the row belongs. */
+static uint64_t place_of(const struct over_state *state, const struct over_entry *entry)
 {
-    if (state->entries.len - state->head >= cep_flow_limits(op->op.flow)->rows_per_key) {
-        cep_flow_report(op->op.flow, CEP_REPORT_LIMIT, op->op.node, BASE_E_LIMIT, CEP_NONE, NULL);
-        int rc = state->first < state->settled ? cep_over_drop_oldest(op, state) : BASE_E_LIMIT;
-        if (rc)
-            return rc;
-    }
+    uint64_t seq = cep_over_end(state);
+    while (seq > state->settled && compare(cep_over_entry(state, seq - 1), entry) > 0)
+        seq--;
+    return seq;
+}
+
+static int make_room(struct over_op *op, struct over_state *state)
+{
+    if (state->entries.len - state->head < cep_flow_limits(op->op.flow)->rows_per_key)
+        return 0;
+    cep_flow_report(op->op.flow, CEP_REPORT_LIMIT, op->op.node, BASE_E_LIMIT, CEP_NONE, NULL);
+    return state->first < state->settled ? cep_over_drop_oldest(op, state) : BASE_E_LIMIT;
+}
+
+static int insert(struct over_state *state, const struct over_entry *entry, uint64_t seq)
+{
     if (!BASE_VEC_PUSH(&state->entries, *entry))
         return BASE_E_NOMEM;
-    size_t at = state->entries.len - 1;
-    while (at > state->head && compare(&state->entries.at[at - 1], entry) > 0) {
-        state->entries.at[at] = state->entries.at[at - 1];
-        at--;
-    }
+    size_t at = state->head + (size_t)(seq - state->first);
+    memmove(&state->entries.at[at + 1], &state->entries.at[at], (state->entries.len - 1 - at) * sizeof *entry);
     state->entries.at[at] = *entry;
-    *ret_seq = state->first + (at - state->head);
-    if (*ret_seq < state->dirty)
-        state->dirty = *ret_seq;
+    if (seq < state->dirty)
+        state->dirty = seq;
     return 0;
 }
 
@@ -158,13 +162,15 @@ static int remove_row(struct over_op *op, struct cep_key *key, uint64_t seq, str
 {
     struct over_state *state = key->state;
     struct over_entry entry = *cep_over_entry(state, seq);
+    int rc = op->over->eager ? cep_over_unwind(op, state, first_of_instant(op, state, seq, entry.time_ms)) : 0;
+    if (rc)
+        return rc;
     take_out(state, seq);
-    int rc = op->over->eager ? cep_over_rewind(op, state) : 0; /* frames hold no trace of it before anything is told */
     if (keep_told) {
         *keep_told = entry.told;
         state->bytes -= entry.told ? cep_row_size(entry.told) : 0;
         entry.told = NULL;
-    } else if (entry.told && !rc) {
+    } else if (entry.told) {
         const struct cep_fold_tell tell = tell_of(op, key, &entry);
         rc = cep_fold_tell(&op->fold, &tell, entry.told, CEP_DELETE);
     }
@@ -172,12 +178,29 @@ static int remove_row(struct over_op *op, struct cep_key *key, uint64_t seq, str
     return rc;
 }
 
-static int add_row(struct over_op *op, struct cep_key *key, const struct cep_event *event, int64_t time_ms, struct cep_row *told, bool fresh)
+/* Puts the row in its place; eager: tells it, and what it changes behind it. In order that is one step on for each frame. */
+static int place_row(struct over_op *op, struct cep_key *key, const struct over_entry *entry)
+{
+    struct over_state *state = key->state;
+    uint64_t end = cep_over_end(state), seq = place_of(state, entry), from = first_of_instant(op, state, seq, entry->time_ms);
+    bool goes_on = seq == end && folded(state) == end && (from == seq || !op->rows_frames);
+    int rc = 0;
+    if (op->over->eager && !goes_on) {
+        from = from < folded(state) ? from : folded(state);
+        rc = cep_over_unwind(op, state, from);
+    }
+    if (!rc)
+        rc = insert(state, entry, seq);
+    return rc;
+}
+
+static int add_row(struct over_op *op, struct cep_key *key, const struct cep_event *event, int64_t time_ms, struct cep_row *told)
 {
     struct over_state *state = key->state;
     struct over_entry entry;
-    uint64_t seq, end = cep_over_end(state);
-    int rc = make_entry(op, state, event, time_ms, &entry);
+    int rc = make_room(op, state);
+    if (!rc)
+        rc = make_entry(op, state, event, time_ms, &entry);
     if (rc) {
         base_free(told);
         return rc == BASE_E_LIMIT ? 0 : rc;
@@ -185,12 +208,15 @@ static int add_row(struct over_op *op, struct cep_key *key, const struct cep_eve
     entry.row->change = CEP_INSERT;
     entry.told = told;
     state->bytes += told ? cep_row_size(told) : 0;
-    rc = insert(op, state, &entry, &seq);
+    rc = place_row(op, key, &entry);
     if (rc) {
         cep_over_free_entry(state, &entry);
-        return rc == BASE_E_LIMIT ? 0 : rc;
+        return rc;
     }
-    return op->over->eager ? bring_up_to_date(op, key, seq, seq == end && fresh) : 0;
+    uint64_t from = folded(state), last = cep_over_end(state) - 1;
+    /* peers that are in the frames already are told again with the row that joined them */
+    from = first_of_instant(op, state, from < last ? from : last, cep_over_entry(state, from < last ? from : last)->time_ms);
+    return op->over->eager ? go_on(op, key, from, last + 1) : 0;
 }
 
 static int changed_row(struct over_op *op, struct cep_key *key, const struct cep_event *event, int64_t time_ms)
@@ -202,11 +228,11 @@ static int changed_row(struct over_op *op, struct cep_key *key, const struct cep
     bool there = find(state, event->ident, &seq);
     if (event->row->change == CEP_DELETE) {
         rc = there ? remove_row(op, key, seq, NULL) : 0;
-        return rc || !there || !op->over->eager ? rc : go_on(op, key, state->settled, cep_over_end(state));
+        return rc || !there || !op->over->eager ? rc : go_on(op, key, folded(state), cep_over_end(state));
     }
     if (there)
         rc = remove_row(op, key, seq, &told);
-    return rc ? rc : add_row(op, key, event, time_ms, told, !there);
+    return rc ? rc : add_row(op, key, event, time_ms, told);
 }
 
 static int on_row(struct cep_operator *base, struct cep_key *key, const struct cep_event *event)
@@ -228,7 +254,7 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
     }
     if (!key->state && !(key->state = cep_over_make(op)))
         return BASE_E_NOMEM;
-    rc = change == CEP_INSERT ? add_row(op, key, event, time_ms, NULL, true) : changed_row(op, key, event, time_ms);
+    rc = change == CEP_INSERT ? add_row(op, key, event, time_ms, NULL) : changed_row(op, key, event, time_ms);
     return rc ? rc : cep_over_trim(op, key->state, base->watermark_ms);
 }
 

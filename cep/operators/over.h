@@ -22,6 +22,7 @@ struct over_slide {          /* one frame of one key, at the last row that was f
     struct cep_agg_cell *cells;
     struct cep_agg_cell *base; /* UNBOUNDED, eager: as after the settled rows */
     struct over_queue *queues; /* parallel to cells */
+    struct over_queue *base_queues; /* eager, bounded: over the settled rows alone */
 };
 struct over_state {
     struct over_entries entries; /* in order; those before head are gone */
@@ -55,14 +56,16 @@ static inline const struct cep_over_frame *cep_over_frame(const struct over_op *
 struct over_state *cep_over_make(const struct over_op *op); /* NULL: no memory */
 void cep_over_free(struct over_op *op, struct over_state *state);
 void cep_over_free_entry(struct over_state *state, struct over_entry *entry);
-/* Frames as after the settled rows; then folded on by cep_over_fold. */
-int cep_over_rewind(struct over_op *op, struct over_state *state) BASE_MUST_CHECK;
+/* Frames as after the settled rows, from the rows that are kept (after a load). */
+int cep_over_rebuild(struct over_op *op, struct over_state *state) BASE_MUST_CHECK;
+/* Eager: frames as the row before `to` left them; to >= settled is the first of its instant. Costs the rows behind it, and as many at the frames' begin. */
+int cep_over_unwind(struct over_op *op, struct over_state *state, uint64_t to) BASE_MUST_CHECK;
 /* Folds the row (with RANGE frames: `peers` rows from it on, those of its time) into all frames. */
 int cep_over_fold_range(struct over_op *op, struct over_state *state, uint64_t seq, uint64_t peers) BASE_MUST_CHECK;
 int cep_over_fold_rows(struct over_op *op, struct over_state *state, uint64_t seq) BASE_MUST_CHECK;
 /* Results of all frames into op->fold.results; texts live as long as the state is not changed. */
 int cep_over_results(struct over_op *op, struct over_state *state, bool *ret_good) BASE_MUST_CHECK;
-/* Rows [settled, to) are settled: into the base of unbounded frames. */
+/* Rows [settled, to) are settled: into the bases. */
 int cep_over_settle_base(struct over_op *op, struct over_state *state, uint64_t to) BASE_MUST_CHECK;
 /* Lets go of rows that no frame of a row behind watermark_ms can hold. */
 int cep_over_trim(struct over_op *op, struct over_state *state, int64_t watermark_ms) BASE_MUST_CHECK;

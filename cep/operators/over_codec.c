@@ -188,7 +188,7 @@ int cep_over_complete(struct cep_operator *base, struct cep_key *key)
         if (seq > state->first && cep_over_entry(state, seq - 1)->time_ms > e->time_ms)
             return BASE_E_CORRUPT;
     }
-    int rc = cep_over_rewind(op, state);
+    int rc = cep_over_rebuild(op, state);
     /* eager: all rows are in the frames */
     for (uint64_t seq = state->settled; op->over->eager && seq < cep_over_end(state) && !rc;) {
         uint64_t peers = 1;

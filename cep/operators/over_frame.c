@@ -18,7 +18,8 @@ struct over_state *cep_over_make(const struct over_op *op)
         s->cells = base_calloc(n + 1, sizeof *s->cells);
         s->base = base_calloc(n + 1, sizeof *s->base);
         s->queues = base_calloc(n + 1, sizeof *s->queues);
-        good = s->cells && s->base && s->queues;
+        s->base_queues = base_calloc(n + 1, sizeof *s->base_queues);
+        good = s->cells && s->base && s->queues && s->base_queues;
     }
     if (state && !good) {
         cep_over_free((struct over_op *)(uintptr_t)op, state);
@@ -63,6 +64,9 @@ void cep_over_free(struct over_op *op, struct over_state *state)
             cep_fold_clear(&op->fold, first_agg(op, f), n, s->base);
         for (uint32_t i = 0; s->queues && i < n; i++)
             base_free(s->queues[i].seqs);
+        for (uint32_t i = 0; s->base_queues && i < n; i++)
+            base_free(s->base_queues[i].seqs);
+        base_free(s->base_queues);
         base_free(s->cells);
         base_free(s->base);
         base_free(s->queues);
@@ -202,7 +206,32 @@ int cep_over_fold_rows(struct over_op *op, struct over_state *state, uint64_t se
     return rc;
 }
 
-int cep_over_rewind(struct over_op *op, struct over_state *state)
+static int copy_queue(struct over_queue *to, const struct over_queue *from)
+{
+    size_t n = from->len - from->head;
+    to->head = to->len = 0;
+    if (n > to->cap) {
+        uint64_t *grown = base_realloc(to->seqs, n * sizeof *grown);
+        if (!grown)
+            return BASE_E_NOMEM;
+        to->seqs = grown;
+        to->cap = n;
+    }
+    if (n)
+        memcpy(to->seqs, from->seqs + from->head, n * sizeof *to->seqs);
+    to->len = n;
+    return 0;
+}
+
+/* A cell from which nothing can be taken back: as after the settled rows. */
+static int restore_base(struct over_op *op, struct over_slide *slide, uint32_t agg, uint32_t i)
+{
+    const struct cep_agg *a = cep_fold_agg(&op->fold, agg);
+    cep_agg_clear(a, &slide->cells[i]);
+    return cep_agg_merge(a, &slide->cells[i], &slide->base[i]);
+}
+
+int cep_over_rebuild(struct over_op *op, struct over_state *state)
 {
     int rc = 0;
     for (uint32_t f = 0; f < op->over->frames.count && !rc; f++) {
@@ -211,11 +240,92 @@ int cep_over_rewind(struct over_op *op, struct over_state *state)
         clear_slide(op, slide, f);
         slide->lo = slide->hi = frame->unbounded ? state->settled : state->first;
         for (uint32_t i = 0; frame->unbounded && i < frame->aggs.count && !rc; i++)
-            rc = cep_agg_merge(cep_fold_agg(&op->fold, first_agg(op, f) + i), &slide->cells[i], &slide->base[i]);
+            rc = restore_base(op, slide, first_agg(op, f) + i, i);
         /* settled rows of bounded frames: all that are kept go in, the first row that is told moves the begin */
         if (!rc && !frame->unbounded)
             rc = move_hi(op, state, f, state->settled);
+        for (uint32_t i = 0; !frame->unbounded && i < frame->aggs.count && !rc; i++)
+            rc = copy_queue(&slide->base_queues[i], &slide->queues[i]);
     }
+    return rc;
+}
+
+/* Begin of the frame of row `seq`, from the begin of a later row's frame backwards. */
+static uint64_t earlier_lo(const struct over_state *state, const struct cep_over_frame *frame, uint64_t lo, uint64_t seq)
+{
+    if (frame->rows) {
+        uint64_t least = seq > (uint64_t)frame->back ? seq - (uint64_t)frame->back : 0;
+        least = least > state->first ? least : state->first;
+        return least < lo ? least : lo;
+    }
+    int64_t from_ms = cep_over_entry(state, seq)->time_ms - frame->back;
+    while (lo > state->first && cep_over_entry(state, lo - 1)->time_ms >= from_ms)
+        lo--;
+    return lo;
+}
+
+/* One aggregate of a frame: rows [to, hi) go out again, rows [lo, old begin) come back. */
+static int unwind_agg(struct over_op *op, struct over_state *state, uint32_t f, uint32_t i, uint64_t lo, uint64_t to)
+{
+    const struct cep_over_frame *frame = cep_over_frame(op, f);
+    struct over_slide *slide = &state->slides[f];
+    struct over_queue *queue = &slide->queues[i];
+    uint32_t agg = first_agg(op, f) + i;
+    const struct cep_agg *a = cep_fold_agg(&op->fold, agg);
+    bool has_queue = queued(frame, a), takes = cep_agg_invertible(a);
+    int rc = has_queue ? copy_queue(queue, &slide->base_queues[i]) : takes ? 0 : restore_base(op, slide, agg, i);
+    for (uint64_t seq = state->settled; !takes && seq < to && !rc; seq++) {
+        const struct over_entry *e = cep_over_entry(state, seq);
+        const struct cep_agg_order order = { e->time_ms, e->at };
+        struct cep_value value = arg_of(op, state, seq, agg);
+        rc = has_queue ? enqueue(op, state, queue, agg, seq) : cep_fold_add(&op->fold, agg, 1, &slide->cells[i], &value, &order);
+    }
+    while (has_queue && queue->head < queue->len && queue->seqs[queue->head] < lo)
+        queue->head++;
+    for (uint64_t seq = slide->lo > to ? slide->lo : to; takes && seq < slide->hi && !rc; seq++) {
+        const struct over_entry *e = cep_over_entry(state, seq);
+        const struct cep_agg_order order = { e->time_ms, e->at };
+        struct cep_value value = arg_of(op, state, seq, agg);
+        rc = cep_fold_take(&op->fold, agg, 1, &slide->cells[i], &value, &order);
+    }
+    for (uint64_t seq = lo; takes && !frame->unbounded && seq < slide->lo && seq < to && !rc; seq++) {
+        const struct over_entry *e = cep_over_entry(state, seq);
+        const struct cep_agg_order order = { e->time_ms, e->at };
+        struct cep_value value = arg_of(op, state, seq, agg);
+        rc = cep_fold_add(&op->fold, agg, 1, &slide->cells[i], &value, &order);
+    }
+    return rc;
+}
+
+int cep_over_unwind(struct over_op *op, struct over_state *state, uint64_t to)
+{
+    int rc = 0;
+    for (uint32_t f = 0; f < op->over->frames.count && !rc; f++) {
+        const struct cep_over_frame *frame = cep_over_frame(op, f);
+        struct over_slide *slide = &state->slides[f];
+        if (slide->hi <= to)
+            continue;
+        uint64_t lo = slide->lo;
+        if (!frame->unbounded)
+            lo = to > state->first ? earlier_lo(state, frame, lo, to - 1) : state->first;
+        for (uint32_t i = 0; i < frame->aggs.count && !rc; i++)
+            rc = unwind_agg(op, state, f, i, lo, to);
+        slide->lo = lo;
+        slide->hi = to;
+    }
+    return rc;
+}
+
+/* The row into the frame of the settled rows alone: what can no longer be the result goes. */
+static int settle_queue(struct over_op *op, struct over_state *state, uint32_t f, uint32_t i, uint64_t seq)
+{
+    const struct cep_over_frame *frame = cep_over_frame(op, f);
+    struct over_queue *queue = &state->slides[f].base_queues[i];
+    int64_t from_ms = cep_over_entry(state, seq)->time_ms - frame->back;
+    int rc = enqueue(op, state, queue, first_agg(op, f) + i, seq);
+    while (!rc && queue->head < queue->len &&
+           (frame->rows ? seq - queue->seqs[queue->head] > (uint64_t)frame->back : cep_over_entry(state, queue->seqs[queue->head])->time_ms < from_ms))
+        queue->head++;
     return rc;
 }
 
@@ -225,12 +335,16 @@ int cep_over_settle_base(struct over_op *op, struct over_state *state, uint64_t 
     for (uint32_t f = 0; f < op->over->frames.count && !rc; f++) {
         const struct cep_over_frame *frame = cep_over_frame(op, f);
         struct over_slide *slide = &state->slides[f];
-        for (uint64_t seq = state->settled; frame->unbounded && seq < to && !rc; seq++) {
+        for (uint64_t seq = state->settled; seq < to && !rc; seq++) {
             const struct over_entry *entry = cep_over_entry(state, seq);
             const struct cep_agg_order order = { entry->time_ms, entry->at };
             for (uint32_t i = 0; i < frame->aggs.count && !rc; i++) {
-                struct cep_value value = arg_of(op, state, seq, first_agg(op, f) + i);
-                rc = cep_fold_add(&op->fold, first_agg(op, f) + i, 1, &slide->base[i], &value, &order);
+                uint32_t agg = first_agg(op, f) + i;
+                struct cep_value value = arg_of(op, state, seq, agg);
+                if (frame->unbounded)
+                    rc = cep_fold_add(&op->fold, agg, 1, &slide->base[i], &value, &order);
+                else if (queued(frame, cep_fold_agg(&op->fold, agg)))
+                    rc = settle_queue(op, state, f, i, seq);
             }
         }
     }
@@ -276,6 +390,11 @@ static int drop_until(struct over_op *op, struct over_state *state, uint64_t seq
             continue;
         }
         rc = move_lo(op, state, f, seq);
+        for (uint32_t i = 0; i < cep_over_frame(op, f)->aggs.count; i++) {
+            struct over_queue *base = &slide->base_queues[i];
+            while (base->head < base->len && base->seqs[base->head] < seq)
+                base->head++;
+        }
     }
     for (; state->first < seq && !rc; state->first++)
         cep_over_free_entry(state, &state->entries.at[state->head++]);
