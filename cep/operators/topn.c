@@ -475,7 +475,8 @@ int cep_topn_create(struct cep_flow *flow, uint32_t node, struct cep_operator **
     const struct cep_node *n = cep_program_node(op->program, node);
     op->topn = cep_program_topn(op->program, n->detail);
     op->input = *cep_program_u32(op->program, n->inputs.first);
-    op->by_rank = op->topn->rank_column != CEP_NONE || op->topn->last == 1;
+    /* The first row is told for good, and another one if the key was forgotten meanwhile: then it is another identity. */
+    op->by_rank = op->topn->mode == CEP_TOPN_RANKS && (op->topn->rank_column != CEP_NONE || op->topn->last == 1);
     cep_keyed_init(&op->op.keyed, 0);
     uint32_t columns;
     (void)cep_flow_types(flow, node, &columns);

@@ -1,4 +1,4 @@
-"""Materialized views: a leaderboard and a look-up by key over Kafka, what REST shows of them, and that they are there again after a kill and gone with their text."""
+"""Materialized views: leaderboards, of rows and of counts, and a look-up by key over Kafka, what REST shows of them, and that they are there again after a kill and gone with their text."""
 import decimal
 import random
 
@@ -9,6 +9,10 @@ VIEWS = """
 CREATE MATERIALIZED VIEW top10 WITH ('key' = 'place') AS
 SELECT place, order_id, user_id, amount
 FROM (SELECT order_id, user_id, amount, ROW_NUMBER() OVER (ORDER BY amount DESC, order_id) AS place FROM orders) AS o WHERE place <= 10;
+CREATE MATERIALIZED VIEW busiest WITH ('key' = 'place') AS
+SELECT place, user_id, orders
+FROM (SELECT user_id, orders, ROW_NUMBER() OVER (ORDER BY orders DESC, user_id) AS place
+      FROM (SELECT user_id, COUNT(*) AS orders FROM orders GROUP BY user_id) AS c) AS t WHERE place <= 10;
 CREATE MATERIALIZED VIEW latest AS
 SELECT user_id, order_id, country, amount
 FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY ts DESC) AS n FROM orders) AS o WHERE n = 1;
@@ -28,6 +32,14 @@ def divmods(n):
 def top10(rows):
     best = sorted(rows, key=lambda r: (-r["amount"], r["order_id"]))[:10]
     return [dict(place=n + 1, order_id=r["order_id"], user_id=r["user_id"], amount=r["amount"]) for n, r in enumerate(best)]
+
+
+def busiest(rows):
+    counts = {}
+    for row in rows:
+        counts[row["user_id"]] = counts.get(row["user_id"], 0) + 1
+    best = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:10]
+    return [dict(place=n + 1, user_id=user, orders=count) for n, (user, count) in enumerate(best)]
 
 
 def latest(rows):
@@ -51,7 +63,7 @@ def pages(service, view, **query):
 
 
 def shows(service, rows):
-    return pages(service, "top10") == top10(rows) and pages(service, "latest", limit=7) == latest(rows)
+    return pages(service, "top10") == top10(rows) and pages(service, "busiest", limit=3) == busiest(rows) and pages(service, "latest", limit=7) == latest(rows)
 
 
 def produce(world, rows):
@@ -70,7 +82,7 @@ def case_leaderboard_survives_a_kill(world):
         service.start()
         wait_for("the views", lambda: shows(service, rows))
         names = {one["name"]: one for one in service.get("/v1/views").json["data"]}
-        assert sorted(names) == ["latest", "top10"] and names["top10"]["key"] == ["place"] and names["latest"]["key"] == ["user_id"], names
+        assert sorted(names) == ["busiest", "latest", "top10"] and names["top10"]["key"] == ["place"] and names["latest"]["key"] == ["user_id"], names
         assert names["top10"]["columns"][0] == {"name": "place", "type": "BIGINT"}, names
         assert pages(service, "top10", key=3) == top10(rows)[2:3] and pages(service, "top10", key=11) == []
         assert [r["order_id"] for r in pages(service, "latest", key="u7")] == [r["order_id"] for r in latest(rows) if r["user_id"] == "u7"]
@@ -94,7 +106,7 @@ def case_changed_view_begins_anew(world):
     with Service({"tables.sql": world.tables(), "views.sql": VIEWS}, world.config()) as service:
         service.start()
         wait_for("the views", lambda: shows(service, rows))
-        service.write_rule("views.sql", VIEWS.replace("place <= 10", "place <= 3").split("CREATE MATERIALIZED VIEW latest")[0])
+        service.write_rule("views.sql", VIEWS.replace("place <= 10", "place <= 3").split("CREATE MATERIALIZED VIEW busiest")[0])
         assert service.request("POST", "/v1/rules:reload").status == 200
         assert service.get("/v1/views/latest").status == 404 and [one["name"] for one in service.get("/v1/views").json["data"]] == ["top10"]
         more = orders(4, 50, 200)

@@ -9,6 +9,7 @@
     FUZZ_TABLE "CREATE RULE r WITH ('severity' = 'low', 'title' = 't'" options                                         \
                ") AS SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts " clause ") AS m;\n"
 #define FUZZ_QUERY(clause) FUZZ_TABLE "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts " clause ") AS m;\n"
+#define FUZZ_SELECT(options, select) FUZZ_TABLE "CREATE RULE r WITH ('severity' = 'low', 'title' = 't'" options ") AS " select ";\n"
 
 static const char *const fuzz_programs[] = {
     FUZZ_RULE("", "MEASURES A.s AS s1, LAST(B.s) AS s2, COUNT(B.v) AS n, SUM(B.d) AS total PATTERN (A B+) WITHIN INTERVAL '5' SECOND "
@@ -38,6 +39,11 @@ static const char *const fuzz_programs[] = {
                "MAX(s) OVER (PARTITION BY k ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) AS b, AVG(d) OVER (PARTITION BY k ORDER BY ts) AS c FROM t) WHERE a > 3;\n",
     FUZZ_TABLE "SELECT k, COUNT(DISTINCT s) OVER (PARTITION BY k ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS a, LISTAGG(s) OVER (PARTITION BY k ORDER BY ts) AS b "
                "FROM t;\n",
+    FUZZ_SELECT("", "SELECT k, v, s, n FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, s) AS n FROM t) AS x WHERE n <= 2"),
+    FUZZ_SELECT(", 'emit' = 'final', 'state.ttl' = '4 sec'", "SELECT k, v, s FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, v ORDER BY ts) AS n FROM t) AS x WHERE n = 1"),
+    FUZZ_SELECT("", "SELECT a.v, a.s, b.v AS w FROM t AS a FULL JOIN t AS b ON a.k = b.k AND b.ts BETWEEN a.ts + INTERVAL '1' SECOND AND a.ts + INTERVAL '3' SECOND AND b.v < a.v"),
+    FUZZ_SELECT(", 'state.ttl' = '6 sec'", "SELECT a.v, b.v AS w FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS n FROM t) AS x WHERE n BETWEEN 2 AND 3) AS a "
+                                           "LEFT JOIN t AS b ON a.k = b.k AND a.v <> b.v"),
 };
 #define FUZZ_PROGRAMS (sizeof fuzz_programs / sizeof fuzz_programs[0])
 
