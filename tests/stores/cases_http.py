@@ -114,7 +114,7 @@ def case_http_guards_addresses_inside():
 
 
 def case_search_index_of_documents():
-    """What Elasticsearch and OpenSearch do with versions is modelled; the real programs are not run here."""
+    """Versions, lost answers and refusals, as the real programs have them (see cases_search); Flink's names of options."""
     for connector, option in (("elasticsearch-7", "hosts"), ("opensearch", "url")):
         with Server() as server, Songs(INDEX.format(url=server.url, connector=connector, option=option)) as songs:
             songs.start().add(("one", 1), ("two", 2))

@@ -1,6 +1,8 @@
-"""Real stores as processes of their own, each in a temporary folder on a free port: Redis, PostgreSQL, ClickHouse, as Debian ships them. Each can be started, stopped,
-killed, held (SIGSTOP) and asked. Only the standard library."""
+"""Real stores as processes of their own, each in a temporary folder on a free port: Redis, PostgreSQL, ClickHouse, as Debian ships them, and an OpenSearch node, whose jars Maven
+copies into the cache folder once. Each can be started, stopped, killed, held (SIGSTOP) and asked. Only the standard library."""
+import fcntl
 import glob
+import json
 import os
 import pwd
 import shutil
@@ -205,3 +207,94 @@ class ClickHouse(Program):
 
     def ready(self):
         return self.ask("SELECT 1") == [["1"]]
+
+
+OPENSEARCH = "2.19.1"
+HERE = os.path.dirname(os.path.abspath(__file__))
+DESCRIPTOR = """name=transport-netty4
+description=HTTP
+version={version}
+opensearch.version={version}
+java.version=11
+classname=org.opensearch.transport.Netty4Plugin
+custom.foldername=
+extended.plugins=
+has.native.controller=false
+"""
+NODE = """cluster.name: tests
+node.name: one
+network.host: 127.0.0.1
+http.port: {port}
+transport.port: {transport}
+discovery.type: single-node
+cluster.routing.allocation.disk.threshold_enabled: false
+"""
+LOGGING = """status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %p %c{1.} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+def install_opensearch():
+    """Copies the jars into the cache folder; nothing to do if they are there. Gives the folder."""
+    cache = os.environ.get("CEPHEID_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cepheid")
+    folder = os.path.join(cache, "opensearch-" + OPENSEARCH)
+    done = os.path.join(folder, ".complete")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(done):
+            subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "search", "pom.xml"), "dependency:copy-dependencies", "-Dopensearch.version=" + OPENSEARCH,
+                            "-DoutputDirectory=" + folder, "-DincludeScope=runtime"], check=True)
+            with open(done, "w") as file:
+                file.write(OPENSEARCH + "\n")
+    return folder
+
+
+class OpenSearch(Program):
+    user = "nobody"
+
+    def __init__(self):
+        super().__init__()
+        for name in ("lib", "modules/transport-netty4", "config", "data", "logs", "plugins"):
+            os.makedirs(self.path(name))
+        for jar in glob.glob(os.path.join(install_opensearch(), "*.jar")):
+            name = os.path.basename(jar)
+            transport = name.startswith("netty-") or name.startswith("transport-netty4")
+            shutil.copy(jar, self.path("modules/transport-netty4" if transport else "lib", name))  # where its user can read it
+        files = {"modules/transport-netty4/plugin-descriptor.properties": DESCRIPTOR.format(version=OPENSEARCH),
+                 "modules/transport-netty4/plugin-security.policy": "grant { permission java.security.AllPermission; };\n",
+                 "config/opensearch.yml": NODE.format(port=self.port, transport=unused_port()), "config/log4j2.properties": LOGGING}
+        for name, text in files.items():
+            with open(self.path(name), "w") as file:
+                file.write(text)
+        if self.as_other():
+            for folder, _, names in os.walk(self.folder):
+                for name in [""] + names:
+                    shutil.chown(os.path.join(folder, name), self.user)
+
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def command(self):
+        return ["java", "-Xms512m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow", "-Dlog4j2.disable.jmx=true", "-Dlog4j.shutdownHookEnabled=false",
+                "-Djava.io.tmpdir=" + self.path("logs"), "-Dopensearch.path.home=" + self.folder, "-Dopensearch.path.conf=" + self.path("config"),
+                "-Dopensearch.distribution.type=tar", "-Dopensearch.bundled_jdk=false", "-cp", self.path("lib", "*"), "org.opensearch.bootstrap.OpenSearch"]
+
+    def ask(self, path, body=None, method=None):
+        """The answer's JSON; None: it does not answer."""
+        request = urllib.request.Request(self.url() + path, data=body.encode() if body else None, headers={"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read() or b"null")
+        except OSError:
+            return None
+
+    def ready(self):
+        return (self.ask("/_cluster/health?wait_for_status=yellow&timeout=5s") or {}).get("status") in ("yellow", "green")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the service against real stores that it starts and stops: Redis, PostgreSQL, ClickHouse. usage: run.py [-v] [WORD…]; a case runs if its name holds one
-of the words (all without words). A case is a function named case_… of a module named cases_…; it raises what is wrong; one with a parameter gets a temporary folder.
+"""Runs the service against real stores that it starts and stops: Redis, PostgreSQL, ClickHouse, OpenSearch. usage: run.py [-v] [--without=WORD] [WORD…]; a case runs if its
+name holds one of the words (all without words) and not the one behind --without. A case is a function named case_… of a module named cases_…; it raises what is wrong; one with a parameter gets a temporary folder.
 Prints TAP lines and, last, `tests: N passed, M failed, K skipped`."""
 import importlib
 import os
@@ -36,7 +36,8 @@ def main():
     cases = []
     for name in MODULES:
         cases += [(key[5:], value) for key, value in vars(importlib.import_module(name)).items() if key.startswith("case_")]
-    cases = [case for case in cases if not words or any(word in case[0] for word in words)]
+    without = next((word[len("--without="):] for word in sys.argv[1:] if word.startswith("--without=")), None)
+    cases = [case for case in cases if (not words or any(word in case[0] for word in words)) and not (without and without in case[0])]
     print("1..%d" % len(cases), flush=True)
     good = sum(run_case(i + 1, name, function, "-v" in sys.argv) for i, (name, function) in enumerate(cases))
     print("tests: %d passed, %d failed, 0 skipped" % (good, len(cases) - good))
