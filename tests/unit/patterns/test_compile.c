@@ -124,6 +124,30 @@ static void test_plans(void)
             "5  exchange <- 4  by ()\n"
             "6  sort     <- 5  by n desc nulls last\n"
             "7  sink     <- 6  result 1\n");
+    plan_is("rules over rows before a row share the node; a condition stands behind it",
+            ORDERS "CREATE RULE a AS SELECT user_id, n FROM (SELECT user_id, COUNT(*) OVER (PARTITION BY user_id ORDER BY ts RANGE BETWEEN INTERVAL '1' "
+                   "HOUR PRECEDING AND CURRENT ROW) AS n FROM orders) WHERE n > 3;\n"
+                   "CREATE RULE b AS SELECT user_id, n FROM (SELECT user_id, COUNT(*) OVER (PARTITION BY user_id ORDER BY ts RANGE BETWEEN INTERVAL '1' "
+                   "HOUR PRECEDING AND CURRENT ROW) AS n FROM orders) WHERE n > 5;\n",
+            "0  source   orders\n"
+            "1  exchange <- 0  by (user_id)\n"
+            "2  over     <- 1  by (user_id) range 3600000 ms, at once, corrected by late rows\n"
+            "3  calc     <- 2  where n > 3\n"
+            "4  calc     <- 2  where n > 5\n"
+            "5  alert    <- 3  a by (user_id)\n"
+            "6  sink     <- 5  alerts\n"
+            "7  alert    <- 4  b by (user_id)\n"
+            "8  sink     <- 7  alerts\n");
+    plan_is("a window aggregate: its condition below, its HAVING above",
+            ORDERS "CREATE RULE b WITH ('emit' = 'final', 'key' = 'user_id') AS SELECT user_id, window_end, SUM(amount) AS s FROM TABLE(HOP(TABLE orders, "
+                   "DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)) WHERE amount > 1 GROUP BY window_start, window_end, user_id HAVING COUNT(*) > 2;",
+            "0  source   orders\n"
+            "1  calc     <- 0  where amount > 1\n"
+            "2  exchange <- 1  by (user_id)\n"
+            "3  window   <- 2  hop 300000 ms by 60000 ms by (user_id) 2 aggregates, told at its end\n"
+            "4  calc     <- 3  where COUNT(*) > 2 select user_id, window_end, s\n"
+            "5  alert    <- 4  b by (user_id)\n"
+            "6  sink     <- 5  alerts\n");
     plan_is("rows inserted with casts and a column left out",
             HISTORY "CREATE TABLE target (note STRING, total DECIMAL(20, 2), n BIGINT) WITH ('connector' = 'print');\n"
                     "INSERT INTO target (n, total) SELECT id, amount FROM history;",
@@ -433,6 +457,20 @@ static void test_refusals(void)
               "not-supported 4:8 SUM takes no WITHIN GROUP and no RESPECT or IGNORE NULLS\n"
               "type-mismatch 5:8 SUM takes a number, not STRING | CAST the argument\n"
               "not-supported 6:30 aggregate \"COUNT\" cannot stand in WHERE\n");
+    diags_are("windows",
+              ORDERS "CREATE RULE a AS SELECT user_id FROM TABLE(SESSION(TABLE orders PARTITION BY user_id, DESCRIPTOR(ts), INTERVAL '1' MINUTE));\n"
+                     "CREATE RULE b AS SELECT window_start FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '4' MINUTE, INTERVAL '10' MINUTE)) GROUP BY "
+                     "window_start, window_end;\n"
+                     "CREATE RULE c AS SELECT window_start FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(amount), INTERVAL '4' MINUTE)) GROUP BY window_start, window_end;\n"
+                     "CREATE RULE d AS SELECT user_id, SUM(amount) OVER (ORDER BY ts ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS s FROM orders;\n"
+                     "CREATE TABLE target (n BIGINT) WITH ('connector' = 'print');\nINSERT INTO target SELECT COUNT(*) FROM orders GROUP BY user_id;\n",
+              "not-supported 2:38 a session is known when it has ended: SESSION stands below a GROUP BY | group right above it: GROUP BY window_start, window_end "
+              "and the columns of its PARTITION BY\n"
+              "type-mismatch 3:104 the size of HOP is a multiple of its slide | choose a slide that divides the size\n"
+              "type-mismatch 4:81 DESCRIPTOR names a TIMESTAMP, not DECIMAL(12, 2) | name the event time column\n"
+              "not-supported 5:51 a frame ends at the current row | write BETWEEN ... PRECEDING AND CURRENT ROW\n"
+              "not-supported 7:57 a GROUP BY over a stream changes rows that it gave, and here nothing takes changes | run it with --emit eager to see its "
+              "changes, or group by a window\n");
     diags_are("inserts",
               HISTORY
               "CREATE TABLE t (a STRING, b INT NOT NULL) WITH ('connector' = 'print');\nINSERT INTO t SELECT id, name "
