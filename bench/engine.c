@@ -182,7 +182,7 @@ static void compile(struct bench *bench)
 
 /* ---- what is measured ---- */
 
-__attribute__((noinline, noclone)) void bench_decode(struct bench *bench)
+__attribute__((noinline)) void bench_decode(struct bench *bench)
 {
     for (size_t i = 0; i < bench->count; i += BATCH) {
         size_t n = bench->count - i < BATCH ? bench->count - i : BATCH;
@@ -201,7 +201,7 @@ static void tell_watermark(struct bench *bench, int64_t watermark_ms)
     }
 }
 
-__attribute__((noinline, noclone)) void bench_match(struct bench *bench)
+__attribute__((noinline)) void bench_match(struct bench *bench)
 {
     uint32_t sources[64], source_count = 0;
     for (uint32_t n = 0; n < cep_program_node_count(bench->program) && source_count < 64; n++) {

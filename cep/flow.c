@@ -8,8 +8,6 @@
 #include "cep/flow_internal.h"
 #include "cep/operators/window.h"
 
-static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event);
-
 /* ---- services ---- */
 
 const struct cep_program *cep_flow_program(const struct cep_flow *flow) { return flow->program; }
@@ -38,6 +36,8 @@ int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *
 {
     const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
     int rc = 0;
+    if (flow->nodes[node].care && event->row->change == CEP_INSERT && event->row->time_ms > flow->nodes[node].out_ms)
+        return cep_flow_emit_with_care(flow, node, event);
     for (uint32_t i = 0; i < outputs.count && !rc; i++) {
         uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
         const struct cep_node *next = cep_program_node(flow->program, to);
@@ -45,7 +45,7 @@ int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *
             continue; /* a node that reads this one twice (a join with itself) is named twice */
         for (uint32_t k = 0; k < next->inputs.count && !rc; k++)
             if (*cep_program_u32(flow->program, next->inputs.first + k) == node)
-                rc = push_to(flow, to, k, event);
+                rc = cep_flow_push(flow, to, k, event);
     }
     return rc;
 }
@@ -144,18 +144,6 @@ static int unite(struct cep_flow *flow, uint32_t node, uint32_t input, const str
     return cep_flow_emit(flow, node, &out);
 }
 
-static int plain_key(const struct cep_plain_key *plain, const struct cep_tuple *row, struct base_arena *arena, struct cep_tuple **ret)
-{
-    size_t bytes = cep_plain_key_size(plain, row);
-    if (bytes == 0)
-        return BASE_E_LIMIT;
-    *ret = base_arena_alloc(arena, bytes);
-    if (!*ret)
-        return BASE_E_NOMEM;
-    cep_plain_key_write(plain, row, *ret, bytes);
-    return 0;
-}
-
 /* Tuple of key codes over the event's row. */
 int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret)
 {
@@ -163,7 +151,7 @@ int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, co
     uint32_t columns;
     const struct cep_plain_key *plain = &flow->nodes[node].key;
     if (codes.first == n->keys.first && plain->count)
-        return plain_key(plain, &event->row->tuple, &flow->arena, ret);
+        return cep_flow_plain_key(plain, &event->row->tuple, &flow->arena, ret);
     struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
     for (uint32_t i = 0; i < codes.count; i++) {
         uint32_t code = *cep_program_u32(flow->program, codes.first + i);
@@ -386,7 +374,7 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
     return rc ? rc : after_touch(flow, op, key);
 }
 
-static int push_to(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event)
+int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event)
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
     bool settled = event->row->change == CEP_SETTLED;
@@ -548,59 +536,6 @@ int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *
     return rc;
 }
 
-void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t key_hash, bool soon)
-{
-    const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
-    uint32_t most = outputs.count < 4 ? outputs.count : 4; /* more than a few would push each other out again */
-    for (uint32_t i = 0; i < most; i++) {
-        const struct cep_operator *op = flow->nodes[*cep_program_u32(flow->program, outputs.first + i)].op;
-        if (op && soon)
-            cep_keyed_prefetch_key(&op->keyed, key_hash);
-        else if (op)
-            cep_keyed_prefetch_slot(&op->keyed, key_hash);
-    }
-}
-
-/* The exchange that every row of the source comes to as it is, if there is one. */
-static uint32_t first_exchange(const struct cep_flow *flow, uint32_t node)
-{
-    const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
-    uint32_t to = outputs.count == 1 ? *cep_program_u32(flow->program, outputs.first) : CEP_NONE;
-    return to != CEP_NONE && cep_program_node(flow->program, to)->kind == CEP_NODE_EXCHANGE && flow->nodes[to].key.count ? to : CEP_NONE;
-}
-
-/* Makes the keys of the next rows and brings what they need near, one step for all before the next step, so that the waits for memory overlap. */
-static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count)
-{
-    flow->ahead_at = flow->ahead_count = 0;
-    base_arena_reset(&flow->ahead_arena);
-    for (uint32_t i = 0; i < count; i++) {
-        struct ahead *ahead = &flow->ahead[i];
-        if (plain_key(&flow->nodes[exchange_node].key, &rows[i]->tuple, &flow->ahead_arena, &ahead->key))
-            break; /* the row itself meets the error */
-        ahead->row = rows[i];
-        ahead->node = exchange_node;
-        ahead->hash = cep_key_hash(ahead->key);
-        cep_flow_expect(flow, exchange_node, ahead->hash, false);
-        flow->ahead_count++;
-    }
-    for (uint32_t i = 0; i < flow->ahead_count; i++)
-        cep_flow_expect(flow, exchange_node, flow->ahead[i].hash, true);
-}
-
-int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
-{
-    uint32_t exchange_node = first_exchange(flow, node);
-    int rc = 0;
-    for (uint32_t i = 0; i < count && !rc; i++) {
-        if (exchange_node != CEP_NONE && i % AHEAD == 0)
-            look_ahead(flow, exchange_node, rows + i, count - i < AHEAD ? count - i : AHEAD);
-        rc = cep_flow_source(flow, node, rows[i]);
-    }
-    flow->ahead_count = 0;
-    return rc;
-}
-
 int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct cep_event *event)
 {
     enter(flow);
@@ -678,28 +613,6 @@ static int make_types(struct cep_flow *flow, uint32_t node)
     return 0;
 }
 
-/* Does something behind the node read the identity of its rows? A row pattern gives its matches their own. */
-static bool wants_ident(const struct cep_flow *flow, uint32_t node)
-{
-    const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
-    for (uint32_t i = 0; i < outputs.count; i++) {
-        uint32_t to = *cep_program_u32(flow->program, outputs.first + i), kind = cep_program_node(flow->program, to)->kind;
-        bool passes = kind == CEP_NODE_EXCHANGE || kind == CEP_NODE_CALC || kind == CEP_NODE_UNION || kind == CEP_NODE_LOOKUP;
-        if (kind != CEP_NODE_MATCH && (!passes || wants_ident(flow, to)))
-            return true;
-    }
-    return false;
-}
-
-static void make_key_plan(struct cep_flow *flow, uint32_t node)
-{
-    const struct cep_node *n = cep_program_node(flow->program, node);
-    if (n->kind == CEP_NODE_SOURCE)
-        flow->nodes[node].wants_ident = wants_ident(flow, node);
-    if (n->inputs.count)
-        cep_plain_key_init(&flow->nodes[node].key, flow->program, n->keys, flow->nodes[*cep_program_u32(flow->program, n->inputs.first)].columns);
-}
-
 bool cep_flow_lookup_waits(const struct cep_flow *flow, uint32_t node)
 {
     const struct cep_lookup *l = cep_program_lookup(flow->program, cep_program_node(flow->program, node)->detail);
@@ -745,7 +658,9 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
     if (!rc && (!flow->values || !flow->value_types))
         rc = BASE_E_NOMEM;
     for (uint32_t i = 0; i < nodes && !rc; i++) {
-        make_key_plan(flow, i);
+        rc = cep_flow_plan_node(flow, i);
+        if (rc)
+            break;
         rc = cep_operator_create(flow, i, &flow->nodes[i].op);
     }
     if (rc) {
@@ -771,6 +686,7 @@ void cep_flow_destroy(struct cep_flow *flow)
         }
         base_free(flow->nodes[i].types);
         cep_halves_finish(&flow->nodes[i].halves);
+        cep_care_destroy(flow->nodes[i].care);
     }
     base_free(flow->nodes);
     base_free(flow->values);

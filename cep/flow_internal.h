@@ -2,6 +2,7 @@
 #ifndef CEP_FLOW_INTERNAL_H
 #define CEP_FLOW_INTERNAL_H
 
+#include "cep/care.h"
 #include "cep/changelog.h"
 #include "cep/operator.h"
 #include "cep/plain_key.h"
@@ -12,6 +13,7 @@ struct flow_node {
     uint32_t columns;
     int64_t in_ms, out_ms;     /* watermarks of its input and output */
     struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
+    struct cep_care *care;     /* which of its outputs can care about a row; NULL: all */
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
     struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
 };
@@ -42,5 +44,15 @@ struct cep_flow {
 
 /* Keys that the host put back piece by piece: all their pieces are there. */
 int cep_flow_finish_restore(struct cep_flow *flow) BASE_MUST_CHECK;
+
+/* A row for one input of a node. */
+int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event) BASE_MUST_CHECK;
+
+/* ---- flow_ahead.c ---- */
+/* What can be known of a node's rows beforehand: plain keys, whether identities are asked for, which outputs can care. */
+int cep_flow_plan_node(struct cep_flow *flow, uint32_t node) BASE_MUST_CHECK;
+int cep_flow_plain_key(const struct cep_plain_key *plain, const struct cep_tuple *row, struct base_arena *arena, struct cep_tuple **ret) BASE_MUST_CHECK;
+/* To those outputs that the row can concern; the node has an index of them. */
+int cep_flow_emit_with_care(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK;
 
 #endif
