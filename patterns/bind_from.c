@@ -121,13 +121,33 @@ static int bind_named(const struct patterns_query_scope *scope, const struct pat
 
 /* ---- row patterns ---- */
 
+/* A row pattern takes rows that stay: what stands below it speaks when it is final. */
+static int bind_match_input(const struct patterns_query_scope *scope, const struct patterns_table *table, struct patterns_from *ret)
+{
+    struct patterns_binder *binder = base_arena_alloc(scope->binder->arena, sizeof *binder);
+    struct patterns_query_scope final = *scope;
+    int error = patterns_bind_from(scope, table->match.input, ret);
+    if (error || !patterns_plan_updating(ret->plan))
+        return error;
+    if (!binder)
+        return BASE_E_NOMEM;
+    *binder = *scope->binder;
+    binder->eager = false;
+    final.binder = binder;
+    error = patterns_bind_from(&final, table->match.input, ret);
+    if (!error && patterns_plan_updating(ret->plan))
+        error = refuse_table(scope->binder, table->match.input, "not-supported", "put the pattern below the aggregate or the join",
+                             "a row pattern takes rows that stay as they are, and this query changes rows that it gave");
+    return error;
+}
+
 static int bind_match(const struct patterns_query_scope *scope, const struct patterns_table *table,
                       const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = scope->binder;
     struct patterns_from input;
     const struct patterns_bound_match *match;
-    int error = patterns_bind_from(scope, table->match.input, &input);
+    int error = bind_match_input(scope, table, &input);
     if (!error)
         error = patterns_bind_match(binder, input.relation, table->match.match, &match);
     if (error)

@@ -138,6 +138,18 @@ static void test_plans(void)
             "6  sink     <- 5  alerts\n"
             "7  alert    <- 4  b by (user_id)\n"
             "8  sink     <- 7  alerts\n");
+    plan_is("a pattern takes rows that stay: OVER below it is final, though the rule is eager",
+            ORDERS "CREATE RULE p AS SELECT * FROM (SELECT user_id, ts, SUM(amount) OVER (PARTITION BY user_id ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT "
+                   "ROW) AS s FROM orders) MATCH_RECOGNIZE (PARTITION BY user_id ORDER BY ts MEASURES B.s AS s PATTERN (A B) WITHIN INTERVAL '1' MINUTE DEFINE "
+                   "B AS B.s > A.s);",
+            "0  source   orders\n"
+            "1  exchange <- 0  by (user_id)\n"
+            "2  over     <- 1  by (user_id) rows 2, told once the watermark has passed the row\n"
+            "3  exchange <- 2  by (user_id)\n"
+            "4  match    <- 3  by (user_id) 3 states, 1 live registers, 1 measure registers, eager, within 60000 ms, adds a delay of 60000 ms to what stands "
+            "behind it\n"
+            "5  alert    <- 4  p by (user_id)\n"
+            "6  sink     <- 5  alerts\n");
     plan_is("a window aggregate: its condition below, its HAVING above",
             ORDERS "CREATE RULE b WITH ('emit' = 'final', 'key' = 'user_id') AS SELECT user_id, window_end, SUM(amount) AS s FROM TABLE(HOP(TABLE orders, "
                    "DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)) WHERE amount > 1 GROUP BY window_start, window_end, user_id HAVING COUNT(*) > 2;",
