@@ -8,6 +8,9 @@
 #include "cep/agg_exact.h"
 #include "cep/agg_sketch.h"
 
+/* Values that an EWMA keeps: with a weight of 0.01, the least, those before count for less than the last bit of a double. */
+#define EWMA_KEEP 4096
+
 /* What a cell keeps. */
 enum how { HOW_COUNT, HOW_SUM, HOW_EXACT, HOW_SQUARES, HOW_EXTREME, HOW_EDGE, HOW_LIST, HOW_BAG, HOW_HLL, HOW_DD };
 
@@ -25,7 +28,8 @@ static enum how how_of(const struct cep_agg *agg)
     case CEP_AGG_STDDEV_SAMP: return HOW_SQUARES;
     case CEP_AGG_FIRST:
     case CEP_AGG_LAST: return agg->retracts ? HOW_LIST : HOW_EDGE;
-    case CEP_AGG_LISTAGG: return HOW_LIST;
+    case CEP_AGG_LISTAGG:
+    case CEP_AGG_EWMA: return HOW_LIST;
     case CEP_AGG_PERCENTILE: return HOW_BAG;
     case CEP_AGG_APPROX_PERCENTILE: return HOW_DD;
     case CEP_AGG_APPROX_DISTINCT: return agg->retracts ? HOW_BAG : HOW_HLL;
@@ -151,6 +155,17 @@ static uint64_t hash_of(struct cep_type type, struct cep_value value)
     return base_hash64(room, sizeof room, 7);
 }
 
+static int add_listed(const struct cep_agg *agg, struct cep_agg_cell *cell, struct cep_value value, const struct cep_agg_order *order)
+{
+    struct cep_agg_list *list = cell->more;
+    int rc = cep_agg_list_add(list, agg->arg_type, order, value);
+    if (rc || agg->kind != CEP_AGG_EWMA || list->items.len - list->head <= EWMA_KEEP)
+        return rc;
+    struct cep_agg_item oldest = list->items.at[list->head];
+    cell->count -= cep_agg_list_take(list, agg->arg_type, &oldest.order, oldest.value);
+    return 0;
+}
+
 /* The value itself, once DISTINCT has let it through. */
 static int add_inner(const struct cep_agg *agg, enum how how, struct cep_agg_cell *cell, struct cep_value value, const struct cep_agg_order *order)
 {
@@ -163,7 +178,7 @@ static int add_inner(const struct cep_agg *agg, enum how how, struct cep_agg_cel
     case HOW_SQUARES: add_squares(cell->more, cep_agg_double(agg->arg_type, value), 1); break;
     case HOW_EXTREME: rc = add_extreme(agg, cell, value); break;
     case HOW_EDGE: rc = add_edge(agg, cell, value, order); break;
-    case HOW_LIST: rc = cep_agg_list_add(cell->more, agg->arg_type, order, value); break;
+    case HOW_LIST: rc = add_listed(agg, cell, value, order); break;
     case HOW_BAG: rc = agg->distinct ? 0 : cep_bag_add(cell->bag, agg->arg_type, value, 1, &first); break;
     case HOW_HLL: rc = cep_hll_add(cell->more, hash_of(agg->arg_type, value)); break;
     case HOW_DD: rc = cep_dd_add(cell->more, cep_agg_double(agg->arg_type, value), 1); break;
@@ -360,6 +375,20 @@ static int join_texts(const struct cep_program *program, const struct cep_agg *a
     return 0;
 }
 
+/* e = a * x + (1 - a) * e from the oldest value on that still counts. */
+static struct cep_value moving_average(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell)
+{
+    const struct cep_agg_list *list = cell->more;
+    double a = cep_agg_const(program, agg->param).d, far = ceil(41 / a);
+    size_t n = list->items.len - list->head, from = list->head;
+    if ((double)n > far)
+        from = list->items.len - (size_t)far;
+    double e = list->items.at[from].value.d;
+    for (size_t i = from + 1; i < list->items.len; i++)
+        e = a * list->items.at[i].value.d + (1 - a) * e;
+    return cep_double(e);
+}
+
 static struct cep_value edge_of(const struct cep_agg *agg, const struct cep_agg_cell *cell)
 {
     const struct cep_agg_list *list = cell->more;
@@ -405,6 +434,7 @@ int cep_agg_result(const struct cep_program *program, const struct cep_agg *agg,
     case CEP_AGG_FIRST:
     case CEP_AGG_LAST: *ret = edge_of(agg, cell); return 0;
     case CEP_AGG_LISTAGG: return join_texts(program, agg, cell, arena, ret);
+    case CEP_AGG_EWMA: *ret = moving_average(program, agg, cell); return 0;
     case CEP_AGG_PERCENTILE:
     case CEP_AGG_APPROX_PERCENTILE: return percentile(program, agg, cell, ret);
     case CEP_AGG_APPROX_DISTINCT:

@@ -23,9 +23,10 @@ enum cep_agg_kind {
     CEP_AGG_LISTAGG = 12,       /* texts in the rows' order; param: the separator */
     CEP_AGG_PERCENTILE = 13,    /* exact, between two values by their distance; param: the fraction */
     CEP_AGG_APPROX_PERCENTILE = 14, /* within 1 % of the value; param: the fraction */
-    CEP_AGG_APPROX_DISTINCT = 15    /* HyperLogLog, 1.6 % */
+    CEP_AGG_APPROX_DISTINCT = 15,   /* HyperLogLog, 1.6 % */
+    CEP_AGG_EWMA = 16               /* of doubles in the rows' order, of the newest 4,096; param: the weight of the newest */
 };
-#define CEP_AGG_KINDS 16
+#define CEP_AGG_KINDS 17
 struct cep_agg {
     uint32_t kind;              /* enum cep_agg_kind */
     uint32_t arg;               /* codes over the input row; CEP_NONE: COUNT(*) */

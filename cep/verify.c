@@ -440,12 +440,19 @@ static bool keys_good(struct checker *c, const struct cep_node *n, uint32_t inpu
     return true;
 }
 
+static double const_double(const struct cep_program *p, uint32_t index)
+{
+    double d;
+    memcpy(&d, &cep_program_const(p, index)->lo, sizeof d);
+    return d;
+}
+
 /* ---- aggregates ---- */
 
 static bool agg_good(struct checker *c, const struct cep_agg *agg, const struct cep_code_context *context)
 {
     const struct cep_program *p = c->program;
-    bool whole = agg->kind == CEP_AGG_COUNT, fraction = agg->kind == CEP_AGG_PERCENTILE || agg->kind == CEP_AGG_APPROX_PERCENTILE;
+    bool whole = agg->kind == CEP_AGG_COUNT, fraction = agg->kind == CEP_AGG_PERCENTILE || agg->kind == CEP_AGG_APPROX_PERCENTILE || agg->kind == CEP_AGG_EWMA;
     bool number = agg->kind == CEP_AGG_SUM || agg->kind == CEP_AGG_AVG || (agg->kind >= CEP_AGG_VAR_POP && agg->kind <= CEP_AGG_STDDEV_SAMP) || fraction;
     if (agg->kind < CEP_AGG_COUNT || agg->kind >= CEP_AGG_KINDS || agg->distinct > 1 || agg->retracts > 1 || !cep_type_valid(agg->type) ||
         !cep_type_valid(agg->arg_type) || !optional(agg->param, cep_program_const_count(p)))
@@ -465,6 +472,8 @@ static bool agg_good(struct checker *c, const struct cep_agg *agg, const struct 
     if ((agg->kind == CEP_AGG_LISTAGG && agg->arg_type.kind != CEP_KIND_STRING) || (agg->distinct && (agg->kind >= CEP_AGG_FIRST)))
         return false;
     if (fraction && (agg->param == CEP_NONE || cep_program_const(p, agg->param)->type.kind != CEP_KIND_DOUBLE || cep_program_const(p, agg->param)->null))
+        return false;
+    if (agg->kind == CEP_AGG_EWMA && (agg->arg_type.kind != CEP_KIND_DOUBLE || !(const_double(p, agg->param) >= 0.01 && const_double(p, agg->param) <= 1)))
         return false;
     return agg->kind != CEP_AGG_LISTAGG || agg->param == CEP_NONE ||
            (cep_program_const(p, agg->param)->type.kind == CEP_KIND_STRING && !cep_program_const(p, agg->param)->null);
@@ -488,7 +497,8 @@ static bool agg_type_good(const struct cep_agg *agg)
     case CEP_AGG_STDDEV_POP:
     case CEP_AGG_STDDEV_SAMP:
     case CEP_AGG_PERCENTILE:
-    case CEP_AGG_APPROX_PERCENTILE: return type == CEP_CLASS_D;
+    case CEP_AGG_APPROX_PERCENTILE:
+    case CEP_AGG_EWMA: return type == CEP_CLASS_D;
     case CEP_AGG_LISTAGG: return agg->type.kind == CEP_KIND_STRING;
     }
     return false;

@@ -47,7 +47,7 @@ static const struct { const char *name; enum cep_agg_kind kind; } names[] = {
     { "VAR_POP", CEP_AGG_VAR_POP }, { "VAR_SAMP", CEP_AGG_VAR_SAMP }, { "VARIANCE", CEP_AGG_VAR_SAMP }, { "STDDEV_POP", CEP_AGG_STDDEV_POP },
     { "STDDEV_SAMP", CEP_AGG_STDDEV_SAMP }, { "STDDEV", CEP_AGG_STDDEV_SAMP }, { "FIRST_VALUE", CEP_AGG_FIRST }, { "LAST_VALUE", CEP_AGG_LAST },
     { "LISTAGG", CEP_AGG_LISTAGG }, { "STRING_AGG", CEP_AGG_LISTAGG }, { "PERCENTILE", CEP_AGG_PERCENTILE },
-    { "APPROX_PERCENTILE", CEP_AGG_APPROX_PERCENTILE }, { "APPROX_COUNT_DISTINCT", CEP_AGG_APPROX_DISTINCT },
+    { "APPROX_PERCENTILE", CEP_AGG_APPROX_PERCENTILE }, { "APPROX_COUNT_DISTINCT", CEP_AGG_APPROX_DISTINCT }, { "EWMA", CEP_AGG_EWMA },
 };
 
 static int kind_of(struct patterns_binder *binder, const struct patterns_expr *expr, enum cep_agg_kind *ret)
@@ -59,7 +59,7 @@ static int kind_of(struct patterns_binder *binder, const struct patterns_expr *e
             return 0;
         }
     return patterns_refuse(binder, expr, "not-supported",
-                           "COUNT, SUM, AVG, MIN, MAX, STDDEV_*, VAR_*, FIRST_VALUE, LAST_VALUE, LISTAGG, PERCENTILE, APPROX_*; MEASURES of a row pattern have ARRAY_AGG",
+                           "COUNT, SUM, AVG, MIN, MAX, STDDEV_*, VAR_*, FIRST_VALUE, LAST_VALUE, LISTAGG, PERCENTILE, EWMA, APPROX_*; MEASURES of a row pattern have ARRAY_AGG",
                            "aggregate \"%.*s\" cannot stand here", (int)name.len, name.ptr);
 }
 
@@ -118,6 +118,11 @@ static int type_agg(struct patterns_binder *binder, const struct patterns_expr *
         folded = whole ? CEP_TYPE(BIGINT) : type;
         agg->type = CEP_TYPE(DOUBLE);
         break;
+    case CEP_AGG_EWMA:
+        if (!number)
+            return refuse_type(binder, expr, type, "a number");
+        agg->type = folded = CEP_TYPE(DOUBLE);
+        break;
     }
     agg->arg = patterns_bound_cast(binder, agg->arg, folded);
     return agg->arg ? 0 : BASE_E_NOMEM;
@@ -135,8 +140,10 @@ static int bind_param(struct patterns_binder *binder, const struct patterns_expr
     agg->param_type = list ? CEP_TYPE(STRING) : CEP_TYPE(DOUBLE);
     if (bound->kind != PATTERNS_BOUND_CONST || bound->value.null || !cep_cast_exists(bound->type, agg->param_type, !list) ||
         (list && bound->type.kind != CEP_KIND_STRING) || cep_value_cast(bound->type, agg->param_type, bound->value, binder->arena, &agg->param))
-        return patterns_refuse(binder, call->args[1], "type-mismatch", list ? "write it out: LISTAGG(x, '; ')" : "write it out: PERCENTILE(x, 0.95)",
+        return patterns_refuse(binder, call->args[1], "type-mismatch", list ? "write it out: LISTAGG(x, '; ')" : agg->kind == CEP_AGG_EWMA ? "write it out: EWMA(x, 0.1)" : "write it out: PERCENTILE(x, 0.95)",
                                "the second argument of %.*s is a constant %s", (int)call->name.text.len, call->name.text.ptr, list ? "text" : "number");
+    if (agg->kind == CEP_AGG_EWMA && !(agg->param.d >= 0.01 && agg->param.d <= 1))
+        return patterns_refuse(binder, call->args[1], "type-mismatch", "with 0.1 the last ten values count for about two thirds", "the weight of the newest value lies between 0.01 and 1");
     if (!list && !(agg->param.d >= 0 && agg->param.d <= 1))
         return patterns_refuse(binder, call->args[1], "type-mismatch", "0.95 is the value that 95 % do not exceed", "a percentile lies between 0 and 1");
     agg->has_param = true;
@@ -147,7 +154,7 @@ static int check_call(struct patterns_binder *binder, const struct patterns_expr
 {
     const struct patterns_call *call = expr->call;
     struct base_str name = call->name.text;
-    bool fraction = kind == CEP_AGG_PERCENTILE || kind == CEP_AGG_APPROX_PERCENTILE, edge = kind == CEP_AGG_FIRST || kind == CEP_AGG_LAST;
+    bool fraction = kind == CEP_AGG_PERCENTILE || kind == CEP_AGG_APPROX_PERCENTILE || kind == CEP_AGG_EWMA, edge = kind == CEP_AGG_FIRST || kind == CEP_AGG_LAST;
     uint32_t most = fraction || kind == CEP_AGG_LISTAGG ? 2 : 1, least = fraction ? 2 : 1;
     if (call->within_count || (call->nulls != PATTERNS_CALL_NULLS_NONE && !(edge && call->nulls == PATTERNS_CALL_NULLS_IGNORE)))
         return patterns_refuse(binder, expr, "not-supported", edge ? "NULLs are always passed over" : NULL, "%.*s takes no WITHIN GROUP and no RESPECT or IGNORE NULLS",

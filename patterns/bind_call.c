@@ -35,7 +35,8 @@ bool patterns_is_aggregate(struct base_str name)
                                          "STRING_AGG",
                                          "BOOL_AND",
                                          "BOOL_OR",
-                                         "EVERY" };
+                                         "EVERY",
+                                         "EWMA" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_equal_fold(name, base_str_of(names[i])))
             return true;

@@ -3,7 +3,7 @@
 -- Cost: per merchant one sum a day and thirty days of sums. Told when the day is over.
 CREATE RULE volume_jump
 WITH ('severity' = 'high', 'title' = 'Daily volume far above the usual one', 'owner' = 'acquiring', 'suppress' = '24 h', 'key' = 'merchant', 'times' = '5', 'least' = '5000.00',
-      'history' = '7')
+      'history' = '7', 'emit' = 'final')
 AS SELECT merchant, day, volume, (total - volume) / (days - 1) AS usual, days - 1 AS days
 FROM (SELECT merchant, window_start AS day, volume, SUM(volume) OVER month_before AS total, COUNT(*) OVER month_before AS days
       FROM (SELECT merchant, window_start, window_time, SUM(amount) AS volume

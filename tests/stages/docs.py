@@ -11,6 +11,13 @@ CEPHEID = os.environ["CEPHEID"]
 passed = failed = skipped = 0
 
 
+# What functions of the documented rules ask for: lists of their own, the bundled database, a model of the unit tests.
+LISTS = tempfile.TemporaryDirectory()
+for name in ("blocked_cards", "travellers"):
+    open(os.path.join(LISTS.name, name + ".txt"), "w").close()
+os.environ.update(CEPHEID_LISTS_DIR=LISTS.name, CEPHEID_MODELS_DIR="tests/unit/enrichment/models", CEPHEID_GEOIP_DATABASE=sorted(glob.glob("data/geoip/*City*.mmdb"))[0])
+
+
 def result(good, name, text=""):
     global passed, failed
     if good:
@@ -82,7 +89,9 @@ def check_rules():
     result("warning:" not in told, "rules/ compiles without a warning", told)
     names = [re.search(r"CREATE RULE (\w+)", open(path).read())[1] for path in sorted(glob.glob("rules/*/*.sql"))]
     for name in names:
-        result(bool(re.search(r"rule %s: .*alerts stable" % name, told)), "rule %s is stable" % name, told)
+        case = open(glob.glob("rules/*/%s.case" % name)[0]).read() if glob.glob("rules/*/%s.case" % name) else ""
+        stable = re.search(r"rule %s: .*(alerts stable|: final)" % name, told) or (re.search(r"rule %s: .*alerts not proved" % name, told) and "-- Not proved stable: " in case)
+        result(bool(stable), "rule %s is stable, or its case says why that is not proved" % name, told)
     for path in sorted(glob.glob("rules/*/*.sql")):
         case = path[:-4] + ".case"
         text = open(case).read() if os.path.exists(case) else ""

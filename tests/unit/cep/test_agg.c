@@ -194,7 +194,7 @@ static void test_cells(void)
                                                                 kind != CEP_AGG_LAST && kind != CEP_AGG_APPROX_DISTINCT;
             struct cep_agg agg = { .kind = kind, .filter = CEP_NONE, .distinct = t % 2, .retracts = t / 2 % 2, .arg_type = type, .type = type };
             agg.param = kind == CEP_AGG_LISTAGG ? comma : fraction;
-            if ((text && number && kind != CEP_AGG_LISTAGG) || (!text && kind == CEP_AGG_LISTAGG) ||
+            if ((text && number && kind != CEP_AGG_LISTAGG) || (kind == CEP_AGG_EWMA && type.kind != CEP_KIND_DOUBLE) || (!text && kind == CEP_AGG_LISTAGG) ||
                 (agg.distinct && (kind >= CEP_AGG_FIRST || kind == CEP_AGG_MIN || kind == CEP_AGG_MAX)))
                 continue;
             if (kind == CEP_AGG_COUNT || kind == CEP_AGG_APPROX_DISTINCT)
@@ -208,6 +208,44 @@ static void test_cells(void)
         snprintf(what, sizeof what, "aggregate %" PRIu32 ": order, taking back, joining, storing", kind);
         OK(good, what);
     }
+    asm_finish(&m);
+}
+
+/* By hand, with weight 0.4: 1, 1.4, 2.04, 2.824, 3.6944; whatever the order of the calls. Of many values the newest 4,096 are kept. */
+static void test_moving_average(void)
+{
+    struct asm_machine m;
+    struct cep_builder *b = cep_builder_create();
+    uint32_t weight = cep_builder_const(b, CEP_TYPE(DOUBLE), cep_double(0.4));
+    if (asm_start(&m, b) != 0) {
+        OK(false, "a program");
+        return;
+    }
+    static const uint32_t orders[][5] = { { 1, 2, 3, 4, 5 }, { 5, 4, 3, 2, 1 }, { 3, 1, 5, 2, 4 } };
+    struct cep_agg agg = { .kind = CEP_AGG_EWMA, .filter = CEP_NONE, .param = weight, .arg_type = CEP_TYPE(DOUBLE), .type = CEP_TYPE(DOUBLE) };
+    struct base_arena arena = { 0 };
+    struct cep_value got;
+    bool good = true;
+    for (int i = 0; i < 3; i++) {
+        struct cep_agg_cell cell = { 0 };
+        for (int k = 0; k < 5; k++) {
+            struct cep_agg_order order = { orders[i][k], { 0 } };
+            good = good && cep_agg_add(&agg, &cell, cep_double(orders[i][k]), &order) == 0;
+        }
+        good = good && cep_agg_result(m.program, &agg, &cell, &arena, &got) == 0 && fabs(got.d - 3.6944) < 1e-12;
+        cep_agg_clear(&agg, &cell);
+    }
+    OK(good, "a moving average follows the rows' order");
+    struct cep_agg_cell cell = { 0 };
+    for (int k = 0; k < 10000; k++) {
+        struct cep_agg_order order = { k, { 0 } };
+        good = good && cep_agg_add(&agg, &cell, cep_double(k < 9000 ? 1 : 7), &order) == 0;
+    }
+    printf("# %" PRId64 " values, %zu bytes\n", cell.count, cep_agg_bytes(&agg, &cell));
+    good = good && cell.count == 4096 && cep_agg_bytes(&agg, &cell) < 1200000;
+    OK(good && cep_agg_result(m.program, &agg, &cell, &arena, &got) == 0 && fabs(got.d - 7) < 1e-12, "and keeps no more than it needs");
+    cep_agg_clear(&agg, &cell);
+    base_arena_finish(&arena);
     asm_finish(&m);
 }
 
@@ -246,6 +284,7 @@ int main(void)
     test_exact();
     test_sketches();
     test_cells();
+    test_moving_average();
     test_no_memory();
     return tap_done();
 }
