@@ -124,6 +124,25 @@ static void test_plans(void)
             "5  exchange <- 4  by ()\n"
             "6  sort     <- 5  by n desc nulls last\n"
             "7  sink     <- 6  result 1\n");
+    plan_is("rows inserted with casts and a column left out",
+            HISTORY "CREATE TABLE target (note STRING, total DECIMAL(20, 2), n BIGINT) WITH ('connector' = 'print');\n"
+                    "INSERT INTO target (n, total) SELECT id, amount FROM history;",
+            "0  source   history\n"
+            "1  calc     <- 0  select note, total, n\n"
+            "2  sink     <- 1  table target\n");
+    plan_is("a rule keyed otherwise than its pattern",
+            ORDERS "CREATE RULE two WITH ('key' = 'c2') AS SELECT user_id, c2 FROM orders " MATCH ";",
+            "0  source   orders\n"
+            "1  exchange <- 0  by (user_id)\n"
+            "2  match    <- 1  by (user_id) 4 states, 1 live registers, 1 measure registers, eager, within 120000 ms, "
+            "adds a delay of 120000 ms to what stands behind it\n"
+            "3  exchange <- 2  by (c2)\n"
+            "4  alert    <- 3  two by (c2)\n"
+            "5  sink     <- 4  alerts\n");
+}
+
+static void test_window_plans(void)
+{
     plan_is("rules over rows before a row share the node; a condition stands behind it",
             ORDERS "CREATE RULE a AS SELECT user_id, n FROM (SELECT user_id, COUNT(*) OVER (PARTITION BY user_id ORDER BY ts RANGE BETWEEN INTERVAL '1' "
                    "HOUR PRECEDING AND CURRENT ROW) AS n FROM orders) WHERE n > 3;\n"
@@ -160,21 +179,6 @@ static void test_plans(void)
             "4  calc     <- 3  where COUNT(*) > 2 select user_id, window_end, s\n"
             "5  alert    <- 4  b by (user_id)\n"
             "6  sink     <- 5  alerts\n");
-    plan_is("rows inserted with casts and a column left out",
-            HISTORY "CREATE TABLE target (note STRING, total DECIMAL(20, 2), n BIGINT) WITH ('connector' = 'print');\n"
-                    "INSERT INTO target (n, total) SELECT id, amount FROM history;",
-            "0  source   history\n"
-            "1  calc     <- 0  select note, total, n\n"
-            "2  sink     <- 1  table target\n");
-    plan_is("a rule keyed otherwise than its pattern",
-            ORDERS "CREATE RULE two WITH ('key' = 'c2') AS SELECT user_id, c2 FROM orders " MATCH ";",
-            "0  source   orders\n"
-            "1  exchange <- 0  by (user_id)\n"
-            "2  match    <- 1  by (user_id) 4 states, 1 live registers, 1 measure registers, eager, within 120000 ms, "
-            "adds a delay of 120000 ms to what stands behind it\n"
-            "3  exchange <- 2  by (c2)\n"
-            "4  alert    <- 3  two by (c2)\n"
-            "5  sink     <- 4  alerts\n");
 }
 
 /* ---- columns that are read ---- */
@@ -567,6 +571,7 @@ static void test_out_of_memory(void)
 int main(void)
 {
     test_plans();
+    test_window_plans();
     test_fields();
     test_fingerprints();
     test_sources();
