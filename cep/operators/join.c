@@ -64,7 +64,6 @@ static int match(struct join_op *op, const struct cep_row *left, const struct ce
         return rc;
     struct cep_frame frame = { .row = &(*ret)->tuple, .row_time_ms = (*ret)->time_ms, .arena = cep_flow_arena(op->op.flow) };
     frame.row_types = cep_flow_types(op->op.flow, op->op.node, &columns);
-    frame.proc_time_ms = frame.now_ms = cep_flow_proc_time(op->op.flow);
     rc = cep_expr_test(cep_flow_expr(op->op.flow), op->join->filter, &frame, &holds);
     if (rc == BASE_E_NOMEM)
         return rc;

@@ -22,40 +22,50 @@ struct topn_op {
     const struct cep_topn *topn;
     uint32_t input;          /* node */
     struct cep_value *values; /* scratch: columns of a row with its rank */
-    struct cep_value *left, *right; /* scratch: order keys */
+    uint32_t *columns;       /* per order key: the column that it is, CEP_NONE: computed */
     bool by_rank;            /* results are known by their rank */
     uint64_t rows;           /* kept in memory */
 };
 
 /* ---- order ---- */
 
-static void order_keys(struct topn_op *op, const struct cep_row *row, struct cep_value *ret)
+/* Value of an order key: mostly a column as it stands. */
+static struct cep_value order_key(struct topn_op *op, uint32_t i, const struct cep_row *row)
 {
     uint32_t columns;
-    struct cep_frame frame = { .row = &row->tuple, .row_time_ms = row->time_ms, .arena = cep_flow_arena(op->op.flow) };
-    frame.row_types = cep_flow_types(op->op.flow, op->input, &columns);
-    for (uint32_t i = 0; i < op->topn->keys.count; i++)
-        if (cep_expr_run(cep_flow_expr(op->op.flow), cep_program_order(op->program, op->topn->keys.first + i)->code, &frame, &ret[i]))
-            ret[i] = cep_null();
+    const struct cep_type *types = cep_flow_types(op->op.flow, op->input, &columns);
+    if (op->columns[i] != CEP_NONE)
+        return cep_tuple_get(&row->tuple, op->columns[i], types[op->columns[i]]);
+    struct cep_frame frame = { .row = &row->tuple, .row_types = types, .row_time_ms = row->time_ms, .arena = cep_flow_arena(op->op.flow) };
+    struct cep_value value;
+    return cep_expr_run(cep_flow_expr(op->op.flow), cep_program_order(op->program, op->topn->keys.first + i)->code, &frame, &value) ? cep_null() : value;
 }
 
 static int compare(void *ctx, const struct cep_row *a, const struct cep_row *b)
 {
     struct topn_op *op = ctx;
-    order_keys(op, a, op->left);
-    order_keys(op, b, op->right);
     for (uint32_t i = 0; i < op->topn->keys.count; i++) {
         const struct cep_order *order = cep_program_order(op->program, op->topn->keys.first + i);
-        const struct cep_value *x = &op->left[i], *y = &op->right[i];
-        if (x->null && y->null)
+        struct cep_value x = order_key(op, i, a), y = order_key(op, i, b);
+        if (x.null && y.null)
             continue;
-        if (x->null || y->null)
-            return (x->null ? -1 : 1) * (order->nulls_first ? 1 : -1);
-        int c = cep_value_compare(cep_program_code(op->program, order->code)->type, *x, *y);
+        if (x.null || y.null)
+            return (x.null ? -1 : 1) * (order->nulls_first ? 1 : -1);
+        int c = cep_value_compare(cep_program_code(op->program, order->code)->type, x, y);
         if (c)
             return order->descending ? -c : c;
     }
     return op->topn->newest_first ? -cep_row_compare(a, b) : 0;
+}
+
+static void find_columns(struct topn_op *op)
+{
+    for (uint32_t i = 0; i < op->topn->keys.count; i++) {
+        const struct cep_code *code = cep_program_code(op->program, cep_program_order(op->program, op->topn->keys.first + i)->code);
+        const struct cep_insn *insns = cep_program_insn(op->program, code->first);
+        bool plain = code->count == 2 && insns[0].op == CEP_OP_COLUMN && insns[1].op == CEP_OP_RETURN && insns[1].a == insns[0].d;
+        op->columns[i] = plain ? insns[0].c : CEP_NONE;
+    }
 }
 
 /* ---- output ---- */
@@ -455,8 +465,7 @@ static void destroy(struct cep_operator *base)
 {
     struct topn_op *op = (struct topn_op *)(void *)base;
     base_free(op->values);
-    base_free(op->left);
-    base_free(op->right);
+    base_free(op->columns);
     base_free(op);
 }
 
@@ -481,8 +490,10 @@ int cep_topn_create(struct cep_flow *flow, uint32_t node, struct cep_operator **
     uint32_t columns;
     (void)cep_flow_types(flow, node, &columns);
     op->values = base_calloc(columns + 1, sizeof *op->values);
-    op->left = base_calloc(op->topn->keys.count + 1, sizeof *op->left);
-    op->right = base_calloc(op->topn->keys.count + 1, sizeof *op->right);
+    op->columns = base_calloc(op->topn->keys.count + 1, sizeof *op->columns);
     *ret = &op->op; /* the flow destroys it, also after a failure below */
-    return op->values && op->left && op->right ? 0 : BASE_E_NOMEM;
+    if (!op->values || !op->columns)
+        return BASE_E_NOMEM;
+    find_columns(op);
+    return 0;
 }

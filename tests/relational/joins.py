@@ -66,7 +66,11 @@ def condition_on(rng):
 
 def source(rng, name):
     """FROM text of one relation with columns id, k, v, ts, and its rows' meaning. Some are changelogs."""
-    kind = rng.choice(['table', 'table', 'table', 'filter', 'last', 'top'])
+    kind = rng.choice(['table', 'table', 'table', 'filter', 'last', 'top', 'count', 'few'])
+    if kind in ('count', 'few'):
+        most = rng.randint(1, 3) if kind == 'few' else None
+        text = '(SELECT MAX(id) AS id, k, CAST(COUNT(*) AS INT) AS v, MAX(ts) AS ts FROM %s GROUP BY k%s)' % (name, ' HAVING COUNT(*) <= %d' % most if most else '')
+        return text, lambda db: [g for g in grouped(db[name]) if most is None or g[2] <= most], True
     if kind == 'table':
         return name, lambda db: db[name], False
     if kind == 'filter':
@@ -77,6 +81,13 @@ def source(rng, name):
         return text, lambda db: last_rows(db[name]), True
     text = '(SELECT id, k, v, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, id) AS rn FROM %s) WHERE rn <= 3)' % name
     return text, lambda db: [r[:4] for r in ranked(db[name], (1,), [(2, True), (0, False)], 1, 3)], True
+
+
+def grouped(rows):
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[row[1]].append(row)
+    return [(max(r[0] for r in g), k, len(g), max(r[3] for r in g)) for k, g in groups.items()]
 
 
 def last_rows(rows):
@@ -108,7 +119,7 @@ def make_topn(rng):
     sql = 'SELECT id, k, v%s FROM (SELECT *, ROW_NUMBER() OVER (%s) AS rn FROM %s) AS t WHERE %s%s' % (', rn' if rank else '', over, text + (
         ' AS u' if text.startswith('(') else ''), bound, extra)
     return Query(sql, lambda db: [r[:3] + ((r[4],) if rank else ()) for r in ranked(rows(db), partition, keys, first, last) if holds(r)],
-                 asked=changes or last > 1 or keys[0][0] == 3)
+                 asked=first == 1 if changes else last > 1 or keys[0][0] == 3)
 
 
 def make_first(rng):
@@ -177,7 +188,41 @@ def make_join(rng):
     return Query(sql, meaning, append=kind == 'JOIN' and not left_changes and not right_changes)
 
 
+def top_songs():
+    """Ten songs that were played most often."""
+    sql = ('SELECT place, song, plays FROM (SELECT song, plays, ROW_NUMBER() OVER (ORDER BY plays DESC, song) AS place '
+           'FROM (SELECT k AS song, COUNT(*) AS plays FROM ev GROUP BY k) AS c) AS t WHERE place <= 10')
+
+    def meaning(db):
+        counts = sorted(((-g[2], g[1]) for g in grouped(db['ev'])))[:10]
+        return [(n + 1, song, -plays) for n, (plays, song) in enumerate(counts)]
+    return Query(sql, meaning), [('ev', (n, 'song %02d' % (n * n % 17), n, START_MS + n * 500)) for n in range(150)]
+
+
+def activity_with_profiles():
+    """What users did, each with the profile that stands for them now, if there is one."""
+    sql = ('SELECT a.id, a.k AS user_id, a.v AS amount, p.v AS score FROM ev AS a LEFT JOIN '
+           '(SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts DESC) AS n FROM ew) AS w WHERE n = 1) AS p ON a.k = p.k')
+
+    def meaning(db):
+        profiles = {}
+        for row in sorted(db['ew'], key=lambda r: r[3]):
+            profiles[row[1]] = row[2]
+        return [(r[0], r[1], r[2], profiles.get(r[1])) for r in db['ev']]
+    rows = []
+    for n in range(80):
+        rows.append(('ev', (n, 'user %d' % (n * 7 % 11), n % 9, START_MS + n * 500)))
+        if n % 5 == 2:
+            rows.append(('ew', (100 + n, 'user %d' % (n * 3 % 8), n % 6, START_MS + n * 500 + 100)))
+    return Query(sql, meaning), rows
+
+
+WORKED = [top_songs, activity_with_profiles]  # of the documentation
+
+
 def make_case(seed, number):
+    if seed == 'worked':
+        return WORKED[number]() + (3,)
     rng = random.Random('%s-%d' % (seed, number))
     query = rng.choice([make_topn, make_topn, make_first, make_interval, make_interval, make_join, make_join])(rng)
     delay = rng.choice([0, 3, 10])
@@ -297,6 +342,7 @@ def databases(rows):
 
 def property_test(args):
     cases = {'%s.%d' % (args.seed, n): make_case(args.seed, n) for n in range(args.cases)}
+    cases.update(('worked.%d' % n, make_case('worked', n)) for n in range(len(WORKED)))
     total, failed = run_cases(cases, {i: multiset(q.meaning(databases(rows))) for i, (q, rows, _) in cases.items()})
     print('%s: %d random queries of seed %s in %d modes, after every row' % (WHAT, len(cases), args.seed, len(MODES)))
     print('tests: %d passed, %d failed, 0 skipped' % (total - failed, failed))
@@ -305,12 +351,12 @@ def property_test(args):
 
 # ---- Flink ----
 def ask(args):
-    for n in range(args.cases):
-        query, rows, delay = make_case(args.seed, n)
+    for seed, n in [('worked', n) for n in range(len(WORKED))] + [(args.seed, n) for n in range(args.cases)]:
+        query, rows, delay = make_case(seed, n)
         if not query.asked:
             continue
         tables = [{'name': name, 'schema': SCHEMA, 'delay_s': delay, 'rows': [[r[0], r[1], r[2], time_text(r[3])] for m, r in rows if m == name]} for name in TABLES]
-        print(json.dumps({'id': '%s.%d' % (args.seed, n), 'tables': tables, 'sql': query.text}))
+        print(json.dumps({'id': '%s.%d' % (seed, n), 'tables': tables, 'sql': query.text}))
     return 0
 
 
