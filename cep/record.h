@@ -26,6 +26,7 @@ struct cep_record {
     const struct cep_origin *origin;
     int64_t time_ms;       /* the record's own timestamp; BASE_TIME_MIN_MS: none */
     int64_t offset;        /* Kafka offset; file: number of the record in the log of its partition, from 0 */
+    uint64_t whole_bytes;  /* length of the record where bytes holds its beginning only; otherwise 0 */
     int32_t partition;
     int16_t error;         /* 0, or BASE_E_LIMIT: longer than the source's limit, bytes holds its beginning */
     uint16_t flags;        /* enum cep_record_flags */

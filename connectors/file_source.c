@@ -155,6 +155,7 @@ static size_t split(struct file_source *source, size_t most)
         source->records[count++] = (struct cep_record){
             .bytes = line.bytes, .origin = &source->origin, .time_ms = BASE_TIME_MIN_MS, .offset = offset, .partition = 0,
             .error = line.too_long ? BASE_E_LIMIT : 0,
+            .whole_bytes = line.too_long ? line.whole_bytes : 0,
             .flags = (uint16_t)((line.too_long ? 0 : CEP_RECORD_PADDED) | (head ? CEP_RECORD_HEAD : 0)),
         };
         if (line.too_long)

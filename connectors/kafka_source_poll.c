@@ -139,6 +139,7 @@ static void take_record(struct connectors_kafka_source *source, const rd_kafka_m
         .offset = message->offset,
         .partition = partition->position_partition,
         .error = message->len > source->record_bytes ? BASE_E_LIMIT : 0,
+        .whole_bytes = message->len > source->record_bytes ? message->len : 0,
         .flags = CEP_RECORD_PADDED,
     };
     if (message->payload) {

@@ -70,6 +70,7 @@ static void start_skipping(struct connectors_lines *lines)
     base_buf_clear(&lines->beginning);
     base_buf_put(&lines->beginning, lines->data + lines->begin, have < SHOWN_BYTES ? have : SHOWN_BYTES);
     lines->skipping = true;
+    lines->skipped = have;
     consume(lines, have);
 }
 
@@ -78,12 +79,15 @@ static bool skip(struct connectors_lines *lines, struct connectors_line *ret)
 {
     size_t have = lines->end - lines->begin;
     const char *end = have ? memchr(lines->data + lines->begin, '\n', have) : NULL;
-    consume(lines, end ? (size_t)(end - lines->data) - lines->begin + 1 : have);
+    size_t more = end ? (size_t)(end - lines->data) - lines->begin : have;
+    lines->skipped += more;
+    consume(lines, more + (end != NULL));
     if (!end && !lines->eof)
         return false;
     lines->skipping = false;
     ret->bytes = (struct base_str){ lines->beginning.ptr ? lines->beginning.ptr : "", lines->beginning.len };
     ret->too_long = true;
+    ret->whole_bytes = lines->skipped;
     return true;
 }
 
@@ -167,6 +171,7 @@ bool connectors_lines_next(struct connectors_lines *lines, struct connectors_lin
         if (line.len <= 64 && blank(line))
             continue;
         ret->too_long = line.len > lines->limit;
+        ret->whole_bytes = line.len;
         if (ret->too_long && line.len > SHOWN_BYTES)
             line.len = SHOWN_BYTES;
         ret->bytes = line;

@@ -18,11 +18,13 @@ struct connectors_lines {
     size_t cap, begin, end, scanned;
     uint64_t place;        /* of data[begin] in the stream */
     bool skipping;         /* in the middle of a record beyond the limit */
+    uint64_t skipped;      /* bytes of it so far */
     struct base_buf beginning; /* of that record */
 };
 struct connectors_line {
     struct base_str bytes; /* without line end; at least CEP_RECORD_SLACK bytes behind it may be read */
     bool too_long;         /* longer than the limit: bytes is its beginning */
+    uint64_t whole_bytes;  /* its length, if it is too long */
 };
 void connectors_lines_finish(struct connectors_lines *lines);
 /* Forgets all bytes; the next ones stand at this place of the stream. */

@@ -46,7 +46,7 @@ static void put_record(const struct formats_dead_letter *letter, struct base_buf
         formats_base64_encode(shown, out);
         base_buf_putc(out, '"');
     }
-    base_buf_printf(out, ",\"record_bytes\":%zu", bytes.len);
+    base_buf_printf(out, ",\"record_bytes\":%zu", letter->record->whole_bytes ? (size_t)letter->record->whole_bytes : bytes.len);
     if (cut)
         base_buf_puts(out, ",\"truncated\":true");
     out->failed |= masked.failed;
