@@ -204,9 +204,11 @@ static int stands(struct match_op *op, struct match_key *state, const struct mat
 /* Is this a told row of the candidate? */
 static bool is_of(const struct match_op *op, const struct match_told *told, const struct match_cand *cand)
 {
-    if (told->start != cand->start || told->cand_kind != cand->kind)
+    bool all = op->m->all_matches;
+    /* without ALL MATCHES a start has one match, whether a row or an absence completes it: one may replace the other */
+    if (told->start != cand->start || (told->cand_kind != cand->kind && (all || told->cand_kind > MATCH_ABSENT || cand->kind > MATCH_ABSENT)))
         return false;
-    return !op->m->all_matches || (told->accept_seq == cand->accept_seq && (cand->kind == MATCH_FOUND || told->row->time_ms == cand->time_ms));
+    return !all || (told->accept_seq == cand->accept_seq && (cand->kind == MATCH_FOUND || told->row->time_ms == cand->time_ms));
 }
 
 /* Eager: compares what stands with what was told. */
