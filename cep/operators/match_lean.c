@@ -169,6 +169,9 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
 {
     if (lean->count == 0) {
         lean->base_ms = time_ms;
+        lean->class_count = 0; /* without rows there is no start */
+        base_free(lean->snap);
+        lean->snap = NULL;
         return true;
     }
     if (time_ms - lean->base_ms < (int64_t)TIMES_MOST && time_ms >= lean->base_ms)
