@@ -6,7 +6,7 @@
 #include "base/attr.h"
 #include "connectors/source.h"
 
-/* Options: 'url', 'table-name', 'username', 'password', 'ca-file'; 'scan.column' (without it: one snapshot, and the end), 'scan.poll-ms', 'scan.settle-ms', 'scan.batch-rows'. */
+/* Options: 'url', 'table-name', 'username', 'password', 'ca-file'; 'scan.column' (without it, 'scan.snapshot': one snapshot, and the end), 'scan.poll-ms', 'scan.settle-ms', 'scan.batch-rows'. */
 int connectors_postgres_source_open(const struct connectors_source_config *config, struct connectors_source **ret, char *ret_error, size_t error_bytes)
     BASE_MUST_CHECK;
 

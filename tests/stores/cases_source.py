@@ -90,7 +90,7 @@ def case_source_profile_table():
         pg.ask("INSERT INTO cards VALUES ('a', 'DE', 1), ('b', 'FR', 2)")
         more = ", 'scan.column' = 'changed', 'scan.poll-ms' = '50', 'scan.settle-ms' = '50'"
         for follows in (False, True):
-            with service.Service({"a.sql": PROFILE.format(url=pg.url(), more=more if follows else "")}, CONFIG) as one:
+            with service.Service({"a.sql": PROFILE.format(url=pg.url(), more=more if follows else ", 'scan.snapshot' = 'true'")}, CONFIG) as one:
                 one.start()
 
                 def pay(number, card):
@@ -105,6 +105,6 @@ def case_source_profile_table():
                     service.time.sleep(1)
                     pay(4, "c")
                     wait_equal("a followed row", lambda: [row["country"] for row in one.read_lines("seen.json")][3:], ["IT"])
-        with service.Service({"a.sql": PROFILE.format(url=pg.url().replace("/postgres", "/nowhere"), more="")}, CONFIG) as one:
+        with service.Service({"a.sql": PROFILE.format(url=pg.url().replace("/postgres", "/nowhere"), more=", 'scan.snapshot' = 'true'")}, CONFIG) as one:
             one.start(ready=False)
             wait_equal("why it is not ready", lambda: "does not exist" in one.get("/readyz").body.decode(), True)

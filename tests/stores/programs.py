@@ -33,6 +33,15 @@ def wait_for(what, probe, timeout=60, step=0.05):
         time.sleep(step)
 
 
+def alive(pid):
+    """A zombie that nobody collects is dead."""
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(") ", 1)[1][0] != "Z"
+    except OSError:
+        return False
+
+
 class Program:
     """user: who runs it if we are root (programs that refuse root)."""
     user = None
@@ -165,6 +174,33 @@ class Postgres(Program):
 
     def ready(self):
         return self.ask("SELECT 1") == [["1"]]
+
+    def children(self):
+        found = []
+        for path in glob.glob("/proc/[0-9]*/stat") if self.process and self.process.poll() is None else ():
+            try:
+                with open(path) as file:
+                    number, rest = file.read().split(" (", 1)
+            except OSError:
+                continue  # it has ended meanwhile
+            if int(rest.rsplit(") ", 1)[1].split()[1]) == self.process.pid:
+                found.append(int(number))
+        return found
+
+    def signal_all(self, number):
+        """Backends are leaders of groups of their own."""
+        for child in self.children():
+            try:
+                os.kill(child, number)
+            except ProcessLookupError:
+                pass
+        super().signal_all(number)
+
+    def kill(self):
+        """Until the last backend is gone: a new server refuses to start beside it."""
+        children = self.children()
+        super().kill()
+        wait_for("the backends to end", lambda: not any(alive(child) for child in children))
 
 
 USERS = """<yandex>

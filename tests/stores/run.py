@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the service against real stores that it starts and stops: Redis, PostgreSQL, ClickHouse, OpenSearch. usage: run.py [-v] [--without=WORD] [WORD…]; a case runs if its
 name holds one of the words (all without words) and not the one behind --without. A case is a function named case_… of a module named cases_…; it raises what is wrong; one with a parameter gets a temporary folder.
-Prints TAP lines and, last, `tests: N passed, M failed, K skipped`."""
+Two run side by side. Prints TAP lines and, last, `tests: N passed, M failed, K skipped`."""
+import concurrent.futures
 import importlib
 import os
 import signal
@@ -39,7 +40,8 @@ def main():
     without = next((word[len("--without="):] for word in sys.argv[1:] if word.startswith("--without=")), None)
     cases = [case for case in cases if (not words or any(word in case[0] for word in words)) and not (without and without in case[0])]
     print("1..%d" % len(cases), flush=True)
-    good = sum(run_case(i + 1, name, function, "-v" in sys.argv) for i, (name, function) in enumerate(cases))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # most of the time is waiting
+        good = sum(pool.map(lambda at: run_case(at[0] + 1, *at[1], "-v" in sys.argv), enumerate(cases)))
     print("tests: %d passed, %d failed, 0 skipped" % (good, len(cases) - good))
     return 0 if cases and good == len(cases) else 1
 
