@@ -61,8 +61,25 @@ static bool changes_in_order(const struct patterns_plan *plan)
     return changes;
 }
 
-const char *patterns_changes_stability(const struct patterns_plan *plan, const char **ret_witness)
+/* Is a row joined with a profile before its version is known for sure? */
+static bool joins_early(const struct patterns_plan *plan)
 {
+    bool early = plan->kind == PATTERNS_PLAN_LOOKUP && plan->eager;
+    for (uint32_t i = 0; i < plan->input_count && !early; i++)
+        early = joins_early(plan->inputs[i]);
+    return early;
+}
+
+const char *patterns_changes_stability(const struct patterns_plan *plan, const struct patterns_bound_match *match, const char **ret_witness)
+{
+    if (joins_early(plan) && !(match && match->stability[0] == 'u')) {
+        *ret_witness = "a profile's version may come later than the rows of its time, which are then joined anew";
+        return "not proved";
+    }
+    if (match) {
+        *ret_witness = match->witness;
+        return match->stability;
+    }
     *ret_witness = "each row is an alert of its own";
     if (!patterns_plan_updating(plan))
         return "stable";

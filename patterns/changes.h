@@ -12,8 +12,9 @@
 bool patterns_plan_proc_time(const struct patterns_plan *plan, const struct patterns_bound *value);
 /* Rows that it gave may be changed or deleted later. */
 bool patterns_plan_updating(const struct patterns_plan *plan);
-/* Can rows that come in order take an alert back, in a plan without a row pattern? "stable" or "not proved", and in *ret_witness why. */
-const char *patterns_changes_stability(const struct patterns_plan *plan, const char **ret_witness);
+/* Can rows that come in order take an alert back? "stable", "unstable" or "not proved", and in *ret_witness why: what is known of its row pattern (NULL: there
+ * is none), and what stands around it. */
+const char *patterns_changes_stability(const struct patterns_plan *plan, const struct patterns_bound_match *match, const char **ret_witness);
 /* A plan of what stands at the end of a changelog's input (itself if it is none). 0, BASE_E_NOMEM. */
 int patterns_changes_settle(struct patterns_binder *binder, const struct patterns_plan *plan, const struct patterns_plan **ret) BASE_MUST_CHECK;
 /* Refuses a changelog for a table that takes rows only. */

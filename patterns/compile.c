@@ -599,9 +599,7 @@ static int emit_all(struct compiling *c, struct patterns_result *result)
         out->sink_node = emitted[i].sink_node;
         out->rule = emitted[i].rule;
         out->match_node = emitted[i].match_node;
-        out->stability = emitted[i].match ? emitted[i].match->stability : patterns_changes_stability(c->roots[i].plan, &out->witness);
-        if (emitted[i].match)
-            out->witness = emitted[i].match->witness;
+        out->stability = patterns_changes_stability(c->roots[i].plan, emitted[i].match, &out->witness);
         out->registers = emitted[i].match ? emitted[i].match->registers : "";
     }
     if (error == BASE_E_LIMIT)

@@ -525,7 +525,7 @@ static uint32_t emit_rule(struct writing *w, const struct patterns_root *root, c
 {
     const struct patterns_rule_text *r = root->rule;
     const struct base_source *source = r->statement->source;
-    const char *witness, *stability = patterns_changes_stability(root->plan, &witness);
+    const char *witness, *stability = patterns_changes_stability(root->plan, emitted->match, &witness);
     struct cep_rule rule = {
         .name = text(w, r->name),
         .severity = text(w, r->severity),
@@ -533,8 +533,8 @@ static uint32_t emit_rule(struct writing *w, const struct patterns_root *root, c
         .mode = text(w, r->mode),
         .sinks = text(w, r->sinks),
         .fingerprint = text(w, base_str_of(emitted->fingerprint)),
-        .stability = text(w, base_str_of(emitted->match ? emitted->match->stability : stability)),
-        .witness = text(w, base_str_of(emitted->match ? emitted->match->witness : witness)),
+        .stability = text(w, base_str_of(stability)),
+        .witness = text(w, base_str_of(witness)),
         .text =
             text(w, (struct base_str){ source->text + r->statement->begin, r->statement->end - r->statement->begin }),
         .file = text(w, base_str_of(source->name)),
