@@ -93,6 +93,8 @@ static void drop_parts(struct window_op *op, struct window_state *state, size_t 
 {
     for (size_t i = at; i < at + count; i++)
         free_part(op, &state->parts.at[i]);
+    if (count == 0)
+        return; /* there may be no array yet */
     state->parts.len -= count;
     memmove(&state->parts.at[at], &state->parts.at[at + count], (state->parts.len - at) * sizeof *state->parts.at);
 }
