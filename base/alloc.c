@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,4 +137,15 @@ bool base_size_add(size_t a, size_t b, size_t *ret)
         return false;
     *ret = sum;
     return true;
+}
+
+void base_alloc_setup(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
+
+void base_alloc_trim(void)
+{
+    malloc_trim(1 << 20);
 }

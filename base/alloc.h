@@ -27,6 +27,11 @@ bool base_alloc_fault_fired(void);
 /* Bytes and blocks now allocated by the whole process through this door (approximate under threads, never torn). */
 uint64_t base_alloc_live_blocks(void);
 
+/* For a process that runs for long: large blocks go back to the system when they are freed, and few threads' heaps are kept apart. At the start of main. */
+void base_alloc_setup(void);
+/* Gives pages that hold nothing back to the system; takes milliseconds. */
+void base_alloc_trim(void);
+
 /* *ret = a * b or a + b; false on overflow. */
 bool base_size_mul(size_t a, size_t b, size_t *ret);
 bool base_size_add(size_t a, size_t b, size_t *ret);

@@ -18,6 +18,7 @@
 #define TEND_MS 200
 #define LOOK_US 1000000
 #define PRUNE_US 600000000
+#define TRIM_US 10000000
 #define PRUNE_MOST 10000
 
 int service_runtime_compile(struct service_runtime *rt, const char *file, struct base_str text, struct service_ruleset **ret, struct base_buf *reterr)
@@ -411,7 +412,7 @@ static void prune_log(struct service_runtime *rt)
 void *service_runtime_tend(void *arg)
 {
     struct service_runtime *rt = arg;
-    int64_t look_us = 0, files_us = 0, prune_us = base_clock_mono_us() + PRUNE_US;
+    int64_t look_us = 0, files_us = 0, trim_us = base_clock_mono_us() + TRIM_US, prune_us = base_clock_mono_us() + PRUNE_US;
     uint64_t seen = rt->rules_mark;
     while (!atomic_load(&rt->stopping)) {
         int64_t now_us = base_clock_mono_us();
@@ -426,6 +427,10 @@ void *service_runtime_tend(void *arg)
             enrichment_lists_refresh();
             enrichment_geoip_refresh();
             enrichment_models_refresh();
+        }
+        if (now_us >= trim_us) {
+            trim_us = now_us + TRIM_US;
+            base_alloc_trim();
         }
         if (now_us >= prune_us) {
             prune_us = now_us + PRUNE_US;

@@ -437,6 +437,8 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     service_batch_clear(rt->extra);
     rt->aborts_in_row = 0;
     service_engine_applied(rt->engine, epoch.number);
+    for (uint32_t i = 0; i < epoch.part_count; i++) /* the threads write into the other set meanwhile, or rest */
+        service_part_clear(epoch.parts[i]);
     service_pushes_decided(rt->pushes);
     service_runtime_checkpoint(rt);
     if (empty)

@@ -4,6 +4,8 @@
 #include "base/hash.h"
 #include "service/store_internal.h"
 
+#define KEPT_BYTES (16u << 10) /* that a section keeps for the next epoch */
+
 int service_batch_create(struct service_batch **ret)
 {
     struct service_batch *batch = base_calloc(1, sizeof *batch);
@@ -25,8 +27,12 @@ void service_batch_destroy(struct service_batch *batch)
 
 void service_batch_clear(struct service_batch *batch)
 {
-    for (size_t i = 0; i < batch->used; i++)
-        base_buf_clear(&batch->sections.at[i].bytes);
+    for (size_t i = 0; i < batch->used; i++) {
+        struct base_buf *bytes = &batch->sections.at[i].bytes;
+        if (bytes->cap > KEPT_BYTES) /* one large epoch must not cost memory for ever */
+            base_buf_finish(bytes);
+        base_buf_clear(bytes);
+    }
     batch->used = batch->last = batch->count = 0;
     batch->failed = false;
 }

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "service/api/api.h"
@@ -82,6 +83,7 @@ static int serve(struct service_runtime *runtime, const struct service_config *c
 
 static int run_config(const struct service_config *config, bool check, bool exit_at_end)
 {
+    base_alloc_setup();
     struct cep_funcs *funcs = cli_funcs(config);
     if (!funcs)
         return CLI_FAILED;
