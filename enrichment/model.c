@@ -83,7 +83,8 @@ static int open_library(struct base_buf *why)
 
 static int refuse(struct base_buf *why, const char *path)
 {
-    const char *text = models.library.error();
+    const char *text = models.library.error(), *place = strstr(text, ".cc:"), *behind = place ? strstr(place, ": ") : NULL;
+    text = behind ? behind + 2 : text; /* without the place in XGBoost's own source */
     size_t len = strcspn(text, "\n");
     base_buf_printf(why, "%s: %.*s", path, (int)(len < 300 ? len : 300), text);
     return BASE_E_CONFIG;
