@@ -208,7 +208,7 @@ static bool is_of(const struct match_op *op, const struct match_told *told, cons
     /* without ALL MATCHES a start has one match, whether a row or an absence completes it: one may replace the other */
     if (told->start != cand->start || (told->cand_kind != cand->kind && (all || told->cand_kind > MATCH_ABSENT || cand->kind > MATCH_ABSENT)))
         return false;
-    return !all || (told->accept_seq == cand->accept_seq && (cand->kind == MATCH_FOUND || told->row->time_ms == cand->time_ms));
+    return !all || (told->accept_seq == cand->accept_seq && (cand->kind == MATCH_FOUND || op->m->rows != CEP_ROWS_ONE || told->row->time_ms == cand->time_ms));
 }
 
 /* Eager: compares what stands with what was told. */
@@ -237,7 +237,8 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
                 for (size_t k = 0; k < state->told.len; k++)
                     if (is_of(op, &state->told.at[k], cand))
                         state->told.at[k].standing = 1;
-            } else if (cand->fresh || op->needs_history) {
+            } else if (cand->fresh || op->needs_history || (op->m->all_matches && op->m->rows != CEP_ROWS_ONE && cand->kind != MATCH_FOUND)) {
+                /* rows of several absences of one start are not told apart by is_of: all are told again, equal ones fall silent */
                 /* rows of ALL ROWS that are gone are withdrawn after the pass */
                 for (size_t k = 0; k < state->told.len; k++)
                     if (is_of(op, &state->told.at[k], cand))

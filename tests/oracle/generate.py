@@ -175,9 +175,9 @@ class Generator:
     def clauses(self, empty):
         rng = self.rng
         rows = 'ONE ROW PER MATCH'
-        if not self.timeouts and not self.all_matches and not self.absence and rng.random() < 0.5:
+        if not self.timeouts and rng.random() < (0.2 if self.all_matches or self.absence else 0.5):
             rows = 'ALL ROWS PER MATCH' + self.pick('', ' SHOW EMPTY MATCHES', ' OMIT EMPTY MATCHES', ' WITH UNMATCHED ROWS')
-            if rows.endswith('UNMATCHED ROWS') and (self.exclusion or self.arrows):
+            if rows.endswith('UNMATCHED ROWS') and (self.exclusion or self.arrows or self.all_matches):
                 rows = 'ALL ROWS PER MATCH'
         if self.timeouts:
             rows += ' WITH TIMEOUT ROWS'
