@@ -13,6 +13,9 @@ CREATE MATERIALIZED VIEW busiest WITH ('key' = 'place') AS
 SELECT place, user_id, orders
 FROM (SELECT user_id, orders, ROW_NUMBER() OVER (ORDER BY orders DESC, user_id) AS place
       FROM (SELECT user_id, COUNT(*) AS orders FROM orders GROUP BY user_id) AS c) AS t WHERE place <= 10;
+CREATE MATERIALIZED VIEW pairs WITH ('key' = 'one,two') AS
+SELECT a.order_id AS one, b.order_id AS two
+FROM orders AS a JOIN orders AS b ON a.user_id = b.user_id AND a.order_id <> b.order_id AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '3' SECOND;
 CREATE MATERIALIZED VIEW latest AS
 SELECT user_id, order_id, country, amount
 FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY ts DESC) AS n FROM orders) AS o WHERE n = 1;
@@ -42,6 +45,11 @@ def busiest(rows):
     return [dict(place=n + 1, user_id=user, orders=count) for n, (user, count) in enumerate(best)]
 
 
+def pairs(rows):
+    """Orders of a user that came at most three seconds apart: thirty places, ten of them to a second."""
+    return [dict(one=a["order_id"], two=b["order_id"]) for n, a in enumerate(rows) for b in rows[n + 1:n + 31] if a["user_id"] == b["user_id"]]
+
+
 def latest(rows):
     by_user = {}
     for row in rows:
@@ -63,7 +71,7 @@ def pages(service, view, **query):
 
 
 def shows(service, rows):
-    return pages(service, "top10") == top10(rows) and pages(service, "busiest", limit=3) == busiest(rows) and pages(service, "latest", limit=7) == latest(rows)
+    return pages(service, "top10") == top10(rows) and pages(service, "busiest", limit=3) == busiest(rows) and pages(service, "pairs", limit=100) == pairs(rows) and pages(service, "latest", limit=7) == latest(rows)
 
 
 def produce(world, rows):
@@ -82,7 +90,7 @@ def case_leaderboard_survives_a_kill(world):
         service.start()
         wait_for("the views", lambda: shows(service, rows))
         names = {one["name"]: one for one in service.get("/v1/views").json["data"]}
-        assert sorted(names) == ["busiest", "latest", "top10"] and names["top10"]["key"] == ["place"] and names["latest"]["key"] == ["user_id"], names
+        assert sorted(names) == ["busiest", "latest", "pairs", "top10"] and names["top10"]["key"] == ["place"] and names["latest"]["key"] == ["user_id"], names
         assert names["top10"]["columns"][0] == {"name": "place", "type": "BIGINT"}, names
         assert pages(service, "top10", key=3) == top10(rows)[2:3] and pages(service, "top10", key=11) == []
         assert [r["order_id"] for r in pages(service, "latest", key="u7")] == [r["order_id"] for r in latest(rows) if r["user_id"] == "u7"]
