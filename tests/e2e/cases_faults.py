@@ -129,12 +129,12 @@ def restore(service, path):
 
 
 def case_taken_over(world):
-    """A savepoint of the running service, restored elsewhere, takes over: the elder is fenced and stops by itself. A stale folder that is started by
+    """A savepoint of the running service, restored elsewhere with another number of shards, takes over: the elder is fenced and stops by itself. A stale folder that is started by
     mistake is refused without disturbing anybody."""
     log = model.generate(SEED * 100 + 29, 1500, 4, 25)
     world.topics(4)
     rules = dict(RULES, **{"tables.sql": world.tables()})
-    with Service(rules, world.config()) as elder, Service(rules, world.config()) as younger:
+    with Service(rules, world.config()) as elder, Service(rules, dict(world.config(), shards=3)) as younger:
         elder.start()
         world.produce(log[:500], 100)
         elder.wait_metric("source_records_total", 500, table="orders")
