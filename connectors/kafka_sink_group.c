@@ -31,7 +31,8 @@ int kafka_offsets_list(const struct connectors_kafka_offset *offsets, size_t cou
     return 0;
 }
 
-int kafka_sink_side(struct connectors_kafka_sink *sink, struct base_buf *reterr)
+/* A consumer of the group that never consumes. */
+static int make_side(struct connectors_kafka_sink *sink, const char *isolation, struct clients_kafka **ret, struct base_buf *reterr)
 {
     static const struct clients_option defaults[] = {
         { "reconnect.backoff.ms", "100" },
@@ -41,11 +42,9 @@ int kafka_sink_side(struct connectors_kafka_sink *sink, struct base_buf *reterr)
     };
     struct clients_option fixed[] = {
         { "group.id", sink->group_id ? sink->group_id : "cepheid" },
-        { "isolation.level", "read_committed" },
+        { "isolation.level", isolation },
         { "enable.auto.commit", "false" },
     };
-    if (sink->side)
-        return 0;
     struct clients_kafka_setup setup = {
         .name = sink->name,
         .options = sink->options,
@@ -55,7 +54,12 @@ int kafka_sink_side(struct connectors_kafka_sink *sink, struct base_buf *reterr)
         .fixed = fixed,
         .fixed_count = sizeof fixed / sizeof fixed[0],
     };
-    return clients_kafka_create(&setup, &sink->side, reterr);
+    return clients_kafka_create(&setup, ret, reterr);
+}
+
+int kafka_sink_side(struct connectors_kafka_sink *sink, struct base_buf *reterr)
+{
+    return sink->side ? 0 : make_side(sink, "read_committed", &sink->side, reterr);
 }
 
 static int take_committed(const rd_kafka_topic_partition_t *at, struct connectors_kafka_offset *ret)
@@ -71,18 +75,16 @@ static int take_committed(const rd_kafka_topic_partition_t *at, struct connector
     return 0;
 }
 
-int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offsets,
-                                    size_t count, int timeout_ms, struct base_buf *reterr)
+static int ask_committed(struct connectors_kafka_sink *sink, struct clients_kafka *side, struct connectors_kafka_offset *offsets, size_t count,
+                         int timeout_ms, struct base_buf *reterr)
 {
-    int error = sink->group_id ? kafka_sink_side(sink, reterr) : BASE_E_INVALID;
-    if (error)
-        return error;
+    int error = 0;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
-    rd_kafka_resp_err_t code = rd_kafka_committed(clients_kafka_handle(sink->side), list, timeout_ms);
+    rd_kafka_resp_err_t code = rd_kafka_committed(clients_kafka_handle(side), list, timeout_ms);
     if (code) {
-        error = kafka_sink_failed(sink, sink->side, "committed offsets", code, NULL, reterr);
+        error = kafka_sink_failed(sink, side, "committed offsets", code, NULL, reterr);
         if (code == RD_KAFKA_RESP_ERR__TIMED_OUT && error == BASE_E_BROKER)
             error = BASE_E_TIMEOUT;
     }
@@ -94,6 +96,27 @@ int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct c
         offsets[i].metadata = NULL;
     }
     rd_kafka_topic_partition_list_destroy(list);
+    return error;
+}
+
+int connectors_kafka_sink_committed(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offsets,
+                                    size_t count, int timeout_ms, struct base_buf *reterr)
+{
+    int error = sink->group_id ? kafka_sink_side(sink, reterr) : BASE_E_INVALID;
+    return error ? error : ask_committed(sink, sink->side, offsets, count, timeout_ms, reterr);
+}
+
+/* A consumer that reads uncommitted records asks for offsets without waiting for open transactions. (The admin request for offsets would do as well, but
+ * librdkafka 2.0 ends the process when it runs out of time before the group's coordinator is known.) */
+int connectors_kafka_sink_peek(struct connectors_kafka_sink *sink, struct connectors_kafka_offset *offset, int timeout_ms,
+                               struct base_buf *reterr)
+{
+    struct clients_kafka *side = NULL;
+    int error = sink->group_id ? make_side(sink, "read_uncommitted", &side, reterr) : BASE_E_INVALID;
+    if (error)
+        return error;
+    error = ask_committed(sink, side, offset, 1, timeout_ms, reterr);
+    clients_kafka_destroy(side);
     return error;
 }
 
