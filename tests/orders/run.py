@@ -114,7 +114,7 @@ def by_driver(rule, lines):
             steps.append(('cycle',))
     result = engine.run([{'id': 'orders', 'sql': TABLE % 'orders.jsonl' + rule, 'steps': steps, 'eager': True}], workers=1, seconds=300)['orders']
     if 'crash' in result or result['error']:
-        raise SystemExit('the driver: %s' % (result.get('crash') or result['diags']))
+        raise SystemExit('the driver: %s' % (result.get('crash') or '%s %s' % (result['error'], result['diags'])))
     rows = [dict(zip(COLUMNS, row)) for row in engine.standing(result)]
     for row in rows:
         row['total'] = repr(row['total'])  # the shortest text of the number, which is what the driver printed
