@@ -344,7 +344,8 @@ static int load_chunk(struct match_op *op, struct match_key *state, uint32_t num
     uint32_t next_number = state->rows.next_number;
     state->rows.end_seq = first;
     state->rows.next_number = number;
-    int rc = 0;
+    /* A chunk of its own, also if the one before has room (a lean key's pieces are small): otherwise this piece would stay in the store behind the other. */
+    int rc = count ? cep_match_rows_open(&state->rows) : 0;
     for (uint32_t i = 0; i < count && !rc; i++) {
         size_t left = (size_t)(in.end - in.at), head = offsetof(struct cep_row, tuple);
         struct cep_tuple tuple;
@@ -393,5 +394,8 @@ void cep_match_pieces(const struct match_key *key, uint32_t *ret_first, uint32_t
 {
     /* until chunks are there, dropped_first holds where they start (load_head) */
     *ret_first = key->rows.count ? key->rows.chunks[0].number : key->rows.dropped_first ? key->rows.dropped_first : 1;
+    /* what was dropped since the last checkpoint still stands in the store */
+    if (key->rows.dropped_first < key->rows.dropped_end && key->rows.dropped_first < *ret_first)
+        *ret_first = key->rows.dropped_first;
     *ret_end = key->rows.next_number;
 }

@@ -66,6 +66,11 @@ static int reserve(struct match_rows *rows, struct match_chunk *chunk, uint32_t 
     return 0;
 }
 
+int cep_match_rows_open(struct match_rows *rows)
+{
+    return add_chunk(rows);
+}
+
 int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row)
 {
     size_t bytes = (cep_row_size(row) + 7) & ~(size_t)7;

@@ -31,6 +31,7 @@ struct match_rows {
 void cep_match_rows_init(struct match_rows *rows); /* must not be moved afterwards */
 void cep_match_rows_finish(struct match_rows *rows);
 int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row) BASE_MUST_CHECK;
+int cep_match_rows_open(struct match_rows *rows) BASE_MUST_CHECK; /* the next row begins a new chunk */
 /* first_seq <= seq < end_seq. Valid until the next append, drop or cut. */
 const struct cep_row *cep_match_rows_at(const struct match_rows *rows, uint64_t seq);
 /* Forgets rows below seq. */
