@@ -23,6 +23,7 @@ struct service_shard {
     int64_t timer_step_ms;
     uint64_t settled_bytes;      /* state at the last barrier */
     bool full;                   /* counted in shared->full */
+    bool took;                   /* something came in the running epoch: between a barrier and the next epoch the part belongs to the coordinator */
     struct service_unpacked unpacked;
     struct base_buf aligned;     /* key tuple of a stored timer */
     uint64_t resumed;            /* epochs whose beginning was seen */
@@ -209,7 +210,7 @@ static int finish_epoch(struct service_shard *shard)
     shard->settled_bytes = cep_flow_state_bytes(shard->flow);
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
-    shard->full = false;
+    shard->full = shard->took = false;
     if (e == 0)
         e = cep_flow_watermarks(shard->flow, &shard->host.part->watermarks);
     if (e == 0)
@@ -260,11 +261,13 @@ static int take_parcel(struct service_shard *shard, uint32_t sender, const struc
         int e = 0;
         switch ((enum service_message_kind)message->kind) {
         case SERVICE_MESSAGE_ROW:
+            shard->took = true;
             e = service_message_unpack(message, &shard->unpacked);
             if (e == 0)
                 e = cep_flow_deliver(shard->flow, message->exchange, &shard->unpacked.event);
             break;
         case SERVICE_MESSAGE_WATERMARK:
+            shard->took = true;
             e = take_watermark(shard, sender, message);
             break;
         case SERVICE_MESSAGE_BARRIER:
@@ -313,7 +316,7 @@ void *service_shard_main(void *arg)
             service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
             break;
         }
-        if (any)
+        if (any && shard->took)
             look_full(shard);
         service_exchange_flush(x, shard->number);
         if (!any)
