@@ -211,6 +211,12 @@ static bool is_of(const struct match_op *op, const struct match_told *told, cons
     return !all || (told->accept_seq == cand->accept_seq && (cand->kind == MATCH_FOUND || op->m->rows != CEP_ROWS_ONE || told->row->time_ms == cand->time_ms));
 }
 
+/* Rows of several absences of one start are not told apart by is_of: all are told again, equal ones fall silent. */
+static bool told_again(const struct match_op *op, const struct match_cand *cand)
+{
+    return cand->fresh || op->needs_history || (op->m->all_matches && op->m->rows != CEP_ROWS_ONE && cand->kind != MATCH_FOUND);
+}
+
 /* Eager: compares what stands with what was told. */
 static int tell_changes(struct match_op *op, struct cep_key *key)
 {
@@ -223,31 +229,29 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
         state->told.at[i].standing = 0;
     struct tell tell = { op, key };
     int rc = 0;
-    /* withdrawals go out before what takes their place: first find what stands */
-    for (int pass = 0; pass < 2 && !rc; pass++) {
+    /* Withdrawals go out before what takes their place: first find what stands (0). What is told again is taken for gone (1) until it is told (2), all of it
+     * before anything is told: candidates of one start may share told rows. */
+    for (int pass = 0; pass < 3 && !rc; pass++) {
         struct standing so_far = { .number = state->now.number };
         for (size_t i = 0; i < cands->len && !rc; i++) {
             struct match_cand *cand = &cands->at[i];
             bool standing;
             uint64_t no;
             rc = stands(op, state, cand, &so_far, &no, &standing);
-            if (rc || !standing)
+            if (rc || !standing || (pass > 0 && !told_again(op, cand)))
                 continue;
-            if (pass == 0) {
+            if (pass < 2) {
                 for (size_t k = 0; k < state->told.len; k++)
                     if (is_of(op, &state->told.at[k], cand))
-                        state->told.at[k].standing = 1;
-            } else if (cand->fresh || op->needs_history || (op->m->all_matches && op->m->rows != CEP_ROWS_ONE && cand->kind != MATCH_FOUND)) {
-                /* rows of several absences of one start are not told apart by is_of: all are told again, equal ones fall silent */
-                /* rows of ALL ROWS that are gone are withdrawn after the pass */
-                for (size_t k = 0; k < state->told.len; k++)
-                    if (is_of(op, &state->told.at[k], cand))
-                        state->told.at[k].standing = 0;
-                struct match_cand copy = *cand;
-                cand->fresh = 0;
-                rc = cep_match_outputs(op, state, &copy, no, tell_eager, &tell);
+                        state->told.at[k].standing = pass == 0;
+                continue;
             }
+            struct match_cand copy = *cand;
+            cand->fresh = 0;
+            rc = cep_match_outputs(op, state, &copy, no, tell_eager, &tell);
         }
+        if (pass == 1)
+            continue;
         size_t kept = 0;
         for (size_t i = 0; i < state->told.len; i++) {
             struct match_told *told = &state->told.at[i];
