@@ -61,19 +61,24 @@ int service_watermarks_row(struct service_watermarks *marks, int32_t partition, 
 
 int64_t service_watermarks_merge(struct service_watermarks *marks)
 {
-    int64_t least = BASE_TIME_MAX_MS;
+    int64_t least = BASE_TIME_MAX_MS, greatest = BASE_TIME_MIN_MS;
     bool any = false, all_done = marks->len > 0;
     for (size_t i = 0; i < marks->len; i++) {
         all_done = all_done && marks->at[i].done;
+        if (marks->at[i].watermark_ms > greatest)
+            greatest = marks->at[i].watermark_ms;
         if (marks->at[i].idle || marks->at[i].done)
             continue;
         any = true;
         if (marks->at[i].watermark_ms < least)
             least = marks->at[i].watermark_ms;
     }
+    /* All idle: what the last of them would have left, had they fallen idle one after the other; it must not matter that they did so together. */
+    if (!any && marks->len > 0)
+        least = greatest;
     if (all_done)
         marks->merged_ms = BASE_TIME_MAX_MS;
-    else if (any && least > marks->merged_ms)
+    else if (marks->len > 0 && least > marks->merged_ms)
         marks->merged_ms = least;
     return marks->merged_ms;
 }
