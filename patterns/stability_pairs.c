@@ -181,7 +181,7 @@ static bool step_thread(struct explore *x, struct thread thread, struct threads 
         return closure(x, (struct thread){ (uint16_t)s->a, x->behind, 0, 0 }, out);
     }
     if (s->op == CEP_NFA_MATCH)
-        return violates(x, thread.guards, true) != YES && accept(x, &thread);
+        return violates(x, thread.guards & next_only(x), true) != YES && accept(x, &thread); /* a possessive loop forbids only rows that are taken */
     if (s->op == CEP_NFA_WAIT) {
         enum truth starts = any_holds(x, &s->firsts);
         struct threads inner = { 0 };

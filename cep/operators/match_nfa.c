@@ -416,9 +416,10 @@ static int step_thread(struct match_op *op, struct match_thread thread, uint32_t
         if (op->mode == MATCH_STEP_END)
             return step_through(op, thread, nfa->a, thread.guards, depth);
         return op->mode == MATCH_STEP_ROW ? 0 : add_thread(op, &op->out, thread);
-    case CEP_NFA_MATCH: /* waits for the next row: it must not violate NOT_NEXT */
+    case CEP_NFA_MATCH: /* waits for the next row: it must not violate NOT_NEXT; no row is taken any more that a possessive loop could have wanted */
         if (op->mode == MATCH_STEP_TIME)
             return add_thread(op, &op->out, thread);
+        thread.guards &= op->guard_next_mask;
         if (op->mode == MATCH_STEP_ROW)
             rc = violates(op, &thread, true, &bad);
         if (!rc && !bad) {

@@ -11,6 +11,7 @@ memory as soon as they are stored; as a rule with alerts, whose revisions must r
 import argparse
 import collections
 import copy
+import glob
 import json
 import os
 import random
@@ -229,6 +230,20 @@ def run_cases(cases, tally, args):
             report(small, again[0], again[1], args.keep)
 
 
+def replay_finds(keep):
+    passed = failed = 0
+    for path in sorted(glob.glob(os.path.join(HERE, 'finds', '*.json'))):
+        with open(path) as file:
+            case = json.load(file)
+        found = check(case)
+        if found:
+            print('tests/oracle/finds/%s' % os.path.basename(path))
+            report(case, found[0], found[1], keep)
+        passed, failed = passed + (not found), failed + bool(found)
+    print('tests: %d passed, %d failed, 0 skipped' % (passed, failed))
+    return 1 if failed or not passed else 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--seed', default='1', help='any text; "day" takes the date, so that runs differ')
@@ -237,6 +252,7 @@ def main():
     parser.add_argument('--show', type=int, default=5)
     parser.add_argument('--cut', type=float, default=8, help='seconds for cutting one failing case down')
     parser.add_argument('--replay')
+    parser.add_argument('--finds', action='store_true', help='the cases that once failed, kept in finds/, instead of random ones')
     parser.add_argument('--keep', default=os.path.join(os.path.dirname(os.path.dirname(HERE)), 'build', 'property'))
     args = parser.parse_args()
     if args.replay:
@@ -247,6 +263,8 @@ def main():
             report(case, found[0], found[1], args.keep)
         print('tests: %d passed, %d failed, 0 skipped' % (0 if found else 1, 1 if found else 0))
         return 1 if found else 0
+    if args.finds:
+        return replay_finds(args.keep)
     seed = time.strftime('%Y%m%d') if args.seed == 'day' else args.seed
     print('seeds from "%s 0" on' % seed)
     end, at, tally = time.monotonic() + args.seconds, 0, Tally()
