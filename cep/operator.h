@@ -100,6 +100,7 @@ int cep_alert_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
 int cep_sort_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_group_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_topn_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
+int cep_latest_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK; /* TOPN of CEP_TOPN_LATEST */
 int cep_join_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_window_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
 int cep_over_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;

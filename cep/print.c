@@ -146,7 +146,7 @@ static void put_table(const struct cep_program *p, uint32_t index, struct base_b
     const struct cep_table *t = cep_program_table(p, index);
     base_buf_printf(out, "table %u ", index);
     put_text(p, t->name, out);
-    base_buf_puts(out, t->is_profile ? " profile" : "");
+    base_buf_puts(out, t->is_profile ? " profile" : t->changes ? " changes" : "");
     put_list(p, "key", t->key_fields, out);
     put_index("rowtime", t->rowtime_field, out);
     base_buf_printf(out, " delay %lld ms, %u columns declared\n", (long long)t->watermark_delay_ms,

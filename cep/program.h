@@ -79,7 +79,7 @@ struct cep_table {
     struct cep_list fields;        /* fields that are decoded, in the order of the source node's schema (profile tables: all columns) */
     struct cep_list key_fields;    /* u32s: indexes into fields that form the PRIMARY KEY */
     uint32_t rowtime_field;        /* index into fields or CEP_NONE */
-    uint32_t pad;                  /* 0 */
+    uint32_t changes;              /* 1: its records are changes of rows that are known by key_fields, in the order of the log: none is ever late */
     int64_t watermark_delay_ms;    /* WATERMARK FOR ts AS ts - INTERVAL; 0 if AS ts */
     uint32_t is_profile;           /* 1: read through LOOKUP only (a profile table), not as a stream */
     uint32_t declared_columns;     /* columns of the table as declared, decoded or not */
@@ -132,7 +132,8 @@ struct cep_sort { struct cep_list keys; /* orders */ uint64_t limit; /* UINT64_M
 enum cep_topn_mode {
     CEP_TOPN_RANKS = 0,        /* a changelog */
     CEP_TOPN_FIRST_FINAL = 1,  /* rank 1 by time, no changes in: the first row, once the watermark has passed it; never taken back */
-    CEP_TOPN_FIRST_NOW = 2     /* as they come: the first row, at once; never taken back */
+    CEP_TOPN_FIRST_NOW = 2,    /* as they come: the first row, at once; never taken back */
+    CEP_TOPN_LATEST = 3        /* the input's rows are a table's changes by its PRIMARY KEY: the row that stands, a changelog (operators/latest.c) */
 };
 struct cep_topn {
     struct cep_list keys;      /* orders */

@@ -139,7 +139,7 @@ static bool tables_good(const struct cep_program *p)
         if (!text_good(p, t->name) || !list_in(t->options, cep_program_option_count(p)) ||
             !list_in(t->fields, cep_program_field_count(p)) || t->fields.count > CEP_COLUMNS_MAX ||
             !u32s_good(p, t->key_fields, t->fields.count, false) || !optional(t->rowtime_field, t->fields.count) ||
-            t->is_profile > 1)
+            t->is_profile > 1 || t->changes > 1 || (t->changes && t->key_fields.count == 0))
             return false;
     }
     return true;
@@ -523,7 +523,7 @@ static bool topn_good(struct checker *c, const struct cep_node *n, uint32_t inpu
     const struct cep_topn *t = cep_program_topn(p, n->detail);
     struct cep_code_context context = context_of(c, input);
     uint32_t columns = columns_of(c, input), ranks = t->rank_column != CEP_NONE;
-    if (t->first < 1 || t->last < t->first || t->last > UINT32_MAX || t->mode > CEP_TOPN_FIRST_NOW || t->newest_first > 1 || !span_good(t->ttl_ms) ||
+    if (t->first < 1 || t->last < t->first || t->last > UINT32_MAX || t->mode > CEP_TOPN_LATEST || (t->mode == CEP_TOPN_LATEST && (ranks || n->keys.count == 0)) || t->newest_first > 1 || !span_good(t->ttl_ms) ||
         (ranks && t->rank_column != columns) || columns_of(c, n->schema) != columns + ranks ||
         (ranks && column_type(c, n->schema, columns).kind != CEP_KIND_BIGINT))
         return false;

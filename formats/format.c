@@ -194,6 +194,9 @@ int formats_decoder_finish_change(struct formats_decoder *decoder, const struct 
 static int key_values(struct formats_decoder *decoder, const struct cep_record *record, struct base_arena *arena)
 {
     struct cep_list keys = decoder->table->key_fields;
+    if (!decoder->table->is_profile && !decoder->table->changes)
+        return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0,
+                                   "the record has no value; a table that is to take deletions is read with 'connector' = 'upsert-kafka' and a PRIMARY KEY");
     if (keys.count == 0)
         return formats_problem_set(decoder, BASE_E_MALFORMED, CEP_NONE, 0, "the record has no value, and the table has no primary key to delete by");
     if (!record->key.ptr)
@@ -449,9 +452,9 @@ static int create_format(struct formats_decoder *decoder, char *ret_error, size_
     if (base_str_equal_fold(name, BASE_STR("csv")))
         return formats_csv_create(decoder, ret_error, error_bytes);
     bool changes = base_str_starts(name, BASE_STR("debezium-"));
-    if (changes && (decoder->table->key_fields.count == 0 || !decoder->table->is_profile)) {
-        snprintf(ret_error, error_bytes, "format '%.*s' is for profile tables with a PRIMARY KEY; to read changes as events, take 'format' = 'json' with the columns "
-                 "before ROW<...>, after ROW<...>, op STRING", (int)name.len, name.ptr);
+    if (changes && decoder->table->key_fields.count == 0) {
+        snprintf(ret_error, error_bytes, "format '%.*s' tells changes of rows by their key: the table needs PRIMARY KEY (...) NOT ENFORCED; to read changes as events, "
+                 "take 'format' = 'json' with the columns before ROW<...>, after ROW<...>, op STRING", (int)name.len, name.ptr);
         return BASE_E_CONFIG;
     }
     decoder->changes = changes;

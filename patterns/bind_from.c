@@ -5,6 +5,7 @@
 #include "patterns/changes.h"
 #include "patterns/fold.h"
 #include "patterns/join.h"
+#include "patterns/latest.h"
 #include "patterns/types.h"
 #include "patterns/window.h"
 
@@ -37,6 +38,16 @@ static int refuse_table(struct patterns_binder *binder, const struct patterns_ta
 
 /* ---- tables and views ---- */
 
+/* Each column as it stands. NULL: no memory. */
+static const struct patterns_bound **own_columns(struct patterns_binder *binder, const struct patterns_relation *relation)
+{
+    const struct patterns_bound **outputs = base_arena_zalloc(binder->arena, (size_t)relation->count + 1, sizeof *outputs);
+    for (uint32_t i = 0; outputs && i < relation->count; i++)
+        if (!(outputs[i] = patterns_bound_column(binder, NULL, relation, i)))
+            return NULL;
+    return outputs;
+}
+
 static const struct patterns_plan *make_source(struct patterns_binder *binder, struct patterns_table_info *table)
 {
     struct patterns_plan *source = patterns_plan_make(binder, PATTERNS_PLAN_SOURCE, NULL);
@@ -49,7 +60,10 @@ static const struct patterns_plan *make_source(struct patterns_binder *binder, s
     source->rows = patterns_hash_mix(table->hash, (uint64_t)table->watermark_delay_ms);
     if (table->rowtime_field != PATTERNS_NO_COLUMN)
         source->rows = patterns_hash_mix(source->rows, table->fields.columns[table->rowtime_field].hash);
-    if (!table->values)
+    bool changes = patterns_latest_table(table);
+    if (changes && !(source = patterns_latest_plan(binder, source)))
+        return NULL;
+    if (!table->values && !changes)
         return source;
     struct patterns_plan *calc = patterns_plan_calc(binder, source, NULL);
     struct patterns_relation *columns =
@@ -57,14 +71,18 @@ static const struct patterns_plan *make_source(struct patterns_binder *binder, s
     if (!columns)
         return NULL;
     calc->out = *columns;
-    calc->outputs = table->values;
-    return calc;
+    calc->outputs = table->values ? table->values : own_columns(binder, fields);
+    if (changes)
+        calc->out.rowtime = PATTERNS_NO_COLUMN; /* rows that are taken back have no place in event time */
+    return calc->outputs ? calc : NULL;
 }
 
 static int bind_stream(const struct patterns_query_scope *scope, const struct patterns_table *table,
                        struct patterns_table_info *info, const struct patterns_plan **ret)
 {
-    (void)table;
+    int error = patterns_latest_check(scope->binder, table, info);
+    if (error)
+        return error;
     if (!info->plan)
         info->plan = make_source(scope->binder, info);
     *ret = info->plan;
@@ -136,7 +154,8 @@ static int bind_match_input(const struct patterns_query_scope *scope, const stru
     final.binder = binder;
     error = patterns_bind_from(&final, table->match.input, ret);
     if (!error && patterns_plan_updating(ret->plan))
-        error = refuse_table(scope->binder, table->match.input, "not-supported", "put the pattern below the aggregate or the join",
+        error = refuse_table(scope->binder, table->match.input, "not-supported",
+                             patterns_latest_only(ret->plan) ? PATTERNS_LATEST_HINT : "put the pattern below the aggregate or the join",
                              "a row pattern takes rows that stay as they are, and this query changes rows that it gave");
     return error;
 }

@@ -11,6 +11,7 @@
 #include "patterns/over.h"
 #include "patterns/window.h"
 #include "patterns/join.h"
+#include "patterns/latest.h"
 #include "patterns/topn.h"
 
 /* Enters every rule fingerprint: a change of what is hashed must change it, and changes the ids of all alerts. */
@@ -216,7 +217,8 @@ static uint32_t emit_table(struct writing *w, const struct patterns_table_info *
                                    info->rowtime_field == PATTERNS_NO_COLUMN ? CEP_NONE : fields[info->rowtime_field],
                                .watermark_delay_ms = info->watermark_delay_ms,
                                .is_profile = is_profile,
-                               .declared_columns = info->declared_columns };
+                               .declared_columns = info->declared_columns,
+                               .changes = key_count > 0 && patterns_latest_table(info) };
     table.fields = (struct cep_list){ width ? add(w, CEP_SEC_FIELDS, list, width) : 0, width };
     table.key_fields = cep_builder_u32s(w->builder, keys, key_count);
     return add(w, CEP_SEC_TABLES, &table, 1);

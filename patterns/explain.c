@@ -149,6 +149,10 @@ static void put_topn(const struct view *v, const struct cep_node *n, struct base
     base_buf_puts(out, "of (");
     put_columns(v, n->key_columns, false, out);
     base_buf_puts(out, ") ");
+    if (t->mode == CEP_TOPN_LATEST) {
+        base_buf_puts(out, "the row that the table's changes leave, a changelog");
+        return;
+    }
     put_orders(v, t->keys, out);
     if (t->keys.count == 0)
         base_buf_puts(out, t->newest_first ? "newest first" : "oldest first");

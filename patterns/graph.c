@@ -241,7 +241,7 @@ static void need_topn(const struct patterns_graph_node *node, struct patterns_gr
 {
     const struct patterns_plan *plan = node->plan;
     for (uint32_t i = 0; i < input->plan->out.count; i++)
-        input->needed[i] |= node->needed[i];
+        input->needed[i] |= node->needed[i] || plan->topn->mode == CEP_TOPN_LATEST; /* those keep all columns (latest.h) */
     for (uint32_t i = 0; i < plan->key_count; i++)
         need(input, plan->keys[i]);
     for (uint32_t i = 0; i < plan->order_count && patterns_topn_compares(plan); i++)

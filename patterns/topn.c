@@ -397,5 +397,7 @@ uint32_t patterns_topn_emit(const struct patterns_plan *plan, struct cep_builder
     struct cep_topn detail = { .keys = orders, .first = t->first, .last = t->last, .mode = t->mode, .rank_column = rank_at, .ttl_ms = t->ttl_ms };
     detail.append_only = !patterns_plan_updating(plan->inputs[0]);
     detail.newest_first = t->descending && !patterns_topn_compares(plan);
+    if (t->mode == CEP_TOPN_LATEST)
+        detail.append_only = false;
     return cep_builder_add(builder, CEP_SEC_TOPNS, &detail, 1);
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "patterns/aggregate.h"
 #include "patterns/changes.h"
+#include "patterns/latest.h"
 
 static int refuse(struct patterns_binder *binder, const struct patterns_table *table, const char *hint, const char *message)
 {
@@ -117,7 +118,8 @@ int patterns_window_bind(const struct patterns_query_scope *scope, const struct 
     if (error)
         return error;
     if (patterns_plan_updating(input.plan))
-        return refuse(binder, table, "put the window below the aggregate or the join", "a window takes rows that stay as they are, and this query changes rows that it gave");
+        return refuse(binder, table, patterns_latest_only(input.plan) ? PATTERNS_LATEST_HINT : "put the window below the aggregate or the join",
+                      "a window takes rows that stay as they are, and this query changes rows that it gave");
     w->source = table->source;
     w->begin = table->begin;
     w->end = table->end;

@@ -64,7 +64,7 @@ static void late_row(struct service_ingest *ingest, const struct stream *stream,
 static int take_row(struct service_ingest *ingest, struct stream *stream, const struct cep_row *row)
 {
     enum service_timing timing;
-    int e = service_watermarks_row(service_input_watermarks(stream->input), row->at.partition, row->time_ms, &timing);
+    int e = service_input_timing(stream->input, row, &timing);
     if (e < 0)
         return e;
     if (timing != SERVICE_ON_TIME) {

@@ -446,6 +446,15 @@ bool service_input_ready(const struct service_input *input)
     return input->started;
 }
 
+int service_input_timing(struct service_input *input, const struct cep_row *row, enum service_timing *ret)
+{
+    bool changes = table_of(&input->config)->changes;
+    int e = service_watermarks_row(&input->marks, row->at.partition, changes && row->change == CEP_DELETE ? BASE_TIME_MIN_MS : row->time_ms, ret);
+    if (changes)
+        *ret = SERVICE_ON_TIME;
+    return e;
+}
+
 struct service_watermarks *service_input_watermarks(struct service_input *input)
 {
     return &input->marks;

@@ -47,6 +47,9 @@ const char *service_input_trouble(struct service_input *input, bool *ret_changed
 /* Does the source read from where it should: Kafka partitions known and assigned? Files: always. */
 bool service_input_ready(const struct service_input *input);
 
+/* Takes a row of the last batch into its partition's watermark and says whether it is on time. The changes of a table always are, and only those that are rows
+ * raise the watermark. BASE_E_NOMEM. */
+int service_input_timing(struct service_input *input, const struct cep_row *row, enum service_timing *ret) BASE_MUST_CHECK;
 /* Behind the last batch. */
 struct service_watermarks *service_input_watermarks(struct service_input *input);
 /* Is this partition known to be at its end right now, not paused, its broker reachable? */

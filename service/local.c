@@ -124,7 +124,7 @@ static int take_row(struct local *local, struct stream *stream, const struct cep
 {
     struct service_watermarks *marks = service_input_watermarks(stream->input);
     enum service_timing timing;
-    int e = service_watermarks_row(marks, row->at.partition, row->time_ms, &timing);
+    int e = service_input_timing(stream->input, row, &timing);
     if (e < 0)
         return e;
     if (timing != SERVICE_ON_TIME) {

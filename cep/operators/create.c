@@ -4,7 +4,9 @@
 
 int cep_operator_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret)
 {
-    switch ((enum cep_node_kind)cep_program_node(cep_flow_program(flow), node)->kind) {
+    const struct cep_program *p = cep_flow_program(flow);
+    const struct cep_node *n = cep_program_node(p, node);
+    switch ((enum cep_node_kind)n->kind) {
     case CEP_NODE_MATCH:
         return cep_match_create(flow, node, ret);
     case CEP_NODE_ALERT:
@@ -14,6 +16,8 @@ int cep_operator_create(struct cep_flow *flow, uint32_t node, struct cep_operato
     case CEP_NODE_GROUP:
         return cep_group_create(flow, node, ret);
     case CEP_NODE_TOPN:
+        if (cep_program_topn(p, n->detail)->mode == CEP_TOPN_LATEST)
+            return cep_latest_create(flow, node, ret);
         return cep_topn_create(flow, node, ret);
     case CEP_NODE_JOIN:
         return cep_join_create(flow, node, ret);

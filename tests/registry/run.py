@@ -394,7 +394,7 @@ def changes(world, form, topic):
 
 
 def change_records(world):
-    """A profile table that follows a table's changes."""
+    """A profile table that follows a table's changes; the same changes grouped."""
     for form in ("debezium-json", "debezium-avro-confluent"):
         topic, source = world.topic(), world.topic()
         world.produce(topic, list(changes(world, form, topic)))
@@ -410,6 +410,11 @@ def change_records(world):
         want = [{"id": 1, "segment": "vip", "credit": D("11.25")}, {"id": 2, "segment": None, "credit": None}, {"id": 3, "segment": "vip", "credit": D("30.50")},
                 {"id": 4, "segment": None, "credit": D("0.00")}]
         assert rows == want, (form, rows, said)
+        text = ("CREATE TABLE customers (id BIGINT, segment STRING, credit DECIMAL(10,2), PRIMARY KEY (id) NOT ENFORCED) %s;\n"
+                "SELECT segment, COUNT(*) AS customers, SUM(credit) AS credit FROM customers GROUP BY segment;" % (options[:-1] + BOUNDED + ")"))
+        rows, said = world.query(text)
+        want = [{"segment": None, "customers": 1, "credit": D("0.00")}, {"segment": "vip", "customers": 2, "credit": D("41.75")}]
+        assert sorted(rows, key=lambda row: row["segment"] or "") == want, (form, rows, said)
 
 
 CASES = [avro_evolution, avro_references, incompatible_change, avro_sink, protobuf_messages, bad_records, registry_away, wrong_password, change_records]

@@ -246,10 +246,38 @@ def time_text(ms):
     return '2026-01-01T%02d:%02d:%02d.%03d' % (whole // 3600, whole // 60 % 60, whole % 60, rest)
 
 
+def object_of(row):
+    return {'id': row[0], 'k': row[1], 'v': row[2], 'ts': time_text(row[3])}
+
+
+def record_of(row):
+    """What a table is fed for a row of a case."""
+    return object_of(row)
+
+
+def time_of(row):
+    return row[3]
+
+
+def take(table, row):
+    """The rows of a table behind one more row of a case."""
+    table.append(row)
+
+
+def table_text(name, delay):
+    return engine.table(name, SCHEMA, 'ts', delay * 1000)
+
+
+def table_asked(name, rows, delay):
+    """A table for flink/Relational.java."""
+    return {'name': name, 'schema': SCHEMA, 'delay_s': delay, 'rows': [[r[0], r[1], r[2], time_text(r[3])] for m, r in rows if m == name]}
+
+
 def job(case_id, query, rows, delay, mode):
     steps, top = [], {name: None for name in TABLES}
-    for name, (n, k, v, t) in rows:
-        steps.append(('row', name, {'id': n, 'k': k, 'v': v, 'ts': time_text(t)}))
+    for name, row in rows:
+        t = time_of(row)
+        steps.append(('row', name, record_of(row)))
         if mode != 'plain':
             top[name] = t if top[name] is None else max(top[name], t)
             steps.append(('mark', name, top[name] - delay * 1000))
@@ -257,7 +285,7 @@ def job(case_id, query, rows, delay, mode):
             steps.append(('cycle',))
         if mode in ('lazy', 'eager-lazy'):
             steps.append(('lazy',))
-    sql = ''.join(engine.table(name, SCHEMA, 'ts', delay * 1000) for name in TABLES) + query.text + ';'
+    sql = ''.join(table_text(name, delay) for name in TABLES) + query.text + ';'
     return {'id': '%s/%s' % (case_id, mode), 'sql': sql, 'steps': steps, 'eager': mode.startswith('eager'), 'unoptimised': mode.endswith('unoptimised')}
 
 
@@ -292,7 +320,7 @@ def check_changes(query, rows, steps, result):
                     del idents[ident]
         if number < len(steps) and steps[number][0] == 'row':
             name, row = rows[at_row]
-            fed[name].append(row)
+            take(fed[name], row)
             at_row += 1
             if not query.timed and +standing != multiset(query.meaning(fed)):
                 return 'after step %d stands %s, not %s' % (number, sorted((+standing).elements(), key=str), sorted(query.meaning(fed), key=str))
@@ -332,12 +360,15 @@ def run_cases(cases, expected):
         if wrong:
             failed += 1
             if failed <= SHOWN:
-                print('%s: %s\n  %s\n  rows %s' % (job_id, wrong, query.text, [(n, r[:3] + ((r[3] - START_MS) / 1000,)) for n, r in rows]))
+                print('%s: %s\n  %s\n  rows %s' % (job_id, wrong, query.text, [(n, record_of(r)) for n, r in rows]))
     return len(jobs), failed
 
 
 def databases(rows):
-    return {name: [r for n, r in rows if n == name] for name in TABLES}
+    found = {name: [] for name in TABLES}
+    for name, row in rows:
+        take(found[name], row)
+    return found
 
 
 # What a TTL forgets: steps, and what comes out. Rows of ev come at seconds, marks too.
@@ -390,7 +421,7 @@ def ask(args):
         query, rows, delay = make_case(seed, n)
         if not query.asked:
             continue
-        tables = [{'name': name, 'schema': SCHEMA, 'delay_s': delay, 'rows': [[r[0], r[1], r[2], time_text(r[3])] for m, r in rows if m == name]} for name in TABLES]
+        tables = [table_asked(name, rows, delay) for name in TABLES]
         print(json.dumps({'id': '%s.%d' % (seed, n), 'tables': tables, 'sql': query.text}))
     return 0
 

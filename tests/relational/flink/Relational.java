@@ -138,14 +138,19 @@ public final class Relational {
                 case "DECIMAL(12, 2)" -> Types.BIG_DEC;
                 default -> Types.LOCAL_DATE_TIME;
             };
-            schema.column(names[i], type);
+            schema.column(names[i], table.has("changes") && i == 0 ? type + " NOT NULL" : type);
         }
-        schema.watermark("ts", "ts - INTERVAL '" + table.get("delay_s").asInt() + "' SECOND");
+        boolean changes = table.has("changes"); // each row has its kind in front, and the first column is the key
+        if (changes) {
+            schema.primaryKey(names[0]);
+        } else {
+            schema.watermark("ts", "ts - INTERVAL '" + table.get("delay_s").asInt() + "' SECOND");
+        }
         List<Row> rows = new ArrayList<>();
         for (JsonNode values : table.get("rows")) {
-            Row row = new Row(width);
+            Row row = new Row(changes ? RowKind.valueOf(values.get(0).asText()) : RowKind.INSERT, width);
             for (int i = 0; i < width; i++) {
-                JsonNode value = values.get(i);
+                JsonNode value = values.get(changes ? i + 1 : i);
                 if (!value.isNull()) {
                     row.setField(i, types[i] == Types.INT ? (Object) value.asInt() : types[i] == Types.LONG ? (Object) value.asLong()
                             : types[i] == Types.STRING ? value.asText() : types[i] == Types.BIG_DEC ? new BigDecimal(value.asText()) : LocalDateTime.parse(value.asText()));
@@ -156,7 +161,11 @@ public final class Relational {
         DataStream<Row> stream = rows.isEmpty()
                 ? env.fromData(List.of(new Row(width)), Types.ROW_NAMED(names, types)).filter(row -> false)
                 : env.fromData(rows, Types.ROW_NAMED(names, types));
-        tables.createTemporaryView(name, stream, schema.build());
+        if (changes) {
+            tables.createTemporaryView(name, tables.fromChangelogStream(stream, schema.build()));
+        } else {
+            tables.createTemporaryView(name, stream, schema.build());
+        }
     }
 
     private static DataStream<String> stream(StreamExecutionEnvironment env, StreamTableEnvironment tables, JsonNode query, int number) {

@@ -43,6 +43,10 @@ static void diags_are(const char *name, const char *text, const char *want)
     help_finish(&c);
 }
 
+#define ACCOUNTS \
+    "CREATE TABLE accounts (id INT, country STRING, credit DECIMAL(10, 2), at TIMESTAMP(3), twice AS credit * 2, WATERMARK FOR at AS at, " \
+    "PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'filesystem', 'path' = 'a.json', 'format' = 'debezium-json');\n"
+
 /* ---- plans ---- */
 
 static void test_plans(void)
@@ -179,6 +183,31 @@ static void test_window_plans(void)
             "4  calc     <- 3  where COUNT(*) > 2 select user_id, window_end, s\n"
             "5  alert    <- 4  b by (user_id)\n"
             "6  sink     <- 5  alerts\n");
+}
+
+static void test_changes(void)
+{
+    plan_is("a table of changes is read whole, as the rows that stand",
+            ACCOUNTS "CREATE RULE r AS SELECT country, COUNT(*) AS n FROM accounts WHERE twice > 4 GROUP BY country;",
+            "0  source   accounts\n"
+            "1  exchange <- 0  by (id)\n"
+            "2  topn     <- 1  of (id) the row that the table's changes leave, a changelog\n"
+            "3  calc     <- 2  where twice > 4\n"
+            "4  exchange <- 3  by (country)\n"
+            "5  group    <- 4  by (country) 1 aggregates, a changelog\n"
+            "6  alert    <- 5  r by (country)\n"
+            "7  sink     <- 6  alerts\n");
+    diags_are("changes without key", "CREATE TABLE a (id INT) WITH ('connector' = 'filesystem', 'path' = 'a.json', 'format' = 'debezium-json'); SELECT id FROM a;",
+              "not-supported 1:122 the records of \"a\" are changes of rows, which are known by their PRIMARY KEY | add PRIMARY KEY (column) NOT ENFORCED to its "
+              "CREATE TABLE\n");
+    diags_are("windows take no changes",
+              ACCOUNTS "SELECT window_end FROM TABLE(TUMBLE(TABLE accounts, DESCRIPTOR(at), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end;",
+              "not-supported 2:24 a window takes rows that stay as they are, and this query changes rows that it gave | read the changes as events: 'format' = 'json' "
+              "with the columns before ROW<...>, after ROW<...>, op STRING\n");
+    diags_are("patterns take no changes",
+              ACCOUNTS "SELECT * FROM accounts MATCH_RECOGNIZE (PARTITION BY country ORDER BY at MEASURES A.id AS a PATTERN (A) DEFINE A AS A.id > 1);",
+              "not-supported 2:15 a row pattern takes rows that stay as they are, and this query changes rows that it gave | read the changes as events: 'format' = "
+              "'json' with the columns before ROW<...>, after ROW<...>, op STRING\n");
 }
 
 /* ---- columns that are read ---- */
@@ -572,6 +601,7 @@ int main(void)
 {
     test_plans();
     test_window_plans();
+    test_changes();
     test_fields();
     test_fingerprints();
     test_sources();
