@@ -21,7 +21,7 @@ struct table_spec {
     uint32_t count;
     const char *const *options; /* key, value, ..., NULL */
     int rowtime;                /* field, -1: none */
-    uint32_t keys;              /* the first so many fields are the primary key */
+    uint32_t keys;              /* the first so many fields are the primary key: records are changes of rows then */
 };
 
 /* NULL if the builder refuses. Schema 0 has the columns of table 0. */
@@ -49,6 +49,7 @@ static inline struct cep_program *table_program(const struct table_spec *spec)
         schema.columns.first = f == 0 ? column_at : schema.columns.first;
         keys[f] = f;
     }
+    table.changes = spec->keys > 0;
     table.fields.count = schema.columns.count = spec->count;
     table.key_fields = cep_builder_u32s(b, keys, spec->keys);
     (void)cep_builder_add(b, CEP_SEC_TABLES, &table, 1);

@@ -70,8 +70,6 @@ static const char *change_of(const char *format, const char *schema, struct base
     struct formats_decoder_config config = { program, 0, table_note, &said };
     struct formats_decoder *decoder = NULL;
     struct base_arena arena = { 0 };
-    struct cep_table *table = (struct cep_table *)(uintptr_t)cep_program_table(program, 0);
-    table->is_profile = true;
     snprintf(out, sizeof out, "-");
     if (formats_decoder_create(&config, &decoder, error, sizeof error) < 0) {
         snprintf(out, sizeof out, "config: %s", error);
