@@ -7,36 +7,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "formats/alert.h"
+#include "service/past.h"
 #include "service/runtime_internal.h"
 #include "service/views.h"
 
-#define RULES_KEY BASE_STR("alert-rules")
-#define RULES_VERSION 1
-
 /* ---- what runs now, for those who come after ---- */
-
-/* Which rule an ALERT node's state belongs to: by then its program is gone. */
-static int put_rules(struct service_runtime *rt)
-{
-    const struct cep_program *program = rt->set->program;
-    struct base_buf out = { 0 };
-    base_buf_put_u8(&out, RULES_VERSION);
-    base_buf_put_varint(&out, cep_program_rule_count(program));
-    for (uint32_t i = 0; i < cep_program_node_count(program); i++) {
-        const struct cep_node *node = cep_program_node(program, i);
-        if (node->kind != CEP_NODE_ALERT)
-            continue;
-        const struct cep_rule *rule = cep_program_rule(program, node->detail);
-        struct base_str name = cep_program_text(program, rule->name), fingerprint = cep_program_text(program, rule->fingerprint);
-        base_buf_put_u64(&out, node->fingerprint);
-        base_buf_put_bytes(&out, name.ptr, name.len);
-        base_buf_put_bytes(&out, fingerprint.ptr, fingerprint.len);
-    }
-    int e = out.failed ? BASE_E_NOMEM
-                       : service_batch_put(rt->extra, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, RULES_KEY, (struct base_str){ out.ptr, out.len });
-    base_buf_finish(&out);
-    return e;
-}
 
 static int put_fingerprints(struct service_runtime *rt)
 {
@@ -47,7 +22,7 @@ static int put_fingerprints(struct service_runtime *rt)
         if ((node->keys.count && node->kind != CEP_NODE_EXCHANGE) || node->kind == CEP_NODE_LOOKUP)
             base_buf_put_u64(&rt->fingerprints, node->fingerprint);
     }
-    return rt->fingerprints.failed ? BASE_E_NOMEM : put_rules(rt);
+    return rt->fingerprints.failed ? BASE_E_NOMEM : service_past_put(program, rt->extra);
 }
 
 static bool runs(const struct cep_program *program, uint64_t fingerprint)
@@ -121,28 +96,11 @@ static int freeze_rule(struct freezing *f)
     return e;
 }
 
-static int freeze_gone(struct service_runtime *rt)
+static int freeze_if_gone(void *ctx, const struct service_past_rule *rule)
 {
-    struct base_buf bytes = { 0 };
-    int e = service_store_get(rt->store, SERVICE_CF_META, RULES_KEY, &bytes);
-    struct base_reader in = base_reader_of(bytes.ptr, bytes.len);
-    uint64_t count = 0;
-    if (e == 0) {
-        uint8_t version = base_read_u8(&in);
-        count = base_read_varint(&in);
-        e = in.failed ? BASE_E_CORRUPT : version != RULES_VERSION ? BASE_E_VERSION : 0;
-    }
-    for (uint64_t i = 0; e == 0 && i < count && in.at < in.end; i++) {
-        struct freezing f = { .rt = rt, .node = base_read_u64(&in) };
-        f.name = base_read_bytes(&in);
-        f.fingerprint = base_read_bytes(&in);
-        if (in.failed)
-            e = BASE_E_CORRUPT;
-        else if (!runs(rt->set->program, f.node))
-            e = freeze_rule(&f);
-    }
-    base_buf_finish(&bytes);
-    return e == BASE_E_NOTFOUND ? 0 : e;
+    struct service_runtime *rt = ctx;
+    struct freezing f = { .rt = rt, .name = rule->name, .fingerprint = rule->fingerprint, .node = rule->node };
+    return runs(rt->set->program, rule->node) ? 0 : freeze_rule(&f);
 }
 
 /* State of operators that the program does not have any more goes with the next epoch. */
@@ -150,7 +108,7 @@ int service_runtime_forget_gone(struct service_runtime *rt)
 {
     struct base_str known = rt->record.fingerprints; /* empty: nothing was decided yet */
     struct base_reader in = base_reader_of(known.ptr, known.len);
-    int e = freeze_gone(rt);
+    int e = service_past_each(rt->store, freeze_if_gone, rt);
     while (e == 0 && in.at < in.end) {
         uint64_t fingerprint = base_read_u64(&in);
         if (in.failed)
@@ -159,4 +117,15 @@ int service_runtime_forget_gone(struct service_runtime *rt)
             e = forget(rt, fingerprint);
     }
     return e == 0 ? put_fingerprints(rt) : e;
+}
+
+int service_runtime_tell_past(struct service_runtime *rt)
+{
+    struct base_buf text = { .limit = 65536 };
+    bool differs = false;
+    int e = service_past_compare(rt->store, rt->set->program, &text, &differs);
+    if (e == 0 && differs)
+        base_logf(BASE_LOG_INFO, "rules", "not the rules that the state was left by", "%.*s", (int)text.len, text.ptr ? text.ptr : "");
+    base_buf_finish(&text);
+    return e;
 }

@@ -616,6 +616,8 @@ static int start(struct service_runtime *rt, struct base_buf *reterr)
     if (e == 0)
         e = service_runtime_make_engine(rt, reterr);
     if (e == 0)
+        e = service_runtime_tell_past(rt);
+    if (e == 0)
         e = service_runtime_forget_gone(rt);
     bool kafka_follows = strcmp(rt->settings->text[SERVICE_DELIVERY], "at-least-once") == 0;
     struct service_delivery_config delivery = { rt->settings, rt->store, rt->log, &rt->metrics, kafka_follows };

@@ -90,6 +90,8 @@ void *service_runtime_tend(void *arg);
 void service_runtime_checkpoint(struct service_runtime *rt);
 /* Drops the state of rules that are gone with the next epoch, freezes their unsettled alerts, and notes which rules run. At rest. */
 int service_runtime_forget_gone(struct service_runtime *rt) BASE_MUST_CHECK;
+/* At a start: names the rules that are kept, changed, gone and new since the state was left. */
+int service_runtime_tell_past(struct service_runtime *rt) BASE_MUST_CHECK;
 /* facts.c: coordinator, at rest. */
 void service_runtime_gather(struct service_runtime *rt);
 

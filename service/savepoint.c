@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "service/epochs.h"
+#include "service/past.h"
 
 #define MAGIC "CEPHSAVE"
 #define BLOCK_BYTES ((size_t)64 << 10)
@@ -205,6 +206,15 @@ static int get_head(struct reading *r)
     return in.failed ? damaged(r, "its head is cut") : 0;
 }
 
+static int note_rule(void *ctx, const struct service_past_rule *rule)
+{
+    struct base_buf *out = ctx;
+    if (out->len)
+        base_buf_puts(out, ", ");
+    base_buf_put(out, rule->name.ptr, rule->name.len);
+    return out->failed ? BASE_E_NOMEM : 0;
+}
+
 static int take_block(struct reading *r)
 {
     struct base_reader in = base_reader_of(r->block, r->len);
@@ -216,7 +226,9 @@ static int take_block(struct reading *r)
         if (in.failed || family >= SERVICE_CF_COUNT)
             return damaged(r, "an entry is cut");
         r->facts->entries[family]++;
-        if (r->batch)
+        if (family == SERVICE_CF_META && base_str_equal(key, SERVICE_PAST_KEY))
+            e = service_past_read(value, note_rule, &r->facts->rules);
+        if (e == 0 && r->batch)
             e = service_batch_put(r->batch, (enum service_cf)family, SERVICE_STORE_NO_GROUP, key, value);
     }
     if (e == 0 && r->batch) {
@@ -247,6 +259,11 @@ static int seal(struct reading *r)
     if (e == 0)
         e = service_batch_put(r->batch, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("restored"), base_str_of(r->facts->store_id));
     return e == 0 ? service_store_write(r->into, &r->batch, 1, true) : e;
+}
+
+void service_savepoint_finish(struct service_savepoint *facts)
+{
+    base_buf_finish(&facts->rules);
 }
 
 int service_savepoint_read(const char *path, struct service_store *into, struct service_savepoint *ret, struct base_buf *reterr)

@@ -20,7 +20,9 @@ struct service_savepoint {
     char program[32];           /* version of the program that wrote it */
     uint64_t entries[SERVICE_CF_COUNT];
     uint64_t bytes;
+    struct base_buf rules;      /* reading: names of the rules that its state belongs to, "a, b" */
 };
+void service_savepoint_finish(struct service_savepoint *facts);
 /* Writes path by way of a temporary file; facts (application, created_ms) are the caller's, the rest is filled in. The reason of a failure is appended. */
 int service_savepoint_write(struct service_store *store, const char *path, struct service_savepoint *facts, struct base_buf *reterr) BASE_MUST_CHECK;
 /* Reads and checks all of it. into NULL: only looks. into: a new, empty store; it is marked as restored, so that the next start takes its word against that

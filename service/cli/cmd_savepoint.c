@@ -23,6 +23,8 @@ static void print_facts(const struct service_savepoint *facts)
     base_time_print(facts->created_ms, true, created);
     printf("format %u, written by cepheid %s at %s\napplication %s, store %s, epoch %" PRIu64 ", %" PRIu64 " bytes\n", facts->version, facts->program, created,
            facts->application, facts->store_id, facts->epoch, facts->bytes);
+    if (facts->rules.len)
+        printf("state of the rules %.*s; with other ones these keep their state where their meaning is the same, and the start tells which\n", (int)facts->rules.len, facts->rules.ptr);
     for (int i = 0; i < SERVICE_CF_COUNT; i++)
         printf("  %-12s %" PRIu64 " entries\n", names[i], facts->entries[i]);
 }
@@ -58,6 +60,8 @@ static int act(const char *verb, const char *config_path, const char *path)
     int e = inspect ? 0 : service_config_load(config_path, environ, &config, &error);
     if (e == 0 && restore) /* all of it is checked before a store is made */
         e = service_savepoint_read(path, NULL, &facts, &error);
+    if (restore)
+        service_savepoint_finish(&facts);
     if (e == 0 && !inspect)
         e = open_store(&config, restore, &store, &error);
     if (e == 0 && inspect) {
@@ -73,6 +77,7 @@ static int act(const char *verb, const char *config_path, const char *path)
         fprintf(stderr, "cepheid savepoint: %s\n", error.len ? error.ptr : base_error_text(e));
     else
         print_facts(&facts);
+    service_savepoint_finish(&facts);
     if (!inspect && config.arena.head)
         service_config_finish(&config);
     base_buf_finish(&error);

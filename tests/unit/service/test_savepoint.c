@@ -62,6 +62,7 @@ static void test_damage(const char *path)
             if (!cut)
                 bytes[at] ^= 4;
             accepted += service_savepoint_read(bad, NULL, &facts, &why) == 0;
+            service_savepoint_finish(&facts);
             base_buf_finish(&why);
         }
     }
@@ -83,6 +84,8 @@ static void test_formats(const char *kept)
         IS_INT(got.version, format, "it is of that format");
         IS_INT(got.entries[SERVICE_CF_ALERTS], 2, "with its alerts");
         IS_INT(got.entries[SERVICE_CF_STATE], 8, "and its state");
+        OK(got.rules.len == 4 && memcmp(got.rules.ptr, "pair", 4) == 0, "it names its rule");
+        service_savepoint_finish(&got);
         service_store_close(store);
         base_buf_finish(&why);
     }
