@@ -501,7 +501,7 @@ static int load_at_start(struct cep_flow *flow)
     return rc;
 }
 
-static int set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms)
+int cep_flow_set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms)
 {
     if (watermark_ms <= flow->nodes[node].out_ms)
         return 0;
@@ -516,14 +516,22 @@ static int set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark
     return rc;
 }
 
-int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) { return set_watermark(flow, node, watermark_ms); }
-int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange_node, int64_t watermark_ms) { return set_watermark(flow, exchange_node, watermark_ms); }
+int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms)
+{
+    return cep_flow_set_watermark(flow, node, cep_flow_source_mark(flow, node, watermark_ms));
+}
+
+int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange_node, int64_t watermark_ms) { return cep_flow_set_watermark(flow, exchange_node, watermark_ms); }
 
 /* ---- rows ---- */
 
 int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row)
 {
     enter(flow);
+    if (cep_program_node(flow->program, node)->clock && !(row = cep_flow_stamp(flow, node, row))) {
+        flow->depth--;
+        return BASE_E_NOMEM;
+    }
     struct { uint64_t table; uint64_t partition; int64_t offset; } at = { row->at.table, (uint64_t)row->at.partition, row->at.offset };
     struct cep_event event = { .row = row, .key_node = CEP_NONE, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at, .final = true };
     if (flow->nodes[node].wants_ident || row->change != CEP_INSERT)
@@ -642,6 +650,7 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
         flow->limits = *limits;
     default_limits(&flow->limits);
     flow->evicted_ms = BASE_TIME_MAX_MS;
+    flow->clock_ms = BASE_TIME_MIN_MS;
     uint32_t nodes = cep_program_node_count(flow->program), widest = CEP_FUNC_ARGS_MAX;
     flow->expr = cep_expr_create(linked);
     flow->nodes = base_calloc(nodes ? nodes : 1, sizeof *flow->nodes);

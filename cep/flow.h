@@ -114,6 +114,12 @@ typedef int cep_flow_want(void *ctx, uint32_t table, const struct cep_tuple *key
 int cep_flow_lookups(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event, cep_flow_want *want, void *ctx) BASE_MUST_CHECK;
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
+/* Does the source take rows that lie so far behind the table's watermark? */
+bool cep_flow_takes_late(const struct cep_flow *flow, uint32_t node, int64_t behind_ms);
+/* The host's clock, for sources by processing time: their rows so far are of earlier times. To be told again and again; never falls (a lower one is ignored). */
+int cep_flow_clock(struct cep_flow *flow, int64_t now_ms) BASE_MUST_CHECK;
+/* Is there a source by processing time? */
+bool cep_flow_has_clock(const struct cep_flow *flow);
 /* A routed row, at the owner; and the minimum over all senders of that exchange's watermarks. */
 int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
 int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange, int64_t watermark_ms) BASE_MUST_CHECK;

@@ -39,6 +39,7 @@ struct cep_flow {
     struct ahead ahead[AHEAD]; /* in order of the rows */
     uint32_t ahead_at, ahead_count;
     struct base_arena ahead_arena; /* their keys */
+    int64_t clock_ms;          /* the latest processing time that was told or stamped on a row */
     int64_t evicted_ms;        /* earliest deadline of the keys that were dropped from memory since it was asked for */
 };
 
@@ -47,6 +48,15 @@ int cep_flow_finish_restore(struct cep_flow *flow) BASE_MUST_CHECK;
 
 /* A row for one input of a node. */
 int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event) BASE_MUST_CHECK;
+
+/* The watermark of a source or exchange. */
+int cep_flow_set_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
+
+/* ---- flow_clock.c ---- */
+/* What the table's watermark means for this source. */
+int64_t cep_flow_source_mark(const struct cep_flow *flow, uint32_t node, int64_t watermark_ms);
+/* The row with the time at which it came, in the arena; NULL: no memory. */
+const struct cep_row *cep_flow_stamp(struct cep_flow *flow, uint32_t node, const struct cep_row *row);
 
 /* ---- flow_ahead.c ---- */
 /* What can be known of a node's rows beforehand: plain keys, whether identities are asked for, which outputs can care. */

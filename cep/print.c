@@ -296,6 +296,8 @@ static void put_detail(const struct cep_program *p, const struct cep_node *n, st
         const struct cep_window *w = cep_program_window(p, n->detail);
         base_buf_printf(out, "  window kind %u%s%s, size %lld slide %lld offset %lld ms, time %u", w->kind, w->eager ? " eager" : " final",
                         w->assigns ? " assigns" : "", (long long)w->size_ms, (long long)w->slide_ms, (long long)w->offset_ms, w->time);
+        if (w->late_ms)
+            base_buf_printf(out, ", late %lld ms", (long long)w->late_ms);
         put_list(p, "outputs", w->outs, out);
         base_buf_putc(out, '\n');
         put_aggs(p, w->aggs, out);
@@ -324,6 +326,10 @@ static void put_node(const struct cep_program *p, uint32_t index, struct base_bu
     put_list(p, "to", n->outputs, out);
     put_list(p, "keys", n->keys, out);
     put_index("detail", n->detail, out);
+    if (n->clock)
+        base_buf_puts(out, " by the clock");
+    if (n->late_ms)
+        base_buf_printf(out, " late %lld ms", (long long)n->late_ms);
     base_buf_putc(out, ' ');
     put_columns(p, cep_program_schema(p, n->schema)->columns, out);
     base_buf_putc(out, '\n');

@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct cep_type) == 8 && sizeof(struct cep_const) == 32 &&
                "padding");
 _Static_assert(sizeof(struct cep_code) == 36 && sizeof(struct cep_callsite) == 32 && sizeof(struct cep_field) == 32,
                "padding");
-_Static_assert(sizeof(struct cep_table) == 56 && sizeof(struct cep_node) == 64 && sizeof(struct cep_sort) == 32,
+_Static_assert(sizeof(struct cep_table) == 56 && sizeof(struct cep_node) == 72 && sizeof(struct cep_sort) == 32,
                "padding");
 _Static_assert(sizeof(struct cep_topn) == 48 && sizeof(struct cep_join) == 40, "padding");
 _Static_assert(sizeof(struct cep_rule) == 112 && sizeof(struct cep_match) == 152 && sizeof(struct cep_nfa) == 40,

@@ -111,8 +111,9 @@ struct cep_node {
     uint32_t detail;        /* index into tables (SOURCE), calcs, lookups, matches, groups, rules (ALERT), sinks, sorts, windows, overs by kind; CEP_NONE */
     uint32_t stage;         /* number of exchanges before it on its longest path (filled by finish) */
     uint32_t rule;          /* rules: the rule that it belongs to alone, or CEP_NONE where shared */
-    uint32_t pad;
+    uint32_t clock;         /* SOURCE: 1: its rows bear the time at which they come in, its watermark is the host's clock (cep_flow_clock) */
     uint64_t fingerprint;   /* of the bound subplan below and with this node: names its state across reloads */
+    int64_t late_ms;        /* SOURCE: its watermark stays so far behind the table's: it also takes rows that are late by less */
 };
 struct cep_calc { uint32_t filter; /* codes or CEP_NONE */ struct cep_list outputs; /* u32s: codes, one per column; empty: passes the row on */
                   uint32_t rowtime_code; /* codes: new event time, or CEP_NONE to keep it */ uint32_t pad; };

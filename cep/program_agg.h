@@ -63,6 +63,7 @@ struct cep_window {
     int64_t offset_ms;
     uint32_t eager;             /* 1: told at each row and corrected, 0: once, when the watermark has passed the window */
     uint32_t assigns;
+    int64_t late_ms;            /* eager: > 0: told first when the watermark is so far before the window's end, then corrected until the end has passed */
 };
 struct cep_over_frame {
     struct cep_list aggs;       /* aggs */

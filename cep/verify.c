@@ -255,7 +255,7 @@ static bool orders_good(struct checker *c, struct cep_list orders, const struct 
 
 static bool source_good(const struct checker *c, const struct cep_node *n)
 {
-    if (n->detail >= cep_program_table_count(c->program))
+    if (n->detail >= cep_program_table_count(c->program) || n->clock > 1 || !span_good(n->late_ms) || (n->clock && n->late_ms))
         return false;
     struct cep_list fields = cep_program_table(c->program, n->detail)->fields;
     if (fields.count != columns_of(c, n->schema))
@@ -603,7 +603,7 @@ static bool window_good(struct checker *c, const struct cep_node *n, uint32_t in
         (!session && (w->slide_ms <= 0 || !span_good(w->slide_ms))) || w->offset_ms <= -w->size_ms || w->offset_ms >= w->size_ms)
         return false;
     if ((w->kind == CEP_WINDOW_TUMBLE && w->slide_ms != w->size_ms) || (w->kind == CEP_WINDOW_CUMULATE && w->size_ms % w->slide_ms) ||
-        (w->assigns && (session || w->aggs.count || n->keys.count)))
+        !span_good(w->late_ms) || (w->late_ms && !w->eager) || (w->assigns && (session || w->aggs.count || n->keys.count)))
         return false;
     return time_good(c, w->time, &context) && aggs_good(c, w->aggs, &context) && agg_outs_good(c, n, input, w->outs, w->aggs);
 }

@@ -267,7 +267,8 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
     struct patterns_binder *binder = scope->binder;
     const struct patterns_create_view *view = &object->statement->create_view;
     uint32_t slot = 8u * binder->settled + 4u * binder->evidence + 2u * binder->is_rule + binder->eager;
-    *ret = object->plans[slot];
+    bool kept = binder->default_late_ms == 0; /* else it may be bound otherwise elsewhere */
+    *ret = kept ? object->plans[slot] : NULL;
     if (*ret)
         return 0;
     if (object->state == PATTERNS_OBJECT_FAILED)
@@ -279,6 +280,8 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
     *own = *binder;
     own->param = NULL;
     own->state_ttl_ms = patterns_view_ttl(view, own->default_ttl_ms);
+    own->late_ms = binder->default_late_ms < 0 ? 0 : patterns_view_lateness(view, own->default_late_ms);
+    own->tells_early = false;
     object->state = PATTERNS_OBJECT_BINDING;
     const struct patterns_query_scope inner = { .binder = own, .catalog = scope->catalog };
     int error = patterns_bind_query(&inner, view->query, ret);
@@ -286,7 +289,7 @@ int patterns_bind_view(const struct patterns_query_scope *scope, struct patterns
         error = rename_plan(own, object->statement->source, view->name.begin, view->name.end, view->columns,
                             view->column_count, ret);
     object->state = error ? PATTERNS_OBJECT_FAILED : PATTERNS_OBJECT_READY;
-    if (!error)
+    if (!error && kept)
         object->plans[slot] = *ret;
     return error;
 }

@@ -52,6 +52,9 @@ struct patterns_binder {
     bool settled;  /* row patterns below a join, a top-N or an aggregate are final, whatever `eager` says */
     int64_t state_ttl_ms; /* of the statement: what operators without bound in time forget; 0: nothing */
     int64_t default_ttl_ms; /* SET 'table.exec.state.ttl': of views, and of statements that say nothing */
+    int64_t late_ms; /* of the statement: windows are corrected by rows that are late by less; 0: none */
+    int64_t default_late_ms; /* SET 'table.exec.emit.allow-lateness', of views and statements; -1: none, whatever views say */
+    bool tells_early; /* with late_ms: windows are told at their first row, not only when the watermark has passed them */
     bool no_fold;  /* constants are not folded (optimiser off) */
     /* PARAM('name'): text of the rule's option; false if there is none. NULL: no rule around. */
     bool (*param)(void *ctx, struct base_str name, struct base_str *ret);

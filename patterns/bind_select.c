@@ -343,7 +343,7 @@ static int begin_group(struct selecting *s)
         error = check_changes(s, place);
     if (error)
         return error;
-    s->group->eager = binder->eager;
+    s->group->eager = binder->eager || (s->group->window && s->group->window->late_ms);
     s->group->retracts = patterns_plan_updating(from);
     s->group->ttl_ms = s->group->window ? 0 : binder->state_ttl_ms;
     return 0;
@@ -479,7 +479,7 @@ static int begin_over(struct selecting *s)
     if (s->group)
         return refuse_query(s->scope->binder, s->query, "not-supported", "group in a query inside: FROM (SELECT ... GROUP BY ...)",
                             "OVER cannot stand beside GROUP BY and aggregates of whole groups");
-    *overs = (struct patterns_overs){ .binder = s->scope->binder, .input = s->names, .select = s->text };
+    *overs = (struct patterns_overs){ .binder = s->scope->binder, .input = s->names, .select = s->text, .from = s->from.plan };
     s->names.ctx = overs;
     s->names.call = patterns_over_call;
     s->overs = overs;
@@ -501,6 +501,8 @@ static int finish_over(struct selecting *s)
     for (uint32_t i = 0; i < s->plan->out.count; i++)
         if (!(s->outputs[i] = patterns_over_columns(s->overs, s->outputs[i])))
             return BASE_E_NOMEM;
+    if (s->overs->by_clock)
+        s->plan->out.rowtime = PATTERNS_NO_COLUMN;
     s->plan->filter = NULL;
     s->plan->inputs[0] = over;
     s->plan->rows = over->rows;

@@ -117,7 +117,9 @@ int patterns_changes_check_insert(struct patterns_binder *binder, const struct p
         return 0;
     const struct patterns_query *query = statement->insert.query;
     return patterns_refuse_at(binder, statement->source, query->begin, query->end, "not-supported",
-                              "insert into a table that takes changes: 'connector' = 'upsert-kafka' with a PRIMARY KEY",
+                              binder->late_ms ? "insert into a table that takes changes ('connector' = 'upsert-kafka' with a PRIMARY KEY), or leave out "
+                                                "SET 'table.exec.emit.allow-lateness'"
+                                              : "insert into a table that takes changes: 'connector' = 'upsert-kafka' with a PRIMARY KEY",
                               "the query updates rows that it gave, and \"%.*s\" takes new rows only", (int)table->name.len, table->name.ptr);
 }
 

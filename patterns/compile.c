@@ -85,21 +85,25 @@ static int drop_rule(struct compiling *c, const struct patterns_statement *state
                               "there is no rule \"%.*s\"", (int)text.len, text.ptr);
 }
 
-/* SET 'table.exec.state.ttl' = '7 d', as in Flink; other settings stand in the configuration file. */
+/* SET 'table.exec.state.ttl' = '7 d', 'table.exec.emit.allow-lateness' = '1 h', as in Flink; other settings stand in the configuration file. */
 static int declare_setting(struct compiling *c, const struct patterns_statement *statement)
 {
     const struct patterns_option *set = &statement->set;
-    if (!base_str_equal(set->key, BASE_STR("table.exec.state.ttl"))) {
+    bool ttl = base_str_equal(set->key, BASE_STR("table.exec.state.ttl"));
+    int64_t ms;
+    if (!ttl && !base_str_equal(set->key, BASE_STR("table.exec.emit.allow-lateness"))) {
         patterns_warn_at(&c->binder, BASE_SEVERITY_NOTE, statement->source, statement->begin, statement->end, "not-supported",
                          "settings stand in the configuration file", "SET has no effect");
         return 0;
     }
-    if (patterns_duration_parse(set->value, &c->binder.default_ttl_ms)) {
-        c->binder.state_ttl_ms = c->binder.default_ttl_ms;
-        return 0;
-    }
-    return patterns_refuse_at(&c->binder, statement->source, set->value_begin, set->value_end, "bad-option", "write a duration: '7 d', '12 h'",
-                              "'%.*s' cannot be '%.*s'", (int)set->key.len, set->key.ptr, (int)set->value.len, set->value.ptr);
+    if (!patterns_duration_parse(set->value, &ms))
+        return patterns_refuse_at(&c->binder, statement->source, set->value_begin, set->value_end, "bad-option", "write a duration: '7 d', '12 h'",
+                                  "'%.*s' cannot be '%.*s'", (int)set->key.len, set->key.ptr, (int)set->value.len, set->value.ptr);
+    if (ttl)
+        c->binder.state_ttl_ms = c->binder.default_ttl_ms = ms;
+    else
+        c->binder.late_ms = c->binder.default_late_ms = ms;
+    return 0;
 }
 
 static int declare(struct compiling *c, const struct patterns_statement *statement)
@@ -274,6 +278,13 @@ static int compile_rule(struct compiling *c, const struct patterns_statement *st
     binder->eager = rule->eager;
     if (rule->state_ttl_ms)
         binder->state_ttl_ms = rule->state_ttl_ms;
+    if (rule->late_ms)
+        binder->late_ms = rule->late_ms;
+    binder->tells_early = rule->emit_given && rule->eager;
+    if (!rule->eager) { /* SET is no reason to correct what is told once */
+        binder->late_ms = 0;
+        binder->default_late_ms = -1;
+    }
     binder->param = patterns_rule_param;
     binder->param_ctx = rule;
     const struct patterns_query_scope scope = { .binder = binder, .catalog = &c->catalog, .top = true };

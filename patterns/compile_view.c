@@ -3,13 +3,20 @@
 #include "base/error.h"
 #include "patterns/types.h"
 
-int64_t patterns_view_ttl(const struct patterns_create_view *view, int64_t otherwise_ms)
+static int64_t duration_of(const struct patterns_create_view *view, struct base_str key, int64_t otherwise_ms)
 {
-    int64_t ttl_ms;
+    int64_t ms;
     for (uint32_t i = 0; i < view->option_count; i++)
-        if (base_str_equal(view->options[i].key, BASE_STR("state.ttl")) && patterns_duration_parse(view->options[i].value, &ttl_ms))
-            return ttl_ms;
+        if (base_str_equal(view->options[i].key, key) && patterns_duration_parse(view->options[i].value, &ms))
+            return ms;
     return otherwise_ms;
+}
+
+int64_t patterns_view_ttl(const struct patterns_create_view *view, int64_t otherwise_ms) { return duration_of(view, BASE_STR("state.ttl"), otherwise_ms); }
+
+int64_t patterns_view_lateness(const struct patterns_create_view *view, int64_t otherwise_ms)
+{
+    return duration_of(view, BASE_STR("allowed-lateness"), otherwise_ms);
 }
 
 static int refuse_value(struct patterns_binder *binder, const struct patterns_statement *statement, const struct patterns_option *option, const char *hint)
@@ -43,12 +50,12 @@ static int read_options(struct patterns_binder *binder, const struct patterns_st
         const struct patterns_option *option = &text->options[i];
         if (base_str_equal(option->key, BASE_STR("key"))) {
             *ret_key = option;
-        } else if (base_str_equal(option->key, BASE_STR("state.ttl"))) {
+        } else if (base_str_equal(option->key, BASE_STR("state.ttl")) || base_str_equal(option->key, BASE_STR("allowed-lateness"))) {
             int64_t ttl_ms;
             if (!patterns_duration_parse(option->value, &ttl_ms))
                 return refuse_value(binder, statement, option, "write a duration: '7 d', '12 h'");
         } else {
-            return patterns_refuse_at(binder, statement->source, option->key_begin, option->key_end, "unknown-option", "a materialized view knows 'key' and 'state.ttl'",
+            return patterns_refuse_at(binder, statement->source, option->key_begin, option->key_end, "unknown-option", "a materialized view knows 'key', 'state.ttl' and 'allowed-lateness'",
                                       "unknown option '%.*s'", (int)option->key.len, option->key.ptr);
         }
     }

@@ -456,6 +456,8 @@ static void emit_node(struct writing *w, uint32_t index)
     case PATTERNS_PLAN_SOURCE:
         out.kind = CEP_NODE_SOURCE;
         out.detail = emit_table(w, plan->table, node->layout, node->width, false);
+        out.clock = plan->clock;
+        out.late_ms = plan->late_ms;
         break;
     case PATTERNS_PLAN_CALC:
         out.kind = CEP_NODE_CALC;

@@ -219,7 +219,7 @@ static void put_window(const struct view *v, const struct cep_node *n, struct ba
         return;
     base_buf_puts(out, " by (");
     put_columns(v, n->key_columns, false, out);
-    base_buf_printf(out, ") %u aggregates%s", w->aggs.count, w->eager ? ", a changelog" : ", told at its end");
+    base_buf_printf(out, ") %u aggregates%s", w->aggs.count, w->late_ms ? ", told at its end and corrected" : w->eager ? ", a changelog" : ", told at its end");
 }
 
 static void put_over(const struct view *v, const struct cep_node *n, struct base_buf *out)
@@ -241,7 +241,13 @@ static void put_over(const struct view *v, const struct cep_node *n, struct base
 static void put_detail(const struct view *v, const struct cep_node *n, struct base_buf *out)
 {
     switch ((enum cep_node_kind)n->kind) {
-    case CEP_NODE_SOURCE: base_buf_put_str(out, text_of(v, cep_program_table(v->program, n->detail)->name)); break;
+    case CEP_NODE_SOURCE:
+        base_buf_put_str(out, text_of(v, cep_program_table(v->program, n->detail)->name));
+        if (n->clock)
+            base_buf_puts(out, " by processing time");
+        if (n->late_ms)
+            base_buf_printf(out, " with rows late by less than %lld ms", (long long)n->late_ms);
+        break;
     case CEP_NODE_CALC: put_calc(v, n, out); break;
     case CEP_NODE_EXCHANGE:
         base_buf_puts(out, "by (");

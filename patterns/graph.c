@@ -64,6 +64,7 @@ static void put_signature(struct base_buf *buf, const struct patterns_plan *plan
     for (uint32_t i = 0; i < plan->input_count; i++)
         base_buf_put_u32(buf, inputs[i]);
     base_buf_put_u64(buf, (uint64_t)(uintptr_t)plan->table);
+    base_buf_put_u64(buf, (uint64_t)plan->late_ms * 2 + plan->clock);
     base_buf_put_u64(buf, plan->match ? plan->match->hash : 0);
     base_buf_put_u64(buf, plan->group ? plan->group->hash : 0);
     base_buf_put_u64(buf, plan->group ? (uint64_t)plan->group->ttl_ms * 8 + plan->group->eager * 4u + plan->group->retracts * 2u + plan->group->append : 0);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/error.h"
+#include "patterns/clock.h"
 #include "patterns/types.h"
 
 #define LEAF_OVER 5
@@ -91,11 +92,18 @@ static int bind_order(struct patterns_overs *overs, const struct patterns_window
     int error = patterns_bind_expr(overs->binder, &scope, w->order_by[0].expr, ret);
     if (error)
         return error;
+    if (patterns_clock_is(overs->from, *ret)) {
+        overs->by_clock = true;
+        *ret = patterns_clock_time(overs->binder, *ret);
+        return *ret ? 0 : BASE_E_NOMEM;
+    }
+    overs->by_event = true;
     bool is_time = (*ret)->kind == PATTERNS_BOUND_COLUMN && cep_kind_is_time((*ret)->type.kind) &&
                    (relation->bounded || (*ret)->column == relation->rowtime);
     return is_time ? 0
                    : patterns_refuse(overs->binder, w->order_by[0].expr, "not-supported",
-                                     "order by the column that WATERMARK FOR names", "an aggregate over a window of rows is ordered by the event time");
+                                     "order by the column that WATERMARK FOR names, or by PROCTIME()",
+                                     "an aggregate over a window of rows is ordered by the event time or by processing time");
 }
 
 static int bind_over(struct patterns_overs *overs, const struct patterns_window *w, struct patterns_over **ret)
@@ -225,6 +233,15 @@ static uint64_t hash_of(const struct patterns_over *o)
 int patterns_over_plan(struct patterns_overs *overs, const struct patterns_plan *input, const struct patterns_plan **ret)
 {
     struct patterns_binder *binder = overs->binder;
+    if (overs->by_clock) {
+        const struct patterns_clock_place place = { overs->select->from->source, overs->select->from->begin, overs->select->from->end };
+        if (overs->by_event)
+            return patterns_refuse_at(binder, place.source, place.begin, place.end, "not-supported", "put one of them into a query inside",
+                                      "one SELECT orders its OVER by the event time or by processing time, not by both");
+        int error = patterns_clock_by_arrival(binder, &place, input, &input);
+        if (error)
+            return error;
+    }
     for (uint32_t k = 0; k < overs->count; k++) {
         struct patterns_over *o = overs->at[k];
         struct patterns_plan *plan = patterns_plan_make(binder, PATTERNS_PLAN_OVER, input);

@@ -29,6 +29,8 @@ struct patterns_overs {
     struct patterns_binder *binder;
     struct patterns_scope input;
     const struct patterns_select *select; /* for its WINDOW clause */
+    const struct patterns_plan *from;     /* gives the columns of input */
+    bool by_clock, by_event;              /* some are ordered by processing time, some by event time */
     struct patterns_over *at[8];
     uint32_t count;
 };

@@ -50,6 +50,8 @@ struct patterns_plan {
     uint32_t begin, end;
     /* SOURCE, LOOKUP */
     const struct patterns_table_info *table;
+    bool clock;      /* SOURCE: by processing time (clock.h) */
+    int64_t late_ms; /* SOURCE: takes rows that are late by less */
     /* CALC: filter may be NULL; outputs parallel to out.columns, NULL: the input's columns as they are */
     const struct patterns_bound *filter; /* LOOKUP: rest of ON over left ++ right, may be NULL */
     const struct patterns_bound **outputs;

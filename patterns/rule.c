@@ -6,7 +6,7 @@
 
 static const char *const known[] = { "severity", "title", "suppress",    "mode",  "emit", "sinks",
                                      "version",  "key",   "description", "owner", "tags", "runbook",
-                                     "state.ttl" };
+                                     "state.ttl", "allowed-lateness" };
 
 static int refuse(struct patterns_binder *binder, const struct patterns_statement *statement,
                   const struct patterns_option *option, const char *hint, struct base_str value)
@@ -44,6 +44,7 @@ static int read_option(struct patterns_binder *binder, struct patterns_rule_text
     }
     if (base_str_equal(option->key, BASE_STR("emit"))) {
         rule->eager = base_str_equal(value, BASE_STR("eager"));
+        rule->emit_given = true;
         return one_of(value, emits, 2) ? 0 : refuse(binder, s, option, "write eager or final", value);
     }
     if (base_str_equal(option->key, BASE_STR("title"))) {
@@ -62,6 +63,10 @@ static int read_option(struct patterns_binder *binder, struct patterns_rule_text
         return patterns_duration_parse(value, &rule->state_ttl_ms)
                    ? 0
                    : refuse(binder, s, option, "write a duration: '7 d', '12 h'", value);
+    } else if (base_str_equal(option->key, BASE_STR("allowed-lateness"))) {
+        rule->late_begin = option->key_begin;
+        rule->late_end = option->value_end;
+        return patterns_duration_parse(value, &rule->late_ms) ? 0 : refuse(binder, s, option, "write a duration: '1 h', '10 min'", value);
     } else if (base_str_equal(option->key, BASE_STR("version"))) {
         if (!base_str_to_i64(value, &number) || number < 1 || number > UINT32_MAX)
             return refuse(binder, s, option, "write a number from 1", value);
@@ -106,6 +111,9 @@ int patterns_rule_read(const struct patterns_catalog *catalog, struct patterns_b
         first = first ? first : error;
     }
     *ret = rule;
+    if (!first && rule->late_ms && rule->emit_given && !rule->eager)
+        return patterns_refuse_at(binder, statement->source, rule->late_begin, rule->late_end, "bad-option", "leave out 'emit' = 'final'",
+                                  "with 'allowed-lateness' alerts are corrected, with 'emit' = 'final' they are not");
     return first;
 }
 

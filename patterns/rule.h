@@ -16,7 +16,9 @@ struct patterns_rule_text {
     uint32_t key_begin, key_end;
     int64_t suppress_ms;
     int64_t state_ttl_ms; /* 0: not given */
-    bool eager;
+    int64_t late_ms;      /* 'allowed-lateness'; 0: not given */
+    uint32_t late_begin, late_end;
+    bool eager, emit_given;
     uint32_t version;
     struct patterns_setting *settings; /* all options, variables substituted */
     bool *read;                        /* parallel: a PARAM reads it */

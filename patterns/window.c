@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "patterns/aggregate.h"
 #include "patterns/changes.h"
+#include "patterns/clock.h"
 #include "patterns/latest.h"
 
 static int refuse(struct patterns_binder *binder, const struct patterns_table *table, const char *hint, const char *message)
@@ -12,9 +13,10 @@ static int refuse(struct patterns_binder *binder, const struct patterns_table *t
 }
 
 /* DESCRIPTOR(ts): the event time, or in a bounded table any timestamp. */
-static int bind_time(struct patterns_binder *binder, const struct patterns_table *table, const struct patterns_relation *relation,
-                     const struct patterns_bound **ret)
+static int bind_time(struct patterns_binder *binder, const struct patterns_table *table, struct patterns_from *input, const struct patterns_bound **ret)
 {
+    const struct patterns_relation *relation = input->relation;
+    const struct patterns_clock_place place = { table->source, table->begin, table->end };
     const struct patterns_name *name = &table->window_tvf->time;
     struct patterns_name_part *parts = base_arena_zalloc(binder->arena, name->count + 1, sizeof *parts);
     uint32_t column;
@@ -31,12 +33,30 @@ static int bind_time(struct patterns_binder *binder, const struct patterns_table
     if (!cep_kind_is_time(relation->columns[column].type.kind))
         return patterns_refuse_at(binder, table->source, name->begin, name->end, "type-mismatch", "name the event time column",
                                   "DESCRIPTOR names a TIMESTAMP, not %s", patterns_type_text(binder, relation->columns[column].type));
+    *ret = patterns_bound_column(binder, NULL, relation, column);
+    if (!*ret)
+        return BASE_E_NOMEM;
+    if (patterns_clock_is(input->plan, *ret)) {
+        *ret = patterns_clock_time(binder, *ret);
+        return *ret ? patterns_clock_by_arrival(binder, &place, input->plan, &input->plan) : BASE_E_NOMEM;
+    }
     if (column != relation->rowtime && !relation->bounded)
         return patterns_refuse_at(binder, table->source, name->begin, name->end, "not-supported",
                                   "declare WATERMARK FOR it in CREATE TABLE; behind a window, name window_time",
-                                  "windows over a stream go by its event time, and this column is not it");
-    *ret = patterns_bound_column(binder, NULL, relation, column);
-    return *ret ? 0 : BASE_E_NOMEM;
+                                  "windows over a stream go by its event time or by PROCTIME(), and this column is neither");
+    return 0;
+}
+
+/* 'allowed-lateness': windows right above their table, by its event time. */
+static int allow_lateness(const struct patterns_query_scope *scope, const struct patterns_table *table, struct patterns_from *input,
+                          struct patterns_window_tvf_bound *w)
+{
+    const struct patterns_clock_place place = { table->source, table->begin, table->end };
+    if (!scope->binder->late_ms || w->time->kind == PATTERNS_BOUND_ROW_TIME)
+        return 0;
+    w->late_ms = scope->binder->late_ms;
+    w->tells_early = scope->binder->tells_early;
+    return patterns_clock_lag(scope->binder, &place, input->plan, w->late_ms, &input->plan);
 }
 
 static int bind_lengths(struct patterns_binder *binder, const struct patterns_table *table, struct patterns_window_tvf_bound *w)
@@ -113,6 +133,8 @@ int patterns_window_bind(const struct patterns_query_scope *scope, const struct 
         return BASE_E_NOMEM;
     *binder = *scope->binder;
     binder->eager = binder->evidence = false; /* a window takes rows that stay */
+    binder->late_ms = 0;
+    binder->default_late_ms = binder->default_late_ms ? -1 : 0;
     inner.binder = binder;
     int error = patterns_bind_from(&inner, table->window_tvf->table, &input);
     if (error)
@@ -123,9 +145,11 @@ int patterns_window_bind(const struct patterns_query_scope *scope, const struct 
     w->source = table->source;
     w->begin = table->begin;
     w->end = table->end;
-    error = bind_time(binder, table, input.relation, &w->time);
+    error = bind_time(binder, table, &input, &w->time);
     if (!error)
         error = bind_lengths(binder, table, w);
+    if (!error)
+        error = allow_lateness(scope, table, &input, w);
     w->hash = error ? 0 : patterns_hash_mix(patterns_hash_mix(19, (uint64_t)w->kind), w->time->hash);
     w->hash = patterns_hash_mix(patterns_hash_mix(patterns_hash_mix(w->hash, (uint64_t)w->size_ms), (uint64_t)w->slide_ms), (uint64_t)w->offset_ms);
     if (!error)
@@ -163,6 +187,7 @@ int patterns_window_emit(const struct patterns_window_tvf_bound *window, const s
     detail->size_ms = window->size_ms;
     detail->slide_ms = window->slide_ms;
     detail->offset_ms = window->offset_ms;
+    detail->late_ms = detail->eager && !window->tells_early ? window->late_ms : 0;
     int error = patterns_emit_expr(env, window->time, &detail->time);
     if (error)
         return error;

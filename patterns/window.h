@@ -15,6 +15,8 @@ struct patterns_window_tvf_bound {
     const struct patterns_bound **partition; /* SESSION: over the input */
     uint32_t partition_count;
     uint32_t first_column;                   /* window_start; behind it window_end and window_time */
+    int64_t late_ms;                         /* 'allowed-lateness': the input's watermark lags so far; 0: none */
+    bool tells_early;                        /* with late_ms: told at its first row */
     const struct base_source *source;
     uint32_t begin, end;
     uint64_t hash;

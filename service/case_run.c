@@ -292,7 +292,7 @@ int service_case_run(const struct service_cases *cases, const struct service_cas
     if (e == 0) {
         run.trace = (struct service_case_trace){ .c = c, .program = set->program, .out = explain ? &ret->steps : NULL };
         struct service_local_config local = {
-            .linked = set->linked, .watermark_rows = 1, .opener = open_rows, .opener_ctx = &run,
+            .linked = set->linked, .watermark_rows = 1, .clock_by_rows = true, .opener = open_rows, .opener_ctx = &run,
             .calls = { .row = on_row, .report = on_report, .problem = on_problem, .trace = explain ? on_trace : NULL, .ctx = &run },
         };
         e = service_local_run(&local, &ret->report);

@@ -11,6 +11,7 @@
 
 #define POLL_MS 5
 #define ROOM_WAIT_US 2000
+#define CLOCK_EVERY_MS 5 /* processing time is told to the flow */
 #define AHEAD_MS 10000 /* event time by which a table may be ahead of the slowest one that has more to read */
 
 struct stream {
@@ -36,6 +37,8 @@ struct service_ingest {
     uint32_t stream_count;
     uint32_t next;           /* turn */
     int64_t idle_look_us;
+    bool clocked;            /* some source goes by processing time */
+    int64_t clock_told_ms;
 };
 
 struct service_host *service_ingest_host(struct service_ingest *ingest)
@@ -45,7 +48,8 @@ struct service_host *service_ingest_host(struct service_ingest *ingest)
 
 /* ---- rows ---- */
 
-static void late_row(struct service_ingest *ingest, const struct stream *stream, const struct cep_row *row, enum service_timing timing)
+/* Left out, at least by those sources that allow for less. */
+static void late_row(struct service_ingest *ingest, const struct stream *stream, const struct cep_row *row, enum service_timing timing, int64_t behind_ms)
 {
     bool after_idle = timing == SERVICE_LATE_AFTER_IDLE;
     struct service_watermarks *marks = service_input_watermarks(stream->input);
@@ -57,8 +61,26 @@ static void late_row(struct service_ingest *ingest, const struct stream *stream,
     };
     struct cep_env env = service_host_env(&ingest->host);
     for (uint32_t i = 0; i < stream->node_count; i++)
-        env.report(env.ctx, after_idle ? CEP_REPORT_LATE_AFTER_IDLE : CEP_REPORT_LATE, stream->nodes[i], 0, NULL, NULL);
+        if (!cep_flow_takes_late(ingest->flow, stream->nodes[i], behind_ms))
+            env.report(env.ctx, after_idle ? CEP_REPORT_LATE_AFTER_IDLE : CEP_REPORT_LATE, stream->nodes[i], 0, NULL, NULL);
     service_letters_late(ingest->shared->letters, &letter, after_idle || !p ? marks->merged_ms : p->watermark_ms);
+}
+
+/* To the sources that take rows late by so much; told for those that do not. */
+static int take_late_row(struct service_ingest *ingest, struct stream *stream, const struct cep_row *row, enum service_timing timing)
+{
+    int64_t behind_ms = service_watermarks_behind(service_input_watermarks(stream->input), row->at.partition, row->time_ms);
+    bool left_out = false;
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < stream->node_count; i++) {
+        if (cep_flow_takes_late(ingest->flow, stream->nodes[i], behind_ms))
+            e = cep_flow_source(ingest->flow, stream->nodes[i], row);
+        else
+            left_out = true;
+    }
+    if (left_out)
+        late_row(ingest, stream, row, timing, behind_ms);
+    return e;
 }
 
 static int take_row(struct service_ingest *ingest, struct stream *stream, const struct cep_row *row)
@@ -67,10 +89,8 @@ static int take_row(struct service_ingest *ingest, struct stream *stream, const 
     int e = service_input_timing(stream->input, row, &timing);
     if (e < 0)
         return e;
-    if (timing != SERVICE_ON_TIME) {
-        late_row(ingest, stream, row, timing);
-        return 0;
-    }
+    if (timing != SERVICE_ON_TIME)
+        return take_late_row(ingest, stream, row, timing);
     for (uint32_t i = 0; e == 0 && i < stream->node_count; i++)
         e = cep_flow_source(ingest->flow, stream->nodes[i], row);
     return e;
@@ -213,6 +233,19 @@ static int look_for_idle(struct service_ingest *ingest)
     return 0;
 }
 
+/* ---- processing time ---- */
+
+static int tell_clock(struct service_ingest *ingest)
+{
+    int64_t now_ms = base_clock_wall_ms();
+    if (!ingest->clocked || (now_ms >= ingest->clock_told_ms && now_ms - ingest->clock_told_ms < CLOCK_EVERY_MS))
+        return 0;
+    ingest->clock_told_ms = now_ms;
+    int e = cep_flow_clock(ingest->flow, now_ms);
+    service_exchange_flush(ingest->shared->exchange, ingest->host.sender);
+    return e;
+}
+
 /* ---- epochs ---- */
 
 static int save_positions(struct service_ingest *ingest)
@@ -341,6 +374,8 @@ static int step(struct service_ingest *ingest)
     int e = read_round(ingest);
     if (e == 0)
         e = look_for_idle(ingest);
+    if (e == 0)
+        e = tell_clock(ingest);
     tell_progress(ingest);
     return e;
 }
@@ -417,6 +452,7 @@ static int make_flow(struct service_ingest *ingest, struct base_str watermarks)
     int e = cep_flow_create(ingest->shared->linked, &env, &ingest->shared->limits, &ingest->flow);
     if (e == 0 && watermarks.len)
         e = cep_flow_restore_watermarks(ingest->flow, watermarks.ptr, watermarks.len);
+    ingest->clocked = e == 0 && cep_flow_has_clock(ingest->flow);
     /* What stands behind an exchange runs in the shards: here those inputs are at their end, so that a union of both sides looks at the sources alone. */
     const struct service_plan *plan = ingest->shared->plan;
     for (uint32_t i = 0; e == 0 && i < plan->exchange_count; i++)

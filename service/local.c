@@ -31,6 +31,7 @@ struct local {
     uint32_t stream_count;
     const struct cep_row *rows[HANDED_TOGETHER]; /* on time, not yet handed to the flow */
     uint32_t row_count;
+    int64_t clock_ms;        /* clock_by_rows: the greatest time of a row so far */
     struct base_arena arena;
 };
 
@@ -82,9 +83,10 @@ static void on_trace(void *ctx, const struct cep_trace *trace)
     local->config->calls.trace(local->config->calls.ctx, trace);
 }
 
-static int64_t on_proc_time(void *ctx BASE_UNUSED)
+static int64_t on_proc_time(void *ctx)
 {
-    return base_clock_wall_ms();
+    const struct local *local = ctx;
+    return local->config->clock_by_rows ? local->clock_ms : base_clock_wall_ms();
 }
 
 /* ---- driving it ---- */
@@ -127,8 +129,18 @@ static int take_row(struct local *local, struct stream *stream, const struct cep
     int e = service_input_timing(stream->input, row, &timing);
     if (e < 0)
         return e;
+    if (row->time_ms > local->clock_ms)
+        local->clock_ms = row->time_ms;
+    int64_t behind_ms = timing == SERVICE_ON_TIME ? 0 : service_watermarks_behind(marks, row->at.partition, row->time_ms);
+    bool left_out = false;
+    for (uint32_t i = 0; timing != SERVICE_ON_TIME && i < stream->node_count; i++) {
+        if (!cep_flow_takes_late(local->flow, stream->nodes[i], behind_ms))
+            left_out = true;
+        else if ((e = cep_flow_source(local->flow, stream->nodes[i], row)) < 0)
+            return e;
+    }
     if (timing != SERVICE_ON_TIME) {
-        if (local->config->calls.late)
+        if (left_out && local->config->calls.late)
             local->config->calls.late(local->config->calls.ctx, service_input_table(stream->input), row);
         return 0;
     }
@@ -138,7 +150,7 @@ static int take_row(struct local *local, struct stream *stream, const struct cep
         e = hand_over(local, stream);
     if (e == 0 && tell)
         e = tell_watermark(local, stream, service_watermarks_merge(marks));
-    return e;
+    return e == 0 && tell ? cep_flow_clock(local->flow, on_proc_time(local)) : e;
 }
 
 /* *ret_count: records taken. */
@@ -158,6 +170,8 @@ static int step(struct local *local, struct stream *stream, int timeout_ms, size
     }
     if (e == 0)
         e = hand_over(local, stream);
+    if (e == 0)
+        e = cep_flow_clock(local->flow, on_proc_time(local));
     if (e == 0 && batch.finished) {
         stream->done = true;
         e = tell_watermark(local, stream, BASE_TIME_MAX_MS);

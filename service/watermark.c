@@ -59,6 +59,13 @@ int service_watermarks_row(struct service_watermarks *marks, int32_t partition, 
     return 0;
 }
 
+int64_t service_watermarks_behind(struct service_watermarks *marks, int32_t partition, int64_t time_ms)
+{
+    const struct service_partition *p = service_watermarks_partition(marks, partition);
+    int64_t mark_ms = p && p->watermark_ms > marks->merged_ms ? p->watermark_ms : marks->merged_ms, behind_ms;
+    return __builtin_sub_overflow(mark_ms, time_ms, &behind_ms) ? BASE_TIME_MAX_MS : behind_ms;
+}
+
 int64_t service_watermarks_merge(struct service_watermarks *marks)
 {
     int64_t least = BASE_TIME_MAX_MS, greatest = BASE_TIME_MIN_MS;

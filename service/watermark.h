@@ -33,6 +33,8 @@ void service_watermarks_finish(struct service_watermarks *marks);
 struct service_partition *service_watermarks_partition(struct service_watermarks *marks, int32_t partition);
 /* Takes a row's time: says whether it is on time, and raises its partition's watermark. BASE_E_NOMEM. */
 int service_watermarks_row(struct service_watermarks *marks, int32_t partition, int64_t time_ms, enum service_timing *ret) BASE_MUST_CHECK;
+/* By how much the row's time lies behind the watermark that it is late by; 0: just at it. Of rows that are late. */
+int64_t service_watermarks_behind(struct service_watermarks *marks, int32_t partition, int64_t time_ms);
 /* Least watermark of the partitions that are neither idle nor done; unchanged if there are none. All done: BASE_TIME_MAX_MS. */
 int64_t service_watermarks_merge(struct service_watermarks *marks);
 /* All partitions have been idle for so much wall time more: the merged watermark moves on by it, from where it stood. */

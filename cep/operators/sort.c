@@ -15,7 +15,12 @@ struct sort_state {
     struct base_map idents;    /* of a changelog: identity -> index of rows */
     uint64_t arrivals;
 };
-struct sort_op { struct cep_operator op; const struct cep_sort *sort; const struct cep_program *program; };
+struct sort_op {
+    struct cep_operator op; /* first */
+    const struct cep_sort *sort;
+    const struct cep_program *program;
+    bool united;            /* its input is a UNION of changelogs */
+};
 
 static int compare(const struct sort_op *op, const struct sort_row *a, const struct sort_row *b)
 {
@@ -70,10 +75,19 @@ static int keep_row(struct sort_op *op, struct sort_state *state, const struct c
     return 0;
 }
 
+/* Does the input come from a UNION? Only there an identity may stand twice, and a row's place is the same for all its changes. */
+static bool is_united(const struct cep_program *program, uint32_t node)
+{
+    const struct cep_node *n = cep_program_node(program, *cep_program_u32(program, cep_program_node(program, node)->inputs.first));
+    while (n->kind == CEP_NODE_CALC || n->kind == CEP_NODE_EXCHANGE)
+        n = cep_program_node(program, *cep_program_u32(program, n->inputs.first));
+    return n->kind == CEP_NODE_UNION;
+}
+
 /* A row of a changelog: by its identity. */
 static int on_change(struct sort_op *op, struct sort_state *state, const struct cep_event *event)
 {
-    struct { struct cep_ident ident; uint64_t place; } name = { event->ident, event->row->at.place };
+    struct { struct cep_ident ident; uint64_t place; } name = { event->ident, op->united ? event->row->at.place : 0 };
     struct base_str text = { (const char *)&name, sizeof name };
     if (event->row->change == CEP_UPDATE_BEFORE)
         return 0; /* the other half says what counts */
@@ -192,6 +206,7 @@ int cep_sort_create(struct cep_flow *flow, uint32_t node, struct cep_operator **
     op->op = (struct cep_operator){ .ops = &sort_ops, .flow = flow, .node = node, .watermark_ms = BASE_TIME_MIN_MS };
     op->program = cep_flow_program(flow);
     op->sort = cep_program_sort(op->program, cep_program_node(op->program, node)->detail);
+    op->united = is_united(op->program, node);
     cep_keyed_init(&op->op.keyed, 0);
     *ret = &op->op;
     return 0;

@@ -1,6 +1,7 @@
 /* Window aggregate. A key keeps its open windows, or, where windows overlap and are told once at their end (HOP, CUMULATE), the panes that they are made of:
  * each row is added to one pane, and a window's result is the join of its panes. Windows end when the watermark has passed them. Eager: a window's row is told
- * with its first row and corrected with each one; Final: once, at its end. A row all of whose windows have ended is told as late and left out. */
+ * with its first row and corrected with each one; Final: once, at its end. With allowed lateness: once the watermark is that near its end, then corrected.
+ * A row all of whose windows have ended is told as late and left out. */
 #include "cep/operators/window.h"
 
 #include "base/alloc.h"
@@ -21,7 +22,7 @@ struct window_part { /* a window or a pane: [start, end) */
 struct window_parts BASE_VEC(struct window_part);
 struct window_state {
     struct window_parts parts; /* by end, then start */
-    int64_t fired_ms;          /* panes: windows that end at or before this + 1 have been told */
+    int64_t fired_ms;          /* panes: windows that end at or before this + 1 have been told; allowed lateness: those that were due by then */
     size_t bytes;
 };
 struct window_op {
@@ -157,6 +158,12 @@ static int row_of(struct window_op *op, struct cep_key *key, const struct window
     return rc || !good ? rc : cep_fold_row(&op->fold, &parts, part->end_ms - 1, part->last.at, ret);
 }
 
+/* Eager: may the window that ends there be told? With allowed lateness the watermark lags so far behind that of the rows on time. */
+static bool is_due(const struct window_op *op, int64_t end_ms)
+{
+    return !op->window->late_ms || end_ms - 1 - op->window->late_ms <= op->op.watermark_ms;
+}
+
 static int tell_now(struct window_op *op, struct cep_key *key, struct window_part *part)
 {
     struct cep_row *now;
@@ -232,7 +239,7 @@ static int session_row(struct window_op *op, struct cep_key *key, const struct c
     int rc = join_sessions(op, key, order->time_ms, &part);
     if (!rc)
         rc = fold_in(op, part, order);
-    return rc || !op->window->eager ? rc : tell_now(op, key, part);
+    return rc || !op->window->eager || (!part->told && !is_due(op, part->end_ms)) ? rc : tell_now(op, key, part);
 }
 
 /* Each open window gets the row. */
@@ -252,7 +259,7 @@ static int windows_row(struct window_op *op, struct cep_key *key, const struct c
         rc = get_part(op, key->state, start_ms, end_ms, &part);
         if (!rc)
             rc = fold_in(op, part, order);
-        if (!rc && op->window->eager)
+        if (!rc && op->window->eager && is_due(op, end_ms))
             rc = tell_now(op, key, part);
     } while (!rc && next_window(op->window, order->time_ms, &start_ms, &end_ms));
     return rc;
@@ -374,9 +381,16 @@ static int on_wake(struct cep_operator *base, struct cep_key *key)
     for (; ended < state->parts.len && state->parts.at[ended].end_ms - 1 <= base->watermark_ms && !rc; ended++) {
         struct window_part *part = &state->parts.at[ended];
         const struct cep_fold_tell tell = tell_of(op, key, part->start_ms, part->end_ms);
-        rc = op->window->eager ? cep_fold_settle(&op->fold, &tell, part->told) : tell_final(op, key, part, part->cells);
+        if (op->window->late_ms && !part->told)
+            rc = tell_now(op, key, part);
+        if (!rc)
+            rc = op->window->eager ? cep_fold_settle(&op->fold, &tell, part->told) : tell_final(op, key, part, part->cells);
     }
     drop_parts(op, state, 0, ended);
+    for (size_t i = 0; op->window->late_ms && i < state->parts.len && is_due(op, state->parts.at[i].end_ms) && !rc; i++)
+        rc = state->parts.at[i].told ? 0 : tell_now(op, key, &state->parts.at[i]);
+    if (op->window->late_ms)
+        state->fired_ms = base->watermark_ms;
     return rc;
 }
 
@@ -387,8 +401,15 @@ static int64_t deadline(const struct cep_operator *base, const struct cep_key *k
     int64_t start_ms, end_ms;
     if (!state || state->parts.len == 0)
         return BASE_TIME_MAX_MS;
-    if (!op->panes)
-        return state->parts.at[0].end_ms - 1;
+    if (!op->panes) {
+        int64_t at_ms = state->parts.at[0].end_ms - 1;
+        for (size_t i = 0; op->window->late_ms && i < state->parts.len; i++) {
+            int64_t due_ms = state->parts.at[i].end_ms - 1 - op->window->late_ms;
+            if (due_ms > state->fired_ms)
+                return due_ms < at_ms ? due_ms : at_ms;
+        }
+        return at_ms;
+    }
     return next_of_pane(op, state, &start_ms, &end_ms) ? end_ms - 1 : state->parts.at[0].start_ms;
 }
 

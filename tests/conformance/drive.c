@@ -7,6 +7,7 @@
  *   sql BYTES           the rule texts
  *   row TABLE BYTES     a JSON object for a table
  *   mark TABLE MS       the table's watermark
+ *   clock MS            processing time; 0 before
  *   cycle               all state is saved, the flow destroyed, made anew and restored
  *   lazy                the same, but state comes back only when the flow asks for it
  *   evict               all state is saved, and what was not used since the last save leaves memory
@@ -26,7 +27,7 @@
 #include "formats/format.h"
 #include "patterns/compile.h"
 
-enum step_kind { STEP_ROW, STEP_MARK, STEP_CYCLE, STEP_LAZY, STEP_EVICT };
+enum step_kind { STEP_ROW, STEP_MARK, STEP_CLOCK, STEP_CYCLE, STEP_LAZY, STEP_EVICT };
 struct step {
     enum step_kind kind;
     struct base_str table, text;
@@ -69,6 +70,7 @@ struct drive {
     struct queue queue;
     size_t step;                       /* the running one */
     struct base_buf out;
+    int64_t clock_ms;
     bool any_row, any_report, lazy;
     struct base_buf problems;
 };
@@ -173,9 +175,9 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED
     d->any_report = true;
 }
 
-static int64_t on_proc_time(void *ctx BASE_UNUSED)
+static int64_t on_proc_time(void *ctx)
 {
-    return 0;
+    return ((struct drive *)ctx)->clock_ms;
 }
 
 static struct piece *find_piece(struct drive *d, uint64_t fingerprint, const struct cep_tuple *key, uint32_t number, bool add)
@@ -373,6 +375,12 @@ static int carry_out(struct drive *d)
         case STEP_MARK:
             e = mark(d, table, step->ms);
             break;
+        case STEP_CLOCK:
+            d->clock_ms = step->ms;
+            e = d->evicts ? rearm(d, step->ms) : 0;
+            if (e == 0)
+                e = cep_flow_clock(d->flow, step->ms);
+            break;
         case STEP_CYCLE:
         case STEP_LAZY:
             e = cycle(d, step->kind == STEP_LAZY);
@@ -418,6 +426,7 @@ static void run_case(struct drive *d, const struct cep_funcs *funcs)
     base_buf_clear(&d->out);
     base_buf_clear(&d->problems);
     d->any_row = d->any_report = d->lazy = false;
+    d->clock_ms = 0;
     int e = patterns_compile(&source, 1, funcs, &options, &d->texts, &diags, &result);
     base_diags_render_json(&diags, &told);
     if (e == 0) {
@@ -496,6 +505,8 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         add_step(d, (struct step){ .kind = STEP_ROW, .table = table, .text = read_text(d, strtoul(two, NULL, 10)) });
     } else if (strcmp(word, "mark") == 0 && two) {
         add_step(d, (struct step){ .kind = STEP_MARK, .table = keep(d, one), .ms = strtoll(two, NULL, 10) });
+    } else if (strcmp(word, "clock") == 0 && one) {
+        add_step(d, (struct step){ .kind = STEP_CLOCK, .ms = strtoll(one, NULL, 10) });
     } else if (strcmp(word, "cycle") == 0) {
         add_step(d, (struct step){ .kind = STEP_CYCLE });
     } else if (strcmp(word, "evict") == 0) {

@@ -1,6 +1,6 @@
 """Talks to the test driver (drive.c): jobs in, what the engine gave out. Shared by the conformance, property and differential tests.
 
-A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail. A step is ('row', table, object), ('mark', table, ms), ('cycle',), ('lazy',) or ('evict',).
+A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail. A step is ('row', table, object), ('mark', table, ms), ('clock', ms), ('cycle',), ('lazy',) or ('evict',).
 """
 import json
 import os
@@ -32,6 +32,8 @@ def script(job):
             text += [b'row %s %d\n' % (step[1].encode(), len(row)), row, b'\n']
         elif step[0] == 'mark':
             text.append(b'mark %s %d\n' % (step[1].encode(), step[2]))
+        elif step[0] == 'clock':
+            text.append(b'clock %d\n' % step[1])
         else:
             text.append(step[0].encode() + b'\n')
     text.append(b'run\n')

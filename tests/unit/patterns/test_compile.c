@@ -489,7 +489,7 @@ static void test_refusals(void)
         "not-supported 2:49 a GROUP BY over a stream changes rows that it gave, and here nothing takes changes | group by a window: FROM "
         "TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE)) GROUP BY window_start, window_end; or insert into an 'upsert-kafka' table; or, in a "
         "rule, leave out 'emit' = 'final'\n"
-        "not-supported 3:61 an aggregate over a window of rows is ordered by the event time | order by the column that WATERMARK FOR names\n"
+        "not-supported 3:61 an aggregate over a window of rows is ordered by the event time or by processing time | order by the column that WATERMARK FOR names, or by PROCTIME()\n"
         "not-supported 4:18 ORDER BY has no meaning in a rule | alerts come in the order of their rows\n");
     diags_are("groups",
               HISTORY

@@ -18,6 +18,8 @@ static void test_own_partition(void)
     IS_INT(row(&marks, 0, 10000), SERVICE_ON_TIME, "the first row is on time");
     IS_INT(row(&marks, 0, 5001), SERVICE_ON_TIME, "within the bound");
     IS_INT(row(&marks, 0, 5000), SERVICE_LATE, "at the watermark is late");
+    IS_INT(service_watermarks_behind(&marks, 0, 5000), 0, "by nothing");
+    IS_INT(service_watermarks_behind(&marks, 0, 4000), 1000, "or by so much");
     IS_INT(row(&marks, 1, 1000), SERVICE_ON_TIME, "another partition knows nothing of that");
     IS_INT(service_watermarks_merge(&marks), -4000, "the merged watermark is the least");
     IS_INT(row(&marks, 1, 20000), SERVICE_ON_TIME, "the second catches up");
@@ -37,6 +39,7 @@ static void test_idle(void)
     OK(!service_watermarks_all_idle(&marks), "one is awake");
     IS_INT(row(&marks, 0, 2000), SERVICE_LATE_AFTER_IDLE, "on time for itself, behind the others");
     OK(!service_watermarks_partition(&marks, 0)->idle, "it is awake again");
+    IS_INT(service_watermarks_behind(&marks, 0, 2000), 7000, "behind the merged watermark, that is");
     service_watermarks_partition(&marks, 0)->idle = service_watermarks_partition(&marks, 1)->idle = true;
     OK(service_watermarks_all_idle(&marks), "all idle");
     service_watermarks_idle_for(&marks, 500);

@@ -1,0 +1,74 @@
+/* Relational SQL beyond the plain window: processing time, allowed lateness. Plans as explain shows them, and refusals. */
+#include "base/error.h"
+#include "tests/unit/patterns/compile_help.h"
+#include "tests/unit/tap.h"
+
+#define CLICKS \
+    "CREATE TABLE clicks (ad STRING, who STRING, pt AS PROCTIME(), ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) " \
+    "WITH ('connector' = 'kafka', 'topic' = 'clicks', 'properties.bootstrap.servers' = 'h:1', 'format' = 'json');\n"
+#define OUT(columns) "CREATE TABLE o (" columns ") WITH ('connector' = 'print', 'format' = 'json');\n"
+
+static void plan_is(const char *name, const char *text, const char *want)
+{
+    struct compiled_text c;
+    struct base_source source;
+    help_compile(&c, &source, text);
+    IS_STR(help_plan(&c), want, name);
+    help_finish(&c);
+}
+
+static void diags_are(const char *name, const char *text, const char *want)
+{
+    struct compiled_text c;
+    struct base_source source;
+    help_compile(&c, &source, text);
+    IS_STR(help_diags(&c), want, name);
+    help_finish(&c);
+}
+
+static void test_processing_time(void)
+{
+    plan_is("a window by processing time",
+            CLICKS OUT("ad STRING, n BIGINT") "INSERT INTO o SELECT ad, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(pt), INTERVAL '1' MINUTE)) "
+                                              "GROUP BY window_start, window_end, ad;",
+            "0  source   clicks by processing time\n"
+            "1  exchange <- 0  by (ad)\n"
+            "2  window   <- 1  tumble 60000 ms by (ad) 1 aggregates, told at its end\n"
+            "3  sink     <- 2  table o\n");
+    diags_are("what keeps rows below it, and both times at once",
+              CLICKS "CREATE RULE a AS SELECT ad, COUNT(*) AS n FROM TABLE(TUMBLE((SELECT *, PROCTIME() AS p FROM (SELECT ad, COUNT(*) OVER (PARTITION BY ad ORDER BY ts) "
+                     "AS c FROM clicks)), DESCRIPTOR(p), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, ad;\n"
+                     "CREATE RULE b AS SELECT COUNT(*) OVER (PARTITION BY ad ORDER BY ts) AS m, COUNT(*) OVER (PARTITION BY ad ORDER BY pt) AS n FROM clicks;",
+              "not-supported 2:48 processing time is the time at which a row comes in: nothing that keeps rows can stand between the table and it | read the table, a view of it that filters and computes, or a UNION ALL of such\n"
+              "not-supported 3:129 one SELECT orders its OVER by the event time or by processing time, not by both | put one of them into a query inside\n");
+}
+
+static void test_lateness(void)
+{
+    plan_is("a window with allowed lateness",
+            CLICKS "CREATE RULE a WITH ('key' = 'ad', 'allowed-lateness' = '1 min') AS SELECT ad, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), "
+                   "INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, ad;",
+            "0  source   clicks with rows late by less than 60000 ms\n"
+            "1  exchange <- 0  by (ad)\n"
+            "2  window   <- 1  tumble 60000 ms by (ad) 1 aggregates, told at its end and corrected\n"
+            "3  alert    <- 2  a by (ad)\n"
+            "4  sink     <- 3  alerts\n");
+    diags_are("sinks and clauses that cannot take corrections",
+              "SET 'table.exec.emit.allow-lateness' = '1 min';\n" CLICKS OUT("ad STRING, n BIGINT")
+              "INSERT INTO o SELECT ad, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, ad;\n"
+              "CREATE RULE b WITH ('emit' = 'final', 'allowed-lateness' = '1 min') AS SELECT ad FROM clicks;\n"
+              "CREATE RULE c WITH ('allowed-lateness' = 'long') AS SELECT ad FROM clicks;\n"
+              "CREATE RULE d AS SELECT COUNT(*) AS n FROM TABLE(TUMBLE((SELECT ad, window_time AS wt, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), "
+              "INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, window_time, ad), DESCRIPTOR(wt), INTERVAL '1' HOUR)) GROUP BY window_start, window_end;",
+              "not-supported 4:15 the query updates rows that it gave, and \"o\" takes new rows only | insert into a table that takes changes ('connector' = 'upsert-kafka' with a PRIMARY KEY), or leave out SET 'table.exec.emit.allow-lateness'\n"
+              "bad-option 5:39 with 'allowed-lateness' alerts are corrected, with 'emit' = 'final' they are not | leave out 'emit' = 'final'\n"
+              "bad-option 6:42 'allowed-lateness' cannot be 'long' | write a duration: '1 h', '10 min'\n"
+              "not-supported 7:44 'allowed-lateness' is of windows right above their table: nothing that keeps rows can stand between them | read the table, a view of it that filters and computes, or a UNION ALL of such\n");
+}
+
+int main(void)
+{
+    test_processing_time();
+    test_lateness();
+    return tap_done();
+}
