@@ -234,7 +234,7 @@ __attribute__((noinline)) void bench_match(struct bench *bench)
 static void run_match(struct bench *bench, struct cep_flow_stats *ret)
 {
     struct cep_env env = {
-        .ctx = bench, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup,
+        .ctx = bench, .route = on_route, .routes_back = true, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup,
         .report = on_report, .proc_time_ms = on_proc_time, .load = bench->checkpoint_rows ? on_load : NULL,
     };
     struct cep_limits limits = { .state_bytes = bench->state_mib << 20 };

@@ -309,7 +309,7 @@ int cep_flow_finish_restore(struct cep_flow *flow)
 }
 
 /* Reads a key's state from the host's store, if it has any. */
-static int load_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
+int cep_flow_load_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
 {
     uint64_t fingerprint = cep_program_node(flow->program, op->node)->fingerprint;
     base_buf_clear(&flow->piece);
@@ -368,7 +368,17 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
     bool added;
     int rc = cep_keyed_get(&op->keyed, own.key, own.key_hash, &key, &added);
     if (!rc && flow->env.load && (added || key->cold))
-        rc = load_key(flow, op, key);
+        rc = cep_flow_load_key(flow, op, key);
+    if (!rc && op->ops->quick && !flow->tried_quick) {
+        bool done = false;
+        rc = op->ops->upkeep(op, 1);
+        if (!rc)
+            rc = op->ops->quick(op, key, event->row, &done);
+        if (!rc && done && flow->env.load)
+            cep_keyed_mark(&op->keyed, key);
+        if (rc || done)
+            return rc;
+    }
     if (!rc)
         rc = op->ops->row(op, key, &own);
     return rc ? rc : after_touch(flow, op, key);
@@ -425,7 +435,7 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
         if (flow->rows_under_way == 0)
             base_arena_reset(&flow->arena);
         if (key->cold && flow->env.load)
-            rc = load_key(flow, op, key);
+            rc = cep_flow_load_key(flow, op, key);
         if (rc)
             break;
         if (!key->state)
@@ -495,7 +505,7 @@ static int load_at_start(struct cep_flow *flow)
         struct cep_operator *op = flow->nodes[i].op;
         uint64_t at = 0;
         for (struct cep_key *key; op && op->ops->pinned && !rc && (key = cep_keyed_each(&op->keyed, &at));)
-            rc = key->cold ? load_key(flow, op, key) : 0;
+            rc = key->cold ? cep_flow_load_key(flow, op, key) : 0;
     }
     flow->asleep = rc != 0;
     return rc;

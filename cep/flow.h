@@ -71,6 +71,8 @@ struct cep_env {
     void *ctx;
     /* A row that must go to the owner of (exchange, key). hash is of the key tuple's bytes; key group = hash % CEP_KEY_GROUPS. Copy what must outlive the call. */
     int (*route)(void *ctx, uint32_t exchange, const struct cep_event *event);
+    /* Does route do nothing but hand the row straight back to this flow? Then the flow may leave the call out. */
+    bool routes_back;
     /* The watermark behind which `exchange` gets no more rows from this flow. */
     int (*route_watermark)(void *ctx, uint32_t exchange, int64_t watermark_ms);
     /* A row for a SINK node. */

@@ -17,8 +17,8 @@ struct flow_node {
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
     struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
 };
-#define AHEAD 16 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
-struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; };
+#define AHEAD 32 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
+struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; struct cep_key *found; };
 struct restored { struct cep_operator *op; struct cep_key *key; };
 struct cep_flow {
     const struct cep_linked *linked;
@@ -36,6 +36,7 @@ struct cep_flow {
     struct base_buf piece;     /* a piece on its way from the store */
     bool asleep;               /* keys with CEP_AT_START are not loaded yet */
     uint64_t rows_in;
+    bool tried_quick;          /* the row under way is known not to be a usual one */
     struct ahead ahead[AHEAD]; /* in order of the rows */
     uint32_t ahead_at, ahead_count;
     struct base_arena ahead_arena; /* their keys */
@@ -46,6 +47,8 @@ struct cep_flow {
 /* Keys that the host put back piece by piece: all their pieces are there. */
 int cep_flow_finish_restore(struct cep_flow *flow) BASE_MUST_CHECK;
 
+/* The state of the key in a store, if it has any; for keys that are new in memory or cold. */
+int cep_flow_load_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key) BASE_MUST_CHECK;
 /* A row for one input of a node. */
 int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event) BASE_MUST_CHECK;
 

@@ -66,6 +66,16 @@ static inline uint64_t cep_keyed_home(const struct cep_keyed *keyed, uint64_t ha
 {
     return hash >> 20 & keyed->mask; /* the lowest bits say the key group: equal for many keys of a shard */
 }
+/* A key with this hash, whose tuple is not compared; NULL: there is none near its home. */
+static inline struct cep_key *cep_keyed_guess(const struct cep_keyed *keyed, uint64_t hash)
+{
+    if (!keyed->slots)
+        return NULL;
+    uint64_t at = cep_keyed_home(keyed, hash);
+    while (keyed->slots[at].key && keyed->slots[at].hash != hash)
+        at = (at + 1) & keyed->mask;
+    return keyed->slots[at].key;
+}
 /* For batches: first the slot of a coming key is brought near, some rows later the key. */
 static inline void cep_keyed_prefetch_slot(const struct cep_keyed *keyed, uint64_t hash)
 {

@@ -13,6 +13,12 @@ struct cep_operator;
 struct cep_operator_ops {
     /* A row of `key`. May create key->state (NULL at first). */
     int (*row)(struct cep_operator *op, struct cep_key *key, const struct cep_event *event);
+    /* The same for the usual row, of an INSERT: if it is one, does all that there is to do for it, wake-up and accounting too. *ret_done false: nothing was done, it
+     * must go by `row`. NULL: there is no such way. And brings near what that will touch beyond the key itself. */
+    int (*quick)(struct cep_operator *op, struct cep_key *key, const struct cep_row *row, bool *ret_done);
+    void (*near)(const struct cep_operator *op, const struct cep_key *key);
+    /* Comes before a run of so many quick rows. */
+    int (*upkeep)(struct cep_operator *op, uint32_t rows);
     /* The watermark has reached key->deadline_ms. */
     int (*wake)(struct cep_operator *op, struct cep_key *key);
     /* Earliest event time at which the key must be woken; BASE_TIME_MAX_MS: never. */

@@ -275,7 +275,7 @@ static int setup(struct local *local, struct base_buf *reterr)
             e = open_stream(local, i, reterr);
     }
     struct cep_env env = {
-        .ctx = local, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
+        .ctx = local, .route = on_route, .routes_back = true, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
         .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time,
         .trace = local->config->calls.trace ? on_trace : NULL,
     };

@@ -150,9 +150,27 @@ static void destroy(struct cep_operator *op)
     base_free(me);
 }
 
+static int quick(struct cep_operator *op, struct cep_key *key, const struct cep_row *row, bool *ret_done)
+{
+    return cep_match_lean_quick(self(op), key, row, ret_done);
+}
+static void bring_near(const struct cep_operator *op, const struct cep_key *key)
+{
+    if (cep_match_is_lean(self_const(op), key) && ((const struct match_lean *)key->state)->cap)
+        __builtin_prefetch(((const struct match_lean *)key->state)->rows.many);
+}
+static int upkeep(struct cep_operator *op, uint32_t rows)
+{
+    return cep_match_lean_upkeep(self(op), rows);
+}
+
 static const struct cep_operator_ops match_ops = {
     .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .save = save, .load = load, .pieces = pieces, .complete = complete, .free_state = free_state,
     .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy,
+};
+static const struct cep_operator_ops lean_ops = {
+    .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .save = save, .load = load, .pieces = pieces, .complete = complete, .free_state = free_state,
+    .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy, .quick = quick, .near = bring_near, .upkeep = upkeep,
 };
 
 static const struct cep_tuple *nav(void *ctx, int32_t distance)
@@ -297,6 +315,8 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
     }
     if (!rc && !cep_flow_traces(flow))
         rc = cep_match_lean_init(op);
+    if (op->lean)
+        op->op.ops = &lean_ops;
     cep_keyed_init(&op->op.keyed, op->lean ? sizeof(struct match_lean) : sizeof(struct match_key));
     if (rc) {
         destroy(&op->op);

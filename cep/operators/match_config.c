@@ -22,6 +22,16 @@ static int note(uint32_t *list, uint32_t *count, uint32_t what)
     return 0;
 }
 
+static void note_read(struct match_configs *configs, uint32_t column)
+{
+    for (uint32_t i = 0; i < configs->read_count && i < MATCH_GLANCE_COLUMNS; i++)
+        if (configs->read[i] == column)
+            return;
+    if (configs->read_count < MATCH_GLANCE_COLUMNS)
+        configs->read[configs->read_count] = column;
+    configs->read_count += configs->read_count <= MATCH_GLANCE_COLUMNS;
+}
+
 /* Columns that the code reads; false: it reads what belongs to key or place. */
 static bool look_at_code(struct match_configs *configs, const struct match_op *op, uint32_t code)
 {
@@ -33,8 +43,10 @@ static bool look_at_code(struct match_configs *configs, const struct match_op *o
         if (insn->op == CEP_OP_NAV || insn->op == CEP_OP_LABEL || insn->op == CEP_OP_FINAL || insn->op == CEP_OP_MATCH_NUMBER ||
             insn->op == CEP_OP_START_TIME || insn->op == CEP_OP_PROC_TIME || insn->op == CEP_OP_NOW)
             return false;
-        if (insn->op == CEP_OP_COLUMN)
+        if (insn->op == CEP_OP_COLUMN) {
             note(configs->columns, &configs->column_count, insn->c);
+            note_read(configs, insn->c);
+        }
         configs->forgetful |= insn->op == CEP_OP_ROW_TIME;
     }
     return true;
@@ -74,6 +86,7 @@ void cep_match_configs_finish(struct match_configs *configs)
     base_free(configs->table);
     base_free(configs->memo);
     base_free(configs->sights);
+    base_free(configs->glances);
     base_free(configs->columns);
     base_free(configs->bits);
     base_free(configs->marks);
@@ -122,6 +135,8 @@ static void forget_all(struct match_configs *configs)
         memset(configs->memo, 0, configs->memo_cap * sizeof *configs->memo);
     if (configs->sights)
         memset(configs->sights, 0, SIGHTS * sizeof *configs->sights);
+    if (configs->glances)
+        memset(configs->glances, 0, MATCH_GLANCES * sizeof *configs->glances);
     configs->sight_count = configs->sight_ids = 0;
 }
 
@@ -170,9 +185,9 @@ static int judge_unary(struct match_configs *configs, struct match_op *op)
     return 0;
 }
 
-int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+/* Makes the row the one that the general step sees. */
+static void prepare(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
 {
-    uint64_t words[MATCH_SIGHT_WORDS];
     op->key = &configs->dummy;
     op->seq = 2; /* any but the first: anchors are not for lean keys */
     op->row = row;
@@ -183,12 +198,84 @@ int cep_match_config_row(struct match_configs *configs, struct match_op *op, con
     base_arena_reset(&op->arena);
     if (op->m->preds.count)
         memset(op->unary, 0, op->m->preds.count);
+    configs->prepared = true;
+}
+
+static int judge_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+{
+    uint64_t words[MATCH_SIGHT_WORDS];
+    prepare(configs, op, row);
     configs->row_sight = 1;
     int rc = judge_unary(configs, op);
     if (rc || !configs->row_sight)
         return rc;
     configs->row_sight = 0;
     return configs->forgetful || !pack_sight(configs, op, row, words) ? 0 : find_sight(configs, words, &configs->row_sight);
+}
+
+/* The raw columns, one word each. False: a text is too long for that. */
+static bool pack_glance(const struct match_configs *configs, const struct match_op *op, const struct cep_row *row, struct match_glance *ret)
+{
+    *ret = (struct match_glance){ .nulls = 0 };
+    for (uint32_t i = 0; i < configs->read_count; i++) {
+        uint32_t column = configs->read[i], kind = op->types[column].kind;
+        uint64_t slot = cep_tuple_slot(&row->tuple, column);
+        if (cep_tuple_is_null(&row->tuple, column)) {
+            ret->nulls |= 1u << i;
+        } else if (cep_kind_is_text((uint8_t)kind)) {
+            const char *text = (const char *)&row->tuple + (uint32_t)slot;
+            uint64_t len = slot >> 32;
+            if (len > 7)
+                return false;
+            uint64_t bytes = 0;
+            if (BASE_LIKELY((uint32_t)slot + 8 <= row->tuple.size_bytes))
+                memcpy(&bytes, text, 8);
+            else
+                memcpy(&bytes, text, len);
+            ret->words[i] = (bytes & ((UINT64_C(1) << 8 * len) - 1)) << 8 | len;
+        } else if (kind == CEP_KIND_DECIMAL && op->types[column].precision > 18) {
+            return false;
+        } else {
+            ret->words[i] = slot;
+        }
+    }
+    return true;
+}
+
+static struct match_glance *find_glance(const struct match_configs *configs, const struct match_glance *glance)
+{
+    uint64_t hash = glance->words[0] * UINT64_C(0x9e3779b97f4a7c15);
+    hash ^= (glance->words[1] + glance->nulls) * UINT64_C(0xbf58476d1ce4e5b9) ^ glance->words[2] * UINT64_C(0x94d049bb133111eb);
+    return &configs->glances[hash >> 48 & (MATCH_GLANCES - 1)];
+}
+
+static bool same_glance(const struct match_glance *a, const struct match_glance *b)
+{
+    return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) | (a->words[2] ^ b->words[2]) | (uint64_t)(a->nulls ^ b->nulls)) == 0;
+}
+
+int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+{
+    struct match_glance glance, *at = NULL;
+    configs->row = row;
+    configs->prepared = false;
+    if (!configs->glances && configs->read_count <= MATCH_GLANCE_COLUMNS && !configs->forgetful) {
+        configs->glances = base_calloc(MATCH_GLANCES, sizeof *configs->glances);
+        if (!configs->glances)
+            return BASE_E_NOMEM;
+    }
+    if (configs->glances && pack_glance(configs, op, row, &glance)) {
+        at = find_glance(configs, &glance);
+        configs->row_sight = at->sight;
+        if (BASE_LIKELY(at->sight && same_glance(at, &glance)))
+            return 0;
+    }
+    int rc = judge_row(configs, op, row);
+    if (!rc && at && configs->row_sight) {
+        *at = glance;
+        at->sight = configs->row_sight;
+    }
+    return rc;
 }
 
 /* ---- numbers ---- */
@@ -275,6 +362,8 @@ static int step(struct match_configs *configs, struct match_op *op, uint32_t fro
     uint32_t count = (uint32_t)op->first_plain.len;
     uint64_t errors = op->row_errors;
     int rc = 0;
+    if (!configs->prepared)
+        prepare(configs, op, configs->row);
     if (from != MATCH_CONFIG_START) {
         rc = cep_match_load_threads(op, configs->at[from]);
         threads = op->in.at;
@@ -324,12 +413,10 @@ int cep_match_config_next(struct match_configs *configs, struct match_op *op, ui
         if (rc)
             return rc;
     }
+    if (BASE_LIKELY(cep_match_config_known(configs, from, ret)))
+        return 0;
     uint32_t at = (from * UINT32_C(0x9e3779b1) + configs->row_sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1);
     struct match_memo *memo = &configs->memo[at];
-    if (BASE_LIKELY(memo->config == from && memo->sight == configs->row_sight)) {
-        *ret = memo->to;
-        return 0;
-    }
     configs->memo_missed++;
     int rc = step(configs, op, from, ret);
     if (!rc)

@@ -13,6 +13,10 @@
 #define MATCH_SIGHT_WORDS 4
 struct match_sight { uint64_t words[MATCH_SIGHT_WORDS]; uint32_t id; uint32_t pad; };
 struct match_memo { uint32_t config, sight, to, pad; };
+/* A sight by the raw columns that it comes from: unary conditions need not be judged again for a row that looks like an earlier one. */
+#define MATCH_GLANCE_COLUMNS 3
+#define MATCH_GLANCES 256u
+struct match_glance { uint64_t words[MATCH_GLANCE_COLUMNS]; uint32_t nulls, sight; }; /* sight 0: free */
 struct match_configs {
     struct match_class **at;      /* by number, from 2 on; NULL: free */
     uint32_t count, cap, live;
@@ -25,10 +29,14 @@ struct match_configs {
     uint32_t sight_count, sight_ids; /* ids are never given twice within one life of the memo */
     uint32_t *columns, column_count; /* that conditions which are not unary read, and updates */
     uint32_t *bits, bit_count;       /* unary conditions */
+    uint32_t read[MATCH_GLANCE_COLUMNS], read_count; /* all columns that conditions and updates read, unary ones too; more: read_count is above */
+    struct match_glance *glances; /* direct-mapped; NULL: none yet */
     bool forgetful;               /* conditions see something that hardly comes twice: nothing is remembered */
     uint32_t collect_at;          /* so many live ones: look for dead ones */
     uint8_t *marks;
     uint32_t row_sight;           /* of the row under way; 0: none */
+    const struct cep_row *row;    /* the row under way */
+    bool prepared;                /* the general step sees it */
     struct match_key dummy;       /* stands for the key: conditions here read no other row */
 };
 /* Can the operator's conditions be judged without key and place? If so fills in what they see. BASE_E_NOMEM. */
@@ -36,6 +44,17 @@ int cep_match_configs_init(struct match_configs *configs, struct match_op *op, b
 void cep_match_configs_finish(struct match_configs *configs);
 /* The row that comes next into cep_match_config_next. */
 int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row) BASE_MUST_CHECK;
+/* What is remembered of a step. False: nothing. */
+static inline bool cep_match_config_known(const struct match_configs *configs, uint32_t from, uint32_t *ret)
+{
+    uint32_t sight = configs->row_sight;
+    if (!configs->memo || !sight)
+        return false;
+    uint32_t at = (from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1);
+    const struct match_memo *memo = &configs->memo[at];
+    *ret = memo->to;
+    return memo->config == from && memo->sight == sight;
+}
 /* Where the threads stand behind that row. */
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 /* The number of a class's thread list. */

@@ -5,8 +5,6 @@
 #include "base/time.h"
 #include "cep/operators/match_class.h"
 
-#define TIMES_MOST (UINT32_C(1) << 30) /* ms since base_ms; WITHIN must fit too */
-
 /* ---- which operators ---- */
 
 int cep_match_lean_init(struct match_op *op)
@@ -14,7 +12,7 @@ int cep_match_lean_init(struct match_op *op)
     const struct cep_match *m = op->m;
     bool possible = m->eager && !m->batch_sort && !m->all_matches && !m->timeout_rows && !m->hold_ms && m->rows != CEP_ROWS_ALL_UNMATCHED && !m->lookahead &&
                     !m->lookback && !op->sequential && !op->needs_history && !op->has_absence && !op->has_for_absence && !op->has_lookahead &&
-                    !op->has_start_anchor && !op->empty_plain && op->within_ms < TIMES_MOST;
+                    !op->has_start_anchor && !op->empty_plain && op->within_ms < LEAN_TIMES_MOST;
     if (!possible)
         return 0;
     op->lean = base_calloc(1, sizeof *op->lean);
@@ -36,7 +34,7 @@ void cep_match_lean_finish(struct match_op *op)
 
 /* ---- entries and classes ---- */
 
-static int reserve_entries(struct match_lean *lean, uint32_t need)
+int cep_match_lean_reserve(struct match_lean *lean, uint32_t need)
 {
     uint32_t have = lean->cap ? lean->cap : LEAN_ENTRIES;
     if (need <= have)
@@ -53,7 +51,7 @@ static int reserve_entries(struct match_lean *lean, uint32_t need)
     return 0;
 }
 
-static int set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count)
+int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count)
 {
     uint32_t have = lean->class_cap ? lean->class_cap : LEAN_CLASSES;
     if (count > have) {
@@ -75,7 +73,7 @@ static int set_classes(struct match_lean *lean, const struct match_lean_class *c
 static int64_t entry_ms(struct match_lean *lean, uint32_t i) { return lean->base_ms + cep_match_lean_entries(lean)[i].at; }
 
 /* Offset of the earliest row that a live start stands at; count: there is none. */
-static uint32_t earliest(struct match_lean *lean)
+uint32_t cep_match_lean_earliest(struct match_lean *lean)
 {
     const struct match_lean_class *classes = cep_match_lean_classes(lean);
     uint32_t least = lean->count;
@@ -133,13 +131,13 @@ static void expire_classes(const struct match_op *op, const struct match_lean *l
 
 /* Rows that no row still to come can need: all starts at or before them are out of time even for the earliest row that may come, or, when all rows are settled,
  * no live start stands at or before them. */
-static void drop_settled(struct match_op *op, struct match_lean *lean)
+void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean)
 {
     int64_t watermark = op->op.watermark_ms;
     if (watermark == BASE_TIME_MIN_MS || lean->count == 0)
         return;
     bool settled = entry_ms(lean, lean->count - 1) <= watermark;
-    uint32_t needed = settled ? earliest(lean) : 0, n = needed;
+    uint32_t needed = settled ? cep_match_lean_earliest(lean) : 0, n = needed;
     if (op->within_ms) {
         uint32_t end = lean->count;
         while (n < end) { /* the first that is not out of time */
@@ -174,10 +172,10 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
         lean->snap = NULL;
         return true;
     }
-    if (time_ms - lean->base_ms < (int64_t)TIMES_MOST && time_ms >= lean->base_ms)
+    if (time_ms - lean->base_ms < (int64_t)LEAN_TIMES_MOST && time_ms >= lean->base_ms)
         return true;
     int64_t to = entry_ms(lean, 0) < time_ms ? entry_ms(lean, 0) : time_ms, by = to - lean->base_ms;
-    if (time_ms - to >= (int64_t)TIMES_MOST || entry_ms(lean, lean->count - 1) - to >= (int64_t)TIMES_MOST)
+    if (time_ms - to >= (int64_t)LEAN_TIMES_MOST || entry_ms(lean, lean->count - 1) - to >= (int64_t)LEAN_TIMES_MOST)
         return false;
     for (uint32_t i = 0; i < lean->count; i++)
         cep_match_lean_entries(lean)[i].at -= (uint32_t)by;
@@ -192,7 +190,7 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
 /* ---- a row ---- */
 
 /* Into the class with this configuration, or as one of its own. False: there are too many. */
-static bool join(struct match_lean_op *lean_op, struct match_lean_class class)
+bool cep_match_lean_join(struct match_lean_op *lean_op, struct match_lean_class class)
 {
     for (uint32_t i = 0; i < lean_op->next_count; i++) {
         struct match_lean_class *other = &lean_op->next[i];
@@ -219,12 +217,12 @@ static int step_row(struct match_op *op, const struct match_lean_class *classes,
     *ret_full = false;
     for (uint32_t i = 0; i < count && !rc && !*ret_full; i++) {
         rc = cep_match_config_next(&lean_op->configs, op, classes[i].config, &to);
-        *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
+        *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
     }
     if (rc || *ret_full || !own)
         return rc;
     rc = cep_match_config_next(&lean_op->configs, op, MATCH_CONFIG_START, &to);
-    *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
+    *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
     return rc;
 }
 
@@ -272,7 +270,7 @@ static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
         count = op->lean->next_count;
         memcpy(classes, op->lean->next, count * sizeof *classes);
     }
-    return rc || *ret_full ? rc : set_classes(lean, classes, count);
+    return rc || *ret_full ? rc : cep_match_lean_set_classes(lean, classes, count);
 }
 
 static void insert_entry(struct match_lean *lean, uint32_t at, struct match_lean_entry entry)
@@ -311,7 +309,7 @@ static uint32_t place_of(struct match_op *op, struct match_lean *lean, const str
 
 static int late_row(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full)
 {
-    int rc = reserve_entries(lean, lean->count + 1);
+    int rc = cep_match_lean_reserve(lean, lean->count + 1);
     uint32_t ref;
     if (!rc)
         rc = cep_match_log_put(&op->lean->log, row, &ref);
@@ -337,11 +335,11 @@ static int next_row(struct match_op *op, struct match_lean *lean, const struct c
     int rc = step_row(op, cep_match_lean_classes(lean), count, row, &own, ret_full);
     if (rc || *ret_full)
         return rc;
-    rc = reserve_entries(lean, lean->count + 1);
+    rc = cep_match_lean_reserve(lean, lean->count + 1);
     if (!rc)
         rc = cep_match_log_put(&op->lean->log, row, &ref);
     if (!rc) {
-        rc = set_classes(lean, op->lean->next, op->lean->next_count);
+        rc = cep_match_lean_set_classes(lean, op->lean->next, op->lean->next_count);
         if (rc)
             cep_match_log_drop(&op->lean->log, ref);
     }
@@ -375,10 +373,10 @@ static int collect(struct match_op *op)
 }
 
 /* A few keys a row: those rows of theirs that stand among dead ones move on, so that the log's memory stays in proportion to what lives. */
-static int tidy(struct match_op *op)
+static int tidy(struct match_op *op, uint32_t rows)
 {
     struct match_log *log = &op->lean->log;
-    for (int turn = 0; turn < 8 && cep_match_log_sparse(log); turn++) {
+    for (uint32_t turn = 0; turn < 8 * rows && cep_match_log_sparse(log); turn++) {
         struct cep_key *key = cep_keyed_each(&op->op.keyed, &op->lean->hand);
         if (!key) {
             op->lean->hand = 0;
@@ -402,6 +400,12 @@ static int tidy(struct match_op *op)
     return 0;
 }
 
+int cep_match_lean_upkeep(struct match_op *op, uint32_t rows)
+{
+    int rc = cep_match_configs_crowded(&op->lean->configs) ? collect(op) : 0;
+    return rc ? rc : tidy(op, rows);
+}
+
 /* ---- the operator's functions ---- */
 
 static int full_row(struct match_op *op, struct cep_key *key, const struct cep_event *event)
@@ -410,7 +414,7 @@ static int full_row(struct match_op *op, struct cep_key *key, const struct cep_e
     return rc ? rc : cep_match_key_row(op, key, event);
 }
 
-static void init_state(struct cep_key *key)
+void cep_match_lean_begin(struct cep_key *key)
 {
     struct match_lean *lean = cep_key_room(key);
     *lean = (struct match_lean){ .first_seq = 1, .dirty = 1, .bias = 1, .saved_first = 1 };
@@ -422,22 +426,19 @@ int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct ce
     const struct cep_row *row = event->row;
     bool full = false;
     int rc = 0;
-    if (op->op.watermark_ms != BASE_TIME_MIN_MS && row->time_ms <= op->op.watermark_ms)
-        full = true; /* refused there */
+    if (row->change != CEP_INSERT || (op->op.watermark_ms != BASE_TIME_MIN_MS && row->time_ms <= op->op.watermark_ms))
+        full = true; /* what is changed is looked for there; a late row is refused */
     if (!key->state)
-        init_state(key);
+        cep_match_lean_begin(key);
     if (!full && !cep_match_is_lean(op, key))
         rc = cep_match_lean_deflate(op, key);
     if (rc || full || !cep_match_is_lean(op, key))
         return rc ? rc : full_row(op, key, event);
-    if (cep_match_configs_crowded(&op->lean->configs))
-        rc = collect(op);
-    if (!rc)
-        rc = tidy(op);
+    rc = cep_match_lean_upkeep(op, 1);
     if (rc)
         return rc;
     struct match_lean *lean = key->state;
-    drop_settled(op, lean);
+    cep_match_lean_drop_settled(op, lean);
     const struct cep_limits *limits = cep_flow_limits(op->op.flow);
     if (lean->count >= limits->rows_per_key || (lean->count >= limits->tail_rows && unsettled(op, lean) >= limits->tail_rows) || !rebase(lean, row->time_ms))
         return full_row(op, key, event);
@@ -465,13 +466,13 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
         count = 0;
     } else {
         bool settled = lean->count && entry_ms(lean, lean->count - 1) <= op->op.watermark_ms;
-        drop_settled(op, lean);
+        cep_match_lean_drop_settled(op, lean);
         if (settled)
             expire_classes(op, lean, cep_match_lean_classes(lean), &count, op->op.watermark_ms + 1);
     }
     lean->class_count = (uint16_t)count;
-    int rc = count == 0 ? set_classes(lean, NULL, 0) : 0;
-    drop_settled(op, lean);
+    int rc = count == 0 ? cep_match_lean_set_classes(lean, NULL, 0) : 0;
+    cep_match_lean_drop_settled(op, lean);
     cep_match_lean_count(op, lean, false);
     return rc;
 }
@@ -516,7 +517,7 @@ size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *
 
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)
 {
-    uint32_t rows = gone ? 0 : lean->count, starts = gone ? 0 : lean->count - earliest(lean);
+    uint32_t rows = gone ? 0 : lean->count, starts = gone ? 0 : lean->count - cep_match_lean_earliest(lean);
     op->rows_kept += (uint64_t)rows - lean->counted_rows;
     op->starts += (uint64_t)starts - lean->counted_starts;
     lean->counted_rows = rows;

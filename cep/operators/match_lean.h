@@ -10,6 +10,7 @@
 #include "cep/operators/match_log.h"
 
 #define LEAN_NO_START (UINT32_C(1) << 31) /* in a ref: the row is no start, whatever conditions say: a match skipped it */
+#define LEAN_TIMES_MOST (UINT32_C(1) << 30) /* ms since base_ms; WITHIN must fit too */
 #define LEAN_ENTRIES 3
 #define LEAN_CLASSES 2
 #define LEAN_CLASSES_MOST 32
@@ -57,6 +58,17 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
 void cep_match_lean_free(struct match_op *op, struct cep_key *key);
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean);
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone);
+/* The row, if it is an ordinary one: the last in order, of a key in lean form, nothing accepted, every step remembered. False: nothing was done. Arms and accounts. */
+int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool *ret_done) BASE_MUST_CHECK;
+/* What must be done now and then, between rows: so many of them came since it was last done. */
+int cep_match_lean_upkeep(struct match_op *op, uint32_t rows) BASE_MUST_CHECK;
+/* ---- shared with match_quick.c ---- */
+void cep_match_lean_begin(struct cep_key *key); /* the empty state */
+uint32_t cep_match_lean_earliest(struct match_lean *lean);
+void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean);
+int cep_match_lean_reserve(struct match_lean *lean, uint32_t entries) BASE_MUST_CHECK;
+int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count) BASE_MUST_CHECK;
+bool cep_match_lean_join(struct match_lean_op *lean_op, struct match_lean_class class); /* False: there are too many */
 /* The full form, from the rows. */
 int cep_match_lean_inflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 /* Runs the rows of a full form whose heads are empty: settled ones, then the others on top of a base. no_start: one bit per row, NULL: none. */
