@@ -40,6 +40,7 @@ struct cep_event {
     struct cep_position first_at;   /* position of the match's first row */
     const struct cep_evidence *evidence; /* NULL if none */
     uint32_t revision;              /* behind ALERT: counts from 1; 0 before */
+    uint64_t times;                 /* > 1: so many equal rows at once; comes to final group aggregates alone */
 };
 
 enum cep_report {                   /* what happened without stopping anything; all are counted by the host */
@@ -108,6 +109,11 @@ void cep_flow_destroy(struct cep_flow *flow);
 int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row) BASE_MUST_CHECK;
 /* The same for several rows one after the other: faster, for the waits for memory of rows that follow each other overlap. */
 int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count) BASE_MUST_CHECK;
+/* Can all rows of a bounded source be handed over at once, in columns (cep/columns.h), because a row pattern that sorts at the end is all that reads it? */
+struct cep_columns;
+bool cep_flow_takes_columns(const struct cep_flow *flow, uint32_t node);
+/* Instead of cep_flow_source for each of them, before the watermark tells the end of input. The rows' order in the columns is changed. */
+int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *columns) BASE_MUST_CHECK;
 /* A row with this key hash will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
 void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, uint64_t key_hash, bool soon);
 /* Keys that LOOKUP nodes directly behind `exchange` will ask tables for because of this row: a host that asks outside can ask for many at once. Errors of `want`

@@ -346,6 +346,38 @@ static void file_close(struct connectors_source *base)
 
 static const struct connectors_source_ops ops = { file_poll, file_seek, file_close };
 
+/* ---- blocks ---- */
+
+int connectors_source_block(struct connectors_source *base, struct connectors_block *ret)
+{
+    *ret = (struct connectors_block){ 0 };
+    if (base->ops != &ops)
+        return 0;
+    struct file_source *source = (struct file_source *)base;
+    const struct connectors_lines *lines = &source->lines;
+    size_t got = 1;
+    while (source->reader && !source->head_next && !lines->skipping && !lines->eof && source->next_offset >= source->skip_to && got > 0) {
+        size_t end = lines->end;
+        while (end > lines->begin && lines->data[end - 1] != '\n')
+            end--;
+        if (end > lines->begin) {
+            *ret = (struct connectors_block){ { lines->data + lines->begin, end - lines->begin }, &source->origin, source->next_offset, 0 };
+            return 0;
+        }
+        int r = fill(source, 0, &got);
+        if (r < 0)
+            return r == BASE_E_AGAIN ? 0 : r;
+    }
+    return 0;
+}
+
+void connectors_source_took(struct connectors_source *base, size_t bytes, uint64_t records)
+{
+    struct file_source *source = (struct file_source *)base;
+    connectors_lines_drop(&source->lines, bytes);
+    source->next_offset += (int64_t)records;
+}
+
 /* ---- opening ---- */
 
 static int load_csv_options(struct file_source *source, const struct connectors_source_config *config, char *ret_error, size_t error_bytes)

@@ -73,6 +73,12 @@ static inline void connectors_source_close(struct connectors_source *source)
     if (source)
         source->ops->close(source);
 }
+/* Whole lines of the open file that are there already, each with its line end, instead of records one by one. bytes.len 0: none can be given now, poll (the first
+ * record of a file, the last without a line end, records beyond the limit; other sources than files). Borrowed as a batch is. */
+struct connectors_block { struct base_str bytes; const struct cep_origin *origin; int64_t offset; int32_t partition; };
+int connectors_source_block(struct connectors_source *source, struct connectors_block *ret) BASE_MUST_CHECK;
+/* So many bytes of the block's begin were used: they were so many records. */
+void connectors_source_took(struct connectors_source *source, size_t bytes, uint64_t records);
 static inline const char *connectors_source_error(const struct connectors_source *source) { return source->error; }
 
 /* ---- reading options, for all connectors ---- */

@@ -1,29 +1,11 @@
 /* CSV by RFC 4180: one record is one row, its end already found by the source. Cells map to fields by the header, if the file has one, else by the order
  * in which the table declares its columns. An empty cell is NULL for all types but STRING; a cell equal to 'csv.null-literal' is NULL for all. */
-#include "formats/decoder.h"
+#include "formats/csv.h"
 
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
-
-enum csv_header { CSV_HEADER_AUTO, CSV_HEADER_YES, CSV_HEADER_NO };
-
-struct formats_csv {
-    char delimiter, quote, escape, array_delimiter; /* quote, escape: 0 means none */
-    enum csv_header header;
-    bool allow_comments;
-    struct base_str null_literal;  /* ptr NULL: none */
-    uint32_t *column_field;        /* first field that a column feeds, or CEP_NONE; columns of them */
-    uint32_t columns, columns_cap;
-    uint32_t *same;                /* next field of the same column */
-    uint32_t needed;               /* columns that a row must have */
-    uint32_t missing;              /* field that the header has no column for, or CEP_NONE */
-    uint64_t origin;               /* number of the origin that the map was made for */
-    bool mapped;
-    bool has_header;               /* the origin's first record is one */
-    struct base_buf packed;
-};
 
 /* ---- options ---- */
 

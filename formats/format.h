@@ -45,7 +45,21 @@ void formats_decoder_destroy(struct formats_decoder *decoder); /* NULL allowed *
 int formats_decode(struct formats_decoder *decoder, const struct cep_record *records, size_t count, struct base_arena *arena, struct cep_row **ret_rows)
     BASE_MUST_CHECK;
 
-/* Can that happen at all? */
+/* Whole lines of a file, for formats that can be read without cutting records first. Each line, the last too, ends with a line end. */
+struct formats_block {
+    struct base_str bytes;
+    const struct cep_origin *origin;
+    int64_t offset;      /* of the record that the first line is */
+    int32_t partition;
+};
+struct cep_columns;
+/* May formats_block_decode be asked? The table has no event time and no metadata, and its format and options are plain enough. */
+bool formats_decoder_takes_blocks(const struct formats_decoder *decoder);
+/* Appends the rows of the first lines to columns, up to the first line that has anything out of the ordinary: that one is to be decoded as a record by
+ * formats_decode, as is the first record of each file. Each line read is a record. BASE_E_NOMEM, BASE_E_LIMIT (too many rows). */
+int formats_block_decode(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes,
+                         uint32_t *ret_records) BASE_MUST_CHECK;
+/* Can BASE_E_IO, BASE_E_TIMEOUT, BASE_E_AUTH happen at all? */
 bool formats_decoder_may_wait(const struct formats_decoder *decoder);
 /* Why formats_decode failed as a whole; "" if it did not. */
 const char *formats_decoder_trouble(const struct formats_decoder *decoder);

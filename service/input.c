@@ -441,6 +441,28 @@ int service_input_poll(struct service_input *input, size_t max, int timeout_ms, 
     return ret->count ? decode(input, ret, timeout_ms) : 0;
 }
 
+bool service_input_takes_blocks(const struct service_input *input)
+{
+    return input->file && input->file->bounded && formats_decoder_takes_blocks(input->decoder);
+}
+
+int service_input_block(struct service_input *input, struct cep_columns *columns, uint32_t *ret_records)
+{
+    struct connectors_block from;
+    size_t bytes = 0;
+    *ret_records = 0;
+    int e = input->finished ? 0 : connectors_source_block(input->file, &from);
+    if (e < 0)
+        return e == BASE_E_NOMEM ? e : 0; /* the poll that follows meets it and tells */
+    if (input->finished || from.bytes.len == 0)
+        return 0;
+    const struct formats_block block = { from.bytes, from.origin, from.offset, from.partition };
+    e = formats_block_decode(input->decoder, &block, columns, &bytes, ret_records);
+    if (e == 0)
+        connectors_source_took(input->file, bytes, *ret_records);
+    return e;
+}
+
 bool service_input_ready(const struct service_input *input)
 {
     return input->started;

@@ -42,6 +42,10 @@ int service_input_rebind(struct service_input *input, const struct cep_program *
 /* Next records, at most max, waiting at most timeout_ms. Rows live until the next poll. A source that fails or is away gives an empty batch and says why in
  * service_input_trouble; it is tried again. Only BASE_E_NOMEM and, for bounded sources, BASE_E_IO, BASE_E_CORRUPT are returned. */
 int service_input_poll(struct service_input *input, size_t max, int timeout_ms, struct service_input_batch *ret) BASE_MUST_CHECK;
+/* Instead of a poll, for bounded tables whose rows nobody asks for one by one: appends rows to columns. *ret_records 0: nothing can be read so now, poll. */
+struct cep_columns;
+bool service_input_takes_blocks(const struct service_input *input);
+int service_input_block(struct service_input *input, struct cep_columns *columns, uint32_t *ret_records) BASE_MUST_CHECK;
 /* Text of what keeps the source from being read; "" if nothing does. changed (may be NULL): it is new since the last question. */
 const char *service_input_trouble(struct service_input *input, bool *ret_changed);
 /* Does the source read from where it should: Kafka partitions known and assigned? Files: always. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/input.h"
+#include "service/local_columns.h"
 #include "service/lookups.h"
 #include "service/profiles.h"
 
@@ -192,8 +193,27 @@ static struct stream *furthest_behind(struct local *local, const bool *asked)
     return best;
 }
 
+/* The only stream, if its rows can go to the flow all at once. */
+static int run_columns(struct local *local, bool *ret_done, struct base_buf *reterr)
+{
+    *ret_done = false;
+    if (local->stream_count != 1 || local->streams[0].node_count != 1)
+        return 0;
+    struct stream *stream = &local->streams[0];
+    const struct service_local_columns columns = { local->flow, stream->nodes[0], stream->input, local->config };
+    if (!service_local_takes_columns(&columns))
+        return 0;
+    *ret_done = true;
+    int e = service_local_columns_run(&columns, reterr);
+    return e == 0 ? tell_watermark(local, stream, BASE_TIME_MAX_MS) : e;
+}
+
 static int run_streams(struct local *local, struct base_buf *reterr)
 {
+    bool done;
+    int e = run_columns(local, &done, reterr);
+    if (e < 0 || done)
+        return e;
     bool *asked = base_arena_zalloc(&local->arena, local->stream_count + 1, sizeof *asked);
     if (!asked)
         return BASE_E_NOMEM;
@@ -211,7 +231,7 @@ static int run_streams(struct local *local, struct base_buf *reterr)
             continue;
         }
         size_t count = 0;
-        int e = step(local, stream, IDLE_WAIT_MS, &count, reterr);
+        e = step(local, stream, IDLE_WAIT_MS, &count, reterr);
         if (e < 0)
             return e;
         asked[stream - local->streams] = count == 0;

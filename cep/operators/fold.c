@@ -90,6 +90,21 @@ int cep_fold_add(struct cep_fold *fold, uint32_t first, uint32_t count, struct c
     return 0;
 }
 
+int cep_fold_add_times(struct cep_fold *fold, struct cep_agg_cell *cells, uint64_t times, const struct cep_agg_order *order)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < fold->aggs.count && !rc; i++) {
+        const struct cep_agg *agg = cep_fold_agg(fold, i);
+        if (agg->kind == CEP_AGG_COUNT && !agg->distinct && !fold->args[i].null) {
+            cells[i].count += (int64_t)times;
+            continue;
+        }
+        for (uint64_t n = 0; n < times && !rc; n++)
+            rc = cep_fold_add(fold, i, 1, &cells[i], &fold->args[i], order);
+    }
+    return rc;
+}
+
 int cep_fold_take(struct cep_fold *fold, uint32_t first, uint32_t count, struct cep_agg_cell *cells, const struct cep_value *values,
                   const struct cep_agg_order *order)
 {

@@ -29,6 +29,8 @@ struct cep_agg_order cep_fold_order(const struct cep_row *row, int64_t time_ms);
 /* Cells of aggregates [first, first + count), with the arguments in `values` (parallel to them). A full collection is told and the value left out. */
 int cep_fold_add(struct cep_fold *fold, uint32_t first, uint32_t count, struct cep_agg_cell *cells, const struct cep_value *values,
                  const struct cep_agg_order *order) BASE_MUST_CHECK;
+/* The arguments of the last row, of all aggregates, so many times more. */
+int cep_fold_add_times(struct cep_fold *fold, struct cep_agg_cell *cells, uint64_t times, const struct cep_agg_order *order) BASE_MUST_CHECK;
 int cep_fold_take(struct cep_fold *fold, uint32_t first, uint32_t count, struct cep_agg_cell *cells, const struct cep_value *values,
                   const struct cep_agg_order *order) BASE_MUST_CHECK;
 void cep_fold_clear(const struct cep_fold *fold, uint32_t first, uint32_t count, struct cep_agg_cell *cells);

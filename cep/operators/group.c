@@ -74,7 +74,11 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
                : cep_fold_add(&op->fold, 0, op->fold.aggs.count, state->cells, op->fold.args, &order);
     if (rc)
         return rc;
-    state->rows += takes ? -1 : 1;
+    if (event->times > 1) /* only where nothing is taken back */
+        rc = cep_fold_add_times(&op->fold, state->cells, event->times - 1, &order);
+    if (rc)
+        return rc;
+    state->rows += takes ? -1 : event->times > 1 ? (int64_t)event->times : 1;
     if (event->row->time_ms > state->last_ms)
         state->last_ms = event->row->time_ms;
     if (!op->group->eager || change == CEP_UPDATE_BEFORE) /* the update's other half follows */

@@ -174,6 +174,9 @@ struct match_op {
     uint64_t threads_stepped, rows_in, matches;
     uint64_t rows_kept, starts; /* sums over the keys in memory */
     struct match_lean_op *lean; /* keys may take the lean form; NULL: they may not */
+    bool plain;                /* a bounded table in columns: nobody asks for identity, evidence, or what was told before */
+    bool counts;               /* ... nor for any column: */
+    uint64_t owed;             /* rows to tell, not yet told */
     bool no_start;             /* rows gone through again: this one was skipped over */
     uint64_t row_errors;       /* errors of conditions, reported or not */
 };
@@ -234,6 +237,8 @@ struct match_output {
     uint64_t content;
 };
 typedef int match_output_fn(void *ctx, const struct match_output *output);
+/* The same for op->items as they stand. */
+int cep_match_outputs_items(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx) BASE_MUST_CHECK;
 int cep_match_outputs(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx) BASE_MUST_CHECK;
 
 /* ---- match_all.c: ALL MATCHES ---- */
@@ -242,6 +247,8 @@ typedef int match_derivation_fn(void *ctx); /* op->items holds it */
 int cep_match_count(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
 /* The row that AFTER MATCH SKIP TO names: the farthest one of its derivations; 0: none. */
 int cep_match_skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
+/* That of op->items. */
+uint64_t cep_match_items_target(const struct match_op *op);
 /* Unwinds a path into op->items. */
 int cep_match_unwind(struct match_op *op, uint32_t path) BASE_MUST_CHECK;
 int cep_match_derivations(struct match_op *op, struct match_key *key, const struct match_cand *cand, match_derivation_fn *fn, void *ctx) BASE_MUST_CHECK;
@@ -250,6 +257,8 @@ void cep_match_all_finish(struct match_op *op);
 /* ---- match_key.c: order, eager and final ---- */
 int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep_event *event) BASE_MUST_CHECK;
 int cep_match_key_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+/* Tells a match whose rows and labels stand in op->items (none for rows that no match covers). */
+int cep_match_key_tell(struct match_op *op, struct cep_key *key, const struct match_cand *cand) BASE_MUST_CHECK;
 int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key);
 bool cep_match_key_idle(const struct match_op *op, const struct match_key *key);
 /* The empty state. In the key's room, or, where that is for the lean form, on the heap: NULL if there is no memory. */

@@ -234,13 +234,8 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     return rc || !cep_flow_traces(op->op.flow) ? rc : cep_match_trace(op, key, head, seq);
 }
 
-struct target { struct match_op *op; uint64_t farthest; };
-
-/* The target of the derivation in op->items. */
-static int take_target(void *ctx)
+uint64_t cep_match_items_target(const struct match_op *op)
 {
-    struct target *target = ctx;
-    const struct match_op *op = target->op;
     uint64_t seq = 0;
     for (size_t i = 0; i < op->items.len; i++) {
         for (uint32_t v = 0; v < op->m->skip_vars.count; v++) {
@@ -250,6 +245,16 @@ static int take_target(void *ctx)
                 seq = op->items.at[i].seq;
         }
     }
+    return seq;
+}
+
+struct target { struct match_op *op; uint64_t farthest; };
+
+/* The target of the derivation in op->items. */
+static int take_target(void *ctx)
+{
+    struct target *target = ctx;
+    uint64_t seq = cep_match_items_target(target->op);
     if (seq > target->farthest)
         target->farthest = seq;
     return 0;

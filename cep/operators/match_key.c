@@ -120,6 +120,12 @@ static int tell_resolved(struct match_op *op, struct cep_key *key)
     return rc;
 }
 
+int cep_match_key_tell(struct match_op *op, struct cep_key *key, const struct match_cand *cand)
+{
+    struct tell tell = { op, key };
+    return cep_match_outputs_items(op, key->state, cand, cand->kind > MATCH_ABSENT ? 0 : cand->number, tell_final, &tell);
+}
+
 static int tell_eager(void *ctx, const struct match_output *output)
 {
     struct tell *tell = ctx;

@@ -336,16 +336,18 @@ static int output_row(const struct output_args *args, bool unmatched, int64_t ti
     if (rc)
         return rc;
     struct cep_evidence evidence;
-    rc = fill_evidence(op, args->key, &evidence);
-    struct cep_ident ident;
-    if (!rc)
+    rc = op->plain ? 0 : fill_evidence(op, args->key, &evidence);
+    struct cep_ident ident = { 0 };
+    if (!rc && !op->plain)
         rc = ident_of(op, args->key, args->cand, op->seq, &ident);
     if (rc)
         return rc;
     const struct cep_row *first = cep_match_rows_at(&args->key->rows, op->items.len ? op->items.at[0].seq : args->cand->start);
     struct match_output output = { .row = row, .ident = ident, .cand = args->cand,
                                    .first_time_ms = first->time_ms, .last_time_ms = op->items.len ? cep_match_rows_at(&args->key->rows, op->items.at[op->items.len - 1].seq)->time_ms : first->time_ms,
-                                   .first_at = first->at, .evidence = op->items.len ? &evidence : NULL };
+                                   .first_at = first->at, .evidence = op->items.len && !op->plain ? &evidence : NULL };
+    if (op->plain)
+        return args->fn(args->ctx, &output);
     output.content = base_hash64(&row->tuple, row->tuple.size_bytes, (uint64_t)row->time_ms);
     for (uint32_t i = 0; i < op->items.len; i++) {
         uint64_t item[2] = { (uint64_t)cep_match_rows_at(&args->key->rows, op->items.at[i].seq)->at.offset, op->items.at[i].var };
@@ -411,6 +413,16 @@ static int output_derivation(void *ctx)
     return rc;
 }
 
+int cep_match_outputs_items(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx)
+{
+    const struct output_args args = { op, key, cand, number, fn, ctx, 1 };
+    op->key = key;
+    base_arena_reset(&op->out_arena);
+    if (op->plain)
+        base_arena_reset(cep_flow_arena(op->op.flow));
+    return output_items(&args);
+}
+
 int cep_match_outputs(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx)
 {
     struct output_args args = { op, key, cand, number, fn, ctx, UINT32_MAX };
@@ -421,6 +433,10 @@ int cep_match_outputs(struct match_op *op, struct match_key *key, const struct m
             args.left = 1;
         return cep_match_derivations(op, key, cand, output_derivation, &args);
     }
+    if (op->counts && op->m->rows == CEP_ROWS_ONE) {
+        op->owed++;
+        return 0;
+    }
     int rc = cep_match_replay(op, key, cand);
-    return rc ? rc : output_items(&args);
+    return rc ? rc : cep_match_outputs_items(op, key, cand, number, fn, ctx);
 }

@@ -168,6 +168,18 @@ void cep_match_rows_drop(struct match_rows *rows, uint64_t seq)
         compact(&rows->chunks[0], seq > rows->chunks[0].first_seq ? seq : rows->chunks[0].first_seq);
 }
 
+void cep_match_rows_restart(struct match_rows *rows, uint64_t seq)
+{
+    while (rows->count > 1)
+        free_chunk(rows, &rows->chunks[--rows->count]);
+    if (rows->count) {
+        rows->chunks[0].count = 0;
+        rows->chunks[0].used = 0;
+        rows->chunks[0].first_seq = seq;
+    }
+    rows->first_seq = rows->end_seq = seq;
+}
+
 void cep_match_rows_cut(struct match_rows *rows, uint64_t seq)
 {
     if (seq >= rows->end_seq)

@@ -34,6 +34,8 @@ int cep_match_rows_append(struct match_rows *rows, const struct cep_row *row) BA
 int cep_match_rows_open(struct match_rows *rows) BASE_MUST_CHECK; /* the next row begins a new chunk */
 /* first_seq <= seq < end_seq. Valid until the next append, drop or cut. */
 const struct cep_row *cep_match_rows_at(const struct match_rows *rows, uint64_t seq);
+/* Forgets all rows; the next one is seq. Keeps its memory. */
+void cep_match_rows_restart(struct match_rows *rows, uint64_t seq);
 /* Forgets rows below seq. */
 void cep_match_rows_drop(struct match_rows *rows, uint64_t seq);
 /* Forgets rows from seq on. */

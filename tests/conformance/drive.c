@@ -3,7 +3,8 @@
  *
  * Standard input, one command a line; a number of bytes announces the text that follows on the next lines:
  *   case ID             a new case
- *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final)
+ *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final) |
+ *                       columns (a table's rows go to the flow all at once, where it takes them so)
  *   sql BYTES           the rule texts
  *   row TABLE BYTES     a JSON object for a table
  *   mark TABLE MS       the table's watermark
@@ -23,6 +24,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "base/vec.h"
+#include "cep/columns.h"
 #include "cep/flow.h"
 #include "formats/format.h"
 #include "patterns/compile.h"
@@ -54,7 +56,9 @@ struct queue BASE_VEC(struct routed);
 
 struct drive {
     struct base_str id, sql;
-    bool eager, unoptimised, short_tail;
+    bool eager, unoptimised, short_tail, columns;
+    struct cep_columns whole;  /* columns: the rows of a table that is handed over at once */
+    uint32_t whole_node;       /* its SOURCE node; CEP_NONE: there is none */
     bool evicts; /* state leaves memory */
     struct base_arena texts;   /* of the case */
     struct base_arena rows;    /* decoded and routed rows of the case */
@@ -299,6 +303,32 @@ static int evict(struct drive *d)
     return e;
 }
 
+static int add_column_values(struct drive *d, const struct cep_row *row)
+{
+    for (uint32_t i = 0; i < d->whole.count; i++)
+        d->whole.values[i] = cep_tuple_get(&row->tuple, i, d->whole.types[i]);
+    int e = cep_columns_place(&d->whole, row->at.partition, row->at.offset);
+    return e == 0 ? cep_columns_add(&d->whole, d->whole.values) : e;
+}
+
+/* The first source whose rows the flow takes all at once. */
+static int open_columns(struct drive *d)
+{
+    d->whole_node = CEP_NONE;
+    for (uint32_t n = 0; d->columns && n < cep_program_node_count(d->program); n++) {
+        const struct cep_node *node = cep_program_node(d->program, n);
+        struct cep_type types[CEP_COLUMNS_MAX];
+        if (node->kind != CEP_NODE_SOURCE || cep_program_table(d->program, node->detail)->rowtime_field != CEP_NONE || !cep_flow_takes_columns(d->flow, n))
+            continue;
+        const struct cep_list columns = cep_program_schema(d->program, node->schema)->columns;
+        for (uint32_t i = 0; i < columns.count; i++)
+            types[i] = cep_program_column(d->program, columns.first + i)->type;
+        d->whole_node = n;
+        return cep_columns_init(&d->whole, types, columns.count, (uint16_t)node->detail);
+    }
+    return 0;
+}
+
 static int feed_row(struct drive *d, uint32_t table, struct base_str text)
 {
     struct cep_origin origin = { .name = BASE_STR("drive") };
@@ -310,7 +340,9 @@ static int feed_row(struct drive *d, uint32_t table, struct base_str text)
     int e = formats_decode(d->decoders[table], &record, 1, &d->rows, &row);
     for (uint32_t n = 0; e == 0 && row && n < cep_program_node_count(d->program); n++) {
         const struct cep_node *node = cep_program_node(d->program, n);
-        if (node->kind == CEP_NODE_SOURCE && node->detail == table)
+        if (n == d->whole_node)
+            e = add_column_values(d, row);
+        else if (node->kind == CEP_NODE_SOURCE && node->detail == table)
             e = cep_flow_source(d->flow, n, row);
     }
     return e;
@@ -363,6 +395,8 @@ static int carry_out(struct drive *d)
     int e = open_tables(d);
     if (e == 0)
         e = create_flow(d);
+    if (e == 0)
+        e = open_columns(d);
     for (d->step = 0; e == 0 && d->step < d->steps.len; d->step++) {
         struct step *step = &d->steps.at[d->step];
         uint32_t table = CEP_NONE;
@@ -392,6 +426,10 @@ static int carry_out(struct drive *d)
         if (e == 0)
             e = drain(d);
     }
+    if (e == 0 && d->whole_node != CEP_NONE)
+        e = cep_flow_columns(d->flow, d->whole_node, &d->whole);
+    if (e == 0)
+        e = drain(d);
     if (e == 0)
         e = mark(d, CEP_NONE, BASE_TIME_MAX_MS);
     return e == 0 ? drain(d) : e;
@@ -401,6 +439,7 @@ static void close_case(struct drive *d)
 {
     cep_flow_destroy(d->flow);
     d->flow = NULL;
+    cep_columns_finish(&d->whole);
     for (uint32_t i = 0; d->program && d->decoders && i < cep_program_table_count(d->program); i++)
         formats_decoder_destroy(d->decoders[i]);
     d->decoders = NULL;
@@ -491,13 +530,14 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         base_arena_reset(&d->texts);
         base_arena_reset(&d->rows);
         d->steps.len = 0;
-        d->eager = d->unoptimised = d->short_tail = d->evicts = false;
+        d->eager = d->unoptimised = d->short_tail = d->evicts = d->columns = false;
         d->sql = (struct base_str){ 0 };
         d->id = keep(d, one ? one : "");
     } else if (strcmp(word, "option") == 0 && one) {
         d->eager = d->eager || strcmp(one, "eager") == 0;
         d->unoptimised = d->unoptimised || strcmp(one, "unoptimised") == 0;
         d->short_tail = d->short_tail || strcmp(one, "short-tail") == 0;
+        d->columns = d->columns || strcmp(one, "columns") == 0;
     } else if (strcmp(word, "sql") == 0 && one) {
         d->sql = read_text(d, strtoul(one, NULL, 10));
     } else if (strcmp(word, "row") == 0 && two) {

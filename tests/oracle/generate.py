@@ -233,7 +233,8 @@ def rule_text(case):
 
 
 def ddl(delay_ms=0):
-    return engine.table('ev', SCHEMA, 'ts', delay_ms)
+    """None: without event time."""
+    return engine.table('ev', SCHEMA, None if delay_ms is None else 'ts', delay_ms or 0)
 
 
 def full_row(row):

@@ -1,0 +1,81 @@
+/* Rows as columns: all rows of a bounded table, one array per column, for operators that can go through a whole partition at once. Filled row by row or, by a
+ * format that can, column by column; never shrunk. Knows no format and no operator. One thread.
+ *
+ * Values of kinds that fit 32 bits lie in 4 bytes, others in 8; texts and wide decimals lie in one block, their slot says where. */
+#ifndef CEP_COLUMNS_H
+#define CEP_COLUMNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/attr.h"
+#include "cep/row.h"
+#include "cep/value.h"
+
+#define CEP_COLUMNS_ROWS_MOST (UINT32_MAX / 2)
+
+struct cep_column_data {
+    struct cep_type type;
+    int32_t *narrow;   /* INT, DATE; or */
+    int64_t *wide;     /* slots as in a tuple; texts and wide decimals: place << 25 | length */
+    uint8_t *nulls;    /* 1 per NULL; NULL: there is none so far. Its slot is 0 */
+};
+/* Rows from `row` on stand at offset, offset + 1, ... of the partition. */
+struct cep_columns_run { uint32_t row; int32_t partition; int64_t offset; };
+struct cep_columns {
+    struct cep_column_data *at;
+    uint32_t count;
+    uint32_t rows, cap;
+    uint16_t table;
+    char *text;
+    uint64_t text_len, text_cap;
+    struct { struct cep_columns_run *at; size_t len, cap; } runs;
+    struct cep_value *values;  /* scratch: one row */
+    struct cep_type *types;
+    bool flat;                 /* no texts, no wide decimals */
+};
+/* Zero-initialised before. BASE_E_NOMEM. */
+int cep_columns_init(struct cep_columns *columns, const struct cep_type *types, uint32_t count, uint16_t table) BASE_MUST_CHECK;
+void cep_columns_finish(struct cep_columns *columns);
+static inline bool cep_columns_is_narrow(struct cep_type type) { return type.kind == CEP_KIND_INT || type.kind == CEP_KIND_DATE; }
+static inline bool cep_columns_in_text(struct cep_type type)
+{
+    return cep_kind_is_text(type.kind) || (type.kind == CEP_KIND_DECIMAL && type.precision > 18);
+}
+/* Room for so many more rows, whose values the caller then writes straight into the columns before it raises `rows`. BASE_E_LIMIT, BASE_E_NOMEM. */
+int cep_columns_reserve(struct cep_columns *columns, uint32_t more) BASE_MUST_CHECK;
+/* The array of NULLs of a column, zeroed so far. NULL: no memory. */
+uint8_t *cep_columns_nulls(struct cep_columns *columns, uint32_t column);
+/* Copies a text; *ret is its slot. BASE_E_NOMEM. */
+int cep_columns_put_text(struct cep_columns *columns, const char *text, size_t len, int64_t *ret) BASE_MUST_CHECK;
+/* The rows that are added next stand from this place on. */
+int cep_columns_place(struct cep_columns *columns, int32_t partition, int64_t offset) BASE_MUST_CHECK;
+/* Values of a row into the next one; place is told before. */
+int cep_columns_add(struct cep_columns *columns, const struct cep_value *values) BASE_MUST_CHECK;
+
+static inline int64_t cep_columns_slot(const struct cep_columns *columns, uint32_t column, uint32_t row)
+{
+    const struct cep_column_data *data = &columns->at[column];
+    return data->narrow ? data->narrow[row] : data->wide[row];
+}
+static inline bool cep_columns_is_null(const struct cep_columns *columns, uint32_t column, uint32_t row)
+{
+    return columns->at[column].nulls && columns->at[column].nulls[row];
+}
+static inline struct base_str cep_columns_text(const struct cep_columns *columns, int64_t slot)
+{
+    return (struct base_str){ columns->text + ((uint64_t)slot >> 25), (uint64_t)slot & ((1u << 25) - 1) };
+}
+/* Texts point into the columns until the next text is put. */
+struct cep_value cep_columns_value(const struct cep_columns *columns, uint32_t column, uint32_t row);
+/* Same value (NULL is NULL's equal)? */
+bool cep_columns_same(const struct cep_columns *columns, uint32_t column, uint32_t a, uint32_t b);
+/* Order of two values; NULLs as told. */
+int cep_columns_compare(const struct cep_columns *columns, uint32_t column, uint32_t a, uint32_t b, bool nulls_first);
+struct cep_position cep_columns_position(const struct cep_columns *columns, uint32_t row);
+/* The row as a row, in the arena; without event time. BASE_E_LIMIT, BASE_E_NOMEM. */
+int cep_columns_row(struct cep_columns *columns, uint32_t row, struct base_arena *arena, struct cep_row **ret) BASE_MUST_CHECK;
+/* Puts the rows into another order: row i becomes the former row order[i]. Their places go with them. */
+int cep_columns_permute(struct cep_columns *columns, const uint32_t *order) BASE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,218 @@
+/* CSV lines straight into columns: no record is cut out, no cell copied, no row made. Takes lines of unquoted cells; whatever else there may be in a line is
+ * left to csv.c, which also says what is wrong with it. */
+#include "formats/csv.h"
+
+#include "base/error.h"
+#include "cep/columns.h"
+
+enum how { HOW_SKIP, HOW_INT, HOW_BIGINT, HOW_TEXT, HOW_OTHER };
+#define COLUMNS_MOST 256u
+#define DIGITS_MOST 18
+
+struct reading {
+    struct formats_decoder *decoder;
+    struct cep_columns *columns;
+    char delimiter;
+    uint32_t needed;
+    struct { uint8_t how; uint32_t field; } plan[COLUMNS_MOST];
+    struct base_arena arena;   /* what formats_text_value may ask for */
+};
+
+bool formats_decoder_takes_blocks(const struct formats_decoder *decoder)
+{
+    const struct formats_csv *csv = decoder->csv;
+    if (!csv || decoder->has_checks || decoder->rowtime != CEP_NONE || csv->null_literal.ptr || csv->escape || csv->allow_comments)
+        return false;
+    for (uint32_t f = 0; f < decoder->field_count; f++)
+        if (decoder->types[f].kind == CEP_KIND_ARRAY || decoder->types[f].kind == CEP_KIND_BYTES)
+            return false;
+    return csv->delimiter == ',' || csv->delimiter == ';' || csv->delimiter == '|' || csv->delimiter == '\t';
+}
+
+static bool plan(struct reading *reading, const struct cep_origin *origin)
+{
+    const struct formats_csv *csv = reading->decoder->csv;
+    if (!csv->mapped || !origin || origin->number != csv->origin || csv->missing != CEP_NONE || csv->needed > COLUMNS_MOST)
+        return false;
+    reading->delimiter = csv->delimiter;
+    reading->needed = csv->needed;
+    for (uint32_t c = 0; c < csv->needed; c++) {
+        uint32_t f = csv->column_field[c];
+        if (f != CEP_NONE && csv->same[f] != CEP_NONE)
+            return false;
+        uint8_t kind = f == CEP_NONE ? CEP_KIND_NULL : reading->decoder->types[f].kind;
+        reading->plan[c].field = f;
+        reading->plan[c].how = f == CEP_NONE ? HOW_SKIP : kind == CEP_KIND_INT ? HOW_INT : kind == CEP_KIND_BIGINT ? HOW_BIGINT
+                               : kind == CEP_KIND_STRING || kind == CEP_KIND_ROW ? HOW_TEXT : HOW_OTHER;
+    }
+    return true;
+}
+
+static const char *cell_end(const struct reading *reading, const char *at)
+{
+    while (*at != reading->delimiter && *at != '\n')
+        at++;
+    return at;
+}
+
+static int put_null(const struct reading *reading, uint32_t field)
+{
+    uint8_t *nulls = cep_columns_nulls(reading->columns, field);
+    if (!nulls)
+        return BASE_E_NOMEM;
+    nulls[reading->columns->rows] = 1;
+    return 0;
+}
+
+static void put_slot(const struct reading *reading, uint32_t field, int64_t slot)
+{
+    struct cep_column_data *data = &reading->columns->at[field];
+    if (data->narrow)
+        data->narrow[reading->columns->rows] = (int32_t)slot;
+    else
+        data->wide[reading->columns->rows] = slot;
+}
+
+/* A cell of digits; *inout_at stands behind it then. BASE_E_MALFORMED: it is something else. */
+static inline int take_integer(const struct reading *reading, uint32_t c, const char **inout_at)
+{
+    const char *at = *inout_at;
+    bool minus = *at == '-';
+    const char *first = at += minus;
+    int64_t value = 0;
+    for (unsigned digit; (digit = (unsigned)(unsigned char)*at - '0') <= 9; at++)
+        value = (int64_t)((uint64_t)value * 10 + digit);
+    if (BASE_UNLIKELY(at == first || at - first > DIGITS_MOST)) {
+        put_slot(reading, reading->plan[c].field, 0);
+        return at == first && !minus && (*at == reading->delimiter || *at == '\n') ? put_null(reading, reading->plan[c].field) : BASE_E_MALFORMED;
+    }
+    value = minus ? -value : value;
+    *inout_at = at;
+    if (reading->plan[c].how == HOW_BIGINT) {
+        reading->columns->at[reading->plan[c].field].wide[reading->columns->rows] = value;
+        return 0;
+    }
+    if (BASE_UNLIKELY(value != (int32_t)value))
+        return BASE_E_MALFORMED;
+    reading->columns->at[reading->plan[c].field].narrow[reading->columns->rows] = (int32_t)value;
+    return 0;
+}
+
+static int take_other(struct reading *reading, uint32_t c, struct base_str text)
+{
+    uint32_t f = reading->plan[c].field;
+    struct cep_type type = reading->decoder->types[f];
+    struct cep_value value = { .null = true };
+    int64_t slot = 0;
+    if (reading->plan[c].how == HOW_TEXT) {
+        if (text.len && text.ptr[text.len - 1] == '\r')
+            text.len--;
+        int rc = cep_columns_put_text(reading->columns, text.ptr, text.len, &slot);
+        put_slot(reading, f, slot);
+        return rc;
+    }
+    put_slot(reading, f, 0);
+    if (base_str_trim(text).len == 0)
+        return put_null(reading, f);
+    int rc = formats_text_value(&reading->decoder->times, type, base_str_trim(text), &reading->arena, &value);
+    if (rc || value.null)
+        return rc == BASE_E_NOMEM ? rc : BASE_E_MALFORMED;
+    slot = type.kind == CEP_KIND_DECIMAL ? (int64_t)value.dec.lo : value.i;
+    if (cep_columns_in_text(type))
+        rc = cep_columns_put_text(reading->columns, (const char *)&value.dec, sizeof value.dec, &slot);
+    put_slot(reading, f, slot);
+    return rc;
+}
+
+/* One line from *inout_at, behind its line end then. BASE_E_MALFORMED: it is not for us. */
+static inline int take_line(struct reading *reading, const char **inout_at)
+{
+    const char *at = *inout_at;
+    for (uint32_t c = 0; c < reading->needed; c++) {
+        int rc = 0;
+        switch (reading->plan[c].how) {
+        case HOW_INT:
+        case HOW_BIGINT:
+            rc = take_integer(reading, c, &at);
+            break;
+        case HOW_SKIP:
+            at = cell_end(reading, at);
+            break;
+        default: {
+            const char *first = at;
+            at = cell_end(reading, at);
+            rc = take_other(reading, c, (struct base_str){ first, (size_t)(at - first) });
+            break;
+        }
+        }
+        if (BASE_UNLIKELY(rc != 0))
+            return rc;
+        if (*at == reading->delimiter) {
+            at++;
+            continue;
+        }
+        at += *at == '\r';
+        if (*at != '\n' || c + 1 < reading->needed)
+            return BASE_E_MALFORMED;
+        *inout_at = at + 1;
+        return 0;
+    }
+    while (*at != '\n') /* columns that nobody reads */
+        at++;
+    *inout_at = at + 1;
+    return 0;
+}
+
+static void forget_line(struct reading *reading)
+{
+    for (uint32_t c = 0; c < reading->columns->count; c++)
+        if (reading->columns->at[c].nulls)
+            reading->columns->at[c].nulls[reading->columns->rows] = 0;
+}
+
+/* Where the lines end that may be taken: before the first quote, the first byte that is no UTF-8. */
+static const char *stop_at(const struct reading *reading, struct base_str bytes)
+{
+    const struct formats_csv *csv = reading->decoder->csv;
+    const char *quote = csv->quote ? memchr(bytes.ptr, csv->quote, bytes.len) : NULL;
+    size_t len = quote ? (size_t)(quote - bytes.ptr) : bytes.len;
+    size_t good = base_utf8_check(bytes.ptr, len);
+    if (!quote && good == len)
+        return bytes.ptr + len;
+    while (good > 0 && bytes.ptr[good - 1] != '\n')
+        good--;
+    return bytes.ptr + good;
+}
+
+int formats_block_decode(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes, uint32_t *ret_records)
+{
+    struct reading reading = { .decoder = decoder, .columns = columns };
+    const char *at = block->bytes.ptr;
+    uint32_t before = columns->rows;
+    *ret_bytes = *ret_records = 0;
+    if (block->bytes.len > decoder->max_record_bytes || !plan(&reading, block->origin))
+        return 0;
+    const char *stop = stop_at(&reading, block->bytes);
+    int rc = at < stop ? cep_columns_place(columns, block->partition, block->offset) : 0;
+    while (at < stop && !rc) {
+        rc = columns->rows < columns->cap ? 0 : cep_columns_reserve(columns, 1);
+        if (rc)
+            break;
+        if (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')
+            break; /* perhaps a line of blanks */
+        rc = take_line(&reading, &at);
+        if (rc == BASE_E_MALFORMED) {
+            forget_line(&reading);
+            rc = 0;
+            break;
+        }
+        columns->rows += rc == 0;
+    }
+    base_arena_finish(&reading.arena);
+    *ret_records = columns->rows - before;
+    *ret_bytes = (size_t)(at - block->bytes.ptr);
+    decoder->stats.records += *ret_records;
+    decoder->stats.rows += *ret_records;
+    decoder->stats.bytes += *ret_bytes;
+    return rc;
+}
