@@ -240,13 +240,19 @@ static int64_t gap_end(const struct cep_operator *op, const struct alert_state *
     return state->passed_ms > BASE_TIME_MAX_MS - 1 - gap ? BASE_TIME_MAX_MS - 1 : state->passed_ms + gap;
 }
 
+/* An alert that it holds back may be unsettled still, long after the gap's end: until it has settled the gap is asked for again. */
+static bool gap_matters(const struct cep_operator *op, const struct alert_state *state)
+{
+    return state->entries.len > 0 && state->entries.at[0].time_ms < gap_end(op, state);
+}
+
 /* A withdrawn alert keeps its revision until its first row is settled here, behind which it cannot come again: nobody tells that it is settled. */
 static bool awaits_oblivion(const struct alert_entry *entry) { return !entry->standing && !entry->settled; }
 
 static int64_t deadline(const struct cep_operator *op, const struct cep_key *key)
 {
     const struct alert_state *state = key->state;
-    int64_t at_ms = state ? gap_end(op, state) : BASE_TIME_MAX_MS;
+    int64_t at_ms = state && !gap_matters(op, state) ? gap_end(op, state) : BASE_TIME_MAX_MS;
     for (size_t i = 0; state && i < state->entries.len; i++)
         if (awaits_oblivion(&state->entries.at[i]) && state->entries.at[i].first_time_ms < at_ms)
             at_ms = state->entries.at[i].first_time_ms;
@@ -259,7 +265,7 @@ static int on_wake(struct cep_operator *base, struct cep_key *key)
     struct alert_state *state = key->state;
     if (!state)
         return 0;
-    if (gap_end(base, state) <= base->watermark_ms)
+    if (gap_end(base, state) <= base->watermark_ms && !gap_matters(base, state))
         state->passed_ms = BASE_TIME_MIN_MS; /* whatever comes is later than the gap */
     bool any = false;
     for (size_t i = 0; i < state->entries.len;) {

@@ -7,7 +7,7 @@ trap 'rm -f "$log"' EXIT
 passed=0 failed=0 status=0
 for seed in ${CEPHEID_SEEDS:-1 2 3 4 5}; do
     echo "== seed $seed"
-    CEPHEID_SEED=$seed CEPHEID_KILLS=40 CEPHEID_ROUNDS=2 python3 tests/e2e/run.py killed_at restart_in disk_ clock_jumps coordinator taken_over \
+    CEPHEID_SEED=$seed CEPHEID_KILLS=40 CEPHEID_ROUNDS=2 CEPHEID_RUNS=20 python3 tests/e2e/run.py killed_at restart_in disk_ clock_jumps coordinator taken_over same_what \
         >"$log" 2>&1 || status=1
     cat "$log"
     counts=$(sed -nE 's/^tests: ([0-9]+) passed, ([0-9]+) failed, 0 skipped$/\1 \2/p' "$log" | tail -n 1)
