@@ -192,6 +192,24 @@ static const char *skip_name(uint32_t skip)
     return skip <= CEP_SKIP_LAST ? names[skip] : "?";
 }
 
+/* Does a later start give way where an earlier one stands in the same state? (docs/engine.md, Claim 13) */
+static bool absorbs_starts(const struct view *v)
+{
+    const struct cep_match *m = v->match;
+    if (m->skip != CEP_SKIP_PAST_LAST || m->all_matches || m->within_ms || m->hold_ms || m->reads_number ||
+        m->timeout_rows)
+        return false;
+    for (uint32_t pc = 0; pc < m->nfas.count; pc++) {
+        if (nfa_at(v, pc)->op == CEP_NFA_END || nfa_at(v, pc)->op == CEP_NFA_ABSENT)
+            return false;
+    }
+    for (uint32_t i = 0; i < m->guards.count; i++) {
+        if (cep_program_guard(v->program, m->guards.first + i)->kind == CEP_GUARD_NOT_NEXT)
+            return false;
+    }
+    return true;
+}
+
 static void text_bound(const struct view *v)
 {
     uint32_t resting = 0, with_regs = 0;
@@ -204,6 +222,9 @@ static void text_bound(const struct view *v)
                     "thread%s for each",
                     resting, resting == 1 ? "" : "s");
     base_buf_puts(v->out, with_regs ? " combination of register values in use" : " set of starts");
+    if (absorbs_starts(v))
+        base_buf_puts(v->out, "; a later start gives way where an earlier one stands in the same state, so these are the "
+                              "threads of all starts together");
     if (v->match->all_matches)
         base_buf_puts(v->out, "; ALL MATCHES: no thread is dropped for being less preferred");
     if (v->match->within_ms)

@@ -125,33 +125,6 @@ static bool distinct_chain(const struct patterns_match_detail *rp)
     return !first.other && !first.some && first.rest == second.rest;
 }
 
-/* Can a match be complete without waiting for an absence, where others wait for one? */
-static int mixes_absence(const struct patterns_match_detail *rp, bool *ret)
-{
-    const struct patterns_automaton *m = rp->automaton;
-    *ret = false;
-    if (!m->has_absent)
-        return 0;
-    bool *seen = base_arena_zalloc(rp->binder->arena, m->count, sizeof *seen);
-    uint32_t *stack = base_arena_zalloc(rp->binder->arena, 2 * (size_t)m->count + 2, sizeof *stack), depth = 0;
-    if (!seen || !stack)
-        return BASE_E_NOMEM;
-    stack[depth++] = 0;
-    while (depth) {
-        uint32_t at = stack[--depth];
-        const struct patterns_state *s = &m->states[at];
-        if (seen[at] || s->op == CEP_NFA_ABSENT)
-            continue;
-        seen[at] = true;
-        *ret |= s->op == CEP_NFA_MATCH;
-        if (s->op != CEP_NFA_MATCH)
-            stack[depth++] = s->a;
-        if (s->op == CEP_NFA_SPLIT || s->op == CEP_NFA_LOOP_OUT)
-            stack[depth++] = s->b;
-    }
-    return 0;
-}
-
 int patterns_rp_stability(struct patterns_match_detail *rp, const char **ret_verdict, const char **ret_why)
 {
     const struct patterns_match *clause = rp->clause;
@@ -167,15 +140,6 @@ int patterns_rp_stability(struct patterns_match_detail *rp, const char **ret_ver
     if (clause->timeout_rows && (m->has_not_next || m->has_absent_for || uses_op(m, CEP_NFA_END))) {
         *ret_verdict = "not proved";
         *ret_why = "a timeout row gives way to a match that only waited to learn what follows its last row";
-        return 0;
-    }
-    bool mixed;
-    int error = mixes_absence(rp, &mixed);
-    if (error)
-        return error;
-    if (mixed) {
-        *ret_verdict = "not proved";
-        *ret_why = "an absence that is preferred takes the place of a match which a row completed, and is told when the watermark has passed its time";
         return 0;
     }
     if (free_starts && one_row) {

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "cep/operators/match_class.h"
 #include "cep/operators/match_lean.h"
 
 static struct match_op *self(struct cep_operator *op) { return (struct match_op *)(void *)op; }
@@ -228,12 +229,15 @@ static bool make_scratch(struct match_op *op)
     op->pc_stamp = base_calloc(pcs, sizeof *op->pc_stamp);
     op->seen_stamp = base_calloc(pcs, sizeof *op->seen_stamp);
     op->seen_key = base_calloc(pcs, sizeof *op->seen_key);
+    op->step_stamp = base_calloc(pcs, sizeof *op->step_stamp);
+    op->step_key = base_calloc(pcs, sizeof *op->step_key);
+    op->reads_regs = base_calloc(pcs, sizeof *op->reads_regs);
     op->run_regs = base_calloc(out, sizeof *op->run_regs);
     op->final_regs = base_calloc(out, sizeof *op->final_regs);
     op->next_regs = base_calloc(out, sizeof *op->next_regs);
     op->out_values = base_calloc(op->m->outs.count ? op->m->outs.count : 1, sizeof *op->out_values);
     return op->unary && op->regs && op->new_regs && op->pack_values && op->pack_types && op->pc_first && op->pc_stamp && op->seen_stamp &&
-           op->seen_key && op->run_regs && op->final_regs && op->next_regs && op->out_values;
+           op->seen_key && op->step_stamp && op->step_key && op->reads_regs && op->run_regs && op->final_regs && op->next_regs && op->out_values;
 }
 
 /* What the pattern as a whole asks for. */
@@ -291,6 +295,10 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
     int rc = 0;
     if (!make_regs(op, op->m->live_regs, &op->live_types, &op->live_init) || !make_regs(op, op->m->out_regs, &op->outreg_types, &op->outreg_init) || !make_scratch(op))
         rc = BASE_E_NOMEM;
+    if (!rc)
+        cep_match_note_reads(op);
+    if (!rc)
+        rc = cep_match_absorb_init(op);
     op->frame = (struct cep_frame){ .row_types = op->types, .nav = nav, .ctx = op, .arena = &op->arena, .regs = op->regs, .new_regs = op->new_regs };
     struct match_key none = { 0 };
     op->key = &none;

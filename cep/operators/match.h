@@ -154,11 +154,14 @@ struct match_op {
     struct match_closure *stack; uint32_t stack_cap;
     uint32_t *seen_stamp, seen_now;  /* closure: pcs visited with (guards, loops) of seen_key */
     uint64_t *seen_key;
+    uint32_t *step_stamp, step_now;  /* the same of the whole step (of the whole row where later starts are absorbed), for pcs where no register is live */
+    uint64_t *step_key;
+    bool *reads_regs;                /* per pc: a register is live at it or where closures from it rest */
     bool accepted;             /* the last step accepted */
     uint32_t accept_path;
     uint32_t accept_at;        /* out.len at the moment of acceptance: threads before it are preferred */
     bool track;                /* replay: keep paths */
-    struct match_path *paths; uint32_t path_count, path_cap;
+    struct match_path *paths; uint32_t path_count, path_cap, path_most; /* beyond path_most the unreachable ones are swept out */
     char *scratch; uint32_t scratch_cap, scratch_used; /* the new blob */
     uint32_t scratch_classes;
     uint32_t *class_table; uint32_t class_table_cap;   /* hash -> 1 + offset in scratch */
@@ -177,6 +180,8 @@ struct match_op {
     bool plain;                /* a bounded table in columns: nobody asks for identity, evidence, or what was told before */
     bool counts;               /* ... nor for any column: */
     uint64_t owed;             /* rows to tell, not yet told */
+    struct match_absorb *absorb; /* later starts give way to earlier ones; NULL: the pattern does not allow it */
+    bool whole_row;            /* steps of several starts over one row, in order, where later ones are absorbed */
     bool no_start;             /* rows gone through again: this one was skipped over */
     uint64_t row_errors;       /* errors of conditions, reported or not */
 };
@@ -193,6 +198,10 @@ bool cep_match_thread_looks_ahead(const struct match_op *op, const struct match_
 /* Deadline of a thread that rests in `-> NOT b FOR INTERVAL`; BASE_TIME_MAX_MS otherwise. */
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread);
 void cep_match_reset_out(struct match_op *op);
+/* Fills reads_regs. */
+void cep_match_note_reads(struct match_op *op);
+/* What follows is no part of the step before. */
+void cep_match_forget_seen(struct match_op *op);
 
 /* ---- match_head.c: classes, starts, candidates ---- */
 void cep_match_head_init(struct match_head *head);
@@ -211,6 +220,10 @@ int cep_match_head_end(struct match_op *op, struct match_key *key, struct match_
 int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct match_head *head) BASE_MUST_CHECK;
 /* Earliest time at which head_time has something to do; BASE_TIME_MAX_MS: none. */
 int64_t cep_match_head_deadline(struct match_op *op, const struct match_key *key, const struct match_head *head);
+/* May the candidate count as far as the watermark is concerned? Eager: an absence whose time the rows have passed waits for it (docs/semantics.md, 5.2). */
+bool cep_match_due(const struct match_op *op, const struct match_cand *cand);
+/* Does a more preferred candidate of the same start, which is due, stand behind the ith? */
+bool cep_match_superseded(const struct match_op *op, const struct match_head *head, size_t i);
 /* First row that the head still needs. */
 uint64_t cep_match_head_keep_from(const struct match_op *op, const struct match_head *head);
 bool cep_match_head_live(const struct match_head *head); /* any live start or candidate */

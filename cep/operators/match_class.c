@@ -285,6 +285,7 @@ static int scratch_begin(struct match_op *op)
 {
     op->scratch_used = 0;
     op->scratch_classes = 0;
+    cep_match_absorb_begin(op);
     if (!op->class_table)
         return table_grow(op);
     memset(op->class_table, 0, op->class_table_cap * sizeof *op->class_table);
@@ -342,7 +343,7 @@ int cep_match_intern_class(struct match_op *op, struct match_head *head, struct 
     op->scratch_used += class->bytes;
     op->scratch_classes++;
     *ret = class;
-    return 0;
+    return cep_match_absorb_note(op, class);
 }
 
 int cep_match_new_class_id(struct match_head *head, uint32_t *ret)
@@ -413,12 +414,15 @@ int cep_match_step_classes(struct match_op *op, struct match_head *head)
         const struct match_class *old = (const struct match_class *)(const void *)(head->blob + off);
         off += old->bytes;
         rc = cep_match_load_threads(op, old);
+        op->whole_row = op->absorb != NULL;
         if (!rc)
             rc = cep_match_step(op, op->in.at, (uint32_t)op->in.len);
+        op->whole_row = false;
         if (rc)
             break;
         struct match_class *class;
-        if (unchanged(op)) {
+        bool fewer = cep_match_absorb(op, old->min_seq);
+        if (!fewer && unchanged(op)) {
             rc = scratch_reserve(op, old->bytes);
             if (rc)
                 break;
@@ -436,6 +440,8 @@ int cep_match_step_classes(struct match_op *op, struct match_head *head)
             rc = note_accepted(op, class->id);
             op->scratch_used += class->bytes;
             op->scratch_classes++;
+            if (!rc)
+                rc = cep_match_absorb_note(op, class);
         } else if (op->out.len == 0) {
             head->parents[class->id] = MATCH_NO_CLASS;
         } else {

@@ -42,6 +42,18 @@ int cep_match_step_classes(struct match_op *op, struct match_head *head) BASE_MU
 int cep_match_swap_blob(struct match_op *op, struct match_head *head) BASE_MUST_CHECK;
 /* Brings the head's classes into the scratch blob. */
 int cep_match_reload_scratch(struct match_op *op, struct match_head *head) BASE_MUST_CHECK;
+/* ---- match_absorb.c ---- */
+/* Whether the pattern allows it: its match covers all starts up to its last row, at once, and no start runs out of time. */
+int cep_match_absorb_init(struct match_op *op) BASE_MUST_CHECK;
+void cep_match_absorb_finish(struct match_op *op);
+/* A row begins: nothing is known of its classes. */
+void cep_match_absorb_begin(struct match_op *op);
+/* Drops from op->out what an earlier start has too. True: something was dropped. */
+bool cep_match_absorb(struct match_op *op, uint64_t start);
+/* A class in the scratch blob was taken in: later ones are compared with its threads. */
+int cep_match_absorb_note(struct match_op *op, const struct match_class *class) BASE_MUST_CHECK;
+
+/* ---- match_head.c ---- */
 /* Finds the last row of a candidate by replay. */
 int cep_match_fill_end(struct match_op *op, struct match_key *key, struct match_cand *cand) BASE_MUST_CHECK;
 /* Starts of accepting classes become candidates. */

@@ -25,6 +25,33 @@ void cep_match_discard(struct match_head *head, uint64_t from, uint64_t to)
 
 uint64_t cep_match_number_read(const struct match_op *op, const struct match_head *head) { return op->sequential ? head->number + 1 : 0; }
 
+bool cep_match_due(const struct match_op *op, const struct match_cand *cand)
+{
+    return cand->kind != MATCH_ABSENT || !op->m->eager || op->m->batch_sort || cand->not_before_ms <= op->op.watermark_ms;
+}
+
+bool cep_match_superseded(const struct match_op *op, const struct match_head *head, size_t i)
+{
+    const struct match_cand *cand = &head->cands.at[i];
+    for (size_t k = i + 1; !op->m->all_matches && k < head->cands.len && head->cands.at[k].start == cand->start; k++)
+        if (head->cands.at[k].kind != MATCH_UNMATCHED && cep_match_due(op, &head->cands.at[k]))
+            return true;
+    return false;
+}
+
+/* A more preferred candidate takes the place of its start's. Only where it may be told later (an absence whose time rows have passed, but not the watermark) the
+ * one that may be told before stays in front of it, and stands meanwhile. */
+static void take_place(struct match_op *op, struct match_head *head, size_t *at, const struct match_cand *cand)
+{
+    size_t first = *at;
+    while (first > 0 && head->cands.at[first - 1].start == cand->start && !head->cands.at[first - 1].resolved &&
+           (cep_match_due(op, cand) || head->cands.at[first - 1].not_before_ms >= cand->not_before_ms))
+        first--;
+    memmove(head->cands.at + first, head->cands.at + *at, (head->cands.len - *at) * sizeof *cand);
+    head->cands.len -= *at - first;
+    *at = first;
+}
+
 int cep_match_put_cand(struct match_op *op, struct match_head *head, struct match_cand cand)
 {
     size_t at = head->cands.len;
@@ -33,10 +60,8 @@ int cep_match_put_cand(struct match_op *op, struct match_head *head, struct matc
     while (at > 0 && (head->cands.at[at - 1].start > cand.start ||
                       (op->m->all_matches && head->cands.at[at - 1].start == cand.start && head->cands.at[at - 1].accept_seq > cand.accept_seq)))
         at--;
-    if (!op->m->all_matches && at > 0 && head->cands.at[at - 1].start == cand.start && !head->cands.at[at - 1].resolved) {
-        head->cands.at[at - 1] = cand; /* a more preferred one replaces it */
-        return 0;
-    }
+    if (!op->m->all_matches)
+        take_place(op, head, &at, &cand);
     if (!BASE_VEC_PUSH(&head->cands, cand))
         return BASE_E_NOMEM;
     memmove(head->cands.at + at + 1, head->cands.at + at, (head->cands.len - 1 - at) * sizeof cand);
@@ -141,7 +166,9 @@ static int new_start(struct match_op *op, struct match_head *head)
     bool anchor = op->has_start_anchor && seq == 1;
     const struct match_threads *first = anchor ? &op->first_anchor : &op->first_plain;
     bool empty = anchor ? op->empty_anchor : op->empty_plain;
+    op->whole_row = op->absorb != NULL;
     int rc = cep_match_step(op, first->at, (uint32_t)first->len);
+    op->whole_row = false;
     if (rc)
         return rc;
     if (!op->accepted && empty && !op->m->all_matches) {
@@ -149,6 +176,7 @@ static int new_start(struct match_op *op, struct match_head *head)
         rc = cep_match_put_cand(op, head, cand);
     }
     bool accepted = op->accepted;
+    (void)cep_match_absorb(op, seq);
     uint32_t id = MATCH_NO_CLASS;
     if (!rc && op->out.len > 0) {
         struct match_class *class, *taken;
@@ -339,7 +367,19 @@ int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct ma
         bool own_live = cep_match_class_at(head, cand->start) != MATCH_NO_CLASS;
         if (live < cand->start && !op->independent)
             break;
+        if (cep_match_superseded(op, head, i)) {
+            memmove(head->cands.at + i, head->cands.at + i + 1, (head->cands.len - i - 1) * sizeof *cand);
+            head->cands.len--;
+            continue;
+        }
         if (own_live && !op->m->all_matches) {
+            if (!op->independent)
+                break;
+            i++;
+            continue;
+        }
+        /* nothing follows from a match before it may be told: what stands meanwhile is decided by cep_match_superseded and the SKIP of what stands */
+        if (!cep_match_due(op, cand) || (!op->m->all_matches && i + 1 < head->cands.len && head->cands.at[i + 1].start == cand->start)) {
             if (!op->independent)
                 break;
             i++;

@@ -180,11 +180,12 @@ struct standing {
 };
 
 /* Does the candidate stand, as far as is known? ret_number: its match number. */
-static int stands(struct match_op *op, struct match_key *state, const struct match_cand *cand, struct standing *so_far, uint64_t *ret_number, bool *ret)
+static int stands(struct match_op *op, struct match_key *state, size_t i, struct standing *so_far, uint64_t *ret_number, bool *ret)
 {
+    const struct match_cand *cand = &state->now.cands.at[i];
     bool one_each = op->m->all_matches && (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW);
     int rc = 0;
-    *ret = cand->not_before_ms <= op->op.watermark_ms && (cand->resolved || (cand->start >= so_far->from && !(one_each && cand->start == so_far->last)));
+    *ret = cand->not_before_ms <= op->op.watermark_ms && !cep_match_superseded(op, &state->now, i) && (cand->resolved || (cand->start >= so_far->from && !(one_each && cand->start == so_far->last)));
     *ret_number = 0;
     if (!*ret || cand->kind > MATCH_ABSENT)
         return 0;
@@ -243,7 +244,7 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
             struct match_cand *cand = &cands->at[i];
             bool standing;
             uint64_t no;
-            rc = stands(op, state, cand, &so_far, &no, &standing);
+            rc = stands(op, state, i, &so_far, &no, &standing);
             if (rc || !standing || (pass > 0 && !told_again(op, cand)))
                 continue;
             if (pass < 2) {
@@ -362,9 +363,24 @@ static int settle(struct match_op *op, struct cep_key *key)
     return rc;
 }
 
+/* What has become due with the watermark counts and is told, before anything settled is forgotten. */
+static int catch_up(struct match_op *op, struct cep_key *key)
+{
+    struct match_key *state = key->state;
+    bool due = false;
+    for (size_t i = 0; i < state->now.cands.len && !due; i++) {
+        const struct match_cand *cand = &state->now.cands.at[i];
+        due = !cand->resolved && cand->kind == MATCH_ABSENT && cand->not_before_ms > state->told_ms && cand->not_before_ms <= op->op.watermark_ms;
+    }
+    int rc = due ? cep_match_head_resolve(op, state, &state->now) : 0;
+    return rc || !due ? rc : tell_changes(op, key);
+}
+
 int cep_match_key_settle(struct match_op *op, struct cep_key *key)
 {
-    int rc = settle(op, key);
+    int rc = eager(op) ? catch_up(op, key) : 0;
+    if (!rc)
+        rc = settle(op, key);
     drop_rows(op, key->state);
     return rc;
 }
@@ -452,7 +468,7 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key, int64_t b
         struct match_cand *cand = &state->now.cands.at[i];
         bool standing;
         uint64_t no;
-        rc = stands(op, state, cand, &so_far, &no, &standing);
+        rc = stands(op, state, i, &so_far, &no, &standing);
         if (rc || !standing)
             continue;
         struct match_cand copy = *cand;
@@ -524,7 +540,9 @@ static int row_eager(struct match_op *op, struct cep_key *key, const struct cep_
     struct match_key *state = key->state;
     int rc = lags(op, state) && cep_match_rows_at(&state->rows, state->waiting_from)->time_ms <= op->op.watermark_ms ? lag_on(op, key) : 0;
     if (!rc && !lags(op, state)) {
-        rc = settle(op, key);
+        rc = catch_up(op, key);
+        if (!rc)
+            rc = settle(op, key);
         if (!rc && state->has_base && state->rows.end_seq - state->waiting_from >= cep_flow_limits(op->op.flow)->tail_rows)
             rc = start_lag(op, state);
     }
@@ -571,7 +589,9 @@ static int row_changed(struct match_op *op, struct cep_key *key, const struct ce
     struct match_key *state = key->state;
     bool found = false, behind = lags(op, state);
     uint64_t seq;
-    int rc = behind ? 0 : settle(op, key);
+    int rc = behind ? 0 : catch_up(op, key);
+    if (!rc && !behind)
+        rc = settle(op, key);
     if (!rc && (behind || state->has_base))
         rc = remove_row(op, state, row, &found);
     if (rc)
@@ -668,6 +688,21 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
     return rc;
 }
 
+/* The watermark has moved: what it makes due counts, and time runs out. One start at a time, the rows are then gone through again for the next. */
+static int time_passed(struct match_op *op, struct match_key *state, int64_t time_ms)
+{
+    int rc = cep_match_head_resolve(op, state, &state->now);
+    while (!rc) {
+        rc = run_rows(op, state, &state->now, state->rows.end_seq, false);
+        if (rc || state->now.next_seq != state->rows.end_seq)
+            break;
+        rc = cep_match_head_time(op, state, &state->now, time_ms);
+        if (state->now.next_seq == state->rows.end_seq)
+            break;
+    }
+    return rc;
+}
+
 static int wake_eager(struct match_op *op, struct cep_key *key, bool ended)
 {
     struct match_key *state = key->state;
@@ -685,9 +720,8 @@ static int wake_eager(struct match_op *op, struct cep_key *key, bool ended)
             rc = run_rows(op, state, &state->now, state->rows.end_seq, true);
         }
         state->ended = true;
-    } else if (!ended && state->now.next_seq == state->rows.end_seq) {
-        int64_t limit = watermark < BASE_TIME_MAX_MS - 1 ? watermark + 1 : watermark;
-        rc = cep_match_head_time(op, state, &state->now, limit);
+    } else if (!ended) {
+        rc = time_passed(op, state, watermark < BASE_TIME_MAX_MS - 1 ? watermark + 1 : watermark);
     }
     if (!rc)
         rc = lagged ? tell_after_rewind(op, key, BASE_TIME_MAX_MS) : tell_changes(op, key);

@@ -28,6 +28,16 @@ void cep_match_reset_out(struct match_op *op)
         memset(op->pc_stamp, 0, op->m->nfas.count * sizeof *op->pc_stamp);
         op->stamp = 1;
     }
+    if (!op->whole_row || op->track)
+        cep_match_forget_seen(op);
+}
+
+void cep_match_forget_seen(struct match_op *op)
+{
+    if (++op->step_now == 0) {
+        memset(op->step_stamp, 0, op->m->nfas.count * sizeof *op->step_stamp);
+        op->step_now = 1;
+    }
 }
 
 static void unpack(struct match_op *op, const struct match_thread *thread)
@@ -128,15 +138,56 @@ static int push(struct match_op *op, uint32_t *depth, struct match_closure item)
     return 0;
 }
 
+/* Per pc: is a register live where it rests, or where what takes no row leads from it? A pc leads mostly to higher ones, so few rounds do. */
+void cep_match_note_reads(struct match_op *op)
+{
+    const uint32_t count = op->m->nfas.count;
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (uint32_t pc = count; pc-- > 0;) {
+            const struct cep_nfa *nfa = &op->nfas[pc];
+            bool reads = nfa->live.count > 0;
+            switch ((enum cep_nfa_op)nfa->op) {
+            case CEP_NFA_SPLIT:
+            case CEP_NFA_LOOP_OUT:
+                reads |= op->reads_regs[nfa->a] || op->reads_regs[nfa->b];
+                break;
+            case CEP_NFA_START:
+            case CEP_NFA_GUARD:
+            case CEP_NFA_LOOP_IN:
+                reads |= op->reads_regs[nfa->a];
+                break;
+            case CEP_NFA_TAKE:
+            case CEP_NFA_WAIT:
+            case CEP_NFA_END:
+            case CEP_NFA_ABSENT:
+            case CEP_NFA_MATCH:
+                break;
+            }
+            changed |= reads && !op->reads_regs[pc];
+            op->reads_regs[pc] |= reads;
+        }
+    }
+}
+
 /* Was (pc, guards, loops) seen in this closure? One remembered combination per pc is enough to end every closure: a pc can only be
  * visited again with other guards or loops, and those grow along a path; what is visited twice is dropped by add_thread. */
-static bool seen(struct match_op *op, const struct match_closure *at)
+static bool seen(struct match_op *op, const struct match_closure *at, bool whole_step)
 {
     uint64_t key = ((uint64_t)at->guards << 32) ^ at->loops * UINT64_C(0x9E3779B97F4A7C15);
     if (op->seen_stamp[at->pc] == op->seen_now && op->seen_key[at->pc] == key)
         return true;
     op->seen_stamp[at->pc] = op->seen_now;
     op->seen_key[at->pc] = key;
+    /* Where no register is live, a more preferred thread that came by in this step has gone on from here as this one would: it took all that there is to take. So
+     * has, where later starts are absorbed, one of an earlier start. */
+    if (!whole_step || op->reads_regs[at->pc])
+        return false;
+    if (op->step_stamp[at->pc] == op->step_now && op->step_key[at->pc] == key)
+        return true;
+    op->step_stamp[at->pc] = op->step_now;
+    op->step_key[at->pc] = key;
     return false;
 }
 
@@ -150,10 +201,11 @@ static int closure(struct match_op *op, struct match_threads *list, struct match
         memset(op->seen_stamp, 0, op->m->nfas.count * sizeof *op->seen_stamp);
         op->seen_now = 1;
     }
+    bool whole_step = list == &op->out && !(op->track && op->m->all_matches);
     int rc = push(op, &depth, from);
     while (!rc && depth > 0) {
         struct match_closure at = op->stack[--depth];
-        if (seen(op, &at))
+        if (seen(op, &at, whole_step))
             continue;
         const struct cep_nfa *nfa = &op->nfas[at.pc];
         switch ((enum cep_nfa_op)nfa->op) {
@@ -458,6 +510,7 @@ int cep_match_first(struct match_op *op, bool anchor, struct match_threads *ret,
     op->mode = MATCH_STEP_ROW;
     op->seq = anchor ? 1 : 2;
     cep_match_reset_out(op);
+    cep_match_forget_seen(op);
     int rc = closure(op, &op->out, (struct match_closure){ 0, 0, 0 }, op->live_init, MATCH_NO_PATH);
     *ret_empty = op->accepted;
     for (size_t i = 0; i < op->out.len && !rc; i++)

@@ -39,6 +39,39 @@ static int keep_regs(struct match_op *op)
     return 0;
 }
 
+#define PATHS_KEPT_LEAST 65536
+
+/* Paths that no thread has any more are swept out once they are many: what is kept is the tree of the live ones. Nodes stand behind their parents. */
+static int sweep_paths(struct match_op *op, struct replay *replay)
+{
+    uint32_t *place = base_calloc(op->path_count, sizeof *place), count = 0; /* 1: reachable; then 1 + its new place */
+    if (!place)
+        return BASE_E_NOMEM;
+    for (size_t i = 0; i < op->replay.len + 1; i++) {
+        uint32_t at = i < op->replay.len ? op->replay.at[i].path : replay->best;
+        for (; at != MATCH_NO_PATH && !place[at]; at = op->paths[at].parent)
+            place[at] = 1;
+    }
+    for (uint32_t i = 0; i < op->path_count; i++) {
+        if (!place[i])
+            continue;
+        struct match_path path = op->paths[i];
+        if (path.parent != MATCH_NO_PATH)
+            path.parent = place[path.parent] - 1;
+        op->paths[count++] = path;
+        place[i] = count;
+    }
+    for (size_t i = 0; i < op->replay.len; i++)
+        if (op->replay.at[i].path != MATCH_NO_PATH)
+            op->replay.at[i].path = place[op->replay.at[i].path] - 1;
+    if (replay->best != MATCH_NO_PATH)
+        replay->best = place[replay->best] - 1;
+    base_free(place);
+    op->path_count = count;
+    op->path_most = count < PATHS_KEPT_LEAST / 2 ? PATHS_KEPT_LEAST : 2 * count;
+    return 0;
+}
+
 /* Steps the replayed threads; they live in op->replay, their registers in op->arena_prev. */
 static int replay_step(struct match_op *op, struct replay *replay)
 {
@@ -52,7 +85,7 @@ static int replay_step(struct match_op *op, struct replay *replay)
         replay->best = op->accept_path;
         replay->found = true;
     }
-    return rc;
+    return rc || op->path_count <= op->path_most ? rc : sweep_paths(op, replay);
 }
 
 static void turn_arenas(struct match_op *op)
@@ -167,6 +200,7 @@ int cep_match_replay(struct match_op *op, struct match_key *key, const struct ma
     op->track = true;
     op->quiet = true;
     op->path_count = 0;
+    op->path_most = PATHS_KEPT_LEAST;
     op->key = key;
     op->frame.match_number = (int64_t)cand->number;
     base_arena_reset(&op->arena);
@@ -175,6 +209,7 @@ int cep_match_replay(struct match_op *op, struct match_key *key, const struct ma
     if (!rc)
         rc = replay_finish(op, key, cand, &replay);
     op->track = false;
+    cep_match_forget_seen(op);
     op->quiet = quiet;
     return rc ? rc : cep_match_unwind(op, replay.best);
 }
@@ -186,12 +221,14 @@ int cep_match_replay_live(struct match_op *op, struct match_key *key, uint64_t s
     bool quiet = op->quiet;
     op->track = op->quiet = true;
     op->path_count = 0;
+    op->path_most = PATHS_KEPT_LEAST;
     op->key = key;
     op->frame.match_number = (int64_t)number;
     base_arena_reset(&op->arena);
     base_arena_reset(&op->arena_prev);
     int rc = replay_rows(op, key, &cand, &replay);
     op->track = false;
+    cep_match_forget_seen(op);
     op->quiet = quiet;
     *ret_ways = (uint32_t)op->replay.len;
     *ret_pc = op->replay.len ? op->replay.at[0].pc : 0;

@@ -70,10 +70,14 @@ def rows_of(rng):
 
 
 def job(number, case, name, rows):
+    """Every other sequence is told without a watermark between its rows, so that event time passes deadlines before the watermark does."""
     names = [n for n, _ in generate.SCHEMA]
+    rng = random.Random('marks %s %s' % (number, name))
     steps = []
-    for row in rows:
+    for i, row in enumerate(rows):
         steps.append(('row', 'ev', dict(zip(names, generate.full_row(row)))))
+        if name.isdigit() and int(name) % 2 and i + 1 < len(rows) and rng.random() < 0.4:
+            steps.append(('mark', 'ev', generate.BASE_MS + rng.choice([r[4] for r in rows[max(0, i - 2):i + 2]]) * 1000 - 1))
     return {'id': '%s#%s' % (number, name), 'sql': generate.ddl(0) + "CREATE RULE r WITH ('severity' = 'low', 'title' = 'r') AS " + generate.rule_text(case) + ';\n',
             'steps': steps}
 
