@@ -137,6 +137,10 @@ static void destroy(struct cep_operator *op)
     base_free(me->stack);
     base_free(me->seen_stamp);
     base_free(me->seen_key);
+    base_free(me->step_stamp);
+    base_free(me->step_key);
+    base_free(me->reads_regs);
+    cep_match_absorb_finish(me);
     base_free(me->paths);
     base_free(me->scratch);
     base_free(me->class_table);
