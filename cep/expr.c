@@ -12,6 +12,7 @@
 
 struct cep_expr {
     const struct cep_linked *linked;
+    const struct cep_tape *tape; /* NULL: none */
     struct cep_value slots[]; /* as many as the hungriest code needs */
 };
 
@@ -26,6 +27,11 @@ struct cep_expr *cep_expr_create(const struct cep_linked *linked)
 void cep_expr_destroy(struct cep_expr *expr)
 {
     base_free(expr);
+}
+
+void cep_expr_use_tape(struct cep_expr *expr, const struct cep_tape *tape)
+{
+    expr->tape = tape;
 }
 
 /* ---- what the dispatch loop does not do inline ---- */
@@ -183,6 +189,39 @@ static int call(const struct cep_linked_call *site, const struct cep_value *args
     return e;
 }
 
+/* A call whose answer hangs on more than its arguments. */
+static int volatile_call(const struct cep_expr *x, const struct cep_linked_call *site, const struct cep_value *args, struct base_arena *arena,
+                         struct cep_value *d)
+{
+    struct cep_value out = cep_null();
+    int of_row = 0;
+    int e = x->tape->recall(x->tape->ctx, site->ret_type, arena, &out, &of_row);
+    if (e < 0)
+        return e;
+    if (e == 0) {
+        of_row = call(site, args, arena, &out);
+        if (of_row == BASE_E_NOMEM)
+            return of_row;
+        e = x->tape->keep(x->tape->ctx, site->ret_type, &out, of_row);
+        if (e < 0)
+            return e;
+    }
+    *d = out;
+    return of_row;
+}
+
+static int clock_of(const struct cep_expr *x, int64_t time_ms, struct cep_value *d)
+{
+    int of_row = 0, e = 0;
+    struct cep_value out = cep_int(time_ms);
+    if (x->tape)
+        e = x->tape->recall(x->tape->ctx, CEP_TYPE(BIGINT), NULL, &out, &of_row);
+    if (e == 0 && x->tape)
+        e = x->tape->keep(x->tape->ctx, CEP_TYPE(BIGINT), &out, 0);
+    *d = out;
+    return e < 0 ? e : 0;
+}
+
 static struct cep_value label(const struct cep_frame *f, int32_t distance)
 {
     struct base_str name = { NULL, 0 };
@@ -299,8 +338,12 @@ op_STORE:
     GIVE(MATCH_NUMBER, f->match_number ? cep_int(f->match_number) : cep_null())
     GIVE(ROW_TIME, time_or_null(f->has_match_time ? f->match_time_ms : f->row_time_ms))
     GIVE(START_TIME, time_or_null(f->start_time_ms))
-    GIVE(PROC_TIME, cep_int(f->proc_time_ms))
-    GIVE(NOW, cep_int(f->now_ms))
+op_PROC_TIME:
+    TRY(clock_of(x_, f->proc_time_ms, &v[i->d]));
+    NEXT;
+op_NOW:
+    TRY(clock_of(x_, f->now_ms, &v[i->d]));
+    NEXT;
 op_CAST:
 op_TRY_CAST:
     TRY(cast(p, i, &v[i->a], f->arena, &v[i->d]));
@@ -420,7 +463,10 @@ op_ARRAY_APPEND:
     NEXT;
     GIVE(ARRAY_GET, array_get(*cep_program_type(p, i->c), &v[i->a], &v[i->b]))
 op_CALL:
-    TRY(call(&l->calls[i->c], &v[i->a], f->arena, &v[i->d]));
+    if (BASE_UNLIKELY(x_->tape && l->calls[i->c].func->flags & CEP_FUNC_VOLATILE))
+        TRY(volatile_call(x_, &l->calls[i->c], &v[i->a], f->arena, &v[i->d]));
+    else
+        TRY(call(&l->calls[i->c], &v[i->a], f->arena, &v[i->d]));
     NEXT;
 op_RETURN:
     *ret = &v[i->a];

@@ -35,8 +35,18 @@ struct cep_frame {
     void *ctx;
     struct base_arena *arena;             /* temporaries; reset by the operator per row */
 };
+/* Keeps what volatile functions and the clock gave, so that rows that are gone through again after a restart meet the same answers (docs/protocol.md). */
+struct cep_tape {
+    void *ctx;
+    /* 1: *ret (texts in the arena) or *ret_error (BASE_E_*, of this row) is what was kept; 0: nothing is gone through again, ask; BASE_E_*: it cannot be read. */
+    int (*recall)(void *ctx, struct cep_type type, struct base_arena *arena, struct cep_value *ret, int *ret_error);
+    /* error: 0 or what the call gave instead of a value. BASE_E_NOMEM. */
+    int (*keep)(void *ctx, struct cep_type type, const struct cep_value *value, int error);
+};
 struct cep_expr; /* evaluator: linked program + value slots */
 struct cep_expr *cep_expr_create(const struct cep_linked *linked); /* NULL: no memory */
+/* From now on. The tape outlives the evaluator; NULL: none. */
+void cep_expr_use_tape(struct cep_expr *expr, const struct cep_tape *tape);
 void cep_expr_destroy(struct cep_expr *expr);
 /* Runs code; *ret is its result (undefined for codes without one). 0 or the error of this row (BASE_E_DIVISION, OVERFLOW, CAST, REGEX, RANGE, NOMEM). */
 int cep_expr_run(struct cep_expr *expr, uint32_t code, const struct cep_frame *frame, struct cep_value *ret) BASE_MUST_CHECK;

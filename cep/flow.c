@@ -343,6 +343,7 @@ static int after_touch(struct cep_flow *flow, struct cep_operator *op, struct ce
         cep_keyed_remove(&op->keyed, key);
         return 0;
     }
+    flow->touched++;
     if (flow->env.load)
         cep_keyed_mark(&op->keyed, key);
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
@@ -577,6 +578,7 @@ static bool is_waiting_lookup(const struct cep_flow *flow, uint32_t node)
 /* A key was looked at on its way through all keys: nothing is removed. */
 static int touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
 {
+    flow->touched++;
     if (flow->env.load)
         cep_keyed_mark(&op->keyed, key);
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
@@ -665,6 +667,8 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
     flow->expr = cep_expr_create(linked);
     flow->nodes = base_calloc(nodes ? nodes : 1, sizeof *flow->nodes);
     int rc = flow->expr && flow->nodes ? 0 : BASE_E_NOMEM;
+    if (flow->expr)
+        cep_expr_use_tape(flow->expr, env->tape);
     for (uint32_t i = 0; i < nodes && !rc; i++) {
         flow->nodes[i].in_ms = flow->nodes[i].out_ms = BASE_TIME_MIN_MS;
         rc = make_types(flow, i);

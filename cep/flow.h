@@ -88,6 +88,8 @@ struct cep_env {
     int64_t (*proc_time_ms)(void *ctx);
     /* Listens to each row's steps; NULL: nobody does. Slow. */
     void (*trace)(void *ctx, const struct cep_trace *trace);
+    /* Where results of volatile functions and of the clock are kept; NULL: nowhere. Lives as long as the flow. */
+    const struct cep_tape *tape;
     /* Reads a stored piece of a key's state (protocol.md 10): appended to ret. BASE_E_NOTFOUND if there is none. NULL: no store, all state is in memory. */
     int (*load)(void *ctx, uint64_t node_fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret);
 };
@@ -162,6 +164,8 @@ int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t
 int64_t cep_flow_evicted_ms(struct cep_flow *flow);
 
 struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in, matches, rows_waiting; /* threads: live starts (partial matches) */ };
+/* How often the state of a key was touched: the same number again means that no state changed. */
+uint64_t cep_flow_touched(const struct cep_flow *flow);
 /* Accounted memory of all keys and their states. */
 uint64_t cep_flow_state_bytes(const struct cep_flow *flow);
 /* Per node (CEP_NONE: all). */

@@ -46,6 +46,7 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
 {
     int rc = cep_flow_finish_restore(flow);
     uint32_t operators = 0;
+    bool full = flow->limits.state_bytes && flow->env.load && cep_flow_state_bytes(flow) > flow->limits.state_bytes;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
         operators += flow->nodes[i].op != NULL;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
@@ -53,8 +54,8 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
         if (!op || !op->ops->save)
             continue;
         struct piece_ctx p = { .fn = piece, .ctx = ctx, .fingerprint = cep_program_node(flow->program, i)->fingerprint };
-        if (flow->limits.state_bytes && flow->env.load) /* before this checkpoint's pieces go out: what goes has been in the store since an earlier one */
-            flow->evicted_ms = least_of(flow->evicted_ms, cep_evict(op, flow->limits.state_bytes / (operators ? operators : 1)));
+        if (full) /* before this checkpoint's pieces go out: what goes has been in the store since an earlier one */
+            flow->evicted_ms = least_of(flow->evicted_ms, cep_evict(op, (flow->limits.state_bytes - flow->limits.state_bytes / 4) / (operators ? operators : 1)));
         while (!rc && op->keyed.dirty_first) {
             struct cep_key *key = op->keyed.dirty_first;
             p.key = key;
@@ -154,6 +155,8 @@ int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t
     }
     return 0;
 }
+
+uint64_t cep_flow_touched(const struct cep_flow *flow) { return flow->touched; }
 
 uint64_t cep_flow_state_bytes(const struct cep_flow *flow)
 {

@@ -168,7 +168,7 @@ static int settle(struct service_decider *d, uint64_t committed)
         bool counts = committed != SERVICE_STORE_NO_EPOCH && pending[i] <= committed;
         base_logf(BASE_LOG_INFO, "epochs", counts ? "an epoch was decided before the stop: applied" : "an epoch was not decided before the stop: dropped",
                   "epoch %" PRIu64, pending[i]);
-        e = counts ? service_store_apply(d->config.store, pending[i]) : service_store_drop(d->config.store, pending[i]);
+        e = counts ? service_store_apply(d->config.store, pending[i], NULL, 0) : service_store_drop(d->config.store, pending[i]);
     }
     return e;
 }

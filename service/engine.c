@@ -174,6 +174,16 @@ void service_engine_resume(struct service_engine *engine)
     pthread_mutex_unlock(&engine->lock);
 }
 
+void service_engine_want_image(struct service_engine *engine, bool image)
+{
+    atomic_store(&engine->shared.image, image);
+}
+
+bool service_engine_heavy(struct service_engine *engine)
+{
+    return atomic_exchange(&engine->shared.heavy, false);
+}
+
 void service_engine_applied(struct service_engine *engine, uint64_t epoch)
 {
     atomic_store(&engine->shared.applied, epoch);
@@ -247,13 +257,13 @@ static int make_threads(struct service_engine *engine, struct base_buf *reterr)
         if (e < 0)
             return e;
         struct service_host *host = service_shard_host(engine->shards[i]);
-        host->part = &engine->parts[0][i];
+        service_host_use_part(host, &engine->parts[0][i]);
         host->epoch = config->epoch;
     }
     int e = service_ingest_create(engine, config->ingest_watermarks, &engine->ingest, reterr);
     if (e < 0)
         return e;
-    service_ingest_host(engine->ingest)->part = &engine->parts[0][config->shards];
+    service_host_use_part(service_ingest_host(engine->ingest), &engine->parts[0][config->shards]);
     service_ingest_host(engine->ingest)->epoch = config->epoch;
     return 0;
 }

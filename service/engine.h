@@ -21,6 +21,7 @@ struct service_engine_config {
     uint32_t input_count;
     struct base_str shard_watermarks, ingest_watermarks; /* as stored; empty: none */
     uint64_t epoch;                      /* the first one to run */
+    uint64_t image, decided;             /* shards begin with the state as of epoch `image`, and go through their journals up to `decided` */
     bool (*stopped)(void *ctx);          /* reserved for tests: NULL */
 };
 /* Nothing runs yet. Reason appended to reterr. */
@@ -33,6 +34,10 @@ void service_engine_destroy(struct service_engine *engine);
  * good until the barrier after the next. drain: ingest reads nothing any more. BASE_E_TIMEOUT, or the error that stopped a thread (reason appended). */
 int service_engine_barrier(struct service_engine *engine, int64_t timeout_ms, struct service_part ***ret_parts, uint32_t *ret_count, struct base_buf *reterr)
     BASE_MUST_CHECK;
+/* Before a barrier: does it write down all state that changed since the last image (then the journal in front of it is of no more use)? */
+void service_engine_want_image(struct service_engine *engine, bool image);
+/* Did a shard hold more state than it may since this was asked last? Only what an image holds can leave memory. */
+bool service_engine_heavy(struct service_engine *engine);
 /* The next epoch begins. */
 void service_engine_resume(struct service_engine *engine);
 /* `epoch` stands in the store: cold state of it may be read. */

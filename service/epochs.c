@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "service/delivery.h"
+#include "service/journal.h"
 #include "service/kafka_options.h"
 #include "service/outlets.h"
 
@@ -24,6 +25,8 @@ struct service_epochs {
     bool by_kafka;                       /* epochs are Kafka's to decide: nothing pending may be dropped or written without it */
     const struct cep_program *program;
     struct service_batch *own;           /* the epoch's record, the alert log */
+    struct service_batch *journal;       /* journals of the shards */
+    struct service_batch *image;         /* that there is an image */
     struct service_batch **batches;
     size_t batch_cap;
     struct service_outputs sorted;
@@ -39,6 +42,10 @@ int service_epochs_open(const struct service_epochs_config *config, struct servi
         return BASE_E_NOMEM;
     epochs->config = *config;
     int e = service_batch_create(&epochs->own);
+    if (e == 0)
+        e = service_batch_create(&epochs->journal);
+    if (e == 0)
+        e = service_batch_create(&epochs->image);
     struct service_row_sinks_config sinks = { config->config, config->store, config->letters, config->stop, config->ctx };
     if (e == 0)
         e = service_row_sinks_open(&sinks, &epochs->row_sinks);
@@ -59,6 +66,8 @@ void service_epochs_close(struct service_epochs *epochs)
     service_row_sinks_close(epochs->row_sinks, DRAIN_MS);
     service_decider_close(epochs->decider);
     service_batch_destroy(epochs->own);
+    service_batch_destroy(epochs->journal);
+    service_batch_destroy(epochs->image);
     base_free(epochs->batches);
     BASE_VEC_FINISH(&epochs->sorted);
     base_buf_finish(&epochs->record);
@@ -234,6 +243,42 @@ int service_epochs_last(struct service_store *store, struct service_epoch_record
     return in.failed ? BASE_E_CORRUPT : version != RECORD_VERSION ? BASE_E_VERSION : 0;
 }
 
+#define IMAGE_KEY BASE_STR("image")
+#define IMAGE_VERSION 1
+#define JOURNAL_HEAD_KEY BASE_STR("journal-head")
+
+int service_epochs_image(struct service_store *store, uint64_t *ret_epoch, struct base_buf *ret_watermarks)
+{
+    struct base_buf value = { 0 };
+    int e = service_store_get(store, SERVICE_CF_META, IMAGE_KEY, &value);
+    struct base_reader in = base_reader_of(value.ptr, value.len);
+    if (e == 0) {
+        uint8_t version = base_read_u8(&in);
+        *ret_epoch = base_read_u64(&in);
+        struct base_str watermarks = base_read_bytes(&in);
+        base_buf_put(ret_watermarks, watermarks.ptr, watermarks.len);
+        e = in.failed ? BASE_E_CORRUPT : version != IMAGE_VERSION ? BASE_E_VERSION : ret_watermarks->failed ? BASE_E_NOMEM : 0;
+    }
+    base_buf_finish(&value);
+    return e;
+}
+
+int service_epochs_put_image(struct service_batch *batch, uint64_t epoch, struct base_str watermarks)
+{
+    struct base_buf value = { 0 };
+    base_buf_put_u8(&value, IMAGE_VERSION);
+    base_buf_put_u64(&value, epoch);
+    base_buf_put_bytes(&value, watermarks.ptr, watermarks.len);
+    int e = value.failed ? BASE_E_NOMEM : service_batch_put(batch, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, IMAGE_KEY, (struct base_str){ value.ptr, value.len });
+    base_buf_finish(&value);
+    return e;
+}
+
+int service_epochs_journal_head(struct service_store *store, struct base_buf *ret)
+{
+    return service_store_get(store, SERVICE_CF_META, JOURNAL_HEAD_KEY, ret);
+}
+
 static int put_record(struct service_epochs *epochs, const struct service_epoch *epoch)
 {
     struct base_buf value = { 0 };
@@ -248,6 +293,8 @@ static int put_record(struct service_epochs *epochs, const struct service_epoch 
                               epochs->by_kafka ? BASE_STR("kafka") : BASE_STR("store"));
     if (e == 0) /* from its first own epoch on, a restored store is like any other */
         e = service_batch_delete(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("restored"));
+    if (e == 0 && epoch->journal_head.len)
+        e = service_batch_put(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, JOURNAL_HEAD_KEY, epoch->journal_head);
     return e;
 }
 
@@ -334,27 +381,64 @@ static bool something(struct service_epochs *epochs, const struct service_epoch 
         if (!service_part_empty(epoch->parts[i]))
             return true;
     }
+    for (uint32_t i = 0; epoch->image && i < epoch->part_count; i++) {
+        if (epoch->journaled || service_batch_count(epoch->parts[i]->image))
+            return true;
+    }
     if (epochs->dead.len || epochs->late.len || (epoch->profiles && service_batch_count(epoch->profiles)))
         return true;
     bool same = epochs->record.len == epochs->last_record.len && memcmp(epochs->record.ptr, epochs->last_record.ptr, epochs->record.len) == 0;
     return !same || base_clock_wall_ms() - epochs->committed_at_ms >= HEARTBEAT_MS;
 }
 
-static int collect_batches(struct service_epochs *epochs, const struct service_epoch *epoch, size_t *ret_count)
+/* Shards' journals, or that none is needed: into their batches. */
+static int put_state(struct service_epochs *epochs, const struct service_epoch *epoch)
 {
-    size_t need = epoch->part_count + 2, count = 0;
-    if (need > epochs->batch_cap) {
-        struct service_batch **grown = base_realloc(epochs->batches, need * sizeof *grown);
-        if (!grown)
-            return BASE_E_NOMEM;
-        epochs->batches = grown;
-        epochs->batch_cap = need;
+    const struct base_buf *watermarks = &epoch->parts[0]->watermarks;
+    uint32_t shards = epoch->part_count - 1;
+    int e = 0;
+    service_batch_clear(epochs->journal);
+    service_batch_clear(epochs->image);
+    if (epoch->image) {
+        e = service_epochs_put_image(epochs->image, epoch->number, (struct base_str){ watermarks->ptr, watermarks->len });
+        if (e == 0)
+            e = service_journal_forget(epochs->image, shards, 0, epoch->number + 1);
     }
+    for (uint32_t i = 0; e == 0 && i < shards && (epochs->by_kafka || !epoch->image); i++)
+        e = service_journal_put(epochs->journal, i, epoch->number, &epoch->parts[i]->journal);
+    return e;
+}
+
+static int make_room(struct service_epochs *epochs, size_t need)
+{
+    if (need <= epochs->batch_cap)
+        return 0;
+    struct service_batch **grown = base_realloc(epochs->batches, need * sizeof *grown);
+    if (!grown)
+        return BASE_E_NOMEM;
+    epochs->batches = grown;
+    epochs->batch_cap = need;
+    return 0;
+}
+
+/* What belongs to the epoch, and from *ret_first_of_state on what brings the state in the store up to it. */
+static int collect_batches(struct service_epochs *epochs, const struct service_epoch *epoch, size_t *ret_first_of_state, size_t *ret_count)
+{
+    size_t count = 0;
+    int e = make_room(epochs, 2 * (size_t)epoch->part_count + 4);
+    if (e == 0)
+        e = put_state(epochs, epoch);
+    if (e < 0)
+        return e;
     for (uint32_t i = 0; i < epoch->part_count; i++)
         epochs->batches[count++] = epoch->parts[i]->changes;
     if (epoch->profiles)
         epochs->batches[count++] = epoch->profiles;
     epochs->batches[count++] = epochs->own;
+    *ret_first_of_state = count;
+    for (uint32_t i = 0; epoch->image && i < epoch->part_count; i++)
+        epochs->batches[count++] = epoch->parts[i]->image;
+    epochs->batches[count++] = epochs->image;
     *ret_count = count;
     return 0;
 }
@@ -370,19 +454,20 @@ static void store_reason(struct service_epochs *epochs, const char *what, int e,
 
 static int decide(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
 {
-    size_t count = 0;
-    int e = collect_batches(epochs, epoch, &count);
+    size_t state = 0, count = 0;
+    int e = collect_batches(epochs, epoch, &state, &count);
     if (e < 0)
         return e;
     if (!epochs->by_kafka) {
         e = service_batch_set_applied(epochs->own, epoch->number);
+        epochs->batches[count++] = epochs->journal;
         if (e == 0)
             e = service_store_write(epochs->config.store, epochs->batches, count, true);
         if (e < 0)
             store_reason(epochs, "the state store cannot be written", e, reterr);
         return e;
     }
-    e = service_store_prepare(epochs->config.store, epoch->number, epochs->batches, count);
+    e = service_store_prepare(epochs->config.store, epoch->number, epochs->batches, state, epochs->journal);
     if (e < 0) {
         store_reason(epochs, "the state store cannot be written", e, reterr);
         return e;
@@ -390,7 +475,7 @@ static int decide(struct service_epochs *epochs, const struct service_epoch *epo
     e = service_decider_decide(epochs->decider, epoch->number, epoch->offsets, epoch->offset_count, reterr);
     if (e < 0)
         return e;
-    e = service_store_apply(epochs->config.store, epoch->number);
+    e = service_store_apply(epochs->config.store, epoch->number, epochs->batches + state, count - state);
     if (e < 0)
         store_reason(epochs, "a decided epoch cannot be applied to the state store", e, reterr);
     return e;

@@ -45,6 +45,9 @@ struct service_epoch {
     size_t offset_count;
     struct base_str profile_positions; /* service_profiles_save */
     struct base_str fingerprints;      /* nodes that the state belongs to: u64s */
+    bool journaled;                    /* there are journals from before this epoch */
+    bool image;                        /* the parts hold all state that changed since the last image: no journal up to here is needed any more */
+    struct base_str journal_head;      /* what journals from here on were made by (settle.c); empty: as said before */
 };
 /* At rest, before the engine goes on: dead letters and late rows up to the barrier belong to this epoch. */
 void service_epochs_collect(struct service_epochs *epochs);
@@ -62,6 +65,13 @@ struct service_epoch_record {
     struct base_str shard_watermarks, ingest_watermarks, positions, profile_positions, fingerprints;
 };
 int service_epochs_last(struct service_store *store, struct service_epoch_record *ret) BASE_MUST_CHECK;
+/* The last epoch whose state stands in the store whole, with the shards' watermarks at its end appended; what came behind it is in the journals. BASE_E_NOTFOUND:
+ * the last decided one. */
+int service_epochs_image(struct service_store *store, uint64_t *ret_epoch, struct base_buf *ret_watermarks) BASE_MUST_CHECK;
+/* Says in a batch that it is this one. */
+int service_epochs_put_image(struct service_batch *batch, uint64_t epoch, struct base_str watermarks) BASE_MUST_CHECK;
+/* What the journals were made by: BASE_E_NOTFOUND: nothing. Appended. */
+int service_epochs_journal_head(struct service_store *store, struct base_buf *ret) BASE_MUST_CHECK;
 void service_epoch_record_finish(struct service_epoch_record *record);
 
 #endif

@@ -101,8 +101,8 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
     if (host->known)
         known_add(host->known, mixed);
     struct base_str at = { name->ptr, name->len };
-    int e = bytes ? service_batch_put(host->part->changes, SERVICE_CF_STATE, key_group, at, (struct base_str){ bytes, len })
-                  : service_batch_delete(host->part->changes, SERVICE_CF_STATE, key_group, at);
+    int e = bytes ? service_batch_put(host->part->image, SERVICE_CF_STATE, key_group, at, (struct base_str){ bytes, len })
+                  : service_batch_delete(host->part->image, SERVICE_CF_STATE, key_group, at);
     bool gone = !bytes && deadline_ms == CEP_AT_START; /* a deadline that nothing purges */
     if (e < 0 || (!bytes && !gone) || piece != 0 || deadline_ms == BASE_TIME_MAX_MS)
         return e;
@@ -115,8 +115,8 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
     if (name->failed)
         return BASE_E_NOMEM;
     if (gone)
-        return service_batch_delete(host->part->changes, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len });
-    return service_batch_put(host->part->changes, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len }, BASE_STR(""));
+        return service_batch_delete(host->part->image, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len });
+    return service_batch_put(host->part->image, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len }, BASE_STR(""));
 }
 
 /* Pieces written in the epoch before may still be on their way into the store: then this waits until that epoch is applied (or all is stopped). */
@@ -154,6 +154,8 @@ static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key,
 static int on_route(void *ctx, uint32_t exchange, const struct cep_event *event)
 {
     struct service_host *host = ctx;
+    if (host->journal.reads)
+        return 0; /* it is in the receiver's journal */
     struct service_exchange *x = host->shared->exchange;
     uint32_t receiver = (uint32_t)(event->key_hash % CEP_KEY_GROUPS % service_exchange_shards(x));
     return service_exchange_row(x, host->sender, service_plan_stage(host->shared->plan, exchange), receiver, exchange, event);
@@ -165,7 +167,7 @@ static int on_route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms
     const struct service_plan *plan = host->shared->plan;
     uint32_t x = plan->exchange_of[exchange];
     bool ingest = host->sender == SERVICE_EXCHANGE_INGEST(host->shared->exchange);
-    if (ingest ? !plan->fed_by_ingest[x] : !plan->fed_by_shards[x])
+    if (host->journal.reads || (ingest ? !plan->fed_by_ingest[x] : !plan->fed_by_shards[x]))
         return 0; /* nothing of this side ever goes there */
     return service_exchange_mark(host->shared->exchange, host->sender, service_plan_stage(plan, exchange), SERVICE_MESSAGE_WATERMARK, exchange, watermark_ms);
 }
@@ -260,7 +262,7 @@ static int sink_row(struct service_host *host, uint32_t node, uint32_t table, co
 static int on_sink(void *ctx, uint32_t node, const struct cep_event *event)
 {
     struct service_host *host = ctx;
-    if (event->row->change == CEP_SETTLED)
+    if (event->row->change == CEP_SETTLED || host->journal.reads) /* what comes out while rows are gone through again was decided before */
         return 0;
     const struct cep_sink *sink = cep_program_sink(host->shared->program, cep_program_node(host->shared->program, node)->detail);
     switch ((enum cep_sink_kind)sink->kind) {
@@ -284,15 +286,30 @@ static int on_sink_watermark(void *ctx BASE_UNUSED, uint32_t node BASE_UNUSED, i
 static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret)
 {
     struct service_host *host = ctx;
-    if (service_lookups_has(host->lookups, table))
-        return service_lookups_find(host->lookups, table, key, ret);
-    *ret = service_profiles_find(host->shared->profiles, table, key, as_of_ms);
-    return 0;
+    if (host->journal.reads)
+        return service_journal_take_found(&host->journal, ret);
+    if (service_lookups_has(host->lookups, table)) {
+        int e = service_lookups_find(host->lookups, table, key, ret);
+        if (e < 0)
+            return e;
+    } else {
+        *ret = service_profiles_find(host->shared->profiles, table, key, as_of_ms);
+    }
+    return service_journal_found(&host->journal, *ret);
 }
 
 static int64_t on_lookup_watermark(void *ctx, uint32_t table)
 {
-    return service_profiles_watermark(((struct service_host *)ctx)->shared->profiles, table);
+    struct service_host *host = ctx;
+    int64_t watermark_ms = BASE_TIME_MIN_MS;
+    if (host->journal.reads ? service_journal_take_reached(&host->journal, &watermark_ms) < 0 : false)
+        return BASE_TIME_MIN_MS; /* the next step tells that something else is there */
+    if (!host->journal.reads) {
+        watermark_ms = service_profiles_watermark(host->shared->profiles, table);
+        if (service_journal_reached(&host->journal, watermark_ms) < 0)
+            host->journal_lost = true;
+    }
+    return watermark_ms;
 }
 
 static int64_t on_proc_time(void *ctx BASE_UNUSED)
@@ -347,6 +364,8 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node, int error,
 {
     struct service_host *host = ctx;
     struct service_metrics *metrics = host->shared->metrics;
+    if (host->journal.reads)
+        return; /* counted before */
     switch (what) {
     case CEP_REPORT_ERROR:
         service_count(metrics, SERVICE_METRIC_ERRORS, 1);
@@ -410,6 +429,7 @@ static int make_encoders(struct service_host *host, struct base_buf *reterr)
 int service_host_init(struct service_host *host, struct service_shared *shared, uint32_t sender, struct base_buf *reterr)
 {
     *host = (struct service_host){ .shared = shared, .sender = sender };
+    service_journal_init(&host->journal);
     host->written = base_calloc(SERVICE_BLOOM_BITS / 64, sizeof *host->written);
     host->deadlines = base_calloc(SERVICE_DEADLINES, sizeof *host->deadlines);
     if (!host->written || !host->deadlines)
@@ -441,9 +461,16 @@ void service_host_finish(struct service_host *host)
     host->deadlines = NULL;
 }
 
-void service_host_next_epoch(struct service_host *host, struct service_part *part)
+void service_host_use_part(struct service_host *host, struct service_part *part)
 {
     host->part = part;
+    if (host->sender != SERVICE_EXCHANGE_INGEST(host->shared->exchange))
+        host->journal.out = &part->journal;
+}
+
+void service_host_next_epoch(struct service_host *host, struct service_part *part)
+{
+    service_host_use_part(host, part);
     host->written_epoch = host->epoch;
     host->epoch++;
 }
@@ -452,6 +479,6 @@ struct cep_env service_host_env(struct service_host *host)
 {
     return (struct cep_env){
         .ctx = host, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup, .lookup_watermark = on_lookup_watermark,
-        .report = on_report, .proc_time_ms = on_proc_time, .load = on_load,
+        .report = on_report, .proc_time_ms = on_proc_time, .tape = &host->journal.tape, .load = on_load,
     };
 }

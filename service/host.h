@@ -11,6 +11,7 @@
 #include "formats/cells.h"
 #include "formats/encode.h"
 #include "service/exchange.h"
+#include "service/journal.h"
 #include "service/letters.h"
 #include "service/lookups.h"
 #include "service/metrics.h"
@@ -35,6 +36,8 @@ struct service_shared {
     bool allow_private;                  /* HTTP to inside addresses */
     size_t alert_bytes;
     struct service_known *known;         /* by shard; NULL: not known */
+    _Atomic bool image;                  /* the coming barrier writes down all state that changed since the last image */
+    _Atomic bool heavy;                  /* a shard holds more state than it may: told by shards, taken back by the coordinator */
     _Atomic uint32_t full;               /* shards that have taken in as much as an epoch may hold: ingest waits for the next one */
     _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
     _Atomic uint64_t resumed;            /* epochs begun: the profile tables may have moved before each */
@@ -57,6 +60,8 @@ struct service_host {
     uint64_t written_epoch;
     struct service_known *known;         /* NULL: every key must be asked for */
     struct service_deadline *deadlines;  /* by hash: deadlines that stand in the store already; what is not here is written again */
+    struct service_journal journal;      /* shards: of what their operators take in */
+    bool journal_lost;                   /* no memory for a note where nothing could be said: told at the barrier */
     struct service_lookups *lookups;     /* outside tables; NULL: none */
     struct formats_encoder **encoders;   /* by node: rows of INSERT INTO */
     struct formats_cells **cells;        /* by node: instead, where the table lies in a store */
@@ -69,6 +74,8 @@ struct cep_env service_host_env(struct service_host *host);
 /* Changed pieces of the flow into the part's batch: at the barrier. The piece callback of cep_flow_checkpoint, with the host as ctx. */
 int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len,
                        int64_t deadline_ms) BASE_MUST_CHECK;
+/* Part of the running epoch. */
+void service_host_use_part(struct service_host *host, struct service_part *part);
 /* The next epoch begins: what was written in the one before is remembered. */
 void service_host_next_epoch(struct service_host *host, struct service_part *part);
 

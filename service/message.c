@@ -63,6 +63,38 @@ void service_unpacked_finish(struct service_unpacked *unpacked)
     unpacked->items_cap = 0;
 }
 
+static bool row_fits(const char *at, const char *end, size_t *ret_bytes)
+{
+    const struct cep_row *row = (const struct cep_row *)(const void *)at;
+    if ((size_t)(end - at) < sizeof *row)
+        return false;
+    *ret_bytes = round8(cep_row_size(row));
+    return *ret_bytes <= (size_t)(end - at);
+}
+
+bool service_message_whole(const struct service_message *message)
+{
+    if (message->size_bytes < sizeof *message)
+        return false;
+    const char *at = (const char *)(message + 1), *end = (const char *)message + message->size_bytes;
+    if (message->key_bytes) {
+        const struct cep_tuple *key = (const struct cep_tuple *)(const void *)at;
+        if ((size_t)(end - at) < round8(message->key_bytes) || message->key_bytes < sizeof *key || key->size_bytes != message->key_bytes)
+            return false;
+        at += round8(message->key_bytes);
+    }
+    size_t bytes;
+    if (!row_fits(at, end, &bytes) || bytes != round8(message->row_bytes))
+        return false;
+    at += bytes;
+    for (uint32_t i = 0; i < message->evidence_count; i++) {
+        if ((size_t)(end - at) < sizeof(struct item_head) || !row_fits(at + sizeof(struct item_head), end, &bytes))
+            return false;
+        at += sizeof(struct item_head) + bytes;
+    }
+    return true;
+}
+
 int service_message_unpack(const struct service_message *message, struct service_unpacked *ret)
 {
     const char *at = (const char *)(message + 1);

@@ -3,6 +3,7 @@
 #ifndef SERVICE_MESSAGE_H
 #define SERVICE_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
@@ -10,7 +11,7 @@
 
 enum service_message_kind { SERVICE_MESSAGE_ROW = 1, SERVICE_MESSAGE_WATERMARK = 2, SERVICE_MESSAGE_BARRIER = 3 };
 
-/* Head of a message; multiples of 8 bytes, so that rows inside stay aligned. In memory only: never stored, never sent to another machine. */
+/* Head of a message; multiples of 8 bytes, so that rows inside stay aligned. Kept in journals (journal.h): what changes here is a new version there. */
 struct service_message {
     uint32_t size_bytes;    /* of all, head included */
     uint16_t kind;          /* enum service_message_kind */
@@ -34,6 +35,9 @@ struct service_message {
 /* Appends a row. BASE_E_NOMEM. */
 int service_message_put_row(struct base_buf *out, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
 int service_message_put_mark(struct base_buf *out, enum service_message_kind kind, uint32_t exchange, int64_t value) BASE_MUST_CHECK;
+
+/* Do the parts of a ROW message lie within its size? For bytes that come from a store. */
+bool service_message_whole(const struct service_message *message);
 
 /* Storage that an unpacked event borrows from, beside the message itself. Zero-initialise; reused over messages. */
 struct service_unpacked {

@@ -2,29 +2,39 @@
 
 #include "base/error.h"
 
+#define JOURNAL_KEPT ((size_t)8 << 20) /* bytes that are kept for the next epoch */
+
 int service_part_init(struct service_part *part)
 {
     *part = (struct service_part){ 0 };
-    return service_batch_create(&part->changes);
+    int e = service_batch_create(&part->changes);
+    return e == 0 ? service_batch_create(&part->image) : e;
 }
 
 void service_part_finish(struct service_part *part)
 {
     service_batch_destroy(part->changes);
+    service_batch_destroy(part->image);
+    base_buf_finish(&part->journal);
     BASE_VEC_FINISH(&part->outputs);
     base_map_finish(&part->by_id);
     base_arena_finish(&part->arena);
     base_buf_finish(&part->watermarks);
     base_buf_finish(&part->positions);
     base_buf_finish(&part->scratch);
-    part->changes = NULL;
+    part->changes = part->image = NULL;
 }
 
 void service_part_clear(struct service_part *part)
 {
     service_batch_clear(part->changes);
+    service_batch_clear(part->image);
+    if (part->journal.cap > JOURNAL_KEPT)
+        base_buf_finish(&part->journal);
+    base_buf_clear(&part->journal);
     part->outputs.len = 0;
     part->output_bytes = 0;
+    part->touched = false;
     base_map_finish(&part->by_id);
     base_arena_reset(&part->arena);
     base_buf_clear(&part->watermarks);
@@ -33,7 +43,7 @@ void service_part_clear(struct service_part *part)
 
 bool service_part_empty(const struct service_part *part)
 {
-    return part->outputs.len == 0 && service_batch_count(part->changes) == 0;
+    return part->outputs.len == 0 && !part->touched && service_batch_count(part->changes) == 0;
 }
 
 static bool copy_text(struct service_part *part, struct base_str *text)

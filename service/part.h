@@ -33,13 +33,16 @@ struct service_output {
 struct service_outputs BASE_VEC(struct service_output *);
 
 struct service_part {
-    struct service_batch *changes;  /* of the store */
+    struct service_batch *changes;  /* of the store: views */
+    struct service_batch *image;    /* state and timers that changed since the last image; only if the epoch has one */
+    struct base_buf journal;        /* what the shard's operators took in */
     struct service_outputs outputs; /* in order of making */
     struct base_map by_id;          /* alert id -> index in outputs + 1 */
     struct base_arena arena;
     struct base_buf watermarks;     /* cep_flow_watermarks at the barrier */
     struct base_buf positions;      /* ingest only: of all inputs */
     struct base_buf scratch;
+    bool touched;                   /* state changed in this epoch */
     uint64_t output_bytes;          /* of the outputs' bodies */
 };
 int service_part_init(struct service_part *part) BASE_MUST_CHECK;

@@ -71,7 +71,7 @@ static void set_ready(struct service_runtime *rt, bool ready, const char *why)
 
 /* ---- the engine ---- */
 
-static void fill_shared(struct service_runtime *rt, struct service_shared *shared)
+void service_runtime_fill_shared(struct service_runtime *rt, struct service_shared *shared)
 {
     const int64_t *n = rt->settings->number;
     shared->linked = rt->set->linked;
@@ -104,16 +104,20 @@ int service_runtime_make_engine(struct service_runtime *rt, struct base_buf *ret
     }
     if (first)
         rt->record = (struct service_epoch_record){ .bytes = rt->record.bytes };
-    uint64_t epoch = (first ? 0 : rt->record.number) + 1;
-    if (rt->next_epoch < epoch)
-        rt->next_epoch = epoch;
+    uint64_t decided = first ? 0 : rt->record.number, image = decided;
+    if (rt->next_epoch < decided + 1)
+        rt->next_epoch = decided + 1;
+    struct base_str watermarks = rt->record.shard_watermarks;
+    e = service_runtime_open_journal(rt, decided, &image, &watermarks, reterr);
+    if (e < 0)
+        return e;
     struct service_engine_config config = {
         .shards = rt->shards, .queue = (uint32_t)rt->settings->number[SERVICE_EXCHANGE_BATCHES],
         .batch = (uint32_t)rt->settings->number[SERVICE_INGEST_RECORDS], .idle_ms = rt->settings->number[SERVICE_IDLE_TIMEOUT],
-        .inputs = rt->inputs.at, .input_count = (uint32_t)rt->inputs.len, .shard_watermarks = rt->record.shard_watermarks,
-        .ingest_watermarks = rt->record.ingest_watermarks, .epoch = rt->next_epoch,
+        .inputs = rt->inputs.at, .input_count = (uint32_t)rt->inputs.len, .shard_watermarks = watermarks,
+        .ingest_watermarks = rt->record.ingest_watermarks, .epoch = rt->next_epoch, .image = image, .decided = decided,
     };
-    fill_shared(rt, &config.shared);
+    service_runtime_fill_shared(rt, &config.shared);
     atomic_store(&config.shared.applied, rt->next_epoch - 1);
     e = service_engine_create(&config, &rt->engine, reterr);
     if (e == 0)
@@ -351,7 +355,7 @@ static int sweep_profiles(struct service_runtime *rt)
 }
 
 /* At rest: everything that belongs to this epoch and is not in the parts. */
-static int collect(struct service_runtime *rt)
+static int collect(struct service_runtime *rt, bool image)
 {
     bool any;
     service_epochs_collect(rt->epochs);
@@ -365,7 +369,7 @@ static int collect(struct service_runtime *rt)
     base_buf_clear(&rt->profile_positions);
     service_profiles_save(rt->profiles, &rt->profile_positions);
     if (e == 0)
-        e = rt->profile_positions.failed ? BASE_E_NOMEM : purge_timers(rt);
+        e = rt->profile_positions.failed ? BASE_E_NOMEM : image ? purge_timers(rt) : 0; /* going through a journal again needs those from its beginning on */
     look_ready(rt);
     int64_t now_us = base_clock_mono_us();
     if (now_us >= rt->facts_at_us) {
@@ -412,21 +416,47 @@ static void swap_done(struct service_runtime *rt, struct service_swap *swap, int
     pthread_mutex_unlock(&rt->lock);
 }
 
+/* Is all state written down in this epoch, so that no journal is needed behind it? What moves the store elsewhere, or replaces the engine, asks for that. */
+static bool wants_image(struct service_runtime *rt, bool last)
+{
+    bool heavy = service_engine_heavy(rt->engine);
+    pthread_mutex_lock(&rt->lock);
+    bool asked = rt->swap || rt->checkpoint;
+    pthread_mutex_unlock(&rt->lock);
+    return last || heavy || asked || rt->journal_bytes >= (uint64_t)rt->settings->number[SERVICE_STATE_JOURNAL];
+}
+
+static void count_journal(struct service_runtime *rt, const struct service_epoch *epoch)
+{
+    for (uint32_t i = 0; i < epoch->part_count && !epoch->image; i++)
+        rt->journal_bytes += epoch->parts[i]->journal.len;
+    if (epoch->image)
+        rt->journal_bytes = 0;
+    service_count(&rt->metrics, SERVICE_METRIC_IMAGES, epoch->image);
+    service_gauge(&rt->metrics, SERVICE_METRIC_JOURNAL_BYTES, rt->journal_bytes);
+    rt->head_due = false;
+}
+
 /* One epoch, from barrier to application. The threads go on as soon as they have written down what changed, unless a swap or the end waits for the decision. */
 static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *reterr)
 {
     struct service_epoch epoch = { .number = rt->next_epoch, .profiles = rt->extra };
     int64_t begun_us = base_clock_mono_us();
+    epoch.image = wants_image(rt, last);
+    epoch.journaled = rt->journal_bytes > 0;
+    service_engine_want_image(rt->engine, epoch.image);
     int e = barrier(rt, &epoch, reterr);
     if (e == 0)
-        e = collect(rt);
+        e = collect(rt, epoch.image);
     if (e < 0)
         return e;
-    struct service_swap *swap = swap_wanted(rt);
+    struct service_swap *swap = epoch.image ? swap_wanted(rt) : NULL; /* one that came meanwhile waits for the next epoch */
     epoch.offsets = rt->offsets.at;
     epoch.offset_count = rt->offsets.len;
     epoch.profile_positions = (struct base_str){ rt->profile_positions.ptr, rt->profile_positions.len };
     epoch.fingerprints = (struct base_str){ rt->fingerprints.ptr, rt->fingerprints.len };
+    if (rt->head_due)
+        epoch.journal_head = (struct base_str){ rt->journal_head.ptr, rt->journal_head.len };
     rt->next_epoch++;
     if (!swap && !last)
         service_engine_resume(rt->engine);
@@ -436,11 +466,14 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
         return e;
     service_batch_clear(rt->extra);
     rt->aborts_in_row = 0;
+    if (!empty)
+        count_journal(rt, &epoch);
     service_engine_applied(rt->engine, epoch.number);
     for (uint32_t i = 0; i < epoch.part_count; i++) /* the threads write into the other set meanwhile, or rest */
         service_part_clear(epoch.parts[i]);
     service_pushes_decided(rt->pushes);
-    service_runtime_checkpoint(rt);
+    if (epoch.image)
+        service_runtime_checkpoint(rt);
     if (empty)
         service_count(&rt->metrics, SERVICE_METRIC_EPOCHS_EMPTY, 1);
     else
@@ -605,6 +638,8 @@ static int start(struct service_runtime *rt, struct base_buf *reterr)
         e = service_epochs_bind(rt->epochs, rt->set->program, reterr);
     if (e == 0)
         e = service_alertlog_refresh(rt->log, reterr);
+    if (e == 0)
+        e = service_runtime_settle(rt, reterr);
     set_ready(rt, false, "loading profile tables");
     if (e == 0)
         e = open_profiles(rt, reterr);
@@ -765,6 +800,8 @@ void service_runtime_destroy(struct service_runtime *rt)
     service_rule_book_destroy(rt->book);
     base_buf_finish(&rt->facts);
     base_buf_finish(&rt->profile_positions);
+    base_buf_finish(&rt->journal_head);
+    base_buf_finish(&rt->image_watermarks);
     base_buf_finish(&rt->fingerprints);
     BASE_VEC_FINISH(&rt->offsets);
     base_free(rt->rule_states);

@@ -46,6 +46,9 @@ struct service_runtime {
     struct service_known *known;          /* by shard; NULL: the store held state when the process started */
     struct service_batch *extra;          /* changes of profiles and timers that belong to an epoch */
     struct base_buf profile_positions, fingerprints;
+    struct base_buf journal_head, image_watermarks;
+    bool head_due;                        /* the store does not know yet what journals are made by */
+    uint64_t journal_bytes;               /* since the last image */
     struct { struct service_offset *at; size_t len, cap; } offsets;
     int64_t facts_at_us, purge_at_us, tell_at_us;
     uint32_t aborts_in_row;
@@ -80,6 +83,13 @@ struct service_input_config service_runtime_input_config(struct service_runtime 
 struct service_profiles_config service_runtime_profiles_config(struct service_runtime *rt, const struct cep_program *program);
 /* Is the table read as a stream by this program? */
 bool service_runtime_streams(const struct cep_program *program, uint32_t table);
+/* What all hosts of an engine of rt->set share, but for its exchange. */
+void service_runtime_fill_shared(struct service_runtime *rt, struct service_shared *shared);
+/* settle.c */
+/* Before an engine of rt->set is made over the store at epoch `decided`: from which image its journals begin, with the watermarks there, if it is not `decided` itself. */
+int service_runtime_open_journal(struct service_runtime *rt, uint64_t decided, uint64_t *image, struct base_str *watermarks, struct base_buf *reterr) BASE_MUST_CHECK;
+/* At the start: if the journals were made by other rules or another number of shards, their state is brought into the store by what they were made by. */
+int service_runtime_settle(struct service_runtime *rt, struct base_buf *reterr) BASE_MUST_CHECK;
 /* reload.c */
 int service_runtime_compile(struct service_runtime *rt, const char *file, struct base_str text, struct service_ruleset **ret, struct base_buf *reterr)
     BASE_MUST_CHECK;

@@ -23,6 +23,7 @@ struct service_shard {
     int64_t timer_step_ms;
     uint64_t settled_bytes;      /* state at the last barrier */
     bool full;                   /* counted in shared->full */
+    uint64_t touched;            /* keys touched up to the last barrier */
     bool took;                   /* something came in the running epoch: between a barrier and the next epoch the part belongs to the coordinator */
     struct service_unpacked unpacked;
     struct base_buf aligned;     /* key tuple of a stored timer */
@@ -58,10 +59,12 @@ int64_t service_shard_profile_floor(const struct service_shard *shard, uint32_t 
 static int look_at_profiles(struct service_shard *shard)
 {
     uint64_t resumed = atomic_load(&shard->shared->resumed);
-    if (resumed == shard->resumed)
+    if (resumed == shard->resumed || !shard->shared->profiles)
         return 0;
     shard->resumed = resumed;
-    return cep_flow_profiles_moved(shard->flow, service_profiles_generation(shard->shared->profiles));
+    uint64_t generation = service_profiles_generation(shard->shared->profiles);
+    int e = service_journal_moved(&shard->host.journal, generation);
+    return e == 0 ? cep_flow_profiles_moved(shard->flow, generation) : e;
 }
 
 /* ---- stored timers ---- */
@@ -162,6 +165,12 @@ static int arm_slice(struct service_shard *shard)
 
 /* ---- messages ---- */
 
+static int tell_watermark(struct service_shard *shard, uint32_t exchange, int64_t watermark_ms)
+{
+    int e = service_journal_watermark(&shard->host.journal, exchange, watermark_ms);
+    return e == 0 ? cep_flow_deliver_watermark(shard->flow, exchange, watermark_ms) : e;
+}
+
 static int take_watermark(struct service_shard *shard, uint32_t sender, const struct service_message *message)
 {
     const struct service_plan *plan = shard->shared->plan;
@@ -179,12 +188,12 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
     while (e == 0 && shard->timers_until_ms <= least && shard->timers_until_ms < BASE_TIME_MAX_MS) { /* in steps, so that not all keys come into memory at once */
         e = arm_slice(shard);
         if (e == 0 && shard->timers_until_ms <= least)
-            e = cep_flow_deliver_watermark(shard->flow, message->exchange, shard->timers_until_ms - 1);
+            e = tell_watermark(shard, message->exchange, shard->timers_until_ms - 1);
     }
     if (e < 0)
         return e;
     shard->told[x] = least;
-    return cep_flow_deliver_watermark(shard->flow, message->exchange, least);
+    return tell_watermark(shard, message->exchange, least);
 }
 
 #define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
@@ -193,7 +202,7 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
 static void look_full(struct service_shard *shard)
 {
     uint64_t bytes = cep_flow_state_bytes(shard->flow), most = shard->shared->limits.state_bytes / 4;
-    uint64_t added = shard->host.part->output_bytes + (bytes > shard->settled_bytes ? bytes - shard->settled_bytes : 0);
+    uint64_t added = shard->host.part->output_bytes + shard->host.part->journal.len + (bytes > shard->settled_bytes ? bytes - shard->settled_bytes : 0);
     if (shard->full || shard->shared->limits.state_bytes == 0 || added < (most > EPOCH_BYTES_LEAST ? most : EPOCH_BYTES_LEAST))
         return;
     shard->full = true;
@@ -202,12 +211,20 @@ static void look_full(struct service_shard *shard)
 
 static int finish_epoch(struct service_shard *shard)
 {
+    struct service_part *part = shard->host.part;
+    uint64_t touched = cep_flow_touched(shard->flow);
+    int e = shard->host.journal_lost ? BASE_E_NOMEM : 0;
+    part->touched = touched != shard->touched;
+    shard->touched = touched;
     memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
-    int e = cep_flow_checkpoint(shard->flow, service_host_piece, &shard->host);
+    if (e == 0 && atomic_load(&shard->shared->image))
+        e = cep_flow_checkpoint(shard->flow, service_host_piece, &shard->host);
     int64_t evicted_ms = cep_flow_evicted_ms(shard->flow);
     if (evicted_ms < shard->timers_until_ms)
         shard->timers_until_ms = evicted_ms;
     shard->settled_bytes = cep_flow_state_bytes(shard->flow);
+    if (shard->shared->limits.state_bytes && shard->settled_bytes > shard->shared->limits.state_bytes)
+        atomic_store(&shard->shared->heavy, true);
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
     shard->full = shard->took = false;
@@ -251,6 +268,12 @@ static int look_ahead(struct service_shard *shard, const struct service_parcel *
     return e ? e : service_lookups_fetch(shard->host.lookups);
 }
 
+static int deliver_row(struct service_shard *shard, const struct service_message *message)
+{
+    int e = service_message_unpack(message, &shard->unpacked);
+    return e == 0 ? cep_flow_deliver(shard->flow, message->exchange, &shard->unpacked.event) : e;
+}
+
 static int take_parcel(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel)
 {
     int ahead = shard->host.lookups ? look_ahead(shard, parcel) : 0;
@@ -262,9 +285,9 @@ static int take_parcel(struct service_shard *shard, uint32_t sender, const struc
         switch ((enum service_message_kind)message->kind) {
         case SERVICE_MESSAGE_ROW:
             shard->took = true;
-            e = service_message_unpack(message, &shard->unpacked);
+            e = service_journal_row(&shard->host.journal, message);
             if (e == 0)
-                e = cep_flow_deliver(shard->flow, message->exchange, &shard->unpacked.event);
+                e = deliver_row(shard, message);
             break;
         case SERVICE_MESSAGE_WATERMARK:
             shard->took = true;
@@ -303,10 +326,71 @@ static int drain_inboxes(struct service_shard *shard, bool *ret_any)
     return 0;
 }
 
+/* ---- back to where it was ---- */
+
+/* Deadlines that the store holds are in memory before a watermark reaches them, as they were when it was told for the first time. */
+static int watermark_again(struct service_shard *shard, const struct service_step *step)
+{
+    int e = 0;
+    while (e == 0 && shard->timers_until_ms <= step->value && shard->timers_until_ms < BASE_TIME_MAX_MS)
+        e = arm_slice(shard);
+    uint32_t x = shard->shared->plan->exchange_of[step->exchange];
+    if (step->value > shard->told[x])
+        shard->told[x] = step->value;
+    return e == 0 ? cep_flow_deliver_watermark(shard->flow, step->exchange, step->value) : e;
+}
+
+static bool is_exchange(const struct service_shard *shard, uint32_t node)
+{
+    const struct cep_program *program = shard->shared->program;
+    return node < cep_program_node_count(program) && cep_program_node(program, node)->kind == CEP_NODE_EXCHANGE;
+}
+
+static int epoch_again(void *ctx, uint64_t epoch BASE_UNUSED, const char *bytes, size_t len)
+{
+    struct service_shard *shard = ctx;
+    struct service_step step;
+    service_journal_open(&shard->host.journal, bytes, len);
+    int e = 0;
+    while (e == 0 && (e = service_journal_next(&shard->host.journal, &step)) == 0) {
+        switch (step.kind) {
+        case SERVICE_STEP_ROW:
+            e = is_exchange(shard, step.row->exchange) ? deliver_row(shard, step.row) : BASE_E_CORRUPT;
+            break;
+        case SERVICE_STEP_WATERMARK:
+            e = is_exchange(shard, step.exchange) ? watermark_again(shard, &step) : BASE_E_CORRUPT;
+            break;
+        case SERVICE_STEP_MOVED: /* another number than any that will be told from now on */
+            e = cep_flow_profiles_moved(shard->flow, (uint64_t)step.value | 1ull << 63);
+            break;
+        }
+        if (service_engine_stopping(shard->engine))
+            return BASE_E_CLOSED;
+    }
+    return e == BASE_E_EOF ? 0 : e;
+}
+
+/* From the last image of the state to the end of the last decided epoch. */
+static int go_through_journal(struct service_shard *shard)
+{
+    const struct service_engine_config *config = service_engine_config(shard->engine);
+    int e = service_journal_each(shard->shared->store, shard->number, config->image, config->decided, epoch_again, shard);
+    shard->host.journal.reads = false;
+    service_host_use_part(&shard->host, shard->host.part);
+    shard->settled_bytes = cep_flow_state_bytes(shard->flow);
+    shard->touched = cep_flow_touched(shard->flow);
+    return e;
+}
+
 void *service_shard_main(void *arg)
 {
     struct service_shard *shard = arg;
     struct service_exchange *x = shard->shared->exchange;
+    int gone = go_through_journal(shard);
+    if (gone < 0)
+        service_engine_fail(shard->engine, gone, "the journal of a shard cannot be gone through", "restore a savepoint, or remove the state folder and replay");
+    if (gone < 0)
+        return NULL;
     while (!service_engine_stopping(shard->engine)) {
         bool any = false;
         int e = look_at_profiles(shard);

@@ -443,16 +443,8 @@ int service_store_write(struct service_store *store, struct service_batch *const
     if (error)
         return error;
     rocksdb_writebatch_t *out = rocksdb_writebatch_create();
-    for (size_t i = 0; i < count && !error; i++) {
-        if (batches[i]->failed)
-            error = BASE_E_NOMEM;
-        for (size_t s = 0; s < batches[i]->used && !error; s++) {
-            const struct base_buf *bytes = &batches[i]->sections.at[s].bytes;
-            struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD,
-                                          (const uint8_t *)bytes->ptr + bytes->len, false };
-            error = store_section_replay(store, &reader, out);
-        }
-    }
+    for (size_t i = 0; i < count && !error; i++)
+        error = store_put_batch(store, batches[i], out);
     if (!error)
         error = store_commit(store, out, sync);
     rocksdb_writebatch_destroy(out);

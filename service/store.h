@@ -34,7 +34,8 @@
     X(DEADLETTERS, "deadletters") \
     X(META, "meta") \
     X(OUTBOX, "outbox") \
-    X(VIEWS, "views")
+    X(VIEWS, "views") \
+    X(JOURNAL, "journal")
 
 enum service_cf {
 #define X(name, text) SERVICE_CF_##name,
@@ -95,12 +96,13 @@ int service_store_write(struct service_store *store, struct service_batch *const
 /* ---- epochs ---- */
 /* Keeps the batches (one per shard, say) durably as pending/epoch, divided by key group, without touching what reads
  * see. Preparing an epoch again replaces it. Batches without any change give an empty pending epoch, which exists too.
- */
+ * aside (NULL: nothing) is changed at once, in the same write: what counts for nothing unless the epoch does. */
 int service_store_prepare(struct service_store *store, uint64_t epoch, struct service_batch *const *batches,
-                          size_t count) BASE_MUST_CHECK;
+                          size_t count, const struct service_batch *aside) BASE_MUST_CHECK;
 /* pending/epoch becomes the state, atomically, and the last applied epoch is `epoch`; not synced (if it is lost,
- * pending/epoch is there again and is applied again). BASE_E_NOTFOUND: nothing pending for it. */
-int service_store_apply(struct service_store *store, uint64_t epoch) BASE_MUST_CHECK;
+ * pending/epoch is there again and is applied again). `with`: changes that come with it in the same write and may be
+ * lost with it. BASE_E_NOTFOUND: nothing pending for it. */
+int service_store_apply(struct service_store *store, uint64_t epoch, struct service_batch *const *with, size_t count) BASE_MUST_CHECK;
 /* pending/epoch is forgotten; 0 also if there is none. Synced. */
 int service_store_drop(struct service_store *store, uint64_t epoch) BASE_MUST_CHECK;
 /* Last applied epoch, SERVICE_STORE_NO_EPOCH: none. */

@@ -114,8 +114,19 @@ static int put_mark(struct service_store *store, uint64_t epoch, rocksdb_writeba
     return error;
 }
 
+int store_put_batch(struct service_store *store, const struct service_batch *batch, rocksdb_writebatch_t *out)
+{
+    int error = batch->failed ? BASE_E_NOMEM : 0;
+    for (size_t s = 0; s < batch->used && !error; s++) {
+        const struct base_buf *bytes = &batch->sections.at[s].bytes;
+        struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD, (const uint8_t *)bytes->ptr + bytes->len, false };
+        error = store_section_replay(store, &reader, out);
+    }
+    return error;
+}
+
 int service_store_prepare(struct service_store *store, uint64_t epoch, struct service_batch *const *batches,
-                          size_t count)
+                          size_t count, const struct service_batch *aside)
 {
     if (epoch == SERVICE_STORE_NO_EPOCH || count >= MARK)
         return BASE_E_INVALID;
@@ -133,6 +144,8 @@ int service_store_prepare(struct service_store *store, uint64_t epoch, struct se
     }
     if (!error)
         error = put_mark(store, epoch, replay.out);
+    if (!error && aside)
+        error = store_put_batch(store, aside, replay.out);
     if (!error)
         error = store_commit(store, replay.out, true);
     rocksdb_writebatch_destroy(replay.out);
@@ -156,7 +169,7 @@ static int put_applied(struct service_store *store, uint64_t epoch, rocksdb_writ
     return error;
 }
 
-int service_store_apply(struct service_store *store, uint64_t epoch)
+int service_store_apply(struct service_store *store, uint64_t epoch, struct service_batch *const *with, size_t count)
 {
     int error = store_enter(store);
     if (error)
@@ -168,6 +181,8 @@ int service_store_apply(struct service_store *store, uint64_t epoch)
         error = BASE_E_NOTFOUND;
     if (!error)
         error = put_applied(store, epoch, replay.out);
+    for (size_t i = 0; i < count && !error; i++)
+        error = store_put_batch(store, with[i], replay.out);
     if (!error)
         error = store_commit(store, replay.out, false);
     rocksdb_writebatch_destroy(replay.out);

@@ -78,6 +78,9 @@ int store_section_open(struct base_str stored, struct base_reader *ret) BASE_MUS
 int store_section_replay(struct service_store *store, struct base_reader *reader,
                          rocksdb_writebatch_t *out) BASE_MUST_CHECK;
 
+/* Adds all changes of a batch to a RocksDB batch. */
+int store_put_batch(struct service_store *store, const struct service_batch *batch, rocksdb_writebatch_t *out) BASE_MUST_CHECK;
+
 /* Appends the guarded form of a payload. */
 void store_guard(enum service_cf family, struct base_str key, struct base_str payload, struct base_buf *out);
 /* Takes the guard off; tells the store of a damage. family may be STORE_PENDING_CF. */

@@ -145,7 +145,7 @@ static void test_epochs(void)
     size_t count = 0;
     IS_INT(service_store_applied(store, &applied), 0, "applied can be asked");
     OK(applied == SERVICE_STORE_NO_EPOCH, "none applied");
-    IS_INT(service_store_prepare(store, 7, batches, 2), 0, "prepare 7");
+    IS_INT(service_store_prepare(store, 7, batches, 2, NULL), 0, "prepare 7");
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "-", "a prepared epoch is not seen");
     struct base_buf value = { 0 };
     IS_INT(service_store_pending_get(store, 7, SERVICE_CF_STATE, str("y"), &value), 0, "but can be asked for");
@@ -154,23 +154,23 @@ static void test_epochs(void)
     base_buf_finish(&value);
     IS_INT(service_store_pending(store, pending, 4, &count), 0, "pending list");
     OK(count == 1 && pending[0] == 7, "is 7");
-    IS_INT(service_store_apply(store, 8), BASE_E_NOTFOUND, "8 is not pending");
-    IS_INT(service_store_apply(store, 7), 0, "apply 7");
-    IS_INT(service_store_apply(store, 7), BASE_E_NOTFOUND, "only once");
+    IS_INT(service_store_apply(store, 8, NULL, 0), BASE_E_NOTFOUND, "8 is not pending");
+    IS_INT(service_store_apply(store, 7, NULL, 0), 0, "apply 7");
+    IS_INT(service_store_apply(store, 7, NULL, 0), BASE_E_NOTFOUND, "only once");
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "1", "x is there");
     IS_STR(value_of(store, SERVICE_CF_STATE, "y"), "2", "y is there");
     IS_INT(service_store_applied(store, &applied), 0, "applied");
     IS_INT(applied, 7, "is 7");
     service_batch_destroy(batches[0]);
     batches[0] = batch_of("x", "other");
-    IS_INT(service_store_prepare(store, 8, batches, 1), 0, "prepare 8");
+    IS_INT(service_store_prepare(store, 8, batches, 1, NULL), 0, "prepare 8");
     IS_INT(service_store_drop(store, 8), 0, "drop 8");
     IS_INT(service_store_drop(store, 8), 0, "twice is no error");
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "1", "dropped changes are gone");
-    IS_INT(service_store_prepare(store, 9, batches, 1), 0, "prepare 9");
+    IS_INT(service_store_prepare(store, 9, batches, 1, NULL), 0, "prepare 9");
     service_batch_clear(batches[0]);
-    IS_INT(service_store_prepare(store, 9, batches, 1), 0, "prepare 9 anew, empty");
-    IS_INT(service_store_apply(store, 9), 0, "an empty epoch exists and is applied");
+    IS_INT(service_store_prepare(store, 9, batches, 1, NULL), 0, "prepare 9 anew, empty");
+    IS_INT(service_store_apply(store, 9, NULL, 0), 0, "an empty epoch exists and is applied");
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "1", "the replaced changes are gone");
     IS_INT(service_batch_set_applied(batches[1], 10), 0, "decision without a broker");
     IS_INT(service_store_write(store, batches + 1, 1, true), 0, "written");
@@ -195,8 +195,8 @@ static void test_kill(void)
         snprintf(path, sizeof path, "%s/killed", root);
         struct service_store_options options = { .path = path };
         struct service_batch *first = batch_of("x", "1"), *second = batch_of("x", "2");
-        if (service_store_open(&options, &store, NULL) || service_store_prepare(store, 1, &first, 1) ||
-            service_store_apply(store, 1) || service_store_prepare(store, 2, &second, 1) ||
+        if (service_store_open(&options, &store, NULL) || service_store_prepare(store, 1, &first, 1, NULL) ||
+            service_store_apply(store, 1, NULL, 0) || service_store_prepare(store, 2, &second, 1, NULL) ||
             write(ready[1], "k", 1) != 1)
             _exit(1);
         pause();
@@ -215,7 +215,7 @@ static void test_kill(void)
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "1", "with its value");
     IS_INT(service_store_pending(store, pending, 2, &count), 0, "pending");
     OK(count == 1 && pending[0] == 2, "epoch 2 is pending");
-    IS_INT(service_store_apply(store, 2), 0, "and can be applied");
+    IS_INT(service_store_apply(store, 2, NULL, 0), 0, "and can be applied");
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "2", "now it counts");
     char id[64];
     snprintf(id, sizeof id, "%s", service_store_id(store));
@@ -305,7 +305,7 @@ static void test_guard(void)
     base_buf_clear(&words);
     IS_INT(service_store_each(store, SERVICE_CF_STATE, str(""), collect, &words), BASE_E_CORRUPT,
            "a walk tells of it too");
-    IS_INT(service_store_prepare(store, 1, &batch, 1), 0, "prepared");
+    IS_INT(service_store_prepare(store, 1, &batch, 1, NULL), 0, "prepared");
     IS_INT(service_store_pending(store, pending, 2, &count), 0, "pending");
     static const uint8_t key[12] = { [7] = 1, [9] = 3 };
     stored =
@@ -316,7 +316,7 @@ static void test_guard(void)
                    &text);
     rocksdb_free(stored);
     OK(!text, "the test could write");
-    IS_INT(service_store_apply(store, 1), BASE_E_CORRUPT, "a damaged pending epoch is not applied");
+    IS_INT(service_store_apply(store, 1, NULL, 0), BASE_E_CORRUPT, "a damaged pending epoch is not applied");
     IS_STR(value_of(store, SERVICE_CF_STATE, "left"), "value", "in no part");
     IS_INT(service_store_drop(store, 1), 0, "but can be dropped");
     base_buf_finish(&words);
@@ -340,10 +340,10 @@ static void test_faults(void)
         snprintf(value, sizeof value, "v%zu", i);
         batch = batch_of("x", value);
         service_store_fail_at(store, 2, cases[i].code, cases[i].after);
-        IS_INT(service_store_prepare(store, i, &batch, 1), 0, "the first passes");
-        IS_INT(service_store_apply(store, i), cases[i].code, "the second fails");
+        IS_INT(service_store_prepare(store, i, &batch, 1, NULL), 0, "the first passes");
+        IS_INT(service_store_apply(store, i, NULL, 0), cases[i].code, "the second fails");
         IS_INT(service_store_broken(store), cases[i].code, "the store is broken");
-        IS_INT(service_store_prepare(store, 99, &batch, 1), cases[i].code, "and stays so");
+        IS_INT(service_store_prepare(store, 99, &batch, 1, NULL), cases[i].code, "and stays so");
         struct base_buf text = { 0 };
         IS_INT(service_store_reopen(store, &text), 0, "reopened");
         IS_INT(service_store_broken(store), 0, "cured");
@@ -382,9 +382,9 @@ static void test_full_disk(void)
         if (service_batch_create(&batch) ||
             service_batch_put(batch, SERVICE_CF_STATE, 1, str("x"), (struct base_str){ block, sizeof block }))
             abort();
-        error = service_store_prepare(store, epoch, &batch, 1);
+        error = service_store_prepare(store, epoch, &batch, 1, NULL);
         if (!error)
-            error = service_store_apply(store, epoch);
+            error = service_store_apply(store, epoch, NULL, 0);
         failed_at = epoch;
         service_batch_destroy(batch);
     }
@@ -402,8 +402,8 @@ static void test_full_disk(void)
     IS_INT(service_store_applied(store, &applied), 0, "applied");
     OK(applied == failed_at - 1 || applied == failed_at, "the last good epoch stands");
     struct service_batch *batch = batch_of("x", "after");
-    IS_INT(service_store_prepare(store, 200, &batch, 1), 0, "writes go on");
-    IS_INT(service_store_apply(store, 200), 0, "and apply");
+    IS_INT(service_store_prepare(store, 200, &batch, 1, NULL), 0, "writes go on");
+    IS_INT(service_store_apply(store, 200, NULL, 0), 0, "and apply");
     IS_STR(value_of(store, SERVICE_CF_STATE, "x"), "after", "value");
     service_batch_destroy(batch);
     base_buf_finish(&text);
@@ -422,9 +422,9 @@ static int one_epoch(struct service_store *store, uint64_t epoch, const char *va
         error = service_batch_put(batch, SERVICE_CF_STATE, (uint32_t)(i % 7), str(key), str(value));
     }
     if (!error)
-        error = service_store_prepare(store, epoch, &batch, 1);
+        error = service_store_prepare(store, epoch, &batch, 1, NULL);
     if (!error)
-        error = service_store_apply(store, epoch);
+        error = service_store_apply(store, epoch, NULL, 0);
     service_batch_destroy(batch);
     return error;
 }
@@ -473,14 +473,14 @@ static void test_refusals(void)
     IS_INT(service_store_open(&options, &other, &text), BASE_E_NOTFOUND, "must_exist");
     struct service_batch *batch = batch_of("x", "1"), *second = batch_of("x", "2");
     IS_INT(service_store_write(store, &batch, 1, true), 0, "written");
-    IS_INT(service_store_prepare(store, 5, &second, 1), 0, "prepared");
+    IS_INT(service_store_prepare(store, 5, &second, 1, NULL), 0, "prepared");
     snprintf(copy, sizeof copy, "%s/copy", root);
     IS_INT(service_store_checkpoint(store, copy), 0, "checkpoint");
     IS_INT(service_store_checkpoint(store, copy), BASE_E_EXISTS, "not over another");
     struct service_store *restored = open_at("copy", 0);
     IS_STR(value_of(restored, SERVICE_CF_STATE, "x"), "1", "the copy has the value");
     IS_STR(service_store_id(restored), service_store_id(store), "and the identity");
-    IS_INT(service_store_apply(restored, 5), 0, "and the pending epoch");
+    IS_INT(service_store_apply(restored, 5, NULL, 0), 0, "and the pending epoch");
     service_store_close(restored);
     struct service_store_stats stats;
     service_store_stats(store, &stats);
