@@ -295,6 +295,8 @@ static int put_record(struct service_epochs *epochs, const struct service_epoch 
         e = service_batch_delete(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, BASE_STR("restored"));
     if (e == 0 && epoch->journal_head.len)
         e = service_batch_put(epochs->own, SERVICE_CF_META, SERVICE_STORE_NO_GROUP, JOURNAL_HEAD_KEY, epoch->journal_head);
+    if (e == 0 && epoch->journal_head.len && epoch->first_journal)
+        e = service_epochs_put_image(epochs->own, epoch->first_image, epoch->first_watermarks);
     return e;
 }
 

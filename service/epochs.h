@@ -48,6 +48,9 @@ struct service_epoch {
     bool journaled;                    /* there are journals from before this epoch */
     bool image;                        /* the parts hold all state that changed since the last image: no journal up to here is needed any more */
     struct base_str journal_head;      /* what journals from here on were made by (settle.c); empty: as said before */
+    bool first_journal;                /* the store knows of no image: it is this one */
+    uint64_t first_image;
+    struct base_str first_watermarks;
 };
 /* At rest, before the engine goes on: dead letters and late rows up to the barrier belong to this epoch. */
 void service_epochs_collect(struct service_epochs *epochs);

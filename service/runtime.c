@@ -455,8 +455,12 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     epoch.offset_count = rt->offsets.len;
     epoch.profile_positions = (struct base_str){ rt->profile_positions.ptr, rt->profile_positions.len };
     epoch.fingerprints = (struct base_str){ rt->fingerprints.ptr, rt->fingerprints.len };
-    if (rt->head_due)
+    if (rt->head_due) {
         epoch.journal_head = (struct base_str){ rt->journal_head.ptr, rt->journal_head.len };
+        epoch.first_journal = rt->first_journal;
+        epoch.first_image = rt->first_image;
+        epoch.first_watermarks = (struct base_str){ rt->image_watermarks.ptr, rt->image_watermarks.len };
+    }
     rt->next_epoch++;
     if (!swap && !last)
         service_engine_resume(rt->engine);

@@ -48,6 +48,8 @@ struct service_runtime {
     struct base_buf profile_positions, fingerprints;
     struct base_buf journal_head, image_watermarks;
     bool head_due;                        /* the store does not know yet what journals are made by */
+    bool first_journal;                   /* nor of any image: journals begin behind first_image */
+    uint64_t first_image;
     uint64_t journal_bytes;               /* since the last image */
     struct { struct service_offset *at; size_t len, cap; } offsets;
     int64_t facts_at_us, purge_at_us, tell_at_us;

@@ -99,6 +99,12 @@ int service_runtime_open_journal(struct service_runtime *rt, uint64_t decided, u
         *image = at;
         *watermarks = (struct base_str){ rt->image_watermarks.ptr, rt->image_watermarks.len };
     }
+    rt->first_journal = e == BASE_E_NOTFOUND; /* a new store, or one from before there were journals: all of its state is there */
+    rt->first_image = decided;
+    if (rt->first_journal)
+        base_buf_put(&rt->image_watermarks, watermarks->ptr, watermarks->len);
+    if (rt->image_watermarks.failed)
+        e = BASE_E_NOMEM;
     if (e == 0 || e == BASE_E_NOTFOUND)
         e = service_journal_any(rt->store, decided + 1);
     if (e == 1) { /* of an epoch that was prepared and not decided */

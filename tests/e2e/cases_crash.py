@@ -150,6 +150,30 @@ def case_killed_at_random(world):
         check_end(world, service, log)
 
 
+def case_changed_while_down(world):
+    """Killed in the middle; the next start finds other rules and another number of shards. What the rules have in common goes on as if nothing had been."""
+    chance = random.Random(SEED + 2)
+    log = model.generate(SEED * 100 + 24, 1800, 4, 25)
+    world.topics(4)
+    more = "CREATE RULE other_%d WITH ('severity' = 'low') AS SELECT user_id, order_id FROM orders WHERE amount > 1000000000;\n"
+    with Service(dict(RULES, **{"tables.sql": world.tables()}), world.config()) as service:
+        service.start()
+        feeder = Feeder(world, log, 40)
+        for turn, shards in enumerate((3, 1, 2, 2)):
+            feeder.allow(len(log) // 4)
+            wait_for("progress", lambda: service.metric("epochs_total") >= 4, 60, 0.01)
+            time.sleep(chance.random() * 0.3)
+            service.kill()
+            service.write_rule("more.sql", more % turn)
+            if turn == 3:
+                os.unlink(service.path("rules", "more.sql"))
+            service.config["shards"] = shards
+            service.start()
+            assert "journals are gone through first" in service.log() or service.metric("epoch") < 2, service.log()[-2000:]
+        feeder.finish()
+        check_end(world, service, log)
+
+
 def case_killed_at_least_once(world):
     """Without transactions an id may come again, but never another content for it, and what stands is the same."""
     chance = random.Random(SEED + 1)

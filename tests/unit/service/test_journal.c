@@ -1,0 +1,187 @@
+/* Journals of shards: written, kept in a store in chunks, read again in the same order; whatever bytes are there, reading ends with an error and not in foreign memory. */
+#include "service/journal.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "tests/unit/tap.h"
+
+static const struct cep_type TYPES[] = { { .kind = CEP_KIND_STRING }, { .kind = CEP_KIND_INT } };
+static char folder[] = "/tmp/cepheid-test-journal-XXXXXX";
+
+static struct cep_row *row(struct base_arena *arena, const char *text, int64_t number)
+{
+    struct cep_value values[] = { cep_string(text, strlen(text)), cep_int(number) };
+    struct cep_row *ret = NULL;
+    return cep_row_make(TYPES, values, 2, 77, (struct cep_position){ .offset = number, .partition = 3 }, arena, &ret) < 0 ? NULL : ret;
+}
+
+/* A row with all that belongs to it, and one bare; answers behind each. */
+static int write_all(struct service_journal *journal, struct base_arena *arena)
+{
+    struct base_buf bytes = { 0 };
+    struct cep_evidence_item items[] = { { row(arena, "x", 1), 4, false }, { row(arena, "a longer one", 2), CEP_NONE, true } };
+    struct cep_evidence evidence = { .schema = 9, .items = items, .count = 2, .total = 5 };
+    struct cep_value key_value = cep_string("k1", 2), text = cep_string("score", 5), number = cep_int(42), null = cep_null();
+    struct cep_tuple *key = base_arena_alloc(arena, cep_tuple_size(TYPES, &key_value, 1));
+    cep_tuple_write(TYPES, &key_value, 1, key);
+    struct cep_event event = { .row = row(arena, "main", 42), .key = key, .key_node = 6, .key_hash = 99, .evidence = &evidence };
+    struct cep_event bare = { .row = event.row, .key_node = CEP_NONE };
+    int e = service_message_put_row(&bytes, 5, &event);
+    size_t second = bytes.len;
+    e = e ? e : service_message_put_row(&bytes, 6, &bare);
+    e = e ? e : service_journal_row(journal, (const struct service_message *)(const void *)bytes.ptr);
+    e = e ? e : service_journal_found(journal, items[1].row);
+    e = e ? e : service_journal_found(journal, NULL);
+    e = e ? e : service_journal_reached(journal, 1234);
+    e = e ? e : service_journal_watermark(journal, 5, 777);
+    e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(STRING), &text, 0);
+    e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(INT), &number, 0);
+    e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(INT), &null, 0);
+    e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(STRING), &null, BASE_E_RANGE);
+    e = e ? e : service_journal_moved(journal, 8);
+    e = e ? e : service_journal_row(journal, (const struct service_message *)(const void *)(bytes.ptr + second));
+    base_buf_finish(&bytes);
+    return e;
+}
+
+/* How many steps and answers were as they had been written; *ret what ended the reading. */
+static int read_all(const char *bytes, size_t len, struct base_arena *arena, int *ret)
+{
+    struct service_journal journal;
+    struct service_unpacked unpacked = { 0 };
+    struct service_step step;
+    int good = 0, error = 0;
+    service_journal_init(&journal);
+    service_journal_open(&journal, bytes, len);
+    while ((*ret = service_journal_next(&journal, &step)) == 0) {
+        const struct cep_row *found;
+        struct cep_value value;
+        int64_t reached;
+        good++;
+        if (step.kind == SERVICE_STEP_ROW && step.row->exchange == 5) {
+            good += service_message_unpack(step.row, &unpacked) == 0 && unpacked.event.evidence && unpacked.event.evidence->count == 2;
+            good += service_journal_take_found(&journal, &found) == 0 && found && found->tuple.columns == 2;
+            good += service_journal_take_found(&journal, &found) == 0 && !found;
+            good += service_journal_take_reached(&journal, &reached) == 0 && reached == 1234;
+        }
+        if (step.kind == SERVICE_STEP_WATERMARK) {
+            good += journal.tape.recall(journal.tape.ctx, CEP_TYPE(STRING), arena, &value, &error) == 1 && !error && value.s.len == 5 && !memcmp(value.s.ptr, "score", 5);
+            good += journal.tape.recall(journal.tape.ctx, CEP_TYPE(INT), arena, &value, &error) == 1 && !error && value.i == 42;
+            good += journal.tape.recall(journal.tape.ctx, CEP_TYPE(INT), arena, &value, &error) == 1 && !error && value.null;
+            good += journal.tape.recall(journal.tape.ctx, CEP_TYPE(STRING), arena, &value, &error) == 1 && error == BASE_E_RANGE;
+        }
+        if (step.kind == SERVICE_STEP_MOVED)
+            good += step.value == 8;
+    }
+    service_unpacked_finish(&unpacked);
+    return good;
+}
+
+static void check_bytes(struct base_arena *arena, const struct base_buf *bytes)
+{
+    struct service_journal journal;
+    struct cep_value value;
+    int ended = 0, error = 0, odd = 0;
+    IS_INT(read_all(bytes->ptr, bytes->len, arena, &ended), 13, "four steps, nine answers, as they were written");
+    IS_INT(ended, BASE_E_EOF, "and then the end");
+    service_journal_init(&journal);
+    service_journal_open(&journal, bytes->ptr, bytes->len);
+    IS_INT(journal.tape.recall(journal.tape.ctx, CEP_TYPE(INT), arena, &value, &error), BASE_E_CORRUPT, "an answer where a row is");
+    char *copy = base_alloc(bytes->len);
+    for (size_t len = 0; len < bytes->len; len += 8) { /* cut short */
+        memcpy(copy, bytes->ptr, len);
+        odd += read_all(copy, len, arena, &ended) >= 13;
+    }
+    IS_INT(odd, 0, "cut anywhere it is not all there");
+    srand(1);
+    for (int i = 0; i < 20000; i++) {
+        memcpy(copy, bytes->ptr, bytes->len);
+        for (int k = rand() % 4; k >= 0; k--)
+            copy[(size_t)rand() % bytes->len] = (char)(rand() % 3 ? rand() : 0xff);
+        (void)read_all(copy, bytes->len, arena, &ended);
+        odd += ended != BASE_E_EOF && ended != BASE_E_CORRUPT;
+    }
+    IS_INT(odd, 0, "damaged, it is read to its end or refused");
+    base_free(copy);
+}
+
+struct seen { uint64_t epochs[8]; size_t lens[8]; int count, wrong; };
+
+static int see(void *ctx, uint64_t epoch, const char *bytes, size_t len)
+{
+    struct seen *seen = ctx;
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t n;
+        memcpy(&n, bytes + i, 8);
+        seen->wrong += n != epoch + i;
+    }
+    seen->epochs[seen->count] = epoch;
+    seen->lens[seen->count++] = len;
+    return 0;
+}
+
+static int put(struct service_store *store, uint32_t shard, uint64_t epoch, size_t len)
+{
+    struct base_buf bytes = { 0 };
+    struct service_batch *batch = NULL;
+    for (size_t i = 0; i < len; i += 8)
+        base_buf_put_u64(&bytes, epoch + i);
+    int e = service_batch_create(&batch);
+    e = e ? e : service_journal_put(batch, shard, epoch, &bytes);
+    e = e ? e : service_store_write(store, &batch, 1, false);
+    service_batch_destroy(batch);
+    base_buf_finish(&bytes);
+    return e;
+}
+
+static void check_store(void)
+{
+    char path[128];
+    struct service_store *store = NULL;
+    struct service_batch *batch = NULL;
+    struct seen seen = { .count = 0 }, none = { .count = 0 }, rest = { .count = 0 };
+    snprintf(path, sizeof path, "%s/store", folder);
+    struct service_store_options options = { .path = path, .memory_bytes = 16 << 20 };
+    IS_INT(service_store_open(&options, &store, NULL), 0, "a store");
+    IS_INT(service_journal_any(store, 0), 0, "without journals");
+    IS_INT(put(store, 0, 3, 800) | put(store, 0, 4, (4u << 20)) | put(store, 0, 6, (9u << 20) + 64) | put(store, 0, 7, 8) | put(store, 1, 4, 16), 0, "five are put");
+    IS_INT(service_journal_each(store, 0, 3, 6, see, &seen), 0, "those of one shard, behind an epoch, up to another");
+    OK(seen.count == 2 && seen.epochs[0] == 4 && seen.epochs[1] == 6 && seen.lens[0] == 4u << 20 && seen.lens[1] == (9u << 20) + 64 && !seen.wrong, "are whole and in order");
+    IS_INT(service_journal_each(store, 2, 0, 100, see, &none), 0, "another shard");
+    IS_INT(none.count, 0, "has none");
+    IS_INT(service_journal_any(store, 8), 0, "none is of epoch 8 or later");
+    IS_INT(service_journal_any(store, 7), 1, "one is of epoch 7");
+    IS_INT(service_batch_create(&batch) | service_journal_forget(batch, 2, 0, 7) | service_store_write(store, &batch, 1, true), 0, "those before 7 are forgotten");
+    IS_INT(service_journal_each(store, 0, 0, 100, see, &rest), 0, "read");
+    OK(rest.count == 1 && rest.epochs[0] == 7, "the last one stays");
+    service_batch_clear(batch);
+    char key[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1 };
+    IS_INT(service_batch_put(batch, SERVICE_CF_JOURNAL, SERVICE_STORE_NO_GROUP, (struct base_str){ key, sizeof key }, BASE_STR("a chunk without a head")) |
+               service_store_write(store, &batch, 1, false), 0, "a chunk without a head");
+    IS_INT(service_journal_each(store, 0, 7, 100, see, &rest), BASE_E_CORRUPT, "is refused");
+    service_batch_destroy(batch);
+    service_store_close(store);
+}
+
+int main(void)
+{
+    struct base_arena arena = { 0 };
+    struct base_buf bytes = { 0 };
+    struct service_journal journal;
+    if (!mkdtemp(folder))
+        return 1;
+    service_journal_init(&journal);
+    IS_INT(write_all(&journal, &arena), 0, "without a place to write nothing is written");
+    journal.out = &bytes;
+    IS_INT(write_all(&journal, &arena), 0, "written");
+    check_bytes(&arena, &bytes);
+    check_store();
+    base_buf_finish(&bytes);
+    base_arena_finish(&arena);
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) != 0 || tap_done();
+}
