@@ -343,7 +343,6 @@ static int after_touch(struct cep_flow *flow, struct cep_operator *op, struct ce
         cep_keyed_remove(&op->keyed, key);
         return 0;
     }
-    flow->touched++;
     if (flow->env.load)
         cep_keyed_mark(&op->keyed, key);
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
@@ -578,7 +577,6 @@ static bool is_waiting_lookup(const struct cep_flow *flow, uint32_t node)
 /* A key was looked at on its way through all keys: nothing is removed. */
 static int touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
 {
-    flow->touched++;
     if (flow->env.load)
         cep_keyed_mark(&op->keyed, key);
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));

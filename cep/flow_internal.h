@@ -35,7 +35,7 @@ struct cep_flow {
     struct { struct restored *at; size_t len, cap; } restored; /* keys with pieces put back, not yet complete */
     struct base_buf piece;     /* a piece on its way from the store */
     bool asleep;               /* keys with CEP_AT_START are not loaded yet */
-    uint64_t rows_in, touched;
+    uint64_t rows_in;
     bool tried_quick;          /* the row under way is known not to be a usual one */
     struct ahead ahead[AHEAD]; /* in order of the rows */
     uint32_t ahead_at, ahead_count;

@@ -156,7 +156,14 @@ int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t
     return 0;
 }
 
-uint64_t cep_flow_touched(const struct cep_flow *flow) { return flow->touched; }
+uint64_t cep_flow_touched(const struct cep_flow *flow)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        sum += flow->nodes[i].op ? flow->nodes[i].op->keyed.marks : 0;
+    return sum;
+}
+
 
 uint64_t cep_flow_state_bytes(const struct cep_flow *flow)
 {

@@ -185,6 +185,7 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
 
 void cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key)
 {
+    keyed->marks++;
     key->used = true;
     if (!key->dirty) {
         key->dirty = true;

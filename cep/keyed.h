@@ -35,6 +35,7 @@ struct cep_keyed {
     uint64_t mask, count;        /* mask + 1 slots, a power of two; 0: none yet */
     struct cep_wheel wheel;
     struct cep_key *dirty_first;
+    uint64_t marks;              /* how often a key was told to have changed */
     uint64_t hand;               /* next slot that eviction looks at */
     uint64_t bytes;              /* accounted memory of keys and states */
     uint64_t lingering;          /* and of removed keys that the wheel still names */
