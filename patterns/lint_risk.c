@@ -160,7 +160,7 @@ static bool accumulates(const struct patterns_rp_reg *reg)
 {
     return reg->used && (reg->kind == PATTERNS_RP_ROWS || reg->kind == PATTERNS_RP_COUNT || reg->kind == PATTERNS_RP_COUNT_TRUE ||
                          reg->kind == PATTERNS_RP_SUM || reg->kind == PATTERNS_RP_MEAN || reg->kind == PATTERNS_RP_M2 ||
-                         reg->kind == PATTERNS_RP_ARRAY || reg->kind == PATTERNS_RP_LIST);
+                         reg->kind == PATTERNS_RP_ARRAY || reg->kind == PATTERNS_RP_DIFFERENT || reg->kind == PATTERNS_RP_LIST);
 }
 
 /* Can the register tell two ways apart that take the same rows of a loop as other variables, or leave some of them out? */

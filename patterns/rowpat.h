@@ -53,6 +53,7 @@ enum patterns_rp_kind {
     PATTERNS_RP_MEAN, /* Welford's running mean and sum of squared differences */
     PATTERNS_RP_M2,
     PATTERNS_RP_ARRAY,
+    PATTERNS_RP_DIFFERENT, /* the different values of args[0], in the order in which they came */
     PATTERNS_RP_LIST,   /* LISTAGG(args[0], args[1]) */
     PATTERNS_RP_ANY,    /* first value that is not NULL */
     PATTERNS_RP_NEWEST, /* last value that is not NULL */
@@ -163,6 +164,7 @@ struct patterns_rp_read {
     bool measures; /* MEASURES; else the condition of `var` */
     uint32_t var;
     bool final; /* FINAL value */
+    bool distinct; /* an aggregate over different values */
     const struct patterns_expr *place;
 };
 const struct patterns_bound *patterns_rp_nav_leaf(struct patterns_match_detail *rp, const struct patterns_expr *place,
@@ -195,6 +197,10 @@ struct patterns_rp_request {
 };
 const struct patterns_bound *patterns_rp_read_reg(const struct patterns_rp_read *read,
                                                   const struct patterns_rp_request *want);
+
+/* args[0] of a register of different values, NULL where its row brings a value that was there before. */
+const struct patterns_bound *patterns_rp_new_value(const struct patterns_rp_read *read,
+                                                   const struct patterns_rp_request *different);
 
 /* value with the hash of what was written (rows and `what`), so that a better choice of registers changes no
  * fingerprint. value NULL: NULL. */

@@ -261,6 +261,30 @@ static int plain(const struct call *call, enum patterns_rp_kind kind, const stru
     return *ret ? 0 : BASE_E_NOMEM;
 }
 
+/* DISTINCT: what the aggregate sees of a value that was there before is NULL. ARRAY_AGG, which collects NULLs too, is the
+ * register of different values itself (*ret set). */
+static int only_different(const struct call *call, enum aggregate what, const struct patterns_bound **x,
+                          const struct patterns_bound **ret)
+{
+    struct cep_type type;
+    if (what == AGG_MIN || what == AGG_MAX || what == AGG_ANY || what == AGG_ALL_TRUE || what == AGG_SOME_TRUE)
+        return 0; /* the same with and without */
+    if (!*x || what == AGG_MAX_BY || what == AGG_MIN_BY || what == AGG_LAST)
+        return patterns_refuse(call->read->rp->binder, call->read->place, "bad-argument", "leave DISTINCT out",
+                               "%s has no form with DISTINCT", *x ? call->name : "COUNT(*)");
+    int r = array_type(call, (*x)->type, &type);
+    if (r)
+        return r;
+    struct patterns_rp_request want = {
+        .kind = PATTERNS_RP_DIFFERENT, .rows = call->rows, .args = { *x }, .type = type
+    };
+    if (what == AGG_ARRAY)
+        *ret = patterns_rp_read_reg(call->read, &want);
+    else
+        *x = patterns_rp_new_value(call->read, &want);
+    return *x && (what != AGG_ARRAY || *ret) ? 0 : BASE_E_NOMEM;
+}
+
 static int aggregate(const struct patterns_rp_read *read, struct base_str name, const struct patterns_rp_rows *rows,
                      const struct patterns_bound *const *args, uint32_t count, const struct patterns_bound **ret)
 {
@@ -277,7 +301,14 @@ static int aggregate(const struct patterns_rp_read *read, struct base_str name, 
                                : found->min == 0 ? "at most 1"
                                                  : "1",
                                found->max == 1 ? "" : "s", count);
-    const struct patterns_bound *x = count ? args[0] : NULL;
+    const struct patterns_bound *x = count ? args[0] : NULL, *first[2] = { x, count > 1 ? args[1] : NULL };
+    *ret = NULL;
+    if (read->distinct) {
+        int r = only_different(&call, found->what, &x, ret);
+        if (r || *ret)
+            return r;
+        first[0] = x;
+    }
     bool boolean = x && (x->type.kind == CEP_KIND_BOOLEAN || x->type.kind == CEP_KIND_NULL);
     switch (found->what) {
     case AGG_COUNT: return plain(&call, x ? PATTERNS_RP_COUNT : PATTERNS_RP_ROWS, x, CEP_TYPE(BIGINT), ret);
@@ -299,7 +330,7 @@ static int aggregate(const struct patterns_rp_read *read, struct base_str name, 
         if (array_type(&call, x->type, &type))
             return BASE_E_SYNTAX;
         return plain(&call, PATTERNS_RP_ARRAY, x, type, ret);
-    case AGG_LIST: return list(&call, args, count, ret);
+    case AGG_LIST: return list(&call, first, count, ret);
     case AGG_MAX_BY:
     case AGG_MIN_BY: return by_key(&call, found->what == AGG_MAX_BY, args, count, ret);
     case AGG_ANY: return plain(&call, PATTERNS_RP_ANY, x, x->type, ret);
@@ -323,7 +354,7 @@ int patterns_rp_aggregate(const struct patterns_rp_read *read, struct base_str n
     int r = aggregate(read, name, rows, args, count, ret);
     if (r)
         return r;
-    parts[1] = base_hash64(found->name, strlen(found->name), 0);
+    parts[1] = base_hash64(found->name, strlen(found->name), read->distinct);
     for (uint32_t i = 0; i < count && i < 3; i++)
         parts[2 + i] = args[i]->hash;
     *ret = patterns_rp_named(read, rows, base_hash64(parts, sizeof parts, 0), *ret);

@@ -174,6 +174,7 @@ static struct patterns_rp_reg *related(struct patterns_match_detail *rp, struct 
     case PATTERNS_RP_MEAN:
     case PATTERNS_RP_M2:
     case PATTERNS_RP_ARRAY:
+    case PATTERNS_RP_DIFFERENT:
     case PATTERNS_RP_LIST:
     case PATTERNS_RP_ANY:
     case PATTERNS_RP_NEWEST:
@@ -223,6 +224,14 @@ static bound top(struct patterns_match_detail *rp, struct patterns_rp_file *file
     return make_case(rp, is_null(rp, key), self, value);
 }
 
+/* Is x among the values that reg holds? NULL counts as a value. */
+static bound is_among(struct patterns_match_detail *rp, const struct patterns_rp_reg *reg, bound x)
+{
+    const struct cep_func *contains = cep_funcs_find(rp->binder->funcs, BASE_STR("ARRAY_CONTAINS"), NULL);
+    bound args[2] = { reg_leaf(rp, reg), x };
+    return contains && args[0] && x ? patterns_bound_call(rp->binder, NULL, contains, CEP_TYPE(BOOLEAN), args, 2) : NULL;
+}
+
 static bound make_update(struct patterns_match_detail *rp, struct patterns_rp_file *file, struct patterns_rp_reg *reg)
 {
     struct cep_type boolean = CEP_TYPE(BOOLEAN), bigint = CEP_TYPE(BIGINT), text = CEP_TYPE(STRING),
@@ -253,6 +262,8 @@ static bound make_update(struct patterns_match_detail *rp, struct patterns_rp_fi
     case PATTERNS_RP_MEAN:
     case PATTERNS_RP_M2: return welford(rp, file, reg);
     case PATTERNS_RP_ARRAY: return accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x);
+    case PATTERNS_RP_DIFFERENT:
+        return make_case(rp, is_among(rp, reg, x), self, accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x));
     case PATTERNS_RP_LIST: {
         bound longer =
             make_op(rp, PATTERNS_BOUND_CONCAT, text, make_op(rp, PATTERNS_BOUND_CONCAT, text, self, reg->args[1]), x);
@@ -365,6 +376,15 @@ const struct patterns_bound *patterns_rp_read_reg(const struct patterns_rp_read 
                                        mix(reg->hash, PATTERNS_RP_FINAL), 0);
     return patterns_bound_external(rp->binder, read->place, reg->type, PATTERNS_RP_REG, reg,
                                    mix(reg->hash, PATTERNS_RP_REG), 0);
+}
+
+const struct patterns_bound *patterns_rp_new_value(const struct patterns_rp_read *read,
+                                                   const struct patterns_rp_request *different)
+{
+    struct patterns_match_detail *rp = read->rp;
+    bound x = different->args[0];
+    const struct patterns_rp_reg *reg = get_reg(rp, file_of(read), different);
+    return reg ? make_case(rp, is_among(rp, reg, x), make_null(rp, x->type), x) : NULL;
 }
 
 /* Is value NULL whenever all that it reads of the row is NULL (a row outside of the partition)? */

@@ -189,10 +189,9 @@ static int check_decorations(struct scope *scope, const struct patterns_expr *pl
     if (call->over)
         return patterns_refuse(binder, place, "not-supported", "compute it in a query around the pattern",
                                "%s with OVER inside a row pattern", what);
-    if (call->distinct)
-        return patterns_refuse(binder, place, "not-supported",
-                               "different values: CARDINALITY(ARRAY_DISTINCT(ARRAY_AGG(x)))",
-                               "%s with DISTINCT inside a row pattern", what);
+    if (call->distinct && !patterns_rp_is_aggregate(call->name.text))
+        return patterns_refuse(binder, place, "bad-argument", "DISTINCT goes with aggregates", "%s with DISTINCT",
+                               what);
     if (call->filter && !patterns_rp_is_aggregate(call->name.text))
         return patterns_refuse(binder, place, "bad-argument", "FILTER goes with aggregates", "%s with FILTER", what);
     if (call->within_count)
@@ -443,6 +442,7 @@ static int bind_aggregate(struct scope *scope, const struct patterns_expr *place
     struct patterns_rp_read read = scope->read;
     read.place = place;
     read.final = call->mode == PATTERNS_MODE_FINAL;
+    read.distinct = call->distinct;
     return patterns_rp_aggregate(&read, name, inner.has_rows ? &inner.rows : &all_rows, args, count, ret);
 }
 

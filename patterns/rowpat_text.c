@@ -29,6 +29,7 @@ static const char *function_name(enum patterns_rp_kind kind)
     case PATTERNS_RP_MEAN: return "mean";
     case PATTERNS_RP_M2: return "squares";
     case PATTERNS_RP_ARRAY: return "ARRAY_AGG";
+    case PATTERNS_RP_DIFFERENT: return "different values";
     case PATTERNS_RP_LIST: return "LISTAGG";
     case PATTERNS_RP_ANY: return "first value";
     case PATTERNS_RP_NEWEST: return "last value";

@@ -139,7 +139,7 @@ class Generator:
         other, k = self.rng.choice(self.names), self.rng.randint(0, 4)
         forms = ['v > PREV(v)', 'v <> PREV(%s.v)' % name, 'PREV(v, 2) IS NULL', 'v >= LAST(%s.v, 1)' % name, 'LAST(%s.v, 1) IS NULL OR v <> LAST(%s.v, 1)' % (name, name),
                  'v <> %s.v' % other, 'v > %s.v' % other, '%s.v IS NULL OR %s.v <= v' % (other, other), 'FIRST(%s.v) = v' % other, 'tag <> %s.tag' % other,
-                 'tag = FIRST(tag)', 'SUM(%s.v) <= %d' % (name, k + 3), 'COUNT(%s.*) <= %d' % (other, 1 + k % 3), 'COUNT(*) <= %d' % (2 + k), 'AVG(%s.v) > %d' % (other, k % 3),
+                 'tag = FIRST(tag)', 'COUNT(DISTINCT tag) <= %d' % (1 + k % 3), 'SUM(DISTINCT %s.v) <= %d' % (other, k + 2), 'SUM(%s.v) <= %d' % (name, k + 3), 'COUNT(%s.*) <= %d' % (other, 1 + k % 3), 'COUNT(*) <= %d' % (2 + k), 'AVG(%s.v) > %d' % (other, k % 3),
                  'MAX(%s.v) <= %d' % (name, k), 'SUM(v) > %d' % k, 'COUNT(*) >= %d' % (1 + k % 3), "PREV(CLASSIFIER()) = '%s'" % other, "LAST(CLASSIFIER(), 1) <> '%s'" % other,
                  "FIRST(CLASSIFIER()) = '%s'" % other, 'v = FIRST(v) + %d' % (k % 2), 'MIN(%s.v) < %d' % (other, k)]
         if not self.all_matches:
@@ -163,7 +163,7 @@ class Generator:
         a, b = self.rng.choice(self.names), self.rng.choice(self.names)
         forms = ['COUNT(*)', 'SUM(v)', 'FIRST(%s.id)' % a, 'LAST(%s.id)' % b, 'COUNT(%s.*)' % a, 'ARRAY_AGG(id)', 'SUM(%s.v)' % b, 'LAST(v, 1)', 'PREV(%s.v)' % a, 'NEXT(id)',
                  'FINAL LAST(id)', 'RUNNING COUNT(*)', 'MAX(%s.v)' % a, 'FIRST(tag)', 'AVG(v)', '%s.tag' % b, 'CLASSIFIER(%s)' % a, 'FINAL COUNT(%s.*)' % b, 'ARRAY_AGG(%s.id)' % a,
-                 'PREV(LAST(%s.v), 2)' % a, 'FIRST(%s.v, 1)' % b, 'MIN(v) + COUNT(*)']
+                 'COUNT(DISTINCT %s.tag)' % a, 'ARRAY_AGG(DISTINCT v)', 'SUM(DISTINCT %s.v)' % b, 'AVG(DISTINCT v)', 'PREV(LAST(%s.v), 2)' % a, 'FIRST(%s.v, 1)' % b, 'MIN(v) + COUNT(*)']
         if self.within and rows == 'ONE ROW PER MATCH':
             forms.append('MATCH_ROWTIME()')
         chosen = ['MATCH_NUMBER()', 'CLASSIFIER()']

@@ -292,12 +292,11 @@ class Reader:
 
     def call(self, name):
         self.need('(')
-        args = []
+        args, distinct = [], False
         if self.sign('*'):
             args = [('star', None)]
         elif not self.is_sign(')'):
-            if self.word('DISTINCT'):
-                raise Unsupported('DISTINCT')
+            distinct = self.word('DISTINCT')
             args = self.listed(self.expr)
         self.need(')')
         if self.is_word('FILTER') or self.is_word('OVER'):
@@ -316,7 +315,7 @@ class Reader:
         if name == 'MATCH_NUMBER':
             return ('matchno',)
         if name in AGGREGATES:
-            return ('agg', name, args)
+            return ('agg', name, args, True) if distinct else ('agg', name, args)
         return ('fn', name, args)
 
     # ---- patterns ----

@@ -315,6 +315,8 @@ def reduce(expr, scope, final):
             columns.append([True] * len(members))
         else:
             columns.append([value(arg, scope, r, final) for r in members])
+    if len(expr) > 3:  # DISTINCT: each value where it first stands
+        columns[0] = [v for i, v in enumerate(columns[0]) if v not in columns[0][:i]]
     if name in ('MAX_BY', 'MIN_BY') and len(args) == 3:
         columns[2] = [args[2][1]]
     return aggregate(name, columns)

@@ -195,7 +195,7 @@ static void test_refusals(void)
     refused("PATTERN (A B) SUBSET s = (A, B) DEFINE s AS TRUE", "unknown-variable", "s");
     refused("MEASURES SUM(A.v + B.v) AS x PATTERN (A B)", "mixed-variables", "B.v");
     refused("MEASURES COUNT(A.v = v) AS x PATTERN (A B)", "mixed-variables", "v");
-    refused("MEASURES SUM(DISTINCT A.v) AS x PATTERN (A B)", "not-supported", "SUM(DISTINCT A.v)");
+    refused("MEASURES LAST_VALUE(DISTINCT A.v) AS x PATTERN (A B)", "bad-argument", "LAST_VALUE(DISTINCT A.v)");
     refused("MEASURES LAST(NEXT(v)) AS x PATTERN (A B)", "bad-nesting", "NEXT(v)");
     refused("MEASURES PREV(NEXT(v)) AS x PATTERN (A B)", "bad-nesting", "NEXT(v)");
     refused("MEASURES SUM(PREV(v)) AS x PATTERN (A B)", "bad-nesting", "PREV(v)");
