@@ -179,6 +179,7 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
             continue; /* an older, later entry of a key that was re-armed earlier */
         timer.key->armed_ms = BASE_TIME_MAX_MS;
         *ret = timer.key;
+        cep_keyed_prefetch_slot(keyed, timer.key->hash); /* it may go */
         return 0;
     }
 }

@@ -152,6 +152,7 @@ static void destroy(struct cep_operator *op)
     base_free(me->evidence);
     cep_match_all_finish(me);
     cep_match_lean_finish(me);
+    cep_match_steps_finish(me);
     base_free(me);
 }
 
@@ -325,6 +326,8 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
             list->at[i].regs = copy;
         }
     }
+    if (!rc)
+        rc = cep_match_steps_init(op);
     if (!rc && !cep_flow_traces(flow))
         rc = cep_match_lean_init(op);
     if (op->lean)

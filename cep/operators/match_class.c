@@ -4,6 +4,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "cep/operators/match_config.h"
+
+#define FEW_THREADS 1024 /* lists with more are hardly met again, and may have been cut by a limit */
 
 void cep_match_head_init(struct match_head *head)
 {
@@ -405,14 +408,52 @@ static int note_accepted(struct match_op *op, uint32_t id)
     return rc;
 }
 
+bool cep_match_few_threads(const struct match_op *op) { return op->out.len < FEW_THREADS && op->out.len < cep_flow_limits(op->op.flow)->threads_per_key; }
+
+int cep_match_write_known(struct match_op *op, const struct match_class *known, struct match_class **ret)
+{
+    int rc = scratch_reserve(op, known->bytes);
+    if (rc)
+        return rc;
+    *ret = (struct match_class *)(void *)(op->scratch + op->scratch_used);
+    memcpy(*ret, known, known->bytes);
+    return 0;
+}
+
+/* A class whose step over this row was met before. */
+static int step_known(struct match_op *op, struct match_head *head, const struct match_class *old, const struct match_class *known)
+{
+    struct match_class *class;
+    if (known->threads == 0) {
+        head->parents[old->id] = MATCH_NO_CLASS;
+        return 0;
+    }
+    uint32_t id = old->id;
+    uint64_t min_seq = old->min_seq;
+    int rc = cep_match_write_known(op, known, &class);
+    if (rc)
+        return rc;
+    class->id = id;
+    class->min_seq = min_seq;
+    return cep_match_intern_class(op, head, class, &class);
+}
+
 /* Steps every class; the new ones stand in scratch. Accepting classes keep an identity of their own for handle_accepts: they are written before any merge. */
 int cep_match_step_classes(struct match_op *op, struct match_head *head)
 {
+    struct match_configs *steps = op->mode == MATCH_STEP_ROW && !op->absorb ? op->steps : NULL; /* what is absorbed hangs on other classes */
     op->accepted_count = 0;
     int rc = scratch_begin(op);
     for (uint32_t off = 0; off < head->blob_used && !rc;) {
         const struct match_class *old = (const struct match_class *)(const void *)(head->blob + off);
         off += old->bytes;
+        struct match_class *class;
+        const struct match_class *known = steps ? cep_match_config_recall(steps, old) : NULL;
+        if (known) {
+            rc = step_known(op, head, old, known);
+            continue;
+        }
+        uint64_t errors = op->row_errors;
         rc = cep_match_load_threads(op, old);
         op->whole_row = op->absorb != NULL;
         if (!rc)
@@ -420,7 +461,6 @@ int cep_match_step_classes(struct match_op *op, struct match_head *head)
         op->whole_row = false;
         if (rc)
             break;
-        struct match_class *class;
         bool fewer = cep_match_absorb(op, old->min_seq);
         if (!fewer && unchanged(op)) {
             rc = scratch_reserve(op, old->bytes);
@@ -435,6 +475,10 @@ int cep_match_step_classes(struct match_op *op, struct match_head *head)
             class->id = old->id;
             class->min_seq = old->min_seq;
         }
+        if (steps && !op->accepted && op->row_errors == errors && cep_match_few_threads(op))
+            rc = cep_match_config_learn(steps, old, op->out.len ? class : NULL);
+        if (rc)
+            break;
         if (op->accepted) {
             /* kept as it is, also without threads, until handle_accepts has seen its starts */
             rc = note_accepted(op, class->id);

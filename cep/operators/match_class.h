@@ -30,6 +30,10 @@ void cep_match_kill_start(struct match_head *head, uint64_t seq);
 bool cep_match_was_accepted(const struct match_op *op, uint32_t id);
 /* Writes op->out as a class behind the scratch blob without taking it in. */
 int cep_match_write_class(struct match_op *op, struct match_class **ret) BASE_MUST_CHECK;
+/* Is op->out a list that may be remembered? One that a limit may have cut is not. */
+bool cep_match_few_threads(const struct match_op *op);
+/* Writes a remembered class there. */
+int cep_match_write_known(struct match_op *op, const struct match_class *known, struct match_class **ret) BASE_MUST_CHECK;
 /* Takes it in: into an equal one (returned) or as itself. */
 int cep_match_intern_class(struct match_op *op, struct match_head *head, struct match_class *class, struct match_class **ret) BASE_MUST_CHECK;
 /* A fresh id. */

@@ -5,7 +5,8 @@
 #include "base/hash.h"
 #include "cep/operators/match_class.h"
 
-#define SIGHTS 4096u          /* slots, half of them used at most */
+#define SIGHTS_LEAST 64u      /* slots, half of them used at most */
+#define SIGHTS_MOST 4096u
 #define MEMO_LEAST 1024u
 #define MEMO_MOST (1u << 16)
 #define COLLECT_LEAST (1u << 14)
@@ -52,7 +53,7 @@ static bool look_at_code(struct match_configs *configs, const struct match_op *o
     return true;
 }
 
-int cep_match_configs_init(struct match_configs *configs, struct match_op *op, bool *ret_possible)
+static int look_over(struct match_configs *configs, const struct match_op *op, bool *ret_possible)
 {
     bool possible = true;
     *configs = (struct match_configs){ .collect_at = COLLECT_LEAST, .count = 2 };
@@ -77,7 +78,21 @@ int cep_match_configs_init(struct match_configs *configs, struct match_op *op, b
     return 0;
 }
 
-void cep_match_configs_finish(struct match_configs *configs)
+int cep_match_steps_init(struct match_op *op)
+{
+    const struct cep_match *m = op->m;
+    bool possible = !m->all_matches && !m->lookahead && !m->lookback && !op->sequential && !op->has_absence && !op->has_for_absence && !op->has_lookahead &&
+                    !op->has_start_anchor;
+    if (!possible)
+        return 0;
+    op->steps = base_calloc(1, sizeof *op->steps);
+    int rc = op->steps ? look_over(op->steps, op, &possible) : BASE_E_NOMEM;
+    if (rc || !possible)
+        cep_match_steps_finish(op);
+    return rc;
+}
+
+static void finish(struct match_configs *configs)
 {
     for (uint32_t i = 2; i < configs->count && configs->at; i++)
         base_free(configs->at[i]);
@@ -91,6 +106,14 @@ void cep_match_configs_finish(struct match_configs *configs)
     base_free(configs->bits);
     base_free(configs->marks);
     *configs = (struct match_configs){ 0 };
+}
+
+void cep_match_steps_finish(struct match_op *op)
+{
+    if (op->steps)
+        finish(op->steps);
+    base_free(op->steps);
+    op->steps = NULL;
 }
 
 /* Outcomes and columns, packed so that different ones differ: one byte says NULL, number or the length of a text. False: too long. */
@@ -134,37 +157,59 @@ static void forget_all(struct match_configs *configs)
     if (configs->memo)
         memset(configs->memo, 0, configs->memo_cap * sizeof *configs->memo);
     if (configs->sights)
-        memset(configs->sights, 0, SIGHTS * sizeof *configs->sights);
+        memset(configs->sights, 0, configs->sight_cap * sizeof *configs->sights);
     if (configs->glances)
         memset(configs->glances, 0, MATCH_GLANCES * sizeof *configs->glances);
     configs->sight_count = configs->sight_ids = 0;
 }
 
-static int find_sight(struct match_configs *configs, const uint64_t words[MATCH_SIGHT_WORDS], uint32_t *ret)
+static uint32_t sight_slot(const struct match_configs *configs, const uint64_t words[MATCH_SIGHT_WORDS])
 {
-    if (!configs->sights) {
-        configs->sights = base_calloc(SIGHTS, sizeof *configs->sights);
-        if (!configs->sights)
-            return BASE_E_NOMEM;
-    }
     uint64_t hash = words[0];
     for (int i = 1; i < MATCH_SIGHT_WORDS; i++)
         hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15) + words[i];
     hash *= UINT64_C(0xbf58476d1ce4e5b9);
-    uint32_t at = (uint32_t)(hash >> 40) & (SIGHTS - 1);
-    for (; configs->sights[at].id; at = (at + 1) & (SIGHTS - 1)) {
-        if (memcmp(configs->sights[at].words, words, sizeof configs->sights[at].words) == 0) {
-            *ret = configs->sights[at].id;
-            return 0;
-        }
-    }
-    if (configs->sight_count >= SIGHTS / 2) {
+    uint32_t at = (uint32_t)(hash >> 40) & (configs->sight_cap - 1);
+    while (configs->sights[at].id && memcmp(configs->sights[at].words, words, sizeof configs->sights[at].words) != 0)
+        at = (at + 1) & (configs->sight_cap - 1);
+    return at;
+}
+
+/* Makes room for one more: a larger table, or, where that is at its largest, an empty one. */
+static int room_for_sight(struct match_configs *configs)
+{
+    if (configs->sight_count < configs->sight_cap / 2)
+        return 0;
+    if (configs->sight_cap == SIGHTS_MOST) {
         forget_all(configs);
-        return find_sight(configs, words, ret);
+        return 0;
     }
-    memcpy(configs->sights[at].words, words, sizeof configs->sights[at].words);
-    *ret = configs->sights[at].id = ++configs->sight_ids;
-    configs->sight_count++;
+    struct match_sight *old = configs->sights;
+    uint32_t had = configs->sight_cap, cap = had ? had * 4 : SIGHTS_LEAST;
+    struct match_sight *sights = base_calloc(cap, sizeof *sights);
+    if (!sights)
+        return BASE_E_NOMEM;
+    configs->sights = sights;
+    configs->sight_cap = cap;
+    for (uint32_t i = 0; i < had; i++)
+        if (old[i].id)
+            configs->sights[sight_slot(configs, old[i].words)] = old[i];
+    base_free(old);
+    return 0;
+}
+
+static int find_sight(struct match_configs *configs, const uint64_t words[MATCH_SIGHT_WORDS], uint32_t *ret)
+{
+    int rc = room_for_sight(configs);
+    if (rc)
+        return rc;
+    struct match_sight *sight = &configs->sights[sight_slot(configs, words)];
+    if (!sight->id) {
+        memcpy(sight->words, words, sizeof sight->words);
+        sight->id = ++configs->sight_ids;
+        configs->sight_count++;
+    }
+    *ret = sight->id;
     return 0;
 }
 
@@ -404,23 +449,92 @@ static int grow_memo(struct match_configs *configs)
     return 0;
 }
 
+static int ready_memo(struct match_configs *configs)
+{
+    bool grow = !configs->memo || (configs->memo_missed > 2 * configs->memo_cap && configs->memo_cap < MEMO_MOST);
+    return grow ? grow_memo(configs) : 0;
+}
+
+static struct match_memo *memo_of(struct match_configs *configs, uint32_t from)
+{
+    return &configs->memo[(from * UINT32_C(0x9e3779b1) + configs->row_sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1)];
+}
+
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
 {
     if (!configs->row_sight)
         return step(configs, op, from, ret);
-    if (!configs->memo || (configs->memo_missed > 2 * configs->memo_cap && configs->memo_cap < MEMO_MOST)) {
-        int rc = grow_memo(configs);
-        if (rc)
-            return rc;
-    }
+    int ready = ready_memo(configs);
+    if (ready)
+        return ready;
     if (BASE_LIKELY(cep_match_config_known(configs, from, ret)))
         return 0;
-    uint32_t at = (from * UINT32_C(0x9e3779b1) + configs->row_sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1);
-    struct match_memo *memo = &configs->memo[at];
     configs->memo_missed++;
     int rc = step(configs, op, from, ret);
     if (!rc)
-        *memo = (struct match_memo){ .config = from, .sight = configs->row_sight, .to = *ret };
+        *memo_of(configs, from) = (struct match_memo){ .config = from, .sight = configs->row_sight, .to = *ret };
+    return rc;
+}
+
+/* ---- full form ---- */
+
+#define PAUSE_ROWS 65536u
+#define PAUSE_TRIES 4096u
+
+static uint32_t find_number(const struct match_configs *configs, const struct match_class *class)
+{
+    if (!configs->table)
+        return 0;
+    uint32_t at = (uint32_t)class->hash & (configs->table_cap - 1);
+    for (; configs->table[at]; at = (at + 1) & (configs->table_cap - 1)) {
+        const struct match_class *other = configs->at[configs->table[at]];
+        if (other->hash == class->hash && other->bytes == class->bytes && memcmp(other + 1, class + 1, class->bytes - sizeof *class) == 0)
+            return configs->table[at];
+    }
+    return 0;
+}
+
+const struct match_class *cep_match_config_recall(struct match_configs *configs, const struct match_class *class)
+{
+    uint32_t to;
+    if (!configs->row_sight || configs->pause)
+        return NULL;
+    configs->asked++;
+    uint32_t from = class ? find_number(configs, class) : MATCH_CONFIG_START;
+    if (!from || !cep_match_config_known(configs, from, &to) || to == MATCH_CONFIG_FULL)
+        return NULL;
+    configs->recalled++;
+    return to ? configs->at[to] : &configs->none;
+}
+
+int cep_match_config_learn(struct match_configs *configs, const struct match_class *from, const struct match_class *to)
+{
+    uint32_t from_number = MATCH_CONFIG_START, to_number = MATCH_CONFIG_DEAD;
+    int rc = configs->row_sight && !configs->pause ? ready_memo(configs) : 0;
+    if (rc || !configs->row_sight || configs->pause)
+        return rc;
+    if (from)
+        rc = cep_match_config_of(configs, from, &from_number);
+    if (!rc && to)
+        rc = cep_match_config_of(configs, to, &to_number);
+    configs->memo_missed++;
+    if (!rc)
+        *memo_of(configs, from_number) = (struct match_memo){ .config = from_number, .sight = configs->row_sight, .to = to_number };
+    return rc == BASE_E_LIMIT ? 0 : rc;
+}
+
+int cep_match_config_tidy(struct match_configs *configs)
+{
+    configs->pause -= configs->pause > 0;
+    if (configs->asked >= PAUSE_TRIES) {
+        configs->pause = configs->recalled < configs->asked / 2 ? PAUSE_ROWS : 0;
+        configs->asked = configs->recalled = 0;
+    }
+    if (!cep_match_configs_crowded(configs))
+        return 0;
+    int rc = cep_match_configs_unmark(configs);
+    if (!rc)
+        cep_match_configs_sweep(configs);
     return rc;
 }
 

@@ -26,7 +26,7 @@ struct match_configs {
     struct match_memo *memo;      /* direct-mapped */
     uint32_t memo_cap, memo_missed;
     struct match_sight *sights;   /* open addressing; id 0: free */
-    uint32_t sight_count, sight_ids; /* ids are never given twice within one life of the memo */
+    uint32_t sight_cap, sight_count, sight_ids; /* ids are never given twice within one life of the memo */
     uint32_t *columns, column_count; /* that conditions which are not unary read, and updates */
     uint32_t *bits, bit_count;       /* unary conditions */
     uint32_t read[MATCH_GLANCE_COLUMNS], read_count; /* all columns that conditions and updates read, unary ones too; more: read_count is above */
@@ -37,11 +37,13 @@ struct match_configs {
     uint32_t row_sight;           /* of the row under way; 0: none */
     const struct cep_row *row;    /* the row under way */
     bool prepared;                /* the general step sees it */
+    struct match_class none;      /* without threads */
+    uint32_t asked, recalled, pause; /* full form: where hardly anything comes again it is not asked for so many rows */
     struct match_key dummy;       /* stands for the key: conditions here read no other row */
 };
-/* Can the operator's conditions be judged without key and place? If so fills in what they see. BASE_E_NOMEM. */
-int cep_match_configs_init(struct match_configs *configs, struct match_op *op, bool *ret_possible) BASE_MUST_CHECK;
-void cep_match_configs_finish(struct match_configs *configs);
+/* Can the operator's conditions be judged without key, place and time? If so makes op->steps, with what they see. BASE_E_NOMEM. */
+int cep_match_steps_init(struct match_op *op) BASE_MUST_CHECK;
+void cep_match_steps_finish(struct match_op *op);
 /* The row that comes next into cep_match_config_next. */
 int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row) BASE_MUST_CHECK;
 /* What is remembered of a step. False: nothing. */
@@ -59,6 +61,13 @@ static inline bool cep_match_config_known(const struct match_configs *configs, u
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 /* The number of a class's thread list. */
 int cep_match_config_of(struct match_configs *configs, const struct match_class *class, uint32_t *ret) BASE_MUST_CHECK;
+/* ---- for keys in full form, whose classes are not numbered ---- */
+/* Is the class's next step over the row under way remembered? NULL: no. Without threads: it dies. */
+const struct match_class *cep_match_config_recall(struct match_configs *configs, const struct match_class *class);
+/* Remembers it, from NULL: of a new start; to NULL: it dies. */
+int cep_match_config_learn(struct match_configs *configs, const struct match_class *from, const struct match_class *to) BASE_MUST_CHECK;
+/* Before a row, where no key holds numbers: dead ones go. */
+int cep_match_config_tidy(struct match_configs *configs) BASE_MUST_CHECK;
 /* Between rows: mark all that are in use, then sweep. False: there is no need. */
 bool cep_match_configs_crowded(const struct match_configs *configs);
 int cep_match_configs_unmark(struct match_configs *configs) BASE_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/time.h"
+#include "cep/operators/match_config.h"
 
 /* Starts and candidates in (from, to] are skipped over. */
 void cep_match_discard(struct match_head *head, uint64_t from, uint64_t to)
@@ -159,6 +160,29 @@ static bool any_live(const struct match_head *head)
     return head->classes > 0;
 }
 
+/* Steps a new start over the row; its class, written but not taken in, if it has threads. */
+static int step_start(struct match_op *op, const struct match_threads *first, struct match_class **ret)
+{
+    struct match_configs *steps = op->absorb ? NULL : op->steps;
+    const struct match_class *known = steps ? cep_match_config_recall(steps, NULL) : NULL;
+    uint64_t errors = op->row_errors;
+    if (known) {
+        op->accepted = false;
+        return known->threads ? cep_match_write_known(op, known, ret) : 0;
+    }
+    op->whole_row = op->absorb != NULL;
+    int rc = cep_match_step(op, first->at, (uint32_t)first->len);
+    op->whole_row = false;
+    if (rc)
+        return rc;
+    (void)cep_match_absorb(op, op->seq);
+    if (op->out.len)
+        rc = cep_match_write_class(op, ret);
+    if (!rc && steps && !op->accepted && op->row_errors == errors && cep_match_few_threads(op))
+        rc = cep_match_config_learn(steps, NULL, *ret);
+    return rc;
+}
+
 /* The row as a start of its own. */
 static int new_start(struct match_op *op, struct match_head *head)
 {
@@ -166,9 +190,8 @@ static int new_start(struct match_op *op, struct match_head *head)
     bool anchor = op->has_start_anchor && seq == 1;
     const struct match_threads *first = anchor ? &op->first_anchor : &op->first_plain;
     bool empty = anchor ? op->empty_anchor : op->empty_plain;
-    op->whole_row = op->absorb != NULL;
-    int rc = cep_match_step(op, first->at, (uint32_t)first->len);
-    op->whole_row = false;
+    struct match_class *class = NULL, *taken;
+    int rc = step_start(op, first, &class);
     if (rc)
         return rc;
     if (!op->accepted && empty && !op->m->all_matches) {
@@ -176,13 +199,8 @@ static int new_start(struct match_op *op, struct match_head *head)
         rc = cep_match_put_cand(op, head, cand);
     }
     bool accepted = op->accepted;
-    (void)cep_match_absorb(op, seq);
     uint32_t id = MATCH_NO_CLASS;
-    if (!rc && op->out.len > 0) {
-        struct match_class *class, *taken;
-        rc = cep_match_write_class(op, &class);
-        if (rc)
-            return rc;
+    if (!rc && class) {
         class->min_seq = seq;
         class->id = MATCH_NO_CLASS;
         rc = cep_match_intern_class(op, head, class, &taken);
@@ -228,6 +246,13 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
         return rc;
     if (head->next_seq != seq)
         return 0; /* one start at a time: the row comes again for an earlier start */
+    if (op->steps && !op->absorb) {
+        rc = op->lean ? 0 : cep_match_config_tidy(op->steps);
+        if (!rc)
+            rc = cep_match_config_row(op->steps, op, cep_match_rows_at(&key->rows, seq));
+        if (rc)
+            return rc;
+    }
     cep_match_begin_row(op, key, seq);
     op->frame.match_number = (int64_t)head->number + 1;
     base_arena_reset(&op->arena);

@@ -439,18 +439,64 @@ static int make_base(struct match_key *state)
     return rc;
 }
 
-/* A row came in between: back to the settled state, and on again. */
-static int rewind_key(struct match_op *op, struct match_key *state)
+/* Does what a candidate tells hang on its rows from start to acceptance alone? */
+static bool tells_its_rows(const struct match_op *op)
+{
+    return op->steps && !op->numbers && !op->needs_history && !op->m->timeout_rows && !op->m->hold_ms && op->m->rows != CEP_ROWS_ALL_UNMATCHED;
+}
+
+/* Behind the row that was put in at seq (0: not known), rows have new numbers. What was told is found again by its start where the number can be followed, by
+ * identity otherwise. */
+static void renumber_told(struct match_op *op, struct match_key *state, uint64_t seq)
+{
+    bool follow = seq && tells_its_rows(op);
+    for (size_t i = 0; i < state->told.len; i++) {
+        struct match_told *told = &state->told.at[i];
+        bool across = told->start < seq && told->accept_seq >= seq;
+        if (!follow || across || told->start == UINT64_MAX) {
+            told->start = UINT64_MAX;
+            continue;
+        }
+        told->start += told->start >= seq;
+        told->accept_seq += told->accept_seq >= seq;
+    }
+}
+
+/* Candidates that were told and whose rows are the same need not be explained again. */
+static void find_same(struct match_op *op, struct match_key *state)
+{
+    for (size_t i = 0; i < state->now.cands.len; i++) {
+        struct match_cand *cand = &state->now.cands.at[i];
+        cand->fresh = 1;
+        for (size_t k = 0; k < state->told.len && tells_its_rows(op); k++)
+            if (state->told.at[k].accept_seq == cand->accept_seq && is_of(op, &state->told.at[k], cand))
+                cand->fresh = 0;
+    }
+}
+
+/* A row came in between, at seq, or others changed (0): back to the settled state, and on again. */
+static int rewind_key(struct match_op *op, struct match_key *state, uint64_t seq)
 {
     int rc = cep_match_head_copy(&state->base, &state->now);
     if (rc)
         return rc;
-    for (size_t i = 0; i < state->now.cands.len; i++)
-        state->now.cands.at[i].fresh = 1;
-    /* rows have new numbers: told outputs are found again by identity */
-    for (size_t i = 0; i < state->told.len; i++)
-        state->told.at[i].start = UINT64_MAX;
-    return run_rows(op, state, &state->now, state->rows.end_seq, false);
+    renumber_told(op, state, seq);
+    rc = run_rows(op, state, &state->now, state->rows.end_seq, false);
+    find_same(op, state);
+    return rc;
+}
+
+/* The candidate was told as it is: its rows stand. */
+static bool stands_as_told(const struct match_op *op, struct match_key *state, const struct match_cand *cand)
+{
+    bool any = false;
+    for (size_t i = 0; i < state->told.len && !cand->fresh && tells_its_rows(op); i++) {
+        if (!is_of(op, &state->told.at[i], cand))
+            continue;
+        state->told.at[i].standing = 1;
+        any = true;
+    }
+    return any;
 }
 
 /* After a rewind nothing told is known by row number: every candidate is told anew, same ones fall silent by content. What was told of rows from before_ms on is
@@ -469,7 +515,7 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key, int64_t b
         bool standing;
         uint64_t no;
         rc = stands(op, state, i, &so_far, &no, &standing);
-        if (rc || !standing)
+        if (rc || !standing || stands_as_told(op, state, cand))
             continue;
         struct match_cand copy = *cand;
         cand->fresh = 0;
@@ -557,7 +603,7 @@ static int row_eager(struct match_op *op, struct cep_key *key, const struct cep_
     if (rc)
         return rc;
     if (seq < processed || seq + 1 < state->rows.end_seq) {
-        rc = rewind_key(op, state);
+        rc = rewind_key(op, state, seq < processed ? seq : 0);
         return rc ? rc : tell_after_rewind(op, key, BASE_TIME_MAX_MS);
     }
     rc = run_rows(op, state, &state->now, state->rows.end_seq, false);
@@ -603,7 +649,7 @@ static int row_changed(struct match_op *op, struct cep_key *key, const struct ce
     if (row->change == CEP_UPDATE_AFTER)
         rc = insert_row(op, state, state->waiting_from, row, &seq);
     if (!rc)
-        rc = rewind_key(op, state);
+        rc = rewind_key(op, state, 0);
     return rc ? rc : tell_after_rewind(op, key, BASE_TIME_MAX_MS);
 }
 

@@ -10,16 +10,12 @@
 int cep_match_lean_init(struct match_op *op)
 {
     const struct cep_match *m = op->m;
-    bool possible = m->eager && !m->batch_sort && !m->all_matches && !m->timeout_rows && !m->hold_ms && m->rows != CEP_ROWS_ALL_UNMATCHED && !m->lookahead &&
-                    !m->lookback && !op->sequential && !op->needs_history && !op->has_absence && !op->has_for_absence && !op->has_lookahead &&
-                    !op->has_start_anchor && !op->empty_plain && op->within_ms < LEAN_TIMES_MOST;
+    bool possible = op->steps && m->eager && !m->batch_sort && !m->timeout_rows && !m->hold_ms && m->rows != CEP_ROWS_ALL_UNMATCHED && !op->needs_history &&
+                    !op->empty_plain && op->within_ms < LEAN_TIMES_MOST;
     if (!possible)
         return 0;
     op->lean = base_calloc(1, sizeof *op->lean);
-    int rc = op->lean ? cep_match_configs_init(&op->lean->configs, op, &possible) : BASE_E_NOMEM;
-    if (rc || !possible)
-        cep_match_lean_finish(op);
-    return rc;
+    return op->lean ? 0 : BASE_E_NOMEM;
 }
 
 void cep_match_lean_finish(struct match_op *op)
@@ -27,7 +23,6 @@ void cep_match_lean_finish(struct match_op *op)
     if (!op->lean)
         return;
     cep_match_log_finish(&op->lean->log);
-    cep_match_configs_finish(&op->lean->configs);
     base_free(op->lean);
     op->lean = NULL;
 }
@@ -211,17 +206,17 @@ static int step_row(struct match_op *op, const struct match_lean_class *classes,
                     const struct match_lean_class *own, bool *ret_full)
 {
     struct match_lean_op *lean_op = op->lean;
-    int rc = cep_match_config_row(&lean_op->configs, op, row);
+    int rc = cep_match_config_row(op->steps, op, row);
     uint32_t to = MATCH_CONFIG_DEAD;
     lean_op->next_count = 0;
     *ret_full = false;
     for (uint32_t i = 0; i < count && !rc && !*ret_full; i++) {
-        rc = cep_match_config_next(&lean_op->configs, op, classes[i].config, &to);
+        rc = cep_match_config_next(op->steps, op, classes[i].config, &to);
         *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
     }
     if (rc || *ret_full || !own)
         return rc;
-    rc = cep_match_config_next(&lean_op->configs, op, MATCH_CONFIG_START, &to);
+    rc = cep_match_config_next(op->steps, op, MATCH_CONFIG_START, &to);
     *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
     return rc;
 }
@@ -355,7 +350,7 @@ static int next_row(struct match_op *op, struct match_lean *lean, const struct c
 
 static int collect(struct match_op *op)
 {
-    struct match_configs *configs = &op->lean->configs;
+    struct match_configs *configs = op->steps;
     int rc = cep_match_configs_unmark(configs);
     uint64_t at = 0;
     for (struct cep_key *key; !rc && (key = cep_keyed_each(&op->op.keyed, &at)) != NULL;) {
@@ -402,7 +397,7 @@ static int tidy(struct match_op *op, uint32_t rows)
 
 int cep_match_lean_upkeep(struct match_op *op, uint32_t rows)
 {
-    int rc = cep_match_configs_crowded(&op->lean->configs) ? collect(op) : 0;
+    int rc = cep_match_configs_crowded(op->steps) ? collect(op) : 0;
     return rc ? rc : tidy(op, rows);
 }
 

@@ -37,7 +37,6 @@ struct match_lean {
 };
 struct match_lean_op {
     struct match_log log;
-    struct match_configs configs;
     struct match_lean_class next[LEAN_CLASSES_MOST + 2]; /* classes behind the row under way */
     uint32_t next_count;
     uint64_t hand;           /* where the search for lonely rows goes on */

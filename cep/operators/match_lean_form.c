@@ -45,7 +45,7 @@ static bool build_join(struct building *next, struct match_head *head, struct bu
 /* What cep_match_head_row does with a row at which nothing accepts. *ret_full: it must. */
 static int build_row(struct match_op *op, struct match_head *head, struct building *classes, const struct cep_row *row, bool no_start, bool *ret_full)
 {
-    struct match_configs *configs = &op->lean->configs;
+    struct match_configs *configs = op->steps;
     struct building next;
     uint32_t to = MATCH_CONFIG_DEAD, id = MATCH_NO_CLASS;
     int rc = cep_match_config_row(configs, op, row);
@@ -82,14 +82,14 @@ static int build_blob(struct match_op *op, struct match_head *head, const struct
         *cep_match_class_slot(head, seq) = MATCH_NO_CLASS;
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < classes->count; i++)
-        bytes += op->lean->configs.at[classes->at[i].config]->bytes;
+        bytes += op->steps->at[classes->at[i].config]->bytes;
     int rc = cep_match_head_reserve(head, 0, 0, bytes);
     if (rc)
         return rc;
     head->blob_used = 0;
     head->classes = classes->count;
     for (uint32_t i = 0; i < classes->count; i++) {
-        const struct match_class *from = op->lean->configs.at[classes->at[i].config];
+        const struct match_class *from = op->steps->at[classes->at[i].config];
         struct match_class *class = (struct match_class *)(void *)(head->blob + head->blob_used);
         memcpy(class, from, from->bytes);
         class->id = classes->at[i].id;
@@ -232,7 +232,7 @@ static int take_classes(struct match_op *op, const struct match_key *state, stru
         const struct match_class *class = (const struct match_class *)(const void *)(head->blob + off);
         classes[count] = (struct match_lean_class){ .earliest = (uint32_t)class->min_seq };
         ids[count] = class->id;
-        rc = cep_match_config_of(&op->lean->configs, class, &classes[count++].config);
+        rc = cep_match_config_of(op->steps, class, &classes[count++].config);
         off += class->bytes;
     }
     for (uint64_t seq = head->first_start; seq < cep_match_starts_end(head) && !rc; seq++) {

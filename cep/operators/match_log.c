@@ -9,6 +9,8 @@ void cep_match_log_finish(struct match_log *log)
 {
     for (uint32_t i = 0; i < log->count; i++)
         base_free(log->at[i].bytes);
+    while (log->spare_count)
+        base_free(log->spare[--log->spare_count]);
     base_free(log->at);
     *log = (struct match_log){ 0 };
 }
@@ -38,9 +40,13 @@ static int find_place(struct match_log *log, uint32_t *ret)
 static void give_back(struct match_log *log, uint32_t place)
 {
     struct match_log_segment *segment = &log->at[place];
-    log->bytes -= segment->cap;
+    bool spare = segment->cap == MATCH_LOG_SEGMENT_MOST && log->spare_count < MATCH_LOG_SPARE && log->spare_count < log->count / 8;
+    log->bytes -= spare ? 0 : segment->cap;
     log->rows -= segment->rows;
-    base_free(segment->bytes);
+    if (spare)
+        log->spare[log->spare_count++] = segment->bytes;
+    else
+        base_free(segment->bytes);
     *segment = (struct match_log_segment){ .used = log->free_first };
     log->free_first = place + 1;
 }
@@ -56,7 +62,8 @@ static int open_segment(struct match_log *log, uint32_t bytes)
     int rc = find_place(log, &place);
     if (rc)
         return rc;
-    char *at = base_alloc(cap);
+    bool spare = log->spare_count && cap == MATCH_LOG_SEGMENT_MOST;
+    char *at = spare ? log->spare[--log->spare_count] : base_alloc(cap);
     log->at[place] = (struct match_log_segment){ .bytes = at, .cap = at ? cap : 0, .used = log->free_first };
     if (!at) {
         log->free_first = place + 1;
@@ -64,7 +71,7 @@ static int open_segment(struct match_log *log, uint32_t bytes)
     }
     log->at[place].used = 0;
     log->current = place;
-    log->bytes += cap;
+    log->bytes += spare ? 0 : cap;
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #define MATCH_LOG_OFFSET_BITS 15 /* in units of 8 bytes: segments of at most 256 KiB */
 #define MATCH_LOG_SEGMENT_MOST (8u << MATCH_LOG_OFFSET_BITS)
 #define MATCH_LOG_SEGMENTS_MOST (1u << 16)
+#define MATCH_LOG_SPARE 4
 
 struct match_log_segment {
     char *bytes;          /* NULL: the place is free, `used` is the next free one + 1 */
@@ -22,7 +23,9 @@ struct match_log {
     uint32_t count, cap;
     uint32_t current;     /* the one that rows go to; count: none */
     uint32_t free_first;  /* 1 + free place; 0: none */
-    uint64_t bytes;       /* memory of the segments */
+    char *spare[MATCH_LOG_SPARE]; /* whole segments that were given back: the next ones, without the system's help */
+    uint32_t spare_count;
+    uint64_t bytes;       /* memory of the segments, spare ones too */
     uint64_t rows, live;  /* sums over the segments */
 };
 void cep_match_log_finish(struct match_log *log);

@@ -32,12 +32,12 @@ static bool step(struct match_op *op, struct match_lean *lean, struct match_lean
     for (uint32_t i = 0; i < lean->class_count; i++) {
         if (op->within_ms && lean->base_ms + classes[i].youngest + op->within_ms <= time_ms)
             continue; /* out of time */
-        if (!cep_match_config_known(&lean_op->configs, classes[i].config, &to) || to == MATCH_CONFIG_FULL)
+        if (!cep_match_config_known(op->steps, classes[i].config, &to) || to == MATCH_CONFIG_FULL)
             return false;
         if (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest }))
             return false;
     }
-    if (!cep_match_config_known(&lean_op->configs, MATCH_CONFIG_START, &to) || to == MATCH_CONFIG_FULL)
+    if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, &to) || to == MATCH_CONFIG_FULL)
         return false;
     own.config = to;
     return !to || cep_match_lean_join(lean_op, own);
@@ -75,7 +75,7 @@ int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct 
     struct match_lean *lean = key->state;
     if (!is_usual(op, lean, row))
         return 0;
-    int rc = cep_match_config_row(&op->lean->configs, op, row);
+    int rc = cep_match_config_row(op->steps, op, row);
     if (rc)
         return rc;
     if (lean->count == 0) { /* without rows there is no start */
