@@ -259,30 +259,6 @@ static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event
     return flow->env.route(flow->env.ctx, node, &out);
 }
 
-int cep_flow_lookups(struct cep_flow *flow, uint32_t exchange_node, const struct cep_event *event, cep_flow_want *want, void *ctx)
-{
-    const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
-    int rc = 0;
-    for (uint32_t i = 0; i < outputs.count && !rc; i++) {
-        uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
-        const struct cep_node *n = cep_program_node(flow->program, to);
-        struct cep_tuple *key;
-        if (n->kind != CEP_NODE_LOOKUP)
-            continue;
-        if (flow->depth == 0)
-            base_arena_reset(&flow->arena);
-        const struct cep_lookup *l = cep_program_lookup(flow->program, n->detail);
-        rc = cep_flow_key(flow, to, l->keys, event, &key);
-        bool null_key = rc != 0;
-        for (uint32_t k = 0; k < l->keys.count && !null_key; k++)
-            null_key = cep_tuple_is_null(key, k);
-        rc = rc && rc != BASE_E_NOMEM ? 0 : rc; /* told when the row itself comes */
-        if (!rc && !null_key)
-            rc = want(ctx, l->table, key);
-    }
-    return rc;
-}
-
 /* ---- keyed nodes ---- */
 
 static int complete_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
@@ -571,16 +547,26 @@ int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct
 
 static bool is_waiting_lookup(const struct cep_flow *flow, uint32_t node)
 {
-    return flow->nodes[node].op && cep_program_node(flow->program, node)->kind == CEP_NODE_LOOKUP;
+    return flow->nodes[node].op && !flow->nodes[node].outside && cep_program_node(flow->program, node)->kind == CEP_NODE_LOOKUP;
 }
 
-/* A key was looked at on its way through all keys: nothing is removed. */
-static int touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
+int cep_flow_key_touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
 {
     if (flow->env.load)
         cep_keyed_mark(&op->keyed, key);
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
     return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
+}
+
+/* Rows that held a node's watermark back may have left it. */
+static int let_on(struct cep_flow *flow, uint32_t node)
+{
+    struct cep_operator *op = flow->nodes[node].op;
+    int64_t out_ms = op->ops->output_watermark(op, flow->nodes[node].in_ms);
+    if (out_ms <= flow->nodes[node].out_ms)
+        return 0;
+    flow->nodes[node].out_ms = out_ms;
+    return advance(flow, node);
 }
 
 int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation)
@@ -589,17 +575,51 @@ int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation)
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
         if (!is_waiting_lookup(flow, i))
             continue;
-        struct cep_operator *op = flow->nodes[i].op;
         enter(flow);
-        rc = cep_lookup_revisit(op, generation, touched);
-        int64_t out_ms = op->ops->output_watermark(op, flow->nodes[i].in_ms);
-        if (!rc && out_ms > flow->nodes[i].out_ms) {
-            flow->nodes[i].out_ms = out_ms;
-            rc = advance(flow, i);
-        }
+        rc = cep_lookup_revisit(flow->nodes[i].op, generation);
+        if (!rc)
+            rc = let_on(flow, i);
         flow->depth--;
     }
     return rc;
+}
+
+/* ---- tables that are asked outside ---- */
+
+int cep_flow_answered(struct cep_flow *flow)
+{
+    int rc = flow->asleep ? load_at_start(flow) : 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
+        if (!flow->nodes[i].outside)
+            continue;
+        enter(flow);
+        rc = cep_outside_answered(flow->nodes[i].op);
+        if (!rc)
+            rc = let_on(flow, i);
+        flow->depth--;
+    }
+    return rc;
+}
+
+void cep_flow_ask_again(struct cep_flow *flow)
+{
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        if (flow->nodes[i].outside)
+            cep_outside_ask_again(flow->nodes[i].op);
+}
+
+uint64_t cep_flow_unanswered(const struct cep_flow *flow)
+{
+    uint64_t waiting = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
+        waiting += flow->nodes[i].outside ? cep_outside_waiting(flow->nodes[i].op) : 0;
+    return waiting;
+}
+
+bool cep_flow_lookup_outside(const struct cep_flow *flow, uint32_t node)
+{
+    const struct cep_lookup *l = cep_program_lookup(flow->program, cep_program_node(flow->program, node)->detail);
+    return flow->env.lookup_later && flow->env.lookup_later(flow->env.ctx, l->table);
 }
 
 int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table)
@@ -609,7 +629,7 @@ int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table)
         const struct cep_node *n = cep_program_node(flow->program, i);
         if (n->kind != CEP_NODE_LOOKUP || cep_program_lookup(flow->program, n->detail)->table != table)
             continue;
-        int64_t waiting_ms = flow->nodes[i].op ? cep_lookup_least_ms(flow->nodes[i].op) : BASE_TIME_MAX_MS;
+        int64_t waiting_ms = is_waiting_lookup(flow, i) ? cep_lookup_least_ms(flow->nodes[i].op) : BASE_TIME_MAX_MS;
         floor_ms = waiting_ms < floor_ms ? waiting_ms : floor_ms;
         floor_ms = flow->nodes[i].out_ms < floor_ms ? flow->nodes[i].out_ms : floor_ms;
     }
@@ -682,6 +702,7 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
         rc = cep_flow_plan_node(flow, i);
         if (rc)
             break;
+        flow->nodes[i].outside = cep_program_node(flow->program, i)->kind == CEP_NODE_LOOKUP && cep_flow_lookup_outside(flow, i);
         rc = cep_operator_create(flow, i, &flow->nodes[i].op);
     }
     if (rc) {

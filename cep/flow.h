@@ -84,6 +84,13 @@ struct cep_env {
     /* Event time up to which a profile table's versions are all known, now; BASE_TIME_MAX_MS: all are. Moves only between two calls of the flow that belong to
      * cep_flow_profiles_moved. NULL: every table is known whole, no row ever waits. */
     int64_t (*lookup_watermark)(void *ctx, uint32_t table);
+    /* Is a table asked outside, so that its answers may come later? Asked once per LOOKUP. NULL: none is. Of such a table lookup, as of
+     * BASE_TIME_MIN_MS, gives BASE_E_AGAIN if it has no answer; the row then waits and lookup_want asks for its key. Once for each lookup_want, lookup gives the answer as of
+     * BASE_TIME_MAX_MS; BASE_E_AGAIN: not yet. Then it is called again behind cep_flow_answered or lookup_wait. */
+    bool (*lookup_later)(void *ctx, uint32_t table);
+    int (*lookup_want)(void *ctx, uint32_t table, const struct cep_tuple *key);
+    /* As many rows wait for the table as may: returns when some answer has come, which is bounded in time. BASE_E_CLOSED: the host ends. */
+    int (*lookup_wait)(void *ctx, uint32_t table);
     void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
     int64_t (*proc_time_ms)(void *ctx);
     /* Listens to each row's steps; NULL: nobody does. Slow. */
@@ -118,10 +125,6 @@ bool cep_flow_takes_columns(const struct cep_flow *flow, uint32_t node);
 int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *columns) BASE_MUST_CHECK;
 /* A row with this key hash will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
 void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, uint64_t key_hash, bool soon);
-/* Keys that LOOKUP nodes directly behind `exchange` will ask tables for because of this row: a host that asks outside can ask for many at once. Errors of `want`
- * are handed up; keys that cannot be made are left out. */
-typedef int cep_flow_want(void *ctx, uint32_t table, const struct cep_tuple *key);
-int cep_flow_lookups(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event, cep_flow_want *want, void *ctx) BASE_MUST_CHECK;
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
 /* Does the source take rows that lie so far behind the table's watermark? */
@@ -136,6 +139,12 @@ int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange, int64_t
 
 /* Profile tables have got new versions (then generation is another number) or their watermarks have moved: rows that waited for them are looked at again. */
 int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation) BASE_MUST_CHECK;
+/* Tables that are asked outside have answered: rows that waited for it go on. Not between a barrier and the next epoch. */
+int cep_flow_answered(struct cep_flow *flow) BASE_MUST_CHECK;
+/* The host has forgotten what was wanted: all of it is wanted again by the next cep_flow_answered, or row. */
+void cep_flow_ask_again(struct cep_flow *flow);
+/* Rows that wait for such answers. */
+uint64_t cep_flow_unanswered(const struct cep_flow *flow);
 /* No row that is still to be joined with the table asks for an earlier time, late rows apart: older versions may go. BASE_TIME_MAX_MS: nobody asks. */
 int64_t cep_flow_profile_floor(const struct cep_flow *flow, uint32_t table);
 

@@ -62,6 +62,8 @@ int64_t cep_evict(struct cep_operator *op, uint64_t budget_bytes);
 
 /* The flow's services. */
 int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK; /* row for the node's outputs */
+/* A key's state changed by other means than a row of it or its deadline. The key stays, even if it is idle. */
+int cep_flow_key_touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key) BASE_MUST_CHECK;
 void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node, int error, uint32_t code, const struct cep_event *event);
 const struct cep_env *cep_flow_env(const struct cep_flow *flow);
 /* Does anybody listen to steps? Then tells one. */
@@ -93,9 +95,18 @@ int cep_lookup_gone(struct cep_flow *flow, uint32_t node, const struct cep_event
 int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event *event) BASE_MUST_CHECK;
 /* With rows that wait for the table's watermark or may be corrected. */
 int cep_lookup_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
-/* The table has moved: touched is called for every key that was looked at. */
-int cep_lookup_revisit(struct cep_operator *op, uint64_t generation, int (*touched)(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)) BASE_MUST_CHECK;
+/* The table has moved. */
+int cep_lookup_revisit(struct cep_operator *op, uint64_t generation) BASE_MUST_CHECK;
 int64_t cep_lookup_least_ms(const struct cep_operator *op); /* no row that waits is earlier or asks for an earlier time; BASE_TIME_MAX_MS: none waits */
+
+/* ---- operators/lookup_outside.c: the table is asked outside and answers later ---- */
+int cep_outside_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret) BASE_MUST_CHECK;
+/* Hands on the rows whose answers are there, in the order in which they came. */
+int cep_outside_answered(struct cep_operator *op) BASE_MUST_CHECK;
+void cep_outside_ask_again(struct cep_operator *op); /* the host has forgotten what was wanted */
+uint64_t cep_outside_waiting(const struct cep_operator *op);
+/* Is the LOOKUP node's table such a one? */
+bool cep_flow_lookup_outside(const struct cep_flow *flow, uint32_t node);
 
 /* Does the answer of a LOOKUP node hang on how far its table has come in event time? */
 bool cep_flow_lookup_waits(const struct cep_flow *flow, uint32_t node);

@@ -6,39 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/map.h"
 #include "base/time.h"
-#include "base/vec.h"
 #include "enrichment/lookup_internal.h"
 
-#define FETCH_MOST 256         /* keys of one fetch */
-#define DOWN_US 1000000        /* after a failure: how long it fails at once */
 #define MAX_ROWS_MOST 10000000
-
-struct known {
-    struct cep_tuple *key;     /* owned; NULL: free */
-    struct cep_row *row;       /* owned; NULL: there is no such row */
-    int64_t expires_us;
-    bool used;                 /* since the hand passed */
-};
-struct knowns BASE_VEC(struct known);
-struct tuples BASE_VEC(const struct cep_tuple *);
-struct enrichment_lookup {
-    struct enrichment_lookup_config config;
-    const struct cep_table *table;
-    struct cep_type *types, *key_types;
-    struct enrichment_outside *outside;
-    struct base_map places;    /* bytes of a key -> place in known */
-    struct knowns known;
-    size_t hand;               /* of the clock that finds what to forget */
-    struct tuples wanted;
-    struct base_arena wanted_arena, arena;
-    bool cache, cache_missing;
-    uint64_t max_rows, max_retries;
-    int64_t expire_us, timeout_us, down_until_us;
-    char trouble[512];
-    struct enrichment_lookup_stats stats;
-};
 
 /* ---- options ---- */
 
@@ -134,6 +105,7 @@ static int read_options(struct enrichment_lookup *l, struct base_buf *reterr)
     l->max_retries = 3;
     l->expire_us = 60000000;
     l->timeout_us = 2000000;
+    l->connections = base_str_equal(option(&l->config, "connector"), BASE_STR("http")) ? 8 : 1;
     int e = read_number(&l->config, "lookup.partial-cache.max-rows", MAX_ROWS_MOST, &l->max_rows, reterr);
     if (e == 0)
         e = read_number(&l->config, "lookup.max-retries", 1000, &l->max_retries, reterr);
@@ -143,21 +115,25 @@ static int read_options(struct enrichment_lookup *l, struct base_buf *reterr)
         e = read_span(&l->config, "lookup.partial-cache.expire-after-write", &l->expire_us, reterr);
     if (e == 0)
         e = read_span(&l->config, "lookup.timeout", &l->timeout_us, reterr);
-    if (l->max_rows < FETCH_MOST)
-        l->max_rows = FETCH_MOST; /* what one fetch brings must be there until it was used */
+    if (e == 0)
+        e = read_number(&l->config, "lookup.connections", ENRICHMENT_CONNECTIONS_MOST, &l->connections, reterr);
+    if (e == 0 && l->connections == 0)
+        e = refuse("lookup.connections", BASE_STR("0"), "write a number from 1 to 64", reterr);
+    if (l->max_rows < ENRICHMENT_FETCH_MOST)
+        l->max_rows = ENRICHMENT_FETCH_MOST; /* what one fetch brings must be there until it was used */
     return e;
 }
 
 /* ---- life ---- */
 
-static int open_outside(struct enrichment_lookup *l, struct base_buf *reterr)
+int enrichment_lookup_open(const struct enrichment_lookup *l, struct enrichment_outside **ret, struct base_buf *reterr)
 {
     struct base_str connector = option(&l->config, "connector");
     if (base_str_equal(connector, BASE_STR("redis")))
-        return enrichment_redis_create(&l->config, &l->outside, reterr);
+        return enrichment_redis_create(l, ret, reterr);
     if (base_str_equal(connector, BASE_STR("http")))
-        return enrichment_http_create(&l->config, &l->outside, reterr);
-    return enrichment_postgres_create(&l->config, &l->outside, reterr);
+        return enrichment_http_create(l, ret, reterr);
+    return enrichment_postgres_create(l, ret, reterr);
 }
 
 int enrichment_lookup_create(const struct enrichment_lookup_config *config, struct enrichment_lookup **ret, struct base_buf *reterr)
@@ -175,7 +151,7 @@ int enrichment_lookup_create(const struct enrichment_lookup_config *config, stru
     for (uint32_t i = 0; e == 0 && i < l->table->key_fields.count; i++)
         l->key_types[i] = l->types[*cep_program_u32(config->program, l->table->key_fields.first + i)];
     if (e == 0)
-        e = open_outside(l, reterr);
+        e = enrichment_lookup_open(l, &l->outside, reterr);
     if (e < 0) {
         enrichment_lookup_destroy(l);
         return e;
@@ -188,6 +164,7 @@ void enrichment_lookup_destroy(struct enrichment_lookup *l)
 {
     if (!l)
         return;
+    enrichment_pool_destroy(l->pool);
     if (l->outside)
         l->outside->close(l->outside);
     for (size_t i = 0; i < l->known.len; i++) {
@@ -214,6 +191,17 @@ const struct enrichment_lookup_config *enrichment_lookup_settings(const struct e
     return &l->config;
 }
 
+uint32_t enrichment_lookup_timeout_ms(const struct enrichment_lookup *l)
+{
+    int64_t ms = l->timeout_us / 1000;
+    return ms < 10 ? 10 : ms > 600000 ? 600000 : (uint32_t)ms;
+}
+
+uint32_t enrichment_lookup_connections(const struct enrichment_lookup *l)
+{
+    return (uint32_t)l->connections;
+}
+
 void enrichment_lookup_get_stats(const struct enrichment_lookup *l, struct enrichment_lookup_stats *ret)
 {
     *ret = l->stats;
@@ -227,40 +215,38 @@ static struct base_str bytes_of(const struct cep_tuple *key)
     return (struct base_str){ (const char *)key, key->size_bytes };
 }
 
-static struct known *find_known(struct enrichment_lookup *l, const struct cep_tuple *key)
+struct enrichment_known *enrichment_known_find(struct enrichment_lookup *l, const struct cep_tuple *key)
 {
     uint64_t *place = base_map_find(&l->places, bytes_of(key));
     return place ? &l->known.at[*place] : NULL;
 }
 
-static void forget(struct enrichment_lookup *l, struct known *known)
+void enrichment_known_forget(struct enrichment_lookup *l, struct enrichment_known *known)
 {
     base_map_remove(&l->places, bytes_of(known->key));
     base_free(known->key);
     base_free(known->row);
-    *known = (struct known){ 0 };
+    *known = (struct enrichment_known){ 0 };
 }
 
-/* A place for one more: a new one, or that of something not used since the hand passed it. */
+/* A place for one more: a new one, or that of something that nobody waits for and that was not used since the hand passed it. */
 static int take_place(struct enrichment_lookup *l, size_t *ret)
 {
-    if (l->known.len < l->max_rows) {
-        struct known none = { 0 };
-        *ret = l->known.len;
-        return BASE_VEC_PUSH(&l->known, none) ? 0 : BASE_E_NOMEM;
-    }
-    for (;;) {
-        struct known *known = &l->known.at[l->hand];
+    for (size_t passed = 0; l->known.len >= l->max_rows && passed < 2 * l->known.len; passed++) {
+        struct enrichment_known *known = &l->known.at[l->hand];
         *ret = l->hand;
         l->hand = (l->hand + 1) % l->known.len;
-        if (known->key && known->used) {
+        if (known->key && (known->used || known->waiting || known->knowing == ENRICHMENT_ASKED)) {
             known->used = false;
             continue;
         }
         if (known->key)
-            forget(l, known);
+            enrichment_known_forget(l, known);
         return 0;
     }
+    struct enrichment_known none = { 0 };
+    *ret = l->known.len;
+    return BASE_VEC_PUSH(&l->known, none) ? 0 : BASE_E_NOMEM;
 }
 
 static void *copy_of(const void *bytes, size_t len)
@@ -271,32 +257,42 @@ static void *copy_of(const void *bytes, size_t len)
     return copy;
 }
 
-static int remember(struct enrichment_lookup *l, const struct cep_tuple *key, const struct cep_row *row)
+int enrichment_known_get(struct enrichment_lookup *l, const struct cep_tuple *key, struct enrichment_known **ret)
 {
-    struct known *known = find_known(l, key);
+    *ret = enrichment_known_find(l, key);
+    if (*ret)
+        return 0;
+    size_t place;
+    int e = take_place(l, &place);
+    struct cep_tuple *own = e == 0 ? copy_of(key, key->size_bytes) : NULL;
+    uint64_t *at = own ? base_map_put(&l->places, bytes_of(own), NULL) : NULL;
+    if (!at) {
+        base_free(own);
+        return e ? e : BASE_E_NOMEM;
+    }
+    *at = place;
+    *ret = &l->known.at[place];
+    **ret = (struct enrichment_known){ .key = own, .used = true };
+    return 0;
+}
+
+int enrichment_known_answer(struct enrichment_lookup *l, struct enrichment_known *known, const struct cep_row *row)
+{
     struct cep_row *copy = row ? copy_of(row, cep_row_size(row)) : NULL;
     if (row && !copy)
         return BASE_E_NOMEM;
-    if (!known) {
-        size_t place;
-        int e = take_place(l, &place);
-        struct cep_tuple *own = e == 0 ? copy_of(key, key->size_bytes) : NULL;
-        uint64_t *at = own ? base_map_put(&l->places, bytes_of(own), NULL) : NULL;
-        if (!at) {
-            base_free(own);
-            base_free(copy);
-            return e ? e : BASE_E_NOMEM;
-        }
-        *at = place;
-        known = &l->known.at[place];
-        known->key = own;
-    }
     base_free(known->row);
     known->row = copy;
     known->used = true;
+    known->knowing = ENRICHMENT_KNOWN;
     bool keeps = l->cache && (row || l->cache_missing);
     known->expires_us = keeps ? base_clock_mono_us() + l->expire_us : 0;
     return 0;
+}
+
+bool enrichment_known_fresh(const struct enrichment_known *known)
+{
+    return known && known->knowing == ENRICHMENT_KNOWN && known->expires_us > base_clock_mono_us();
 }
 
 /* ---- what stores give ---- */
@@ -338,20 +334,31 @@ int enrichment_lookup_key_text(const struct enrichment_ask *ask, uint32_t index,
 
 int enrichment_lookup_give(struct enrichment_ask *ask, uint32_t index, struct cep_value *values)
 {
-    struct enrichment_lookup *l = ask->lookup;
-    struct cep_row *row;
+    const struct enrichment_lookup *l = ask->lookup;
     for (uint32_t i = 0; i < l->table->key_fields.count; i++) {
         uint32_t field = *cep_program_u32(l->config.program, l->table->key_fields.first + i);
         if (values[field].null)
             values[field] = cep_tuple_get(ask->keys[index], i, l->key_types[i]);
     }
-    int e = cep_row_make(l->types, values, l->table->fields.count, BASE_TIME_MIN_MS, (struct cep_position){ 0 }, ask->arena, &row);
-    return e ? e : remember(l, ask->keys[index], row);
+    return cep_row_make(l->types, values, l->table->fields.count, BASE_TIME_MIN_MS, (struct cep_position){ 0 }, ask->arena, &ask->rows[index]);
+}
+
+int enrichment_lookup_give_text(struct enrichment_ask *ask, uint32_t index, struct base_str json, struct base_buf *reterr)
+{
+    const struct enrichment_lookup *l = ask->lookup;
+    struct cep_row *row;
+    int e = l->config.decode(l->config.decode_ctx, ask->connection, json, ask->arena, &row, reterr);
+    struct cep_value *values = e == 0 ? base_arena_zalloc(ask->arena, l->table->fields.count + 1, sizeof *values) : NULL;
+    if (e == 0 && !values)
+        e = BASE_E_NOMEM;
+    for (uint32_t i = 0; i < l->table->fields.count && e == 0; i++)
+        values[i] = cep_tuple_get(&row->tuple, i, l->types[i]);
+    return e ? e : enrichment_lookup_give(ask, index, values);
 }
 
 int enrichment_lookup_give_row(struct enrichment_ask *ask, struct cep_value *values)
 {
-    struct enrichment_lookup *l = ask->lookup;
+    const struct enrichment_lookup *l = ask->lookup;
     uint32_t n = l->table->key_fields.count;
     struct cep_value *key = base_arena_zalloc(ask->arena, n + 1, sizeof *key);
     if (!key)
@@ -377,38 +384,42 @@ static bool hopeless(int e)
     return e == BASE_E_NOMEM || e == BASE_E_CONFIG || e == BASE_E_AUTH || e == BASE_E_MALFORMED || e == BASE_E_UNSUPPORTED || e == BASE_E_CLOSED;
 }
 
-static void pause_us(int64_t us)
+int enrichment_lookup_try(struct enrichment_outside *store, struct enrichment_ask *ask, struct base_buf *why, bool (*pause)(void *ctx, int64_t us), void *ctx,
+                          uint64_t *ret_fetches)
 {
-    struct timespec pause = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-    nanosleep(&pause, NULL);
-}
-
-static int try_again(struct enrichment_lookup *l, struct enrichment_ask *ask, struct base_buf *why)
-{
-    int64_t until_us = base_clock_mono_us() + l->timeout_us;
     int e = BASE_E_AGAIN;
-    for (uint64_t retry = 0; retry <= l->max_retries; retry++) {
-        int64_t left_us = until_us - base_clock_mono_us(), wait_us = l->outside->wait_ms ? l->outside->wait_ms(l->outside) * 1000 : 0;
+    for (uint64_t retry = 0; retry <= ask->lookup->max_retries; retry++) {
+        int64_t left_us = ask->until_us - base_clock_mono_us(), wait_us = store->wait_ms ? store->wait_ms(store) * 1000 : 0;
         if (retry > 0 && wait_us < 50000)
             wait_us = 50000;
         if (retry > 0 && left_us <= wait_us)
             break; /* the next try would come too late */
-        if (wait_us > 0)
-            pause_us(wait_us < left_us ? wait_us : left_us);
+        if (wait_us > 0 && !pause(ctx, wait_us < left_us ? wait_us : left_us))
+            return BASE_E_CLOSED;
         base_buf_clear(why);
-        base_arena_reset(&l->arena);
-        l->stats.fetches++;
-        e = l->outside->fetch(l->outside, ask, why);
+        base_arena_reset(ask->arena);
+        ask->rows = base_arena_zalloc(ask->arena, (size_t)ask->count + 1, sizeof *ask->rows);
+        if (!ask->rows)
+            return BASE_E_NOMEM;
+        ++*ret_fetches;
+        e = store->fetch(store, ask, why);
         if (e == 0 || hopeless(e))
             return e;
     }
     return e;
 }
 
-/* Asks for keys; afterwards each is known. */
-static int ask_for(struct enrichment_lookup *l, const struct cep_tuple *const *keys, uint32_t count, struct base_buf *reterr)
+static bool pause_here(void *ctx BASE_UNUSED, int64_t us)
 {
-    struct enrichment_ask ask = { .lookup = l, .keys = keys, .count = count, .arena = &l->arena };
+    struct timespec pause = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+/* Asks for one key; afterwards it is known. */
+static int ask_for(struct enrichment_lookup *l, const struct cep_tuple *key, struct enrichment_known **ret, struct base_buf *reterr)
+{
+    struct enrichment_ask ask = { .lookup = l, .keys = &key, .count = 1, .arena = &l->arena };
     struct base_buf why = { .limit = sizeof l->trouble };
     int64_t now_us = base_clock_mono_us();
     if (now_us < l->down_until_us) {
@@ -416,66 +427,35 @@ static int ask_for(struct enrichment_lookup *l, const struct cep_tuple *const *k
         l->stats.failures++;
         return BASE_E_IO;
     }
-    for (uint32_t i = 0; i < count; i++) { /* what it does not give is not there */
-        int e = remember(l, keys[i], NULL);
-        if (e)
-            return e;
-    }
-    l->stats.keys += count;
-    int e = try_again(l, &ask, &why);
-    if (e < 0) {
-        for (uint32_t i = 0; i < count; i++)
-            forget(l, find_known(l, keys[i]));
+    ask.until_us = now_us + l->timeout_us;
+    l->stats.keys++;
+    int e = enrichment_lookup_try(l->outside, &ask, &why, pause_here, NULL, &l->stats.fetches);
+    if (e < 0 && e != BASE_E_NOMEM) {
         l->stats.failures++;
-        snprintf(l->trouble, sizeof l->trouble, "%.*s", (int)why.len, why.len ? why.ptr : base_error_text(e));
+        snprintf(l->trouble, sizeof l->trouble, "%.*s", (int)why.len, why.len ? why.ptr : "");
         if (!why.len)
             snprintf(l->trouble, sizeof l->trouble, "%s", base_error_text(e));
-        l->down_until_us = e == BASE_E_MALFORMED ? 0 : base_clock_mono_us() + DOWN_US; /* a bad row says nothing of the next one */
+        l->down_until_us = e == BASE_E_MALFORMED ? 0 : base_clock_mono_us() + ENRICHMENT_DOWN_US; /* a bad row says nothing of the next one */
         base_buf_puts(reterr, l->trouble);
+        e = BASE_E_IO;
     }
     base_buf_finish(&why);
-    return e == 0 || e == BASE_E_NOMEM ? e : BASE_E_IO;
-}
-
-static bool is_fresh(const struct known *known)
-{
-    return known && known->expires_us > base_clock_mono_us();
-}
-
-int enrichment_lookup_want(struct enrichment_lookup *l, const struct cep_tuple *key)
-{
-    if (!l->cache || l->wanted.len >= FETCH_MOST || is_fresh(find_known(l, key)))
-        return 0;
-    for (size_t i = 0; i < l->wanted.len; i++)
-        if (cep_tuple_equal(l->wanted.at[i], key))
-            return 0;
-    struct cep_tuple *copy = base_arena_alloc(&l->wanted_arena, key->size_bytes);
-    if (!copy)
-        return BASE_E_NOMEM;
-    memcpy(copy, key, key->size_bytes);
-    return BASE_VEC_PUSH(&l->wanted, copy) ? 0 : BASE_E_NOMEM;
-}
-
-int enrichment_lookup_fetch(struct enrichment_lookup *l, struct base_buf *reterr)
-{
-    int e = l->wanted.len ? ask_for(l, l->wanted.at, (uint32_t)l->wanted.len, reterr) : 0;
-    l->wanted.len = 0;
-    base_arena_reset(&l->wanted_arena);
-    return e;
+    if (e == 0)
+        e = enrichment_known_get(l, key, ret);
+    return e ? e : enrichment_known_answer(l, *ret, ask.rows[0]);
 }
 
 int enrichment_lookup_find(struct enrichment_lookup *l, const struct cep_tuple *key, const struct cep_row **ret, struct base_buf *reterr)
 {
-    struct known *known = find_known(l, key);
+    struct enrichment_known *known = enrichment_known_find(l, key);
     int e = 0;
     l->stats.asked++;
-    if (is_fresh(known))
+    if (enrichment_known_fresh(known))
         l->stats.hits++;
     else
-        e = ask_for(l, &key, 1, reterr);
+        e = ask_for(l, key, &known, reterr);
     if (e)
         return e;
-    known = find_known(l, key);
     known->used = true;
     *ret = known->row;
     return 0;

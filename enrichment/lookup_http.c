@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/time.h"
 #include "clients/http.h"
 #include "enrichment/lookup_internal.h"
 
@@ -69,8 +70,6 @@ static int make_url(const struct store *store, const struct enrichment_ask *ask,
 
 static int take(struct store *store, struct enrichment_ask *ask, uint32_t index, struct base_buf *reterr)
 {
-    const struct enrichment_lookup_config *config = enrichment_lookup_settings(ask->lookup);
-    const struct cep_table *table = enrichment_lookup_table(ask->lookup);
     const struct clients_http_response *r = &store->response;
     if (r->status == 404 || r->status == 204)
         return 0;
@@ -79,14 +78,7 @@ static int take(struct store *store, struct enrichment_ask *ask, uint32_t index,
         bool later = r->status >= 500 || r->status == 429 || r->status == 408;
         return r->status == 401 || r->status == 403 ? BASE_E_AUTH : later ? BASE_E_IO : BASE_E_MALFORMED;
     }
-    struct cep_row *row;
-    int e = config->decode(config->decode_ctx, (struct base_str){ r->body.ptr, r->body.len }, ask->arena, &row, reterr);
-    struct cep_value *values = e == 0 ? base_arena_zalloc(ask->arena, table->fields.count + 1, sizeof *values) : NULL;
-    if (e == 0 && !values)
-        e = BASE_E_NOMEM;
-    for (uint32_t i = 0; i < table->fields.count && e == 0; i++)
-        values[i] = cep_tuple_get(&row->tuple, i, cep_program_field(config->program, table->fields.first + i)->type);
-    return e ? e : enrichment_lookup_give(ask, index, values);
+    return enrichment_lookup_give_text(ask, index, (struct base_str){ r->body.ptr, r->body.len }, reterr);
 }
 
 static int fetch(struct enrichment_outside *base, struct enrichment_ask *ask, struct base_buf *reterr)
@@ -95,6 +87,11 @@ static int fetch(struct enrichment_outside *base, struct enrichment_ask *ask, st
     struct base_buf url = { 0 };
     int e = 0;
     for (uint32_t i = 0; i < ask->count && e == 0; i++) {
+        if (i > 0 && base_clock_mono_us() >= ask->until_us) {
+            base_buf_printf(reterr, "%s answers too slowly: %u of %u keys within 'lookup.timeout'", store->url, i, ask->count);
+            e = BASE_E_TIMEOUT;
+            break;
+        }
         base_buf_clear(&url);
         e = make_url(store, ask, i, &url);
         struct clients_http_header headers[] = { { "Accept", "application/json" }, { "Authorization", store->token } };
@@ -110,8 +107,10 @@ static int fetch(struct enrichment_outside *base, struct enrichment_ask *ask, st
     return e;
 }
 
-int enrichment_http_create(const struct enrichment_lookup_config *config, struct enrichment_outside **ret, struct base_buf *reterr)
+int enrichment_http_create(const struct enrichment_lookup *lookup, struct enrichment_outside **ret, struct base_buf *reterr)
 {
+    const struct enrichment_lookup_config *config = enrichment_lookup_settings(lookup);
+    uint32_t timeout_ms = enrichment_lookup_timeout_ms(lookup);
     struct store *store = base_calloc(1, sizeof *store);
     if (!store)
         return BASE_E_NOMEM;
@@ -121,7 +120,7 @@ int enrichment_http_create(const struct enrichment_lookup_config *config, struct
     const char *inside = enrichment_lookup_option(config, &store->arena, "allow-private", "false");
     store->token = token ? base_arena_printf(&store->arena, "Bearer %s", token) : NULL;
     struct clients_http_options options = { .allow_private = config->allow_private || (inside && strcmp(inside, "true") == 0), .ca_file = ca,
-                                            .connect_timeout_ms = 2000, .timeout_ms = 2000, .response_bytes = ANSWER_BYTES };
+                                            .connect_timeout_ms = timeout_ms, .timeout_ms = timeout_ms, .response_bytes = ANSWER_BYTES };
     int e = 0;
     if (!store->url || !strchr(store->url, '{')) {
         base_buf_puts(reterr, "'url' must hold a key column in braces: 'https://example.com/users/{user_id}'");

@@ -104,8 +104,10 @@ static int fetch(struct enrichment_outside *base, struct enrichment_ask *ask, st
     return e;
 }
 
-int enrichment_postgres_create(const struct enrichment_lookup_config *config, struct enrichment_outside **ret, struct base_buf *reterr)
+int enrichment_postgres_create(const struct enrichment_lookup *lookup, struct enrichment_outside **ret, struct base_buf *reterr)
 {
+    const struct enrichment_lookup_config *config = enrichment_lookup_settings(lookup);
+    uint32_t timeout_ms = enrichment_lookup_timeout_ms(lookup);
     struct store *store = base_calloc(1, sizeof *store);
     if (!store)
         return BASE_E_NOMEM;
@@ -113,7 +115,7 @@ int enrichment_postgres_create(const struct enrichment_lookup_config *config, st
     struct clients_postgres_options options = {
         .url = enrichment_lookup_option(config, &store->arena, "url", ""), .user = enrichment_lookup_option(config, &store->arena, "username", ""),
         .password = enrichment_lookup_option(config, &store->arena, "password", ""), .ca_file = enrichment_lookup_option(config, &store->arena, "ca-file", ""),
-        .application = config->application, .connect_timeout_ms = 2000, .timeout_ms = 2000,
+        .application = config->application, .connect_timeout_ms = timeout_ms, .timeout_ms = timeout_ms,
     };
     int e = make_head(store, config);
     if (e == 0)

@@ -54,27 +54,13 @@ static int take_hash(struct reading *r, size_t index, const struct clients_redis
     return e ? e : enrichment_lookup_give(r->ask, (uint32_t)index, values);
 }
 
-static int take_text(struct reading *r, size_t index, struct base_str text)
-{
-    const struct enrichment_lookup_config *config = enrichment_lookup_settings(r->ask->lookup);
-    const struct cep_table *table = enrichment_lookup_table(r->ask->lookup);
-    struct cep_row *row;
-    int e = config->decode(config->decode_ctx, text, r->ask->arena, &row, r->why);
-    struct cep_value *values = e == 0 ? base_arena_zalloc(r->ask->arena, table->fields.count + 1, sizeof *values) : NULL;
-    if (e == 0 && !values)
-        e = BASE_E_NOMEM;
-    for (uint32_t i = 0; i < table->fields.count && e == 0; i++)
-        values[i] = cep_tuple_get(&row->tuple, i, cep_program_field(config->program, table->fields.first + i)->type);
-    return e ? e : enrichment_lookup_give(r->ask, (uint32_t)index, values);
-}
-
 static int take(void *ctx, size_t index, const struct clients_redis_answer *answer)
 {
     struct reading *r = ctx;
     switch (answer->kind) {
     case CLIENTS_REDIS_NIL: return 0;
     case CLIENTS_REDIS_LIST: return answer->count ? take_hash(r, index, answer) : 0;
-    case CLIENTS_REDIS_TEXT: return take_text(r, index, answer->text);
+    case CLIENTS_REDIS_TEXT: return enrichment_lookup_give_text(r->ask, (uint32_t)index, answer->text, r->why);
     case CLIENTS_REDIS_ERROR:
         base_buf_printf(r->why, "Redis at %s answers: %.*s", clients_redis_place(r->store->redis), (int)answer->text.len, answer->text.ptr);
         return BASE_E_MALFORMED;
@@ -106,8 +92,10 @@ static int fetch(struct enrichment_outside *base, struct enrichment_ask *ask, st
     return e ? e : clients_redis_run(store->redis, take, &reading, reterr);
 }
 
-int enrichment_redis_create(const struct enrichment_lookup_config *config, struct enrichment_outside **ret, struct base_buf *reterr)
+int enrichment_redis_create(const struct enrichment_lookup *lookup, struct enrichment_outside **ret, struct base_buf *reterr)
 {
+    const struct enrichment_lookup_config *config = enrichment_lookup_settings(lookup);
+    uint32_t timeout_ms = enrichment_lookup_timeout_ms(lookup);
     struct store *store = base_calloc(1, sizeof *store);
     if (!store)
         return BASE_E_NOMEM;
@@ -124,7 +112,7 @@ int enrichment_redis_create(const struct enrichment_lookup_config *config, struc
     struct clients_redis_options options = {
         .url = enrichment_lookup_option(config, &store->arena, "url", ""), .user = enrichment_lookup_option(config, &store->arena, "username", ""),
         .password = enrichment_lookup_option(config, &store->arena, "password", ""), .ca_file = enrichment_lookup_option(config, &store->arena, "ca-file", ""),
-        .connect_timeout_ms = 2000, .timeout_ms = 2000,
+        .connect_timeout_ms = timeout_ms, .timeout_ms = timeout_ms,
     };
     if (e == 0)
         e = clients_redis_create(&options, &store->redis, reterr);

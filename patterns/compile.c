@@ -517,8 +517,10 @@ static int compile_statements(struct compiling *c)
             return error;
         first = first ? first : error;
     }
-    /* Views that nobody reads have errors too. */
-    const struct patterns_query_scope scope = { .binder = &c->binder, .catalog = &c->catalog };
+    /* Views that nobody reads have errors too; who would read them is not known: one who takes changes. */
+    struct patterns_binder any = c->binder;
+    any.eager = true;
+    const struct patterns_query_scope scope = { .binder = &any, .catalog = &c->catalog };
     for (uint32_t i = 0; i < c->catalog.count; i++) {
         const struct patterns_plan *plan;
         struct patterns_object *object = &c->catalog.objects[i];

@@ -95,6 +95,16 @@ void service_engine_set_progress(struct service_engine *engine, bool at_end, int
     atomic_store_explicit(&engine->watermark_ms, watermark_ms, memory_order_relaxed);
 }
 
+bool service_engine_asks(const struct service_engine *engine)
+{
+    return engine->config.shards > 0 && service_shard_host(engine->shards[0])->lookups;
+}
+
+uint64_t service_engine_unanswered(const struct service_engine *engine)
+{
+    return atomic_load(&((struct service_engine *)engine)->shared.unanswered);
+}
+
 bool service_engine_at_end(const struct service_engine *engine)
 {
     return atomic_load_explicit(&((struct service_engine *)engine)->at_end, memory_order_relaxed);
@@ -276,6 +286,7 @@ int service_engine_create(const struct service_engine_config *config, struct ser
     engine->config = *config;
     memcpy(&engine->shared, &config->shared, sizeof engine->shared);
     atomic_store(&engine->shared.stopping, false);
+    atomic_store(&engine->shared.unanswered, 0);
     engine->resumed = config->epoch;
     engine->asked = engine->injected = config->epoch - 1;
     atomic_store(&engine->watermark_ms, BASE_TIME_MIN_MS);

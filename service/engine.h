@@ -48,6 +48,9 @@ bool service_engine_full(const struct service_engine *engine);
 int service_engine_error(struct service_engine *engine, struct base_buf *reterr);
 /* Have all bounded inputs been read to their end, and are there only such? */
 bool service_engine_at_end(const struct service_engine *engine);
+/* Does some rule ask outside tables; how many rows wait for these, as of a moment ago. */
+bool service_engine_asks(const struct service_engine *engine);
+uint64_t service_engine_unanswered(const struct service_engine *engine);
 /* Sum over shards of a node's numbers (CEP_NONE: of all). Approximate while it runs. */
 void service_engine_stats(const struct service_engine *engine, uint32_t node, struct cep_flow_stats *ret);
 /* At rest: event time up to which every stored deadline has fired; BASE_TIME_MIN_MS: none. */

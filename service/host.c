@@ -10,6 +10,8 @@
 #include "connectors/store_sink.h"
 #include "service/views.h"
 
+#define LOOKUP_WAIT_US 50000 /* how long a full lookup waits before it looks whether the service ends */
+
 /* ---- keys of the store ---- */
 
 static void put_be(struct base_buf *out, uint64_t value, int bytes)
@@ -288,14 +290,42 @@ static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int
     struct service_host *host = ctx;
     if (host->journal.reads)
         return service_journal_take_found(&host->journal, ret);
-    if (service_lookups_has(host->lookups, table)) {
-        int e = service_lookups_find(host->lookups, table, key, ret);
-        if (e < 0)
-            return e;
-    } else {
+    int e = 0;
+    if (service_lookups_has(host->lookups, table))
+        e = service_lookups_find(host->lookups, table, key, as_of_ms == BASE_TIME_MAX_MS, ret);
+    else
         *ret = service_profiles_find(host->shared->profiles, table, key, as_of_ms);
-    }
-    return service_journal_found(&host->journal, *ret);
+    if (e == BASE_E_NOMEM)
+        return e;
+    int kept = service_journal_found(&host->journal, e == 0 ? *ret : NULL, e);
+    return kept < 0 ? kept : e;
+}
+
+static bool on_lookup_later(void *ctx, uint32_t table)
+{
+    return service_lookups_has(((struct service_host *)ctx)->lookups, table);
+}
+
+static int on_lookup_want(void *ctx, uint32_t table, const struct cep_tuple *key)
+{
+    struct service_host *host = ctx;
+    return host->journal.reads ? 0 : service_lookups_want(host->lookups, table, key); /* who still waits behind the journal is asked for then */
+}
+
+static int on_lookup_wait(void *ctx, uint32_t table)
+{
+    struct service_host *host = ctx;
+    if (atomic_load(&host->shared->stopping))
+        return BASE_E_CLOSED;
+    if (host->journal.reads)
+        return 0;
+    return service_lookups_wait(host->lookups, table, LOOKUP_WAIT_US);
+}
+
+static void on_lookup_answered(void *ctx)
+{
+    const struct service_host *host = ctx;
+    service_exchange_wake(host->shared->exchange, host->sender);
 }
 
 static int64_t on_lookup_watermark(void *ctx, uint32_t table)
@@ -436,7 +466,8 @@ int service_host_init(struct service_host *host, struct service_shared *shared, 
         return BASE_E_NOMEM;
     bool ingest = sender == SERVICE_EXCHANGE_INGEST(shared->exchange);
     host->known = shared->known && !ingest && shared->known[sender].bits ? &shared->known[sender] : NULL;
-    struct service_lookups_config lookups = { .program = shared->program, .application = "cepheid", .allow_private = shared->allow_private, .metrics = shared->metrics };
+    struct service_lookups_config lookups = { .program = shared->program, .application = "cepheid", .allow_private = shared->allow_private, .metrics = shared->metrics,
+                                               .wake = on_lookup_answered, .wake_ctx = host };
     int e = ingest ? 0 : service_lookups_create(&lookups, &host->lookups, reterr);
     return e < 0 ? e : make_encoders(host, reterr);
 }
@@ -479,6 +510,7 @@ struct cep_env service_host_env(struct service_host *host)
 {
     return (struct cep_env){
         .ctx = host, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup, .lookup_watermark = on_lookup_watermark,
+        .lookup_later = on_lookup_later, .lookup_want = on_lookup_want, .lookup_wait = on_lookup_wait,
         .report = on_report, .proc_time_ms = on_proc_time, .tape = &host->journal.tape, .load = on_load,
     };
 }

@@ -39,6 +39,7 @@ struct service_shared {
     _Atomic bool image;                  /* the coming barrier writes down all state that changed since the last image */
     _Atomic bool heavy;                  /* a shard holds more state than it may: told by shards, taken back by the coordinator */
     _Atomic uint32_t full;               /* shards that have taken in as much as an epoch may hold: ingest waits for the next one */
+    _Atomic uint64_t unanswered;         /* rows that wait for outside tables, of all shards */
     _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
     _Atomic uint64_t resumed;            /* epochs begun: the profile tables may have moved before each */
     _Atomic bool stopping;               /* threads end as soon as they can */

@@ -14,10 +14,10 @@ struct note {
     uint16_t kind;     /* enum note_kind; a message's kind stands at the same place */
     uint16_t about;    /* FOUND: is there a row? VALUE: is it NULL? */
     uint32_t exchange; /* WATERMARK */
-    int32_t error;     /* VALUE: what was given instead */
+    int32_t error;     /* FOUND, VALUE: what was given instead */
     int64_t value;
 };
-enum note_kind { NOTE_WATERMARK = 16, NOTE_MOVED = 17, NOTE_FOUND = 18, NOTE_REACHED = 19, NOTE_VALUE = 20 };
+enum note_kind { NOTE_WATERMARK = 16, NOTE_MOVED = 17, NOTE_FOUND = 18, NOTE_REACHED = 19, NOTE_VALUE = 20, NOTE_ANSWERED = 21 };
 
 static size_t round8(size_t n)
 {
@@ -56,9 +56,14 @@ int service_journal_moved(struct service_journal *journal, uint64_t generation)
     return put(journal, (struct note){ .kind = NOTE_MOVED, .value = (int64_t)generation }, "", 0);
 }
 
-int service_journal_found(struct service_journal *journal, const struct cep_row *row)
+int service_journal_answered(struct service_journal *journal)
 {
-    return put(journal, (struct note){ .kind = NOTE_FOUND, .about = row != NULL }, row ? (const void *)row : "", row ? cep_row_size(row) : 0);
+    return put(journal, (struct note){ .kind = NOTE_ANSWERED }, "", 0);
+}
+
+int service_journal_found(struct service_journal *journal, const struct cep_row *row, int error)
+{
+    return put(journal, (struct note){ .kind = NOTE_FOUND, .about = row != NULL, .error = error }, row ? (const void *)row : "", row ? cep_row_size(row) : 0);
 }
 
 int service_journal_reached(struct service_journal *journal, int64_t watermark_ms)
@@ -149,6 +154,8 @@ int service_journal_next(struct service_journal *journal, struct service_step *r
         *ret = (struct service_step){ .kind = SERVICE_STEP_WATERMARK, .exchange = note->exchange, .value = note->value };
     } else if (note->kind == NOTE_MOVED) {
         *ret = (struct service_step){ .kind = SERVICE_STEP_MOVED, .value = note->value };
+    } else if (note->kind == NOTE_ANSWERED) {
+        *ret = (struct service_step){ .kind = SERVICE_STEP_ANSWERED };
     } else {
         return BASE_E_CORRUPT;
     }
@@ -166,7 +173,7 @@ int service_journal_take_found(struct service_journal *journal, const struct cep
     if (note->about && (len < sizeof *row || round8(cep_row_size(row)) != len))
         return BASE_E_CORRUPT;
     *ret = note->about ? row : NULL;
-    return 0;
+    return note->error > 0 ? BASE_E_CORRUPT : note->error;
 }
 
 int service_journal_take_reached(struct service_journal *journal, int64_t *ret)

@@ -29,12 +29,14 @@ int service_journal_row(struct service_journal *journal, const struct service_me
 int service_journal_watermark(struct service_journal *journal, uint32_t exchange, int64_t watermark_ms) BASE_MUST_CHECK;
 /* The profile tables moved, to this generation. */
 int service_journal_moved(struct service_journal *journal, uint64_t generation) BASE_MUST_CHECK;
-/* What a table gave (NULL: no row), and how far it had come. */
-int service_journal_found(struct service_journal *journal, const struct cep_row *row) BASE_MUST_CHECK;
+/* Outside tables have answered, and rows that waited go on. */
+int service_journal_answered(struct service_journal *journal) BASE_MUST_CHECK;
+/* What a table gave (NULL: no row; or an error), and how far it had come. */
+int service_journal_found(struct service_journal *journal, const struct cep_row *row, int error) BASE_MUST_CHECK;
 int service_journal_reached(struct service_journal *journal, int64_t watermark_ms) BASE_MUST_CHECK;
 
 /* ---- reading ---- */
-enum service_step_kind { SERVICE_STEP_ROW, SERVICE_STEP_WATERMARK, SERVICE_STEP_MOVED };
+enum service_step_kind { SERVICE_STEP_ROW, SERVICE_STEP_WATERMARK, SERVICE_STEP_MOVED, SERVICE_STEP_ANSWERED };
 struct service_step {
     enum service_step_kind kind;
     const struct service_message *row;  /* ROW; lives as long as the bytes */
@@ -45,7 +47,7 @@ struct service_step {
 void service_journal_open(struct service_journal *journal, const char *bytes, size_t len);
 /* Next step; BASE_E_EOF behind the last, BASE_E_CORRUPT: something else is there (also: an answer that nobody asked for). */
 int service_journal_next(struct service_journal *journal, struct service_step *ret) BASE_MUST_CHECK;
-/* The answers, in the order of the questions. BASE_E_CORRUPT: another one is there. */
+/* The answers, in the order of the questions; found: or the error that was the answer. BASE_E_CORRUPT: another one is there. */
 int service_journal_take_found(struct service_journal *journal, const struct cep_row **ret) BASE_MUST_CHECK;
 int service_journal_take_reached(struct service_journal *journal, int64_t *ret) BASE_MUST_CHECK;
 

@@ -66,7 +66,7 @@ static int on_lookup(void *ctx, uint32_t table, const struct cep_tuple *key, int
 {
     struct local *local = ctx;
     if (service_lookups_has(local->lookups, table))
-        return service_lookups_find(local->lookups, table, key, ret);
+        return service_lookups_find(local->lookups, table, key, false, ret);
     *ret = service_profiles_find(local->profiles, table, key, as_of_ms);
     return 0;
 }

@@ -576,14 +576,26 @@ static void wait_tick(struct service_runtime *rt, int64_t until_us)
     }
 }
 
+#define QUIET_EPOCHS 2 /* with outside tables: rows may be on their way from one shard's lookup to another's */
+
+/* Have all inputs ended, and all rows been answered? quiet: epochs for which that was so. */
+static bool at_end(const struct service_runtime *rt, uint32_t *quiet)
+{
+    if (!rt->config.exit_at_end || !service_engine_at_end(rt->engine))
+        return false;
+    *quiet = service_engine_unanswered(rt->engine) == 0 ? *quiet + 1 : 0;
+    return !service_engine_asks(rt->engine) || *quiet > QUIET_EPOCHS;
+}
+
 static int drive(struct service_runtime *rt, struct base_buf *reterr)
 {
+    uint32_t quiet = 0;
     int64_t interval_us = rt->settings->number[SERVICE_COMMIT_INTERVAL] * 1000;
     int64_t next_us = base_clock_mono_us() + interval_us;
     for (bool last = false; !last;) {
         wait_tick(rt, next_us);
         next_us = base_clock_mono_us() + interval_us;
-        last = stopping(rt) || (rt->config.exit_at_end && service_engine_at_end(rt->engine));
+        last = stopping(rt) || at_end(rt, &quiet);
         base_buf_clear(reterr);
         int e = run_epoch(rt, last, reterr);
         if (e == BASE_E_FENCED)

@@ -28,6 +28,9 @@ struct service_shard {
     struct service_unpacked unpacked;
     struct base_buf aligned;     /* key tuple of a stored timer */
     uint64_t resumed;            /* epochs whose beginning was seen */
+    bool rests;                  /* the barrier has come, the next epoch has not begun */
+    bool looked;                 /* at what waited from before */
+    uint64_t unanswered;         /* as counted in shared->unanswered */
 };
 
 struct service_host *service_shard_host(struct service_shard *shard)
@@ -62,9 +65,34 @@ static int look_at_profiles(struct service_shard *shard)
     if (resumed == shard->resumed || !shard->shared->profiles)
         return 0;
     shard->resumed = resumed;
+    shard->rests = false;
     uint64_t generation = service_profiles_generation(shard->shared->profiles);
     int e = service_journal_moved(&shard->host.journal, generation);
     return e == 0 ? cep_flow_profiles_moved(shard->flow, generation) : e;
+}
+
+/* ---- outside tables ---- */
+
+/* Hands on the rows that have been answered, and asks for others. What is handed on between a barrier and the next epoch would belong to neither. */
+static int look_at_answers(struct service_shard *shard)
+{
+    bool any = !shard->looked; /* first of all for what waited when the service ended */
+    if (!shard->host.lookups || shard->rests)
+        return 0;
+    int e = service_lookups_collect(shard->host.lookups, &any);
+    shard->looked = true;
+    if (e == 0 && any) {
+        shard->took = true;
+        e = service_journal_answered(&shard->host.journal);
+    }
+    if (e == 0 && any)
+        e = cep_flow_answered(shard->flow);
+    if (e == 0)
+        e = service_lookups_flush(shard->host.lookups);
+    uint64_t waiting = e == 0 ? cep_flow_unanswered(shard->flow) : 0;
+    atomic_fetch_add(&shard->shared->unanswered, waiting - shard->unanswered);
+    shard->unanswered = waiting;
+    return e;
 }
 
 /* ---- stored timers ---- */
@@ -245,27 +273,12 @@ static int take_barrier(struct service_shard *shard, uint32_t stage, int64_t epo
     int e = stage == 0 ? look_at_profiles(shard) : 0; /* what it sends must stand before this shard's own barriers */
     if (e < 0)
         return e;
+    shard->rests = true;
     if (stage + 1 == service_exchange_stages(x))
         return finish_epoch(shard);
     e = service_exchange_mark(x, shard->number, stage + 1, SERVICE_MESSAGE_BARRIER, 0, epoch);
     service_exchange_flush(x, shard->number);
     return e;
-}
-
-/* Outside tables are asked for all rows of a parcel at once. */
-static int look_ahead(struct service_shard *shard, const struct service_parcel *parcel)
-{
-    int e = 0;
-    for (size_t at = 0; at < parcel->bytes.len && e == 0;) {
-        const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
-        if (message->kind == SERVICE_MESSAGE_ROW) {
-            e = service_message_unpack(message, &shard->unpacked);
-            if (e == 0)
-                e = cep_flow_lookups(shard->flow, message->exchange, &shard->unpacked.event, service_lookups_want, shard->host.lookups);
-        }
-        at += message->size_bytes;
-    }
-    return e ? e : service_lookups_fetch(shard->host.lookups);
 }
 
 static int deliver_row(struct service_shard *shard, const struct service_message *message)
@@ -276,9 +289,6 @@ static int deliver_row(struct service_shard *shard, const struct service_message
 
 static int take_parcel(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel)
 {
-    int ahead = shard->host.lookups ? look_ahead(shard, parcel) : 0;
-    if (ahead < 0)
-        return ahead;
     for (size_t at = 0; at < parcel->bytes.len;) {
         const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
         int e = 0;
@@ -363,6 +373,9 @@ static int epoch_again(void *ctx, uint64_t epoch BASE_UNUSED, const char *bytes,
         case SERVICE_STEP_MOVED: /* another number than any that will be told from now on */
             e = cep_flow_profiles_moved(shard->flow, (uint64_t)step.value | 1ull << 63);
             break;
+        case SERVICE_STEP_ANSWERED:
+            e = cep_flow_answered(shard->flow);
+            break;
         }
         if (service_engine_stopping(shard->engine))
             return BASE_E_CLOSED;
@@ -376,6 +389,7 @@ static int go_through_journal(struct service_shard *shard)
     const struct service_engine_config *config = service_engine_config(shard->engine);
     int e = service_journal_each(shard->shared->store, shard->number, config->image, config->decided, epoch_again, shard);
     shard->host.journal.reads = false;
+    cep_flow_ask_again(shard->flow);
     service_host_use_part(&shard->host, shard->host.part);
     shard->settled_bytes = cep_flow_state_bytes(shard->flow);
     shard->touched = cep_flow_touched(shard->flow);
@@ -396,6 +410,10 @@ void *service_shard_main(void *arg)
         int e = look_at_profiles(shard);
         if (e == 0)
             e = drain_inboxes(shard, &any);
+        if (e == 0)
+            e = look_at_answers(shard);
+        if (e == BASE_E_CLOSED && service_engine_stopping(shard->engine))
+            break;
         if (e < 0) {
             service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
             break;

@@ -32,6 +32,8 @@ int cep_operator_create(struct cep_flow *flow, uint32_t node, struct cep_operato
     case CEP_NODE_SINK:
         return 0;
     case CEP_NODE_LOOKUP:
+        if (cep_flow_lookup_outside(flow, node))
+            return cep_outside_create(flow, node, ret);
         return cep_flow_lookup_waits(flow, node) ? cep_lookup_create(flow, node, ret) : 0;
     }
     return BASE_E_CORRUPT;

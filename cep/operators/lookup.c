@@ -3,6 +3,8 @@
  * the table's own watermark has passed the time asked for: such rows are kept here, by the key of their exchange. Under eager emission they are told at
  * once and corrected, under final emission told when nothing can change any more. What was told is kept too, so that exactly that is taken back (22).
  * Rows below this operator's output watermark are settled. Shard thread only; never reads a table but through the host. */
+#include "cep/operators/lookup.h"
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -35,8 +37,7 @@ struct lookup_op {
 
 /* ---- the join ---- */
 
-/* The row's key and the time asked for. BASE_E_DIVISION and the like: the row has none, it was reported. */
-static int ask(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_tuple **ret_key, int64_t *ret_as_of_ms)
+int cep_lookup_ask(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_tuple **ret_key, int64_t *ret_as_of_ms)
 {
     const struct cep_program *p = cep_flow_program(flow);
     const struct cep_node *n = cep_program_node(p, node);
@@ -79,17 +80,21 @@ static int put_together(struct cep_flow *flow, uint32_t node, const struct cep_r
     return cep_row_make(joined, values, columns, row->time_ms, row->at, cep_flow_arena(flow), ret);
 }
 
-/* The joined row as the table stands, in the flow's arena; *ret NULL: there is none. */
-static int join(struct cep_flow *flow, uint32_t node, const struct cep_event *event, const struct cep_tuple *key, int64_t as_of_ms, struct cep_row **ret)
+bool cep_lookup_no_key(const struct cep_tuple *key)
+{
+    bool null_key = false;
+    for (uint32_t i = 0; i < key->columns; i++)
+        null_key |= cep_tuple_is_null(key, i);
+    return null_key;
+}
+
+int cep_lookup_join(struct cep_flow *flow, uint32_t node, const struct cep_event *event, const struct cep_tuple *key, int64_t as_of_ms, struct cep_row **ret)
 {
     const struct cep_program *p = cep_flow_program(flow);
     const struct cep_lookup *l = cep_program_lookup(p, cep_program_node(p, node)->detail);
     const struct cep_row *found = NULL;
-    bool null_key = false;
-    for (uint32_t i = 0; i < l->keys.count; i++)
-        null_key |= cep_tuple_is_null(key, i);
     *ret = NULL;
-    int rc = null_key ? 0 : cep_flow_find_profile(flow, l->table, key, as_of_ms, &found);
+    int rc = cep_lookup_no_key(key) ? 0 : cep_flow_find_profile(flow, l->table, key, as_of_ms, &found);
     if (rc)
         return rc;
     struct cep_row *row = NULL;
@@ -115,19 +120,15 @@ static int join(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
     return rc;
 }
 
-int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+int cep_lookup_pass(struct cep_flow *flow, uint32_t node, const struct cep_event *event, int rc, struct cep_row *row)
 {
-    struct cep_tuple *key;
-    int64_t as_of_ms;
-    struct cep_row *row = NULL;
-    int rc = ask(flow, node, event, &key, &as_of_ms);
-    if (!rc)
-        rc = join(flow, node, event, key, as_of_ms, &row);
-    if (rc == BASE_E_IO) /* an outside table does not answer: the row's error */
-        cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, CEP_NONE, event);
-    else if (rc && !cep_row_error(rc))
-        return rc;
     uint8_t change = event->row->change;
+    if (rc == BASE_E_IO) { /* an outside table does not answer: the row's error; but what was given must go, whatever the table says of it */
+        cep_flow_report(flow, CEP_REPORT_ERROR, node, rc, CEP_NONE, event);
+        rc = change == CEP_DELETE ? cep_lookup_gone(flow, node, event, &row) : 0;
+    }
+    if (rc && !cep_row_error(rc))
+        return rc;
     if (row)
         row->change = change;
     if (change == CEP_UPDATE_BEFORE || change == CEP_UPDATE_AFTER)
@@ -137,6 +138,17 @@ int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event 
     struct cep_event out = *event;
     out.row = row;
     return cep_flow_emit(flow, node, &out);
+}
+
+int cep_lookup_row(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    struct cep_tuple *key;
+    int64_t as_of_ms;
+    struct cep_row *row = NULL;
+    int rc = cep_lookup_ask(flow, node, event, &key, &as_of_ms);
+    if (!rc)
+        rc = cep_lookup_join(flow, node, event, key, as_of_ms, &row);
+    return cep_lookup_pass(flow, node, event, rc, row);
 }
 
 int cep_lookup_gone(struct cep_flow *flow, uint32_t node, const struct cep_event *event, struct cep_row **ret)
@@ -187,9 +199,9 @@ static int tell(struct lookup_op *op, struct cep_key *key, struct lookup_entry *
     struct cep_row *row = NULL;
     int64_t as_of_ms;
     cep_kept_event(&entry->left, &evidence, &event);
-    int rc = ask(op->op.flow, op->op.node, &event, &asked, &as_of_ms);
+    int rc = cep_lookup_ask(op->op.flow, op->op.node, &event, &asked, &as_of_ms);
     if (!rc)
-        rc = join(op->op.flow, op->op.node, &event, asked, as_of_ms, &row);
+        rc = cep_lookup_join(op->op.flow, op->op.node, &event, asked, as_of_ms, &row);
     if (rc && !cep_row_error(rc))
         return rc;
     bool same = row && entry->told && !entry->changed && cep_tuple_equal(&row->tuple, &entry->told->tuple);
@@ -341,7 +353,7 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
         return entry ? on_gone(op, key, entry) : 0;
     struct cep_tuple *asked;
     int64_t as_of_ms;
-    int rc = ask(op->op.flow, op->op.node, event, &asked, &as_of_ms);
+    int rc = cep_lookup_ask(op->op.flow, op->op.node, event, &asked, &as_of_ms);
     if (cep_row_error(rc))
         return entry ? on_gone(op, key, entry) : 0;
     if (rc)
@@ -360,7 +372,7 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
 
 /* ---- the table has moved ---- */
 
-int cep_lookup_revisit(struct cep_operator *base, uint64_t generation, int (*touched)(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key))
+int cep_lookup_revisit(struct cep_operator *base, uint64_t generation)
 {
     struct lookup_op *op = (struct lookup_op *)(void *)base;
     int64_t known_ms = cep_flow_profile_watermark(base->flow, op->l->table);
@@ -382,7 +394,7 @@ int cep_lookup_revisit(struct cep_operator *base, uint64_t generation, int (*tou
         for (size_t i = 0; i < state->entries.len; i++)
             lower(op, &state->entries.at[i]);
         if (!rc)
-            rc = touched(base->flow, base, key);
+            rc = cep_flow_key_touched(base->flow, base, key);
     }
     op->stale = rc != 0;
     return rc;
@@ -516,8 +528,7 @@ static const struct cep_operator_ops lookup_ops = {
     .free_state = free_state, .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy,
 };
 
-/* The node whose key_columns describe the keys of the rows that come here. */
-static uint32_t key_node(const struct cep_program *p, uint32_t node)
+uint32_t cep_lookup_key_node(const struct cep_program *p, uint32_t node)
 {
     for (uint32_t at = node;;) {
         const struct cep_node *n = cep_program_node(p, at);
@@ -537,7 +548,7 @@ int cep_lookup_create(struct cep_flow *flow, uint32_t node, struct cep_operator 
     const struct cep_program *p = cep_flow_program(flow);
     op->op = (struct cep_operator){ .ops = &lookup_ops, .flow = flow, .node = node, .watermark_ms = BASE_TIME_MIN_MS };
     op->l = cep_program_lookup(p, cep_program_node(p, node)->detail);
-    op->key_node = key_node(p, node);
+    op->key_node = cep_lookup_key_node(p, node);
     op->least_ms = op->least_as_of_ms = BASE_TIME_MAX_MS;
     cep_keyed_init(&op->op.keyed, 0);
     *ret = &op->op;

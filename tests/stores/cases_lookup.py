@@ -2,6 +2,7 @@
 import http.server
 import json
 import threading
+import time
 import urllib.parse
 
 import programs
@@ -109,13 +110,17 @@ class Labels:
     """GET /labels/{song}."""
 
     def __init__(self):
-        self.asked, self.answers = [], []
+        self.asked, self.answers, self.delay, self.at_once, self.most_at_once = [], [], 0, 0, 0
         mine = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):  # the name that http.server wants
                 song = urllib.parse.unquote(self.path.split("/")[-1])
                 mine.asked.append((song, self.headers["Authorization"]))
+                mine.at_once += 1
+                mine.most_at_once = max(mine.most_at_once, mine.at_once)
+                time.sleep(mine.delay)
+                mine.at_once -= 1
                 status = mine.answers.pop(0) if mine.answers else 200 if even(song) else 404
                 n = int(song[5:])
                 body = json.dumps({"song": song, "label": "label of " + song, "price": n + 1.5, "live": n % 2 == 0}).encode() if status == 200 else b""
@@ -127,6 +132,7 @@ class Labels:
             def log_message(self, *_):
                 pass
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # who asked was killed
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = "http://127.0.0.1:%d/labels/{song}" % self.server.server_port
 
@@ -148,3 +154,60 @@ def case_lookup_http_with_retries():
             wait_equal("labels by HTTP", lambda: shown(songs), want(first, even))
             equal(songs.metric("lookup_failures_total"), 0, "two bad answers were tried again")
             equal(len(labels.asked) < 100 and {token for _, token in labels.asked} == {"Bearer abc"}, True, "requests: %d" % len(labels.asked))
+
+
+BESIDE = """
+CREATE TABLE seen (plays BIGINT, song STRING, label STRING) WITH ('connector' = 'filesystem', 'path' = 'seen.json', 'format' = 'json');
+INSERT INTO seen SELECT p.plays, p.song, l.label FROM plays AS p LEFT JOIN labels FOR SYSTEM_TIME AS OF PROCTIME() AS l ON l.song = p.song;
+CREATE MATERIALIZED VIEW beside WITH ('key' = 'artist') AS SELECT artist, COUNT(*) AS n FROM plays GROUP BY artist;
+"""
+
+
+def case_lookup_slow_store_stalls_nobody():
+    """Every answer takes half a second: what does not ask goes on meanwhile, epochs are decided, rows come out in order and once, also when the service is killed
+    while they wait."""
+    with Labels() as labels:
+        labels.delay = 0.4
+        text = LABELS.format(connector="http", url=labels.url, more=", 'format' = 'json', 'allow-private' = 'true', 'lookup.timeout' = '30 s', 'lookup.cache' = 'NONE'")
+        with Songs(text + BESIDE, {"shards": 1}) as songs:
+            first = rows(0, 60)  # 40 songs, eight at a time
+            feed(songs.start(), first)
+            begin = time.monotonic()
+
+            def beside():
+                return sum(row["n"] for row in songs.get("/v1/views/beside", limit=100).json["data"])
+            wait_equal("rows that ask nobody", beside, 60)
+            assert songs.read_lines("seen.json") == [], "the others cannot be there after %.1f s" % (time.monotonic() - begin)
+            wait_equal("some of those that ask", lambda: len(songs.read_lines("seen.json")) > 5, True)
+            songs.kill()
+            before = len(songs.read_lines("seen.json"))
+            assert before < 60, "the service was to be killed while rows wait"
+            songs.start()
+            feed(songs, rows(60, 20))
+            wait_equal("rows that ask nobody, after the kill", beside, 80)
+            got = [(n, song, label) for n, song, label, _, _ in want(first + rows(60, 20), even)]
+            wait_equal("every row once and in order", lambda: [(row["plays"], row["song"], row["label"]) for row in songs.read_lines("seen.json")], got)
+            assert labels.most_at_once >= 6, "questions go out side by side: %d" % labels.most_at_once
+            equal(songs.metric("lookup_failures_total"), 0, "failures")
+            labels.delay = 0
+            labels.answers = [500] * 200
+            feed(songs, rows(80, 3))
+            songs.wait_metric("lookup_failures_total", 3)
+            wait_equal("rows that the store failed are dead letters", lambda: len(songs.read_lines("state", "dead-letters.jsonl")), 3)
+
+
+def case_lookup_redis_that_hangs():
+    """Redis stops answering for longer than the time-out, then goes on: rows of that time are NULL, as told, the others are right; nobody else waits."""
+    with programs.Redis().start() as redis:
+        fill_redis(redis)
+        more = ", 'key-prefix' = 'l:', 'lookup.timeout' = '300 ms', 'lookup.on-error' = 'null', 'lookup.partial-cache.expire-after-write' = '1 ms'"
+        with Songs(sql("redis", redis.url(), more=more) + BESIDE.replace("'seen.json'", "'other.json'")) as songs:
+            feed(songs.start(), rows(1, 30))
+            wait_equal("labels", lambda: shown(songs), want(rows(1, 30), even))
+            redis.ask("CLIENT", "PAUSE", "1500", "ALL")
+            feed(songs, rows(31, 10))
+            begin = time.monotonic()
+            wait_equal("NULL instead of labels", lambda: len(shown(songs)), 40)
+            assert time.monotonic() - begin < 1.4, "not before Redis went on: %.1f s" % (time.monotonic() - begin)
+            equal([row[2] for row in shown(songs)[30:]], [None] * 10, "labels of the time in which Redis hung")
+            wait_equal("labels again", lambda: (songs.add(("song 1", 500)), shown(songs)[-1])[1], (500, "song 1", "label of song 1", "2.50", False))

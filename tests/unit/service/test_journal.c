@@ -33,14 +33,16 @@ static int write_all(struct service_journal *journal, struct base_arena *arena)
     size_t second = bytes.len;
     e = e ? e : service_message_put_row(&bytes, 6, &bare);
     e = e ? e : service_journal_row(journal, (const struct service_message *)(const void *)bytes.ptr);
-    e = e ? e : service_journal_found(journal, items[1].row);
-    e = e ? e : service_journal_found(journal, NULL);
+    e = e ? e : service_journal_found(journal, items[1].row, 0);
+    e = e ? e : service_journal_found(journal, NULL, 0);
+    e = e ? e : service_journal_found(journal, NULL, BASE_E_AGAIN);
     e = e ? e : service_journal_reached(journal, 1234);
     e = e ? e : service_journal_watermark(journal, 5, 777);
     e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(STRING), &text, 0);
     e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(INT), &number, 0);
     e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(INT), &null, 0);
     e = e ? e : journal->tape.keep(journal->tape.ctx, CEP_TYPE(STRING), &null, BASE_E_RANGE);
+    e = e ? e : service_journal_answered(journal);
     e = e ? e : service_journal_moved(journal, 8);
     e = e ? e : service_journal_row(journal, (const struct service_message *)(const void *)(bytes.ptr + second));
     base_buf_finish(&bytes);
@@ -65,6 +67,7 @@ static int read_all(const char *bytes, size_t len, struct base_arena *arena, int
             good += service_message_unpack(step.row, &unpacked) == 0 && unpacked.event.evidence && unpacked.event.evidence->count == 2;
             good += service_journal_take_found(&journal, &found) == 0 && found && found->tuple.columns == 2;
             good += service_journal_take_found(&journal, &found) == 0 && !found;
+            good += service_journal_take_found(&journal, &found) == BASE_E_AGAIN;
             good += service_journal_take_reached(&journal, &reached) == 0 && reached == 1234;
         }
         if (step.kind == SERVICE_STEP_WATERMARK) {
@@ -85,7 +88,7 @@ static void check_bytes(struct base_arena *arena, const struct base_buf *bytes)
     struct service_journal journal;
     struct cep_value value;
     int ended = 0, error = 0, odd = 0;
-    IS_INT(read_all(bytes->ptr, bytes->len, arena, &ended), 13, "four steps, nine answers, as they were written");
+    IS_INT(read_all(bytes->ptr, bytes->len, arena, &ended), 15, "five steps, ten answers, as they were written");
     IS_INT(ended, BASE_E_EOF, "and then the end");
     service_journal_init(&journal);
     service_journal_open(&journal, bytes->ptr, bytes->len);
@@ -93,7 +96,7 @@ static void check_bytes(struct base_arena *arena, const struct base_buf *bytes)
     char *copy = base_alloc(bytes->len);
     for (size_t len = 0; len < bytes->len; len += 8) { /* cut short */
         memcpy(copy, bytes->ptr, len);
-        odd += read_all(copy, len, arena, &ended) >= 13;
+        odd += read_all(copy, len, arena, &ended) >= 15;
     }
     IS_INT(odd, 0, "cut anywhere it is not all there");
     srand(1);
