@@ -259,10 +259,10 @@ int cep_match_outputs(struct match_op *op, struct match_key *key, const struct m
 typedef int match_derivation_fn(void *ctx); /* op->items holds it */
 /* How many match numbers the candidate takes. */
 int cep_match_count(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
-/* The row that AFTER MATCH SKIP TO names: the farthest one of its derivations; 0: none. */
-int cep_match_skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
-/* That of op->items. */
+/* The row that AFTER MATCH SKIP TO names in the derivation in op->items; 0: none. */
 uint64_t cep_match_items_target(const struct match_op *op);
+/* The same of the candidate: the first one behind its start, in the order of its derivations; else the start, or 0: none. */
+int cep_match_skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret) BASE_MUST_CHECK;
 /* Unwinds a path into op->items. */
 int cep_match_unwind(struct match_op *op, uint32_t path) BASE_MUST_CHECK;
 int cep_match_derivations(struct match_op *op, struct match_key *key, const struct match_cand *cand, match_derivation_fn *fn, void *ctx) BASE_MUST_CHECK;

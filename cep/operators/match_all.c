@@ -255,9 +255,16 @@ static int walk(struct match_op *op, uint32_t root, uint32_t *left, match_deriva
     return 0;
 }
 
+struct counting { struct match_op *op; uint64_t start, count; bool over; };
+
 static int count_one(void *ctx)
 {
-    ++*(uint64_t *)ctx;
+    struct counting *counting = ctx;
+    const struct match_op *op = counting->op;
+    if (counting->over)
+        return 0;
+    counting->count++;
+    counting->over = (op->m->skip == CEP_SKIP_FIRST || op->m->skip == CEP_SKIP_LAST) && cep_match_items_target(op) > counting->start;
     return 0;
 }
 
@@ -266,8 +273,10 @@ int cep_match_count(struct match_op *op, struct match_key *key, const struct mat
     *ret = 1;
     if (!op->numbers || !op->m->all_matches || op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW)
         return 0;
-    *ret = 0;
-    return cep_match_derivations(op, key, cand, count_one, ret);
+    struct counting counting = { .op = op, .start = cand->start };
+    int rc = cep_match_derivations(op, key, cand, count_one, &counting);
+    *ret = counting.count;
+    return rc;
 }
 
 int cep_match_derivations(struct match_op *op, struct match_key *key, const struct match_cand *cand, match_derivation_fn *fn, void *ctx)

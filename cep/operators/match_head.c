@@ -301,40 +301,44 @@ uint64_t cep_match_items_target(const struct match_op *op)
     return seq;
 }
 
-struct target { struct match_op *op; uint64_t farthest; };
+struct target { struct match_op *op; uint64_t start, seq; };
 
-/* The target of the derivation in op->items. */
+/* The first derivation with a target behind the start is the last one that counts. */
 static int take_target(void *ctx)
 {
     struct target *target = ctx;
-    uint64_t seq = cep_match_items_target(target->op);
-    if (seq > target->farthest)
-        target->farthest = seq;
+    if (target->seq <= target->start)
+        target->seq = cep_match_items_target(target->op);
     return 0;
 }
 
 int cep_match_skip_target(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t *ret)
 {
-    struct target target = { .op = op };
+    struct target target = { .op = op, .start = cand->start };
     int rc = op->m->all_matches ? cep_match_derivations(op, key, cand, take_target, &target) : cep_match_replay(op, key, cand);
     if (!rc && !op->m->all_matches)
         rc = take_target(&target);
-    *ret = target.farthest;
+    *ret = target.seq;
     return rc;
 }
 
-static int apply_skip(struct match_op *op, struct match_key *key, struct match_head *head, const struct match_cand *cand, uint64_t *ret_next)
+/* ret_next: where to go on; ret_own: are the other derivations of the start, under ALL MATCHES, discarded too? */
+static int apply_skip(struct match_op *op, struct match_key *key, struct match_head *head, const struct match_cand *cand, uint64_t *ret_next, bool *ret_own)
 {
     uint64_t target;
     int rc = 0;
     *ret_next = cand->start + 1;
+    *ret_own = false;
     if (cand->kind == MATCH_TIMEOUT || cand->end < cand->start)
         return 0;
     switch ((enum cep_skip)op->m->skip) {
     case CEP_SKIP_PAST_LAST:
         *ret_next = cand->end + 1;
+        *ret_own = true;
         break;
     case CEP_SKIP_NEXT_ROW:
+        *ret_own = true;
+        break;
     case CEP_SKIP_CURRENT_ROW:
         break;
     case CEP_SKIP_FIRST:
@@ -344,6 +348,7 @@ static int apply_skip(struct match_op *op, struct match_key *key, struct match_h
             return rc;
         if (target > cand->start) {
             *ret_next = target;
+            *ret_own = true;
         } else if (!op->quiet && !op->m->all_matches) {
             struct cep_event event = { .row = cep_match_rows_at(&key->rows, cand->start), .key_node = CEP_NONE };
             cep_flow_report(op->op.flow, CEP_REPORT_ERROR, op->op.node, BASE_E_SKIP_TARGET, CEP_NONE, &event);
@@ -434,10 +439,11 @@ int cep_match_head_resolve(struct match_op *op, struct match_key *key, struct ma
             head->covered = cand->start; /* the row of an empty match is not unmatched */
         struct match_cand copy = *cand;
         uint64_t next;
-        int rc = apply_skip(op, key, head, &copy, &next);
+        bool own;
+        int rc = apply_skip(op, key, head, &copy, &next, &own);
         if (rc)
             return rc;
-        if (op->m->all_matches && copy.kind != MATCH_TIMEOUT && (op->m->skip == CEP_SKIP_PAST_LAST || op->m->skip == CEP_SKIP_NEXT_ROW)) {
+        if (op->m->all_matches && own) {
             /* the other derivations of its own start are discarded too */
             if (own_live)
                 cep_match_kill_start(head, copy.start);

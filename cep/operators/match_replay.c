@@ -444,6 +444,9 @@ static int output_derivation(void *ctx)
     if (args->left == 0)
         return 0;
     args->left--;
+    struct match_op *op = args->op;
+    if (args->cand->kind != MATCH_TIMEOUT && (op->m->skip == CEP_SKIP_FIRST || op->m->skip == CEP_SKIP_LAST) && cep_match_items_target(op) > args->cand->start)
+        args->left = 0; /* it discards those behind it */
     int rc = output_items(args);
     if (args->number)
         args->number++;

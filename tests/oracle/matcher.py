@@ -421,8 +421,7 @@ class Partition:
                 if one.taken not in seen:
                     seen.add(one.taken)
                     found.append(one)
-            if skip[0] in ('past', 'next') and found:
-                found = found[:1]
+            last = None  # the one that discards the other derivations of its start
             for one in found:
                 yield ('match', start, one.taken, self.number, one.absent_until)
                 self.number += 1
@@ -430,7 +429,9 @@ class Partition:
                     target = self.skip_row(start, one.taken)
                     if target is not None:
                         gone_from, gone_to = start, max(gone_to, target)
-            over = bool(found and self.partials) and skip[0] in ('past', 'next') and self.completes_in_time(start, found[0])
+                        last = one
+                        break
+            over = bool(last and self.partials) and self.completes_in_time(start, last)
             if self.partials and not over:
                 for taken in self.timed_out():
                     yield ('timeout', start, taken, None, self.time[start] + self.within)
