@@ -254,6 +254,12 @@ static int list(const struct call *call, const struct patterns_bound *const *arg
     return *ret ? 0 : BASE_E_NOMEM;
 }
 
+/* A bare NULL has no type, but a register needs one: any will do. */
+static const struct patterns_bound *typed(const struct call *call, const struct patterns_bound *x)
+{
+    return x->type.kind == CEP_KIND_NULL ? cast(call, x, CEP_TYPE(BOOLEAN)) : x;
+}
+
 static int plain(const struct call *call, enum patterns_rp_kind kind, const struct patterns_bound *x,
                  struct cep_type type, const struct patterns_bound **ret)
 {
@@ -301,7 +307,15 @@ static int aggregate(const struct patterns_rp_read *read, struct base_str name, 
                                : found->min == 0 ? "at most 1"
                                                  : "1",
                                found->max == 1 ? "" : "s", count);
-    const struct patterns_bound *x = count ? args[0] : NULL, *first[2] = { x, count > 1 ? args[1] : NULL };
+    const struct patterns_bound *known[3] = { NULL };
+    bool keeps = found->what != AGG_SUM && found->what != AGG_AVG && found->what != AGG_LIST; /* those say what they take */
+    for (uint32_t i = 0; i < count && i < 3; i++) {
+        known[i] = keeps ? typed(&call, args[i]) : args[i];
+        if (!known[i])
+            return BASE_E_NOMEM;
+    }
+    args = known;
+    const struct patterns_bound *x = args[0], *first[2] = { x, count > 1 ? args[1] : NULL };
     *ret = NULL;
     if (read->distinct) {
         int r = only_different(&call, found->what, &x, ret);
