@@ -4,7 +4,7 @@
  * Standard input, one command a line; a number of bytes announces the text that follows on the next lines:
  *   case ID             a new case
  *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final) |
- *                       columns (a table's rows go to the flow all at once, where it takes them so)
+ *                       columns (a table's rows go to the flow all at once, where it takes them so) | open (time runs out, but the input does not end)
  *   sql BYTES           the rule texts
  *   row TABLE BYTES     a JSON object for a table
  *   mark TABLE MS       the table's watermark
@@ -13,7 +13,7 @@
  *   lazy                the same, but state comes back only when the flow asks for it
  *   evict               all state is saved, and what was not used since the last save leaves memory
  *   run                 carries out what was said since `case`; prints one JSON object a line: what came out, at which step
- * All tables end behind the last step. */
+ * All tables end behind the last step, unless they are left open. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@
 #include "formats/format.h"
 #include "patterns/compile.h"
 
+#define FAR_MS INT64_C(253402300799999) /* the end of the year 9999 */
 enum step_kind { STEP_ROW, STEP_MARK, STEP_CLOCK, STEP_CYCLE, STEP_LAZY, STEP_EVICT };
 struct step {
     enum step_kind kind;
@@ -56,7 +57,7 @@ struct queue BASE_VEC(struct routed);
 
 struct drive {
     struct base_str id, sql;
-    bool eager, unoptimised, short_tail, columns;
+    bool eager, unoptimised, short_tail, columns, open;
     struct cep_columns whole;  /* columns: the rows of a table that is handed over at once */
     uint32_t whole_node;       /* its SOURCE node; CEP_NONE: there is none */
     bool evicts; /* state leaves memory */
@@ -431,7 +432,7 @@ static int carry_out(struct drive *d)
     if (e == 0)
         e = drain(d);
     if (e == 0)
-        e = mark(d, CEP_NONE, BASE_TIME_MAX_MS);
+        e = mark(d, CEP_NONE, d->open ? FAR_MS : BASE_TIME_MAX_MS);
     return e == 0 ? drain(d) : e;
 }
 
@@ -530,7 +531,7 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         base_arena_reset(&d->texts);
         base_arena_reset(&d->rows);
         d->steps.len = 0;
-        d->eager = d->unoptimised = d->short_tail = d->evicts = d->columns = false;
+        d->eager = d->unoptimised = d->short_tail = d->evicts = d->columns = d->open = false;
         d->sql = (struct base_str){ 0 };
         d->id = keep(d, one ? one : "");
     } else if (strcmp(word, "option") == 0 && one) {
@@ -538,6 +539,7 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         d->unoptimised = d->unoptimised || strcmp(one, "unoptimised") == 0;
         d->short_tail = d->short_tail || strcmp(one, "short-tail") == 0;
         d->columns = d->columns || strcmp(one, "columns") == 0;
+        d->open = d->open || strcmp(one, "open") == 0;
     } else if (strcmp(word, "sql") == 0 && one) {
         d->sql = read_text(d, strtoul(one, NULL, 10));
     } else if (strcmp(word, "row") == 0 && two) {

@@ -36,14 +36,29 @@ class Writer:
 
     def condition(self, text, own):
         """`own`: the stage whose condition it is: its aggregates there do not count the row under test."""
+        parts = re.split(r"('(?:[^']|'')*')", text)  # what stands in quotes stays
+        return ''.join(part if i % 2 else self.named(part, own) for i, part in enumerate(parts))
+
+    def named(self, text, own):
         for name in sorted(self.all_names(self.api['pattern']), key=len, reverse=True):
             var, esc = self.variable(name), re.escape(name)
             if name == own:
-                text = re.sub(r'COALESCE\(SUM\(%s\.(\w+)\), 0\)' % esc, r'(SUM(%s.\1) - %s.\1)' % (var, var), text)
-                text = re.sub(r'COUNT\(%s\.\*\)' % esc, '(COUNT(%s.*) - 1)' % var, text)
-                text = re.sub(r'FIRST\(%s\.(\w+)\)' % esc, r'CASE WHEN COUNT(%s.*) > 1 THEN FIRST(%s.\1) END' % (var, var),
-                              text)
+                text = self.without_candidate(text, esc, var)
             text = re.sub(r'(?<![\w.])%s\.' % esc, var + '.', text)
+        return text
+
+    def without_candidate(self, text, esc, var):
+        def own(function, column):
+            return r'(?i)\b%s\(%s\.(%s)\)' % (function, esc, column)
+        before = 'CASE WHEN COUNT(%s.*) > 1 THEN ' % var
+        text = re.sub(own('COUNT', r'\*'), '(COUNT(%s.*) - 1)' % var, text)
+        text = re.sub(own('COUNT', r'\w+'), r'(COUNT(%s.\1) - CASE WHEN %s.\1 IS NULL THEN 0 ELSE 1 END)' % (var, var), text)
+        text = re.sub(own('SUM', r'\w+'), before + r'SUM(%s.\1) - COALESCE(%s.\1, 0) END' % (var, var), text)
+        text = re.sub(own('AVG', r'\w+'), before + r'(SUM(%s.\1) - COALESCE(%s.\1, 0)) / (COUNT(%s.*) - 1) END' % (var, var, var), text)
+        text = re.sub(own('FIRST', r'\w+'), before + r'FIRST(%s.\1) END' % var, text)
+        text = re.sub(own('LAST', r'\w+'), r'LAST(%s.\1, 1)' % var, text)
+        if re.search(r'(?i)\b(MIN|MAX)\(%s\.' % esc, text):
+            raise NotClaimed('the least or greatest value of a stage without the row under test')
         return text
 
     def all_names(self, stages):
@@ -53,38 +68,105 @@ class Writer:
             else:
                 yield stage['name']
 
-    def gap(self):
-        """Condition for WITHIN between neighbours: it is part of every variable's condition."""
-        if self.api.get('within_type') != 'PREVIOUS_AND_CURRENT':
-            return None
-        if 'expect_timeouts' in self.case:
-            raise NotClaimed('time-outs by the gap between neighbours')
-        return '(LAST(ts_ms, 1) IS NULL OR ts_ms - LAST(ts_ms, 1) < %d)' % self.api['within_ms']
+    # ---- gaps between neighbours ----
+    # Flink CEP keeps a gap in states, each of which waits for one event, and a state that is left open for something else than that event keeps it
+    # for the first event only. WITHIN between neighbours is kept by the pattern's last stage if that is no loop; a loop's gap limit
+    # by the states before its 1st, 2nd, ... event, the last one (of `times`) and those behind the least number (of a loop) excepted.
+    def gap_before(self, stage, taken):
+        """The limit, in ms, while the stage waits behind `taken` events of its own; and whether it looks at the next event only."""
+        low, high = self.bounds(stage)
+        gap = stage.get('times_window_ms')
+        if gap is not None and (low, high) != (1, 1):
+            free = taken >= low if high is None else taken == high - 1
+            return (None if free else gap), (stage.get('optional') if taken == 0 else taken >= low)
+        last = self.api['pattern'][-1]
+        if stage is last and self.neighbours() and not (stage.get('times') or stage.get('oneOrMore')):
+            return self.api['within_ms'], stage.get('optional')
+        return None, False
+
+    def neighbours(self):
+        return self.api.get('within_type') == 'PREVIOUS_AND_CURRENT' and bool(self.api.get('within_ms'))
+
+    @staticmethod
+    def near(gap, first_only):
+        """The row under test against the last taken one; or the row behind that one."""
+        return ('NEXT(LAST(ts_ms, 1)) - LAST(ts_ms, 1) < %d' if first_only else 'ts_ms - LAST(ts_ms, 1) < %d') % gap
+
+    def gaps(self, stage):
+        """What the gaps ask of a row of the stage, as conditions."""
+        if stage not in self.api['pattern']:
+            if stage.get('times_window_ms') is not None:
+                raise NotClaimed('a gap limit within a group')
+            return []
+        var, found = self.variable(stage['name']), []
+        low, high = self.bounds(stage)
+        first = stage is self.api['pattern'][0]
+        for taken in range(1, high if high is not None else low + 1):
+            gap, first_only = self.gap_before(stage, taken)
+            if gap is not None:
+                found.append('COUNT(%s.*) <> %d OR %s' % (var, taken + 1, self.near(gap, first_only)))
+        return found if first else found + self.entry_gaps(stage)
+
+    def entry_gaps(self, stage):
+        """Of the first row of a stage. The state in force behind the last taken row may be an earlier stage's, left open for this one: then its gap
+        counts for the next event, and this stage's own from the one behind it, if this stage is not optional."""
+        var, (own, first_only) = self.variable(stage['name']), self.gap_before(stage, 0)
+        found = []
+        for when, gap, elsewhere in self.in_force(stage):
+            asked = []
+            if elsewhere and gap is not None:
+                asked.append(self.near(gap, True))
+            if elsewhere and own is not None and not first_only:
+                asked.append('PREV(id) = LAST(id, 1) OR ' + self.near(own, False))
+            if not elsewhere and own is not None:
+                asked.append(self.near(own, first_only))
+            if asked:
+                found.append('COUNT(%s.*) <> 1 OR LAST(ts_ms, 1) IS NULL OR (%s) IS NOT TRUE OR (%s)' % (var, ' AND '.join(when), ') AND ('.join(asked)))
+        return found
+
+    def in_force(self, stage):
+        """(condition on counts, gap, is it another stage's state?) of the states that the stage's first row may come behind."""
+        behind, none = stage, []   # the stage right behind the one that is looked at; those passed over
+        for before in reversed(self.api['pattern'][:self.api['pattern'].index(stage)]):
+            if before['contiguity'] in ('notNext', 'notFollowedBy'):
+                continue
+            entry = self.gap_before(behind, 0)[0]
+            if 'group' in before:
+                if entry is not None:
+                    raise NotClaimed('a gap limit behind a group')
+                return
+            name, (low, high) = self.variable(before['name']), self.bounds(before)
+            if high is None:
+                yield none + ['COUNT(%s.*) >= %d' % (name, low)], self.gap_before(before, low)[0], True
+            else:
+                for taken in range(low, high):
+                    yield none + ['COUNT(%s.*) = %d' % (name, taken)], self.gap_before(before, taken)[0], True
+                yield none + ['COUNT(%s.*) = %d' % (name, high)], entry, behind is not stage
+            if not before.get('optional'):
+                return
+            none, behind = none + ['COUNT(%s.*) = 0' % name], before
 
     def define(self, stage, extra=()):
         name = stage['name']
         var = self.variable(name)
         parts = [self.condition(stage['cond'], name)]
-        if self.gap():
-            parts.append(self.gap())
+        parts += self.gaps(stage)
         if stage.get('until') is not None:
             parts.append('(%s) IS NOT TRUE' % self.condition(stage['until'], name))
-        if stage.get('times_window_ms') is not None:
-            parts.append('(LAST(%s.ts_ms, 1) IS NULL OR ts_ms - LAST(%s.ts_ms, 1) < %d)' %
-                         (var, var, stage['times_window_ms']))
         parts += extra
         self.defines.append((var, ' AND '.join('(%s)' % p for p in parts)))
         return var
 
     # ---- stages ----
-    def stop(self, stage):
-        """The variable that ends a loop, or None."""
-        if stage.get('until') is None:
-            return None
-        var = self.variable(stage['name']) + '_STOP'
+    def stop(self, stage, entering):
+        """The variable that ends a loop's wait. Before its first event only one that the loop would else take does."""
+        var = self.variable(stage['name']) + ('_BAR' if entering else '_STOP')
+        cond = self.condition(stage['until'], None)
+        if entering:
+            cond = '(%s) AND (%s)' % (self.condition(stage['cond'], None), cond)
         if var not in [d[0] for d in self.defines]:
-            self.defines.append((var, self.condition(stage['until'], None)))
-        return var
+            self.defines.append((var, cond))
+        return '-> NOT %s ' % var
 
     def absent(self, stage):
         for key in ('oneOrMore', 'times', 'optional', 'greedy'):
@@ -94,7 +176,7 @@ class Writer:
 
     def body(self, stage, extra):
         if 'group' in stage:
-            return '(%s)' % self.stages(stage['group'])
+            return '(%s)' % self.stages(stage['group'], stage)
         self.measured.append((stage['name'], self.variable(stage['name'])))
         return self.define(stage, extra)
 
@@ -116,14 +198,17 @@ class Writer:
         body = self.body(stage, extra)
         if low < 0:
             return '%s{%d}' % (body, low)
-        stop = self.stop(stage)
+        if 'group' in stage and stage.get('until') is not None:
+            raise NotClaimed('a stop condition of a group')
+        stops = stage.get('until') is not None
         inner = '' if stage.get('consecutive') else '->> ' if stage.get('combinations') else '-> '
-        again = ('-> NOT %s ' % stop if stop and inner else '') + inner + body
+        loops = low > 1 or high is None or high > low
+        again = (self.stop(stage, False) if stops and inner and loops else '') + inner + body
         may_leave = ''.join('-> NOT %s ' % n for n in nots) if inner else ''
         greed = '+' if stage.get('greedy') else ''
         enter = entry + body
-        if stop and entry == '-> ':
-            enter = '-> NOT %s %s' % (stop, enter)
+        if stops and entry == '-> ':
+            enter = self.stop(stage, True) + enter
         text = enter
         if low > 1:
             text += ' (%s){%d}' % (again, low - 1)
@@ -139,9 +224,11 @@ class Writer:
     def can_leave(self, stage):
         return stage.get('optional') or stage.get('oneOrMore') or stage.get('times') or 'group' in stage
 
-    def stages(self, stages):
+    def stages(self, stages, group=None):
         out = []
-        pending = []               # conditions for the next stage's variable, from a notNext before it
+        if group:  # a loop at the head of a group has the group's contiguity
+            stages = [dict(stages[0], consecutive=group.get('consecutive'), combinations=group.get('combinations'))] + stages[1:]
+        pending = []               # from a notNext before: conditions for the next stage's variable, with what excuses from them
         for i, stage in enumerate(stages):
             kind = stage['contiguity']
             if kind not in ('notNext', 'notFollowedBy'):
@@ -150,8 +237,13 @@ class Writer:
                     after = stages[i + 1]
                     if after['contiguity'] in ('notNext', 'notFollowedBy'):
                         nots = [self.variable(after['name'])]
-                out.append(self.written(stage, nots, pending))
-                pending = []
+                if pending and 'group' in stage:
+                    raise NotClaimed('notNext before a group that may come later')
+                own = self.variable(stage['name']) if pending else None
+                once = ['COUNT(%s.*) <> 1 OR ' % own if self.can_leave(stage) else '' for _ in pending]
+                out.append(self.written(stage, nots, [o + ' OR '.join(empty + (cond,)) for o, (empty, cond) in zip(once, pending)]))
+                # an optional stage that is left out passes it on
+                pending = [(empty + ('COUNT(%s.*) <> 0' % own,), cond) for empty, cond in pending] if stage.get('optional') else []
                 continue
             last = i + 1 == len(stages)
             relaxed = not last and ENTRY.get(stages[i + 1]['contiguity'], '') != ''
@@ -159,20 +251,51 @@ class Writer:
             var = self.absent(stage)
             if kind == 'notNext' and relaxed:
                 right_behind = 'PREV(id) = LAST(id, 1)'
-                plain = not self.can_leave(stages[i + 1])
                 looped = i > 0 and self.can_leave(stages[i - 1])
-                if not plain:
-                    raise NotClaimed('notNext before a loop or an optional stage that may come later')
+                if 'group' in stages[i + 1]:
+                    raise NotClaimed('notNext before a group that may come later')
                 self.defines.append((self.variable(stage['name']), '(%s) AND (%s)' % (cond, right_behind) if not looped
                                      else cond))
-                pending = ['((%s) AND (%s)) IS NOT TRUE' % (cond, right_behind)]
+                pending = [((), '((%s) AND (%s)) IS NOT TRUE' % (cond, right_behind))]
                 out.append('-> NOT ' + var)
                 continue
             self.defines.append((self.variable(stage['name']), cond))
-            out.append(('NOT ' if kind == 'notNext' else '-> NOT ') + var)
+            wait = ''
+            if last and kind == 'notFollowedBy' and self.neighbours():
+                wait = " FOR INTERVAL '%d.%03d' SECOND" % divmod(self.api['within_ms'], 1000)
+            out.append(('NOT ' if kind == 'notNext' else '-> NOT ') + var + wait)
         return ' '.join(out)
 
     # ---- the whole ----
+    def only_theirs(self):
+        """Why Flink CEP refuses a pattern that has nothing wrong in our language; or None. (What both refuse is written down and must be refused.)"""
+        found = self.theirs(self.api['pattern'])
+        if found:
+            return found
+        gaps = [s['times_window_ms'] for s in self.api['pattern'] if s.get('times_window_ms')]
+        if self.api.get('within_ms') and not self.neighbours() and max(gaps, default=0) > self.api['within_ms']:
+            return 'a gap limit longer than the whole is no error here'
+        return None
+
+    def theirs(self, stages):
+        greedy = left_open = False
+        for stage in stages:
+            if stage['contiguity'] in ('notNext', 'notFollowedBy'):
+                if left_open:
+                    return 'an optional stage before a not is no error here'
+                continue
+            loop = stage.get('oneOrMore') or stage.get('times')
+            if stage.get('optional') and greedy:
+                return 'an optional stage behind a greedy one is no error here'
+            if stage.get('greedy') and (not loop or 'group' in stage):
+                return 'greedy on what is no loop is no error here'
+            if (stage.get('consecutive') or stage.get('combinations')) and not loop:
+                return 'a contiguity within what is no loop is no error here'
+            if 'group' in stage and self.theirs(stage['group']):
+                return self.theirs(stage['group'])
+            greedy, left_open = stage.get('greedy'), stage.get('optional')
+        return None
+
     def after_match(self):
         skip = self.api['skip']
         if self.api.get('skip_throw_on_miss'):
@@ -184,13 +307,17 @@ class Writer:
                 'SKIP_PAST_LAST_EVENT': 'SKIP PAST LAST ROW'}[skip]
 
     def rule(self):
+        if self.case.get('expect_error') == 'MALFORMED_PATTERN' and self.only_theirs():
+            raise NotClaimed(self.only_theirs())
         pattern = self.stages(self.api['pattern'])
         measures = ['ARRAY_AGG(%s.id) AS m%d' % (var, i + 1) for i, (_, var) in enumerate(self.measured)]
         timeouts = 'expect_timeouts' in self.case
         if timeouts:
             measures += ['MATCH_NUMBER() AS match_no', 'MATCH_ROWTIME() AS match_time']
         within = ''
-        if self.api.get('within_ms') and self.api.get('within_type') != 'PREVIOUS_AND_CURRENT':
+        if self.neighbours() and 'expect_timeouts' in self.case:
+            raise NotClaimed('time-outs by the gap between neighbours')
+        if self.api.get('within_ms') and not self.neighbours():
             within = " WITHIN INTERVAL '%d.%03d' SECOND" % divmod(self.api['within_ms'], 1000)
         key = self.case.get('partition_by')
         order = self.case.get('order_by') or 'ts'

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holds our answers against another engine's over random rules (rules.py). See README.md; run.sh calls the three in a row.
 
-usage: judge.py ask trino|flink --seed S[,S...] --pairs N --out FILE    pairs of each seed, with the text for the engine
-       judge.py keep trino|flink --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
+usage: judge.py ask trino|flink|cep --seed S[,S...] --pairs N --out FILE    pairs of each seed, with the text for the engine
+       judge.py keep trino|flink|cep --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
        judge.py judge FILE...  [--show ID] [--all]                      runs our engine on kept pairs (.jsonl or .jsonl.zst) and compares
 
 Ours runs each pair in several modes: plain (watermark at the end only), marked (after every row, where there is time), split (saved and restored after
@@ -20,13 +20,18 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'conformance'))
-import engine  # noqa: E402
-import rules   # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'oracle'))
+import api          # noqa: E402
+import engine       # noqa: E402
+import pattern_api  # noqa: E402
+import rules        # noqa: E402
+import run as conformance  # noqa: E402
 
 TRINO_TYPES = {'INT': 'integer', 'BIGINT': 'bigint', 'STRING': 'varchar'}
 SKIP_ERRORS = re.compile(r'AFTER MATCH SKIP failed', re.IGNORECASE)
 SHOWN = 10
 MODES = ('plain', 'marked', 'split', 'eager', 'unoptimised')
+API_MODES = ('plain', 'split', 'eager')
 
 
 # ---- asking the engine ----
@@ -41,7 +46,8 @@ def ask(args):
     kind = 'iso' if args.engine == 'trino' else 'chain'
     with open(args.out, 'w', encoding='utf-8') as out:
         for seed, number in itertools.product(args.seed.split(','), range(args.pairs)):
-            pair = rules.pair(kind, '%s.%d' % (seed, number))
+            name = '%s.%d' % (seed, number)
+            pair = api.case(name) if args.engine == 'cep' else rules.pair(kind, name)
             if pair is None:
                 continue
             if args.engine == 'trino':
@@ -61,6 +67,10 @@ def keep(args):
             if answer is None:
                 counts['unanswered'] += 1
                 continue
+            if 'matches' in answer:
+                answer['rows'] = answer['matches']
+                if 'expect_timeouts' in pair:
+                    pair['expect_timeouts'] = answer['timeouts']
             if 'error' in answer:
                 if not SKIP_ERRORS.search(answer['error']):
                     counts['refused'] += 1
@@ -111,6 +121,27 @@ def steps(pair, mode):
     return out
 
 
+class ApiPair(conformance.ApiCase):
+    """A pattern of the Pattern API: judged as the conformance cases of that kind are."""
+
+    distinct = True  # Flink tells a match once for each way of its automaton, a time-out for each of its states
+
+    def trouble(self, results):
+        found = self.judge(results)
+        return found and ('rows', found)
+
+
+class Pair:
+    def __init__(self, pair, mode):
+        self.pair, self.mode = pair, mode
+
+    def jobs(self):
+        return [job(self.pair, self.mode)]
+
+    def trouble(self, results):
+        return trouble(self.pair, results['%s#%s' % (self.pair['id'], self.mode)], self.mode)
+
+
 def job(pair, mode):
     delay = pair.get('delay_s')
     ddl = engine.table('ev', pair['schema'], None if delay is None else 'ts', (delay or 0) * 1000)
@@ -147,17 +178,27 @@ def judge(args):
     passed, kinds, shown = 0, collections.Counter(), 0
     for path in args.files:
         pairs = [p for p in load(path) if not args.show or p['id'] == args.show]
-        runs = [(p, mode) for p in pairs for mode in MODES if mode != 'marked' or 'delay_s' in p]
-        results = engine.run([job(*one) for one in runs])
-        for pair, mode in runs:
-            found = trouble(pair, results['%s#%s' % (pair['id'], mode)], mode)
+        runs, beyond = [], collections.Counter()
+        for pair in pairs:
+            if 'pattern_api' not in pair:
+                runs += [(pair, mode, Pair(pair, mode)) for mode in MODES if mode != 'marked' or 'delay_s' in pair]
+                continue
+            try:
+                runs += [(pair, mode, ApiPair(pair, mode)) for mode in API_MODES]
+            except pattern_api.NotClaimed as why:
+                beyond[str(why)] += 1
+        for why, count in beyond.most_common():
+            print('not written in our language: %d, %s' % (count, why))
+        results = engine.run([one for _, _, run in runs for one in run.jobs()])
+        for pair, mode, run in runs:
+            found = run.trouble(results)
             if found is None:
                 passed += 1
                 continue
             kinds[found[0], mode] += 1
             if args.all or shown < SHOWN:
                 shown += 1
-                print('%s: %s, %s (%s)\n%s\nrows %s\n     %s\n' % (os.path.basename(path), pair['id'], mode, found[0], pair['rule'], json.dumps(pair['rows']), found[1]))
+                print('%s: %s, %s (%s)\n%s\nrows %s\n     %s\n' % (os.path.basename(path), pair['id'], mode, found[0], pair.get('rule') or json.dumps(pair['pattern_api']), json.dumps(pair['rows']), found[1]))
     if kinds:
         print(', '.join('%d %s in %s' % (n, *what) for what, n in kinds.most_common()))
     failed = sum(kinds.values())
@@ -169,12 +210,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest='command', required=True)
     one = commands.add_parser('ask')
-    one.add_argument('engine', choices=['trino', 'flink'])
+    one.add_argument('engine', choices=['trino', 'flink', 'cep'])
     one.add_argument('--seed', default='1')
     one.add_argument('--pairs', type=int, default=2500)
     one.add_argument('--out', required=True)
     one = commands.add_parser('keep')
-    one.add_argument('engine', choices=['trino', 'flink'])
+    one.add_argument('engine', choices=['trino', 'flink', 'cep'])
     for name in ('--asked', '--answers', '--out'):
         one.add_argument(name, required=True)
     one = commands.add_parser('judge')
