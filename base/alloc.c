@@ -24,6 +24,7 @@ struct hook {
     uint32_t stripe; /* 1 + stripe of this thread; 0: none chosen yet */
 };
 static _Thread_local struct hook hook;
+static _Atomic int64_t anywhere_left; /* calls of any thread until one fails; 0 or less: off */
 
 static void count_block(int64_t delta)
 {
@@ -34,6 +35,8 @@ static void count_block(int64_t delta)
 
 static bool must_fail(void)
 {
+    if (BASE_UNLIKELY(atomic_load_explicit(&anywhere_left, memory_order_relaxed) > 0) && atomic_fetch_sub(&anywhere_left, 1) == 1)
+        return true;
     if (BASE_LIKELY(hook.left == 0))
         return hook.failing;
     if (--hook.left > 0)
@@ -106,6 +109,16 @@ void base_alloc_fail_at(uint64_t nth, bool repeat)
     hook.repeat = repeat;
     hook.failing = false;
     hook.fired = false;
+}
+
+void base_alloc_fail_anywhere(uint64_t nth)
+{
+    atomic_store(&anywhere_left, (int64_t)nth);
+}
+
+int64_t base_alloc_anywhere_left(void)
+{
+    return atomic_load(&anywhere_left);
 }
 
 bool base_alloc_fault_fired(void)

@@ -22,6 +22,9 @@ char *base_strdup(const char *text);
 /* Test hook, calling thread only: the nth allocation from now fails (1 = the next), once; 0 switches it off.
  * With repeat all later ones fail too. */
 void base_alloc_fail_at(uint64_t nth, bool repeat);
+/* Test hook, all threads: the nth allocation from now fails, whoever asks for it; 0 switches it off. What is left until then; not above 0: it has fired, or is off. */
+void base_alloc_fail_anywhere(uint64_t nth);
+int64_t base_alloc_anywhere_left(void);
 /* Did the hook fire since it was set? */
 bool base_alloc_fault_fired(void);
 /* Bytes and blocks now allocated by the whole process through this door (approximate under threads, never torn). */

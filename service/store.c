@@ -290,8 +290,10 @@ static int check_folder(struct service_store *store, bool must_exist)
     struct stat there;
     struct base_buf current = { 0 };
     base_buf_printf(&current, "%s/CURRENT", store->path);
-    bool exists = !current.failed && stat(current.ptr, &there) == 0;
+    bool failed = current.failed, exists = !failed && stat(current.ptr, &there) == 0;
     base_buf_finish(&current);
+    if (failed)
+        return BASE_E_NOMEM;
     if (exists)
         return 0;
     if (must_exist || store->read_only)
@@ -372,6 +374,8 @@ const char *service_store_id(const struct service_store *store)
 
 int store_enter(struct service_store *store)
 {
+    if (atomic_load(&store->fail_calls) > 0 && atomic_fetch_sub(&store->fail_calls, 1) == 1)
+        return store_fail(store, BASE_E_IO, "store %s: a call failed: %s", store->path, base_error_text(BASE_E_IO));
     pthread_rwlock_rdlock(&store->live);
     if (store->db)
         return 0;
@@ -406,6 +410,16 @@ void service_store_fail_at(struct service_store *store, uint64_t nth, int error,
     store->fail_code = error;
     store->fail_after = after;
     pthread_mutex_unlock(&store->talk);
+}
+
+void service_store_fail_call(struct service_store *store, int64_t nth)
+{
+    atomic_store(&store->fail_calls, nth);
+}
+
+int64_t service_store_fail_call_left(struct service_store *store)
+{
+    return atomic_load(&store->fail_calls);
 }
 
 int store_commit(struct service_store *store, rocksdb_writebatch_t *batch, bool sync)

@@ -158,5 +158,8 @@ int service_store_flush(struct service_store *store) BASE_MUST_CHECK;
  * RocksDB and breaks the store; 0 switches it off. after: it fails although it was written, as a sync that failed after
  * the data went out. */
 void service_store_fail_at(struct service_store *store, uint64_t nth, int error, bool after);
+/* Test hook: the nth call from now of any kind - get, cursor, write, prepare, apply, checkpoint - fails with BASE_E_IO before it does anything; 0 switches it off. What is left until then. */
+void service_store_fail_call(struct service_store *store, int64_t nth);
+int64_t service_store_fail_call_left(struct service_store *store);
 
 #endif

@@ -35,6 +35,7 @@ struct service_store {
     rocksdb_writeoptions_t *write, *write_synced;
 
     _Atomic int broken; /* BASE_E_* of the failed write */
+    _Atomic int64_t fail_calls; /* calls until one fails; 0 or less: off */
     _Atomic uint64_t writes, synced_writes, written_bytes;
 
     pthread_mutex_t talk;  /* guards what follows */
