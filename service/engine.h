@@ -23,6 +23,8 @@ struct service_engine_config {
     uint64_t epoch;                      /* the first one to run */
     uint64_t image, decided;             /* shards begin with the state as of epoch `image`, and go through their journals up to `decided` */
     bool (*stopped)(void *ctx);          /* reserved for tests: NULL */
+    void (*on_outputs)(void *ctx);       /* a shard has the first output of the epoch; from its thread. NULL: nobody asks */
+    void *ctx;
 };
 /* Nothing runs yet. Reason appended to reterr. */
 int service_engine_create(const struct service_engine_config *config, struct service_engine **ret, struct base_buf *reterr) BASE_MUST_CHECK;

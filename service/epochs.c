@@ -14,6 +14,7 @@
 #include "service/outlets.h"
 
 #define RECORD_VERSION 1
+#define SYNC_US 1000000
 #define DRAIN_MS 3000        /* at the end, for stores that are getting on */
 #define HEARTBEAT_MS 3600000 /* an epoch is committed at least so often, so that offsets do not expire (protocol.md 6) */
 
@@ -33,6 +34,7 @@ struct service_epochs {
     struct base_buf record, last_record, dead, late;
     uint64_t dead_count;
     int64_t committed_at_ms;             /* wall */
+    int64_t synced_us;
 };
 
 int service_epochs_open(const struct service_epochs_config *config, struct service_epochs **ret, struct base_buf *reterr)
@@ -454,6 +456,16 @@ static void store_reason(struct service_epochs *epochs, const char *what, int e,
         base_buf_puts(reterr, base_error_text(e));
 }
 
+/* With at-least-once the store is synced now and then: what a machine that fails takes with it is read and told again. */
+static bool must_sync(struct service_epochs *epochs, const struct service_epoch *epoch)
+{
+    int64_t now_us = base_clock_mono_us();
+    if (!epoch->sync && now_us - epochs->synced_us < SYNC_US)
+        return false;
+    epochs->synced_us = now_us;
+    return true;
+}
+
 static int decide(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
 {
     size_t state = 0, count = 0;
@@ -464,7 +476,7 @@ static int decide(struct service_epochs *epochs, const struct service_epoch *epo
         e = service_batch_set_applied(epochs->own, epoch->number);
         epochs->batches[count++] = epochs->journal;
         if (e == 0)
-            e = service_store_write(epochs->config.store, epochs->batches, count, true);
+            e = service_store_write(epochs->config.store, epochs->batches, count, must_sync(epochs, epoch));
         if (e < 0)
             store_reason(epochs, "the state store cannot be written", e, reterr);
         return e;

@@ -45,6 +45,7 @@ struct service_epoch {
     size_t offset_count;
     struct base_str profile_positions; /* service_profiles_save */
     struct base_str fingerprints;      /* nodes that the state belongs to: u64s */
+    bool sync;                         /* it must last when the machine fails, not only the process */
     bool journaled;                    /* there are journals from before this epoch */
     bool image;                        /* the parts hold all state that changed since the last image: no journal up to here is needed any more */
     struct base_str journal_head;      /* what journals from here on were made by (settle.c); empty: as said before */

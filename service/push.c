@@ -47,6 +47,14 @@ struct service_pushes {
     bool stopped;
 };
 
+bool service_pushes_any(struct service_pushes *pushes)
+{
+    pthread_mutex_lock(&pushes->lock);
+    bool any = pushes->queues != NULL;
+    pthread_mutex_unlock(&pushes->lock);
+    return any;
+}
+
 struct service_pushes *service_pushes_create(void)
 {
     struct service_pushes *pushes = base_calloc(1, sizeof *pushes);

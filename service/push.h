@@ -5,6 +5,7 @@
 #ifndef SERVICE_PUSH_H
 #define SERVICE_PUSH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
@@ -22,6 +23,8 @@ service_input_opener service_pushes_open;
  * many. BASE_E_NOTFOUND: no table of that name is fed so; BASE_E_LIMIT: the body alone is larger than the queue; BASE_E_BUSY: the queue is full, nothing was taken; BASE_E_CLOSED: the
  * service ends or the table went; BASE_E_TIMEOUT: taken, but not decided yet; BASE_E_MALFORMED: no JSON array or objects. */
 int service_pushes_push(struct service_pushes *pushes, const char *table, struct base_str body, int64_t timeout_ms, uint64_t *ret_count) BASE_MUST_CHECK;
+/* Is any table fed so? */
+bool service_pushes_any(struct service_pushes *pushes);
 /* At rest: what this input has read up to now belongs to the running epoch. */
 void service_pushes_mark(struct service_pushes *pushes, const struct service_input *input);
 /* What was marked is decided: it is dropped, its senders are told. */

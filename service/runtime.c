@@ -16,6 +16,7 @@
 #include "service/views.h"
 
 #define BARRIER_MS 1000
+#define PROMPT_US 1000 /* at-least-once: from the first output of an epoch to its end */
 #define LETTER_BYTES ((size_t)64 << 20)
 #define PURGE_US 30000000
 #define FACTS_US 500000
@@ -94,6 +95,15 @@ void service_runtime_fill_shared(struct service_runtime *rt, struct service_shar
     };
 }
 
+static void on_outputs(void *ctx)
+{
+    struct service_runtime *rt = ctx;
+    pthread_mutex_lock(&rt->lock);
+    rt->outputs_wait = true;
+    pthread_cond_broadcast(&rt->changed);
+    pthread_mutex_unlock(&rt->lock);
+}
+
 int service_runtime_make_engine(struct service_runtime *rt, struct base_buf *reterr)
 {
     int e = service_epochs_last(rt->store, &rt->record);
@@ -116,6 +126,7 @@ int service_runtime_make_engine(struct service_runtime *rt, struct base_buf *ret
         .batch = (uint32_t)rt->settings->number[SERVICE_INGEST_RECORDS], .idle_ms = rt->settings->number[SERVICE_IDLE_TIMEOUT],
         .inputs = rt->inputs.at, .input_count = (uint32_t)rt->inputs.len, .shard_watermarks = watermarks,
         .ingest_watermarks = rt->record.ingest_watermarks, .epoch = rt->next_epoch, .image = image, .decided = decided,
+        .on_outputs = rt->prompt ? on_outputs : NULL, .ctx = rt,
     };
     service_runtime_fill_shared(rt, &config.shared);
     atomic_store(&config.shared.applied, rt->next_epoch - 1);
@@ -442,7 +453,11 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
 {
     struct service_epoch epoch = { .number = rt->next_epoch, .profiles = rt->extra };
     int64_t begun_us = base_clock_mono_us();
+    pthread_mutex_lock(&rt->lock);
+    rt->outputs_wait = false;
+    pthread_mutex_unlock(&rt->lock);
     epoch.image = wants_image(rt, last);
+    epoch.sync = !rt->prompt || last || service_pushes_any(rt->pushes);
     epoch.journaled = rt->journal_bytes > 0;
     service_engine_want_image(rt->engine, epoch.image);
     int e = barrier(rt, &epoch, reterr);
@@ -567,12 +582,16 @@ static void wait_tick(struct service_runtime *rt, int64_t until_us)
             until.tv_nsec -= 1000000000;
         }
         pthread_mutex_lock(&rt->lock);
-        if (!rt->swap)
+        if (!rt->swap && !rt->outputs_wait)
             (void)pthread_cond_timedwait(&rt->changed, &rt->lock, &until);
-        bool swap = rt->swap != NULL;
+        bool swap = rt->swap != NULL, outputs = rt->outputs_wait;
         pthread_mutex_unlock(&rt->lock);
         if (swap)
             return;
+        if (outputs && until_us > base_clock_mono_us() + PROMPT_US)
+            until_us = base_clock_mono_us() + PROMPT_US; /* what comes close behind goes along */
+        if (outputs)
+            nanosleep(&(struct timespec){ .tv_nsec = PROMPT_US * 500 }, NULL);
     }
 }
 
@@ -776,6 +795,7 @@ int service_runtime_create(const struct service_runtime_config *config, struct s
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&rt->changed, &attr);
     pthread_condattr_destroy(&attr);
+    rt->prompt = strcmp(rt->settings->text[SERVICE_DELIVERY], "at-least-once") == 0;
     if (service_rulefiles_mark(rt->settings->text[SERVICE_RULES_DIR], &rt->rules_mark) < 0)
         rt->rules_mark = 0; /* why it cannot be read is told when it is compiled */
     rt->pushes = service_pushes_create();

@@ -47,6 +47,7 @@ struct service_runtime {
     struct service_batch *extra;          /* changes of profiles and timers that belong to an epoch */
     struct base_buf profile_positions, fingerprints;
     struct base_buf journal_head, image_watermarks;
+    bool prompt;                          /* at-least-once: outputs do not wait for the end of commit.interval */
     bool head_due;                        /* the store does not know yet what journals are made by */
     bool first_journal;                   /* nor of any image: journals begin behind first_image */
     uint64_t first_image;
@@ -67,6 +68,7 @@ struct service_runtime {
     pthread_cond_t changed;
     struct service_ruleset *set;          /* the running one */
     struct service_swap *swap;            /* asked for */
+    bool outputs_wait;                    /* the running epoch has some; if prompt */
     const char *checkpoint;               /* asked for: folder for a copy of the store at the next boundary */
     int checkpoint_result;
     bool running;                         /* an engine runs: swaps are served */

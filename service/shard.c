@@ -24,6 +24,7 @@ struct service_shard {
     uint64_t settled_bytes;      /* state at the last barrier */
     bool full;                   /* counted in shared->full */
     uint64_t touched;            /* keys touched up to the last barrier */
+    bool told_outputs;           /* that there are some in the running epoch */
     bool took;                   /* something came in the running epoch: between a barrier and the next epoch the part belongs to the coordinator */
     struct service_unpacked unpacked;
     struct base_buf aligned;     /* key tuple of a stored timer */
@@ -237,6 +238,16 @@ static void look_full(struct service_shard *shard)
     atomic_fetch_add(&shard->shared->full, 1);
 }
 
+/* Where outputs are not held until an epoch's time has come, the epoch ends soon after the first one. */
+static void tell_outputs(struct service_shard *shard)
+{
+    const struct service_engine_config *config = service_engine_config(shard->engine);
+    if (!config->on_outputs || shard->told_outputs || shard->host.part->outputs.len == 0)
+        return;
+    shard->told_outputs = true;
+    config->on_outputs(config->ctx);
+}
+
 static int finish_epoch(struct service_shard *shard)
 {
     struct service_part *part = shard->host.part;
@@ -255,7 +266,7 @@ static int finish_epoch(struct service_shard *shard)
         atomic_store(&shard->shared->heavy, true);
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
-    shard->full = shard->took = false;
+    shard->full = shard->took = shard->told_outputs = false;
     if (e == 0)
         e = cep_flow_watermarks(shard->flow, &shard->host.part->watermarks);
     if (e == 0)
@@ -420,6 +431,8 @@ void *service_shard_main(void *arg)
         }
         if (any && shard->took)
             look_full(shard);
+        if (any && shard->took)
+            tell_outputs(shard);
         service_exchange_flush(x, shard->number);
         if (!any)
             service_exchange_wait(x, shard->number, service_exchange_parked(x, shard->number) ? 1000 : WAIT_US);
