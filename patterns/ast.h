@@ -461,6 +461,8 @@ struct patterns_select {
     const struct patterns_expr *where; /* NULL: none */
     const struct patterns_expr *const *group_by;
     uint32_t group_count;
+    const uint32_t *set_sizes; /* grouping sets: group_by holds the keys of the first set, then those of the next ...; NULL: one set */
+    uint32_t set_count;
     const struct patterns_expr *having; /* NULL: none */
     const struct patterns_named_window *windows;
     uint32_t window_count;

@@ -5,7 +5,9 @@
 #include "patterns/bind_from.h"
 #include "patterns/bind_order.h"
 #include "patterns/bind_select.h"
+#include "patterns/changes.h"
 #include "patterns/compile_view.h"
+#include "patterns/setop.h"
 #include "patterns/types.h"
 
 static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
@@ -49,7 +51,7 @@ static int union_types(struct patterns_binder *binder, const struct patterns_que
         const struct patterns_query *q = query->set.inputs[i];
         if (inputs[i]->out.count != n)
             return patterns_refuse_at(binder, q->source, q->begin, q->end, "type-mismatch",
-                                      "every SELECT of a UNION ALL gives the same columns",
+                                      "every SELECT of a UNION, INTERSECT or EXCEPT gives the same columns",
                                       "this SELECT gives %u columns, the first one %u", inputs[i]->out.count, n);
     }
     for (uint32_t c = 0; c < n; c++) {
@@ -81,9 +83,20 @@ static int union_types(struct patterns_binder *binder, const struct patterns_que
     return 0;
 }
 
-/* CALC that gives input's columns cast to the types of the union. */
-static const struct patterns_plan *union_input(struct patterns_binder *binder, const struct patterns_plan *input,
-                                               const struct patterns_relation *out)
+/* Behind the columns of a side: what says where a row comes from. */
+static int add_marks(struct patterns_binder *binder, const struct patterns_query *query, struct patterns_relation *out)
+{
+    for (uint32_t i = 0; i < patterns_setop_marks(query); i++) {
+        const struct patterns_column c = { .name = BASE_STR("side"), .type = CEP_TYPE(BIGINT), .hash = i + 1 };
+        if (patterns_relation_add(out, binder->arena, &c) == PATTERNS_NO_COLUMN)
+            return BASE_E_NOMEM;
+    }
+    return 0;
+}
+
+/* CALC that gives input's columns cast to the types of the union, and the marks of its side. */
+static const struct patterns_plan *union_input(struct patterns_binder *binder, const struct patterns_query *query, uint32_t side,
+                                               const struct patterns_plan *input, const struct patterns_relation *out)
 {
     struct patterns_plan *calc = patterns_plan_calc(binder, input, NULL);
     struct patterns_relation *columns =
@@ -92,7 +105,10 @@ static const struct patterns_plan *union_input(struct patterns_binder *binder, c
     if (!columns || !outputs)
         return NULL;
     for (uint32_t i = 0; i < out->count; i++) {
-        const struct patterns_bound *column = patterns_bound_column(binder, NULL, &input->out, i);
+        bool mark = i >= input->out.count;
+        const struct patterns_bound *column =
+            mark ? patterns_bound_const(binder, NULL, CEP_TYPE(BIGINT), cep_int(patterns_setop_mark(query, side, i - input->out.count)))
+                 : patterns_bound_column(binder, NULL, &input->out, i);
         outputs[i] = column ? patterns_bound_cast(binder, column, out->columns[i].type) : NULL;
         if (!outputs[i])
             return NULL;
@@ -109,16 +125,14 @@ static int bind_set(const struct patterns_query_scope *scope, const struct patte
 {
     struct patterns_binder *binder = scope->binder;
     uint32_t count = query->set.input_count;
-    if (query->set.op != PATTERNS_SET_UNION)
-        return refuse_query(binder, query, "not-supported", NULL, "INTERSECT and EXCEPT are not supported");
-    if (!query->set.all)
-        return refuse_query(binder, query, "not-supported", "write UNION ALL",
-                            "UNION without ALL would have to remember every row");
+    bool all = query->set.op == PATTERNS_SET_UNION && query->set.all;
     const struct patterns_plan **inputs = base_arena_zalloc(binder->arena, count, sizeof *inputs);
     struct patterns_plan *plan = patterns_plan_make(binder, PATTERNS_PLAN_UNION, NULL);
     struct patterns_query_scope inner = *scope;
     inner.top = false;
-    int first = inputs && plan ? 0 : BASE_E_NOMEM;
+    if (!all && !(inner.binder = patterns_changes_binder(binder)))
+        return BASE_E_NOMEM;
+    int first = inputs && plan ? patterns_setop_check(binder, query) : BASE_E_NOMEM;
     for (uint32_t i = 0; i < count && first != BASE_E_NOMEM; i++) {
         int error = patterns_bind_query(&inner, query->set.inputs[i], &inputs[i]);
         if (!error)
@@ -134,8 +148,11 @@ static int bind_set(const struct patterns_query_scope *scope, const struct patte
     int error = union_types(binder, query, inputs, count, types);
     if (error)
         return error;
+    uint32_t columns = out->count;
+    if (!all && add_marks(binder, query, out))
+        return BASE_E_NOMEM;
     plan->rows = 2;
-    for (uint32_t i = 0; i < out->count; i++)
+    for (uint32_t i = 0; i < columns; i++)
         out->columns[i].type = types[i];
     for (uint32_t i = 0; i < count; i++) {
         /* A union keeps an event time only where all inputs have theirs in the same column. */
@@ -147,7 +164,7 @@ static int bind_set(const struct patterns_query_scope *scope, const struct patte
     for (uint32_t i = 0; i < out->count; i++)
         out->columns[i].hash = 3;
     for (uint32_t k = 0; k < count; k++) {
-        inputs[k] = union_input(binder, inputs[k], out);
+        inputs[k] = union_input(binder, query, k, inputs[k], out);
         if (!inputs[k])
             return BASE_E_NOMEM;
         for (uint32_t i = 0; i < out->count; i++)
@@ -157,10 +174,12 @@ static int bind_set(const struct patterns_query_scope *scope, const struct patte
     plan->inputs = inputs;
     plan->input_count = count;
     *ret = plan;
-    if (!query->order_count && !query->limit && !query->offset)
-        return 0;
+    if (!all)
+        error = patterns_setop_finish(binder, query, plan, columns, ret);
+    if (error || (!query->order_count && !query->limit && !query->offset))
+        return error;
     error = patterns_order_check(scope, query, plan->out.bounded);
-    return error ? error : order_plan(scope, query, plan, ret);
+    return error ? error : order_plan(scope, query, *ret, ret);
 }
 
 /* ---- whole queries ---- */

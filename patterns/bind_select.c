@@ -7,6 +7,7 @@
 #include "patterns/bind_order.h"
 #include "patterns/changes.h"
 #include "patterns/group.h"
+#include "patterns/grouping.h"
 #include "patterns/over.h"
 #include "patterns/topn.h"
 #include "patterns/window.h"
@@ -27,6 +28,8 @@ struct selecting {
     struct patterns_from from;
     struct patterns_scope names;
     struct patterns_group *group; /* NULL: no aggregates */
+    const struct patterns_expr *const *group_by; /* each expression of GROUP BY once */
+    uint32_t group_count;
     struct patterns_overs *overs; /* NULL: no aggregates with OVER */
     struct patterns_plan *plan;   /* the CALC */
     const struct patterns_bound **outputs;
@@ -200,7 +203,7 @@ static bool has_aggregate(const struct patterns_expr *expr)
 
 static bool is_grouped(const struct selecting *s)
 {
-    bool grouped = s->text->group_count || s->text->having;
+    bool grouped = s->text->group_count || s->text->set_count || s->text->having;
     for (uint32_t i = 0; i < s->text->item_count; i++)
         grouped = grouped || has_aggregate(s->text->items[i].expr);
     for (uint32_t i = 0; i < s->query->order_count; i++)
@@ -337,8 +340,15 @@ static int begin_group(struct selecting *s)
     struct patterns_binder *binder = s->scope->binder;
     const struct patterns_expr *place = s->text->group_count ? s->text->group_by[0] : s->text->items[0].expr;
     const struct patterns_plan *from = s->from.plan;
-    int error = patterns_group_begin(binder, &s->names, s->text->group_by, s->text->group_count,
-                                     from->kind == PATTERNS_PLAN_WINDOW && !from->group ? from->window : NULL, &s->group);
+    struct patterns_grouping *sets;
+    int error = patterns_grouping_read(binder, &s->names, s->text, &sets);
+    if (error)
+        return error;
+    s->group_by = sets ? (const struct patterns_expr *const *)sets->keys : s->text->group_by;
+    s->group_count = sets ? sets->key_count : s->text->group_count;
+    error = patterns_group_begin(binder, &s->names, s->group_by, s->group_count, from->kind == PATTERNS_PLAN_WINDOW && !from->group ? from->window : NULL, &s->group);
+    if (!error && sets)
+        error = patterns_group_by_sets(s->group, sets);
     if (!error && !s->group->window)
         error = check_changes(s, place);
     if (error)
@@ -372,7 +382,7 @@ static int group_columns(struct selecting *s, struct patterns_plan *group)
     struct patterns_binder *binder = s->scope->binder;
     group->out = (struct patterns_relation){ .rowtime = patterns_group_window_column(s->group, 2), .bounded = s->from.relation->bounded };
     for (uint32_t i = 0; i < s->group->out_count; i++) {
-        const struct patterns_expr *key = i < s->text->group_count ? s->text->group_by[i] : NULL;
+        const struct patterns_expr *key = i < s->group_count ? s->group_by[i] : NULL;
         struct patterns_column c = { .type = s->group->outs[i].type, .hash = patterns_hash_mix(group->rows, i) };
         c.name = key && key->kind == PATTERNS_EXPR_NAME ? key->name.parts[key->name.count - 1].text
                                                         : base_str_of(base_arena_printf(binder->arena, "%s%u", key ? "key" : "aggregate", i));
@@ -380,16 +390,6 @@ static int group_columns(struct selecting *s, struct patterns_plan *group)
             return BASE_E_NOMEM;
     }
     return 0;
-}
-
-static void take_keys(struct patterns_plan *plan, const struct patterns_group *group)
-{
-    plan->group = group;
-    plan->keys = group->keys;
-    plan->key_names = group->key_names;
-    plan->key_count = group->key_count;
-    plan->eager = group->eager;
-    plan->updating = group->eager && !group->append;
 }
 
 /* rows -> CALC (WHERE) -> GROUP or WINDOW -> CALC (SELECT list, HAVING), once all expressions over the group are bound. */
@@ -409,10 +409,12 @@ static int finish_group(struct selecting *s)
         error = patterns_coerce(binder, s->plan->filter, CEP_TYPE(BOOLEAN), "the condition of HAVING", &s->plan->filter);
     if (!error && s->group->window)
         error = check_window_reads(s, where);
+    below->rows = s->plan->rows;
+    if (!error && s->group->grouping)
+        error = patterns_grouping_expand(s->group, below, &group->inputs[0]);
     if (error)
         return error;
-    below->rows = s->plan->rows;
-    take_keys(group, s->group);
+    patterns_group_take(group, s->group);
     group->window = s->group->window;
     group->source = s->query->source;
     group->rows = patterns_hash_mix(s->plan->rows, s->group->hash);
@@ -438,7 +440,7 @@ static int finish_distinct(struct selecting *s)
             return refuse_query(binder, s->query, "not-supported", "put it into the SELECT list", "SELECT DISTINCT is ordered by its own columns");
     int error = patterns_bind_visible(binder, s->plan, &rows);
     if (!error)
-        error = patterns_group_distinct(binder, &rows->out, &group);
+        error = patterns_group_columns(binder, &rows->out, rows->out.count, &group);
     struct patterns_plan *plan = error ? NULL : patterns_plan_make(binder, PATTERNS_PLAN_GROUP, rows);
     struct patterns_plan *calc = plan ? patterns_plan_calc(binder, rows, NULL) : NULL;
     if (!calc)
@@ -449,7 +451,7 @@ static int finish_distinct(struct selecting *s)
     group->eager = binder->eager || !s->from.relation->bounded;
     group->append = group->eager && !group->retracts;
     group->ttl_ms = binder->state_ttl_ms;
-    take_keys(plan, group);
+    patterns_group_take(plan, group);
     plan->source = s->query->source;
     plan->rows = patterns_hash_mix(patterns_hash_mix(rows->rows, group->hash), 29);
     plan->out = calc->out;

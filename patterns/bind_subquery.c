@@ -17,7 +17,7 @@ static bool is_one_row(const struct patterns_query *query)
     if (query->kind != PATTERNS_QUERY_SELECT || query->cte_count || query->order_count || query->limit || query->offset)
         return false;
     const struct patterns_select *s = query->select;
-    return !s->from && !s->group_count && !s->having && !s->distinct && !s->window_count && s->item_count == 1 &&
+    return !s->from && !s->group_count && !s->set_count && !s->having && !s->distinct && !s->window_count && s->item_count == 1 &&
            s->items[0].expr->kind != PATTERNS_EXPR_STAR;
 }
 

@@ -366,7 +366,13 @@ static void dump_select(struct dump *d, const struct patterns_select *select)
     if (select->from)
         dump_table(d, select->from);
     part(d, "where", select->where);
-    parts(d, "group", select->group_by, select->group_count);
+    for (uint32_t i = 0, first = 0; i < select->set_count; first += select->set_sizes[i++]) {
+        begin(d, "set");
+        end(d);
+        parts(d, "group", select->group_by + first, select->set_sizes[i]);
+    }
+    if (!select->set_count)
+        parts(d, "group", select->group_by, select->group_count);
     part(d, "having", select->having);
     for (uint32_t i = 0; i < select->window_count; i++) {
         begin(d, "named window");

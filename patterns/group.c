@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/error.h"
+#include "patterns/grouping.h"
 #include "patterns/types.h"
 #include "patterns/window.h"
 
@@ -37,8 +38,9 @@ static int group_call(void *ctx, struct patterns_binder *binder, const struct pa
     struct patterns_agg agg;
     uint32_t index, out;
     *ret = NULL;
-    if (!patterns_call_is_aggregate(expr->call))
-        return 0;
+    int grouping_error = patterns_grouping_call(g, binder, expr, ret);
+    if (grouping_error || *ret || !patterns_call_is_aggregate(expr->call))
+        return grouping_error;
     int error = patterns_agg_bind(binder, &g->input, expr, &agg);
     uint32_t before = g->aggs.count;
     if (!error)
@@ -126,12 +128,60 @@ int patterns_group_begin(struct patterns_binder *binder, const struct patterns_s
     return g->window ? patterns_window_check_keys(binder, g->window, g->keys, g->key_count) : 0;
 }
 
-int patterns_group_distinct(struct patterns_binder *binder, const struct patterns_relation *relation, struct patterns_group **ret)
+const struct patterns_bound *patterns_group_leaf(struct patterns_group *group, const struct patterns_expr *place, struct cep_type type, uint32_t out)
 {
-    struct patterns_group *g = make(binder, relation->count);
+    return patterns_bound_external(group->binder, place, type, LEAF_OUT, (const void *)(uintptr_t)out, patterns_hash_mix(group->hash, out), 0);
+}
+
+int patterns_group_by_sets(struct patterns_group *group, struct patterns_grouping *grouping)
+{
+    struct patterns_binder *binder = group->binder;
+    uint64_t all = UINT64_MAX;
+    for (uint32_t s = 0; s < grouping->set_count; s++) {
+        group->hash = patterns_hash_mix(group->hash, grouping->sets[s]);
+        all &= grouping->sets[s];
+    }
+    for (uint32_t i = 0; i < group->written_count; i++)
+        if (window_column(group->window, group->written[i]) < 3 && !(all >> i & 1))
+            return patterns_refuse_at(binder, group->written[i]->source, group->written[i]->begin, group->written[i]->end, "not-supported",
+                                      "write GROUP BY window_start, window_end, GROUPING SETS (...)", "each grouping set of a window has its window_start and window_end");
+    if (group->window && group->window->kind == CEP_WINDOW_SESSION)
+        return patterns_refuse_at(binder, group->window->source, group->window->begin, group->window->end, "not-supported",
+                                  "write one query for each grouping and join them by UNION ALL", "sessions are made for one grouping");
+    grouping->id = group->key_count;
+    const struct patterns_bound *number = patterns_bound_const(binder, NULL, CEP_TYPE(BIGINT), cep_int(0));
+    if (!number)
+        return BASE_E_NOMEM;
+    group->keys[group->key_count] = number;
+    group->key_names[group->key_count++] = BASE_STR("grouping_set");
+    group->grouping = grouping;
+    return add_out(group, CEP_TYPE(BIGINT), CEP_AGG_OUT(CEP_AGG_OUT_KEY, grouping->id), 0, &grouping->id_out);
+}
+
+int patterns_group_add(struct patterns_group *group, const struct patterns_agg *agg)
+{
+    uint32_t index;
+    int error = patterns_aggs_add(group->binder->arena, &group->aggs, agg, &index);
+    group->hash = patterns_hash_mix(group->hash, agg->hash);
+    return error ? error : add_out(group, agg->type, CEP_AGG_OUT(CEP_AGG_OUT_AGG, index), agg->hash, NULL);
+}
+
+void patterns_group_take(struct patterns_plan *plan, const struct patterns_group *group)
+{
+    plan->group = group;
+    plan->keys = group->keys;
+    plan->key_names = group->key_names;
+    plan->key_count = group->key_count;
+    plan->eager = group->eager;
+    plan->updating = group->eager && !group->append;
+}
+
+int patterns_group_columns(struct patterns_binder *binder, const struct patterns_relation *relation, uint32_t count, struct patterns_group **ret)
+{
+    struct patterns_group *g = make(binder, count);
     if (!g)
         return BASE_E_NOMEM;
-    for (uint32_t i = 0; i < relation->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct patterns_bound *column = patterns_bound_column(binder, NULL, relation, i);
         int error = column ? add_key(g, column, relation->columns[i].name) : BASE_E_NOMEM;
         if (error)

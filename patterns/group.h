@@ -12,6 +12,7 @@
 #include "patterns/bind_expr.h"
 
 struct patterns_window_tvf_bound; /* window.h */
+struct patterns_grouping;         /* grouping.h */
 
 /* A column that a group gives. */
 struct patterns_group_out {
@@ -30,17 +31,27 @@ struct patterns_group {
     struct patterns_aggs aggs;
     struct patterns_group_out *outs;       /* first those of GROUP BY, then the others as they are found */
     uint32_t out_count, out_cap;
+    struct patterns_grouping *grouping;    /* grouping sets; NULL: one set */
     const struct patterns_window_tvf_bound *window; /* windows of its rows; NULL: none */
     bool eager, retracts, append;          /* append: its rows are never changed (DISTINCT of rows that stay) */
     int64_t ttl_ms;
     uint64_t hash;                         /* of keys and aggregates */
 };
 
-/* keys: expressions of GROUP BY; window: the window function that FROM is, or NULL. 0, BASE_E_SYNTAX, BASE_E_NOMEM. */
+/* keys: expressions of GROUP BY, of all sets if grouping is not NULL; window: the window function that FROM is, or NULL. 0, BASE_E_SYNTAX, BASE_E_NOMEM. */
 int patterns_group_begin(struct patterns_binder *binder, const struct patterns_scope *input, const struct patterns_expr *const *keys, uint32_t count,
                          const struct patterns_window_tvf_bound *window, struct patterns_group **ret) BASE_MUST_CHECK;
-/* SELECT DISTINCT: a group by all columns of the relation. BASE_E_NOMEM. */
-int patterns_group_distinct(struct patterns_binder *binder, const struct patterns_relation *relation, struct patterns_group **ret) BASE_MUST_CHECK;
+/* Makes it a group by grouping sets: one more key, the set's number. 0, BASE_E_SYNTAX, BASE_E_NOMEM. */
+int patterns_group_by_sets(struct patterns_group *group, struct patterns_grouping *grouping) BASE_MUST_CHECK;
+/* A leaf that stands for a column of the group until it is known (patterns_group_bind). NULL: no memory. */
+const struct patterns_bound *patterns_group_leaf(struct patterns_group *group, const struct patterns_expr *place, struct cep_type type, uint32_t out);
+/* SELECT DISTINCT, UNION and the like: a group by the first `count` columns of the relation. BASE_E_NOMEM. */
+int patterns_group_columns(struct patterns_binder *binder, const struct patterns_relation *relation, uint32_t count, struct patterns_group **ret) BASE_MUST_CHECK;
+/* One more column of the group. BASE_E_NOMEM. */
+int patterns_group_add(struct patterns_group *group, const struct patterns_agg *agg) BASE_MUST_CHECK;
+struct patterns_plan;
+/* The GROUP or WINDOW node of the group. */
+void patterns_group_take(struct patterns_plan *plan, const struct patterns_group *group);
 /* An expression over a group (SELECT, HAVING, ORDER BY): keys and aggregates become columns of the group's relation. A column that is neither is
  * refused. */
 int patterns_group_bind(struct patterns_group *group, const struct patterns_expr *expr, const char *where,

@@ -2,6 +2,7 @@
 
 #include "patterns/parse_call.h"
 #include "patterns/parse_expr.h"
+#include "patterns/parse_group.h"
 #include "patterns/parse_table.h"
 
 bool patterns_is_query(const struct patterns_cursor *c)
@@ -67,19 +68,6 @@ static bool parse_items(struct patterns_cursor *c, struct patterns_select *selec
     return check_list_end(c);
 }
 
-static bool parse_group(struct patterns_cursor *c, struct patterns_select *select)
-{
-    bool sets =
-        patterns_cursor_is_word(c, PATTERNS_WORD_GROUPING) && patterns_cursor_ahead_word(c, 1, PATTERNS_WORD_SETS);
-    bool call = patterns_cursor_ahead(c, 1, PATTERNS_TOKEN_OPEN);
-    if (sets ||
-        (call && (patterns_cursor_is_word(c, PATTERNS_WORD_CUBE) || patterns_cursor_is_word(c, PATTERNS_WORD_ROLLUP))))
-        return patterns_cursor_refuse(c, "unsupported", patterns_cursor_begin(c), patterns_cursor_peek(c, 0)->end,
-                                      "write one query for each grouping and join them by UNION ALL",
-                                      "GROUPING SETS, CUBE and ROLLUP are not supported");
-    return patterns_parse_exprs(c, &select->group_by, &select->group_count);
-}
-
 static bool parse_windows(struct patterns_cursor *c, struct patterns_select *select)
 {
     struct BASE_VEC(struct patterns_named_window) windows = { 0 };
@@ -110,7 +98,7 @@ static bool parse_select_clauses(struct patterns_cursor *c, struct patterns_sele
     if (patterns_cursor_accept_word(c, PATTERNS_WORD_WHERE) && !(select->where = patterns_parse_expr(c)))
         return false;
     if (patterns_cursor_accept_word(c, PATTERNS_WORD_GROUP) &&
-        (!patterns_cursor_expect_word(c, PATTERNS_WORD_BY, "after GROUP") || !parse_group(c, select)))
+        (!patterns_cursor_expect_word(c, PATTERNS_WORD_BY, "after GROUP") || !patterns_parse_group(c, select)))
         return false;
     if (patterns_cursor_accept_word(c, PATTERNS_WORD_HAVING) && !(select->having = patterns_parse_expr(c)))
         return false;

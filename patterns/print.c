@@ -260,7 +260,15 @@ static void print_select(struct patterns_printer *p, const struct patterns_selec
         line(p, "WHERE ");
         patterns_printer_expr(p, select->where, PATTERNS_LEVEL_ANY);
     }
-    if (select->group_count > 0) {
+    if (select->set_count > 0) {
+        line(p, "GROUP BY GROUPING SETS (");
+        for (uint32_t i = 0, first = 0; i < select->set_count; first += select->set_sizes[i++]) {
+            put(p, i ? ", (" : "(");
+            patterns_printer_exprs(p, select->group_by + first, select->set_sizes[i]);
+            put(p, ")");
+        }
+        put(p, ")");
+    } else if (select->group_count > 0) {
         line(p, "GROUP BY ");
         patterns_printer_exprs(p, select->group_by, select->group_count);
     }

@@ -66,8 +66,77 @@ static void test_lateness(void)
               "not-supported 7:44 'allowed-lateness' is of windows right above their table: nothing that keeps rows can stand between them | read the table, a view of it that filters and computes, or a UNION ALL of such\n");
 }
 
+static void test_grouping_sets(void)
+{
+    plan_is("grouping sets: the rows once for each",
+            CLICKS "CREATE RULE v AS SELECT ad, who, COUNT(*) AS n, GROUPING_ID(ad, who) AS g FROM clicks GROUP BY ROLLUP(ad, who);",
+            "0  source   clicks\n"
+            "1  calc     <- 0  select ad, who, grouping_set\n"
+            "2  calc     <- 0  select ad, who, grouping_set\n"
+            "3  calc     <- 0  select ad, who, grouping_set\n"
+            "4  union    <- 1,2,3\n"
+            "5  exchange <- 4  by (ad, who, grouping_set)\n"
+            "6  group    <- 5  by (ad, who, grouping_set) 1 aggregates, a changelog\n"
+            "7  calc     <- 6  select ad, who, n, g\n"
+            "8  alert    <- 7  v by (ad, who, grouping_set)\n"
+            "9  sink     <- 8  alerts\n");
+    plan_is("in a window",
+            CLICKS "CREATE RULE a AS SELECT ad, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+                   "GROUP BY window_start, window_end, GROUPING SETS ((ad), ());",
+            "0  source   clicks\n"
+            "1  calc     <- 0  select ts, ad, grouping_set\n"
+            "2  calc     <- 0  select ts, ad, grouping_set\n"
+            "3  union    <- 1,2\n"
+            "4  exchange <- 3  by (ad, grouping_set)\n"
+            "5  window   <- 4  tumble 60000 ms by (ad, grouping_set) 1 aggregates, a changelog\n"
+            "6  alert    <- 5  a by (ad, grouping_set)\n"
+            "7  sink     <- 6  alerts\n");
+    diags_are("what grouping sets cannot be",
+              CLICKS "CREATE RULE a AS SELECT ad, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+                     "GROUP BY ROLLUP(window_start, window_end, ad);\n"
+                     "CREATE RULE b AS SELECT ad, COUNT(*) AS n FROM TABLE(SESSION(TABLE clicks PARTITION BY ad, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+                     "GROUP BY window_start, window_end, GROUPING SETS ((ad));\n"
+                     "CREATE RULE c AS SELECT GROUPING(who) AS g, COUNT(*) AS n FROM clicks GROUP BY CUBE(ad);\n"
+                     "CREATE RULE d AS SELECT who, COUNT(*) AS n FROM clicks GROUP BY CUBE(ad);",
+              "not-supported 2:129 each grouping set of a window has its window_start and window_end | write GROUP BY window_start, window_end, GROUPING SETS (...)\n"
+              "not-supported 3:48 sessions are made for one grouping | write one query for each grouping and join them by UNION ALL\n"
+              "not-supported 4:34 GROUPING asks whether a column of GROUP BY is grouped by in this row | name columns of GROUP BY\n"
+              "not-grouped 5:25 a column outside of aggregates must stand in GROUP BY | put it into GROUP BY, or into MIN(...) or MAX(...)\n");
+}
+
+static void test_set_operations(void)
+{
+    plan_is("EXCEPT", CLICKS "CREATE RULE a AS SELECT ad FROM clicks EXCEPT SELECT who FROM clicks;",
+            "0  source   clicks\n"
+            "1  calc     <- 0  select ad, side, side\n"
+            "2  calc     <- 0  select ad, side, side\n"
+            "3  union    <- 1,2\n"
+            "4  exchange <- 3  by (ad)\n"
+            "5  group    <- 4  by (ad) 2 aggregates, a changelog\n"
+            "6  calc     <- 5  where code 10 select ad\n"
+            "7  alert    <- 6  a by (ad)\n"
+            "8  sink     <- 7  alerts\n");
+    plan_is("UNION gives each row at its first coming", CLICKS OUT("ad STRING") "INSERT INTO o SELECT ad FROM clicks UNION SELECT who FROM clicks;",
+            "0  source   clicks\n"
+            "1  calc     <- 0  select ad\n"
+            "2  calc     <- 0  select ad\n"
+            "3  union    <- 1,2\n"
+            "4  exchange <- 3  by (ad)\n"
+            "5  group    <- 4  by (ad) 0 aggregates\n"
+            "6  sink     <- 5  table o\n");
+    diags_are("set operations that are refused",
+              CLICKS OUT("ad STRING") "INSERT INTO o SELECT ad FROM clicks INTERSECT SELECT who FROM clicks;\n"
+                                      "CREATE RULE b AS SELECT ad FROM clicks INTERSECT ALL SELECT who FROM clicks;\n"
+                                      "CREATE RULE c AS SELECT ad FROM clicks EXCEPT SELECT who, ad FROM clicks;",
+              "not-supported 3:15 over streams the rows of this operation come and go, and here nothing takes changes | insert into a table that takes changes; a rule, without 'emit' = 'final'\n"
+              "not-supported 4:18 INTERSECT ALL and EXCEPT ALL are not supported | leave out ALL, or count the rows of each side by GROUP BY\n"
+              "type-mismatch 5:47 this SELECT gives 2 columns, the first one 1 | every SELECT of a UNION, INTERSECT or EXCEPT gives the same columns\n");
+}
+
 int main(void)
 {
+    test_grouping_sets();
+    test_set_operations();
     test_processing_time();
     test_lateness();
     return tap_done();
