@@ -17,7 +17,8 @@ enum how { HOW_COUNT, HOW_SUM, HOW_EXACT, HOW_SQUARES, HOW_EXTREME, HOW_EDGE, HO
 static enum how how_of(const struct cep_agg *agg)
 {
     switch ((enum cep_agg_kind)agg->kind) {
-    case CEP_AGG_COUNT: return HOW_COUNT;
+    case CEP_AGG_COUNT:
+    case CEP_AGG_LAG: return HOW_COUNT;
     case CEP_AGG_SUM:
     case CEP_AGG_AVG: return agg->arg_type.kind == CEP_KIND_DOUBLE ? HOW_EXACT : HOW_SUM;
     case CEP_AGG_MIN:
@@ -25,10 +26,12 @@ static enum how how_of(const struct cep_agg *agg)
     case CEP_AGG_VAR_POP:
     case CEP_AGG_VAR_SAMP:
     case CEP_AGG_STDDEV_POP:
-    case CEP_AGG_STDDEV_SAMP: return HOW_SQUARES;
+    case CEP_AGG_STDDEV_SAMP:
+    case CEP_AGG_ZSCORE: return HOW_SQUARES;
     case CEP_AGG_FIRST:
     case CEP_AGG_LAST: return agg->retracts ? HOW_LIST : HOW_EDGE;
     case CEP_AGG_LISTAGG:
+    case CEP_AGG_ARRAY:
     case CEP_AGG_EWMA: return HOW_LIST;
     case CEP_AGG_PERCENTILE: return HOW_BAG;
     case CEP_AGG_APPROX_PERCENTILE: return HOW_DD;
@@ -60,8 +63,11 @@ static int prepare(const struct cep_agg *agg, enum how how, struct cep_agg_cell 
     size_t bytes = more_bytes(how);
     if (bytes && !cell->more && !(cell->more = base_calloc(1, bytes)))
         return BASE_E_NOMEM;
-    if ((agg->distinct || how == HOW_BAG) && !cell->bag && !(cell->bag = base_calloc(1, sizeof *cell->bag)))
-        return BASE_E_NOMEM;
+    if ((agg->distinct || how == HOW_BAG) && !cell->bag) {
+        if (!(cell->bag = base_calloc(1, sizeof *cell->bag)))
+            return BASE_E_NOMEM;
+        cell->bag->ordered = how == HOW_BAG && agg->kind != CEP_AGG_APPROX_DISTINCT; /* MIN, MAX, PERCENTILE */
+    }
     return 0;
 }
 
@@ -69,7 +75,7 @@ void cep_agg_clear(const struct cep_agg *agg, struct cep_agg_cell *cell)
 {
     enum how how = how_of(agg);
     if (cell->bag)
-        cep_bag_finish(cell->bag);
+        cep_bag_finish(cell->bag, agg->arg_type);
     base_free(cell->bag);
     if (cell->more && how == HOW_LIST)
         cep_agg_list_finish(cell->more, agg->arg_type);
@@ -375,6 +381,35 @@ static int join_texts(const struct cep_program *program, const struct cep_agg *a
     return 0;
 }
 
+static int join_arrays(const struct cep_agg *agg, const struct cep_agg_cell *cell, struct base_arena *arena, struct cep_value *ret)
+{
+    const struct cep_agg_list *list = cell->more;
+    size_t count = list->items.len - list->head;
+    struct cep_value *elements = base_arena_alloc(arena, (count + 1) * sizeof *elements);
+    if (!elements)
+        return BASE_E_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        elements[i] = cep_array_get(agg->arg_type, list->items.at[list->head + i].value, 0);
+    return cep_array_make(agg->type, elements, (uint32_t)count, arena, ret);
+}
+
+int cep_agg_zscore(const struct cep_agg *agg, struct cep_agg_cell *cell, struct cep_value value, struct cep_value *ret)
+{
+    const struct cep_agg_order none = { 0 };
+    struct cep_agg sample = *agg;
+    sample.kind = CEP_AGG_STDDEV_SAMP;
+    *ret = cep_null();
+    if (value.null || cell->count < 3)
+        return 0;
+    int rc = cep_agg_take(agg, cell, value, &none); /* the sums are exact: nothing is lost by it */
+    if (rc)
+        return rc;
+    double deviation = variance(&sample, cell), mean = cep_exact_get(cell->more) / (double)cell->count;
+    if (deviation > 0)
+        *ret = cep_double((cep_agg_double(agg->arg_type, value) - mean) / deviation);
+    return cep_agg_add(agg, cell, value, &none);
+}
+
 /* e = a * x + (1 - a) * e from the oldest value on that still counts. */
 static struct cep_value moving_average(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell)
 {
@@ -397,16 +432,10 @@ static struct cep_value edge_of(const struct cep_agg *agg, const struct cep_agg_
     return agg->kind == CEP_AGG_FIRST ? list->items.at[list->head].value : list->items.at[list->items.len - 1].value;
 }
 
-static int percentile(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell, struct cep_value *ret)
+static struct cep_value percentile(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell)
 {
-    double fraction = agg->param == CEP_NONE ? 0.5 : cep_agg_const(program, agg->param).d, value = 0;
-    int rc = 0;
-    if (agg->kind == CEP_AGG_APPROX_PERCENTILE)
-        value = cep_dd_percentile(cell->more, fraction);
-    else
-        rc = cep_bag_percentile(cell->bag, agg->arg_type, fraction, &value);
-    *ret = cep_double(value);
-    return rc;
+    double fraction = agg->param == CEP_NONE ? 0.5 : cep_agg_const(program, agg->param).d;
+    return cep_double(agg->kind == CEP_AGG_APPROX_PERCENTILE ? cep_dd_percentile(cell->more, fraction) : cep_bag_percentile(cell->bag, agg->arg_type, fraction));
 }
 
 int cep_agg_result(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell, struct base_arena *arena,
@@ -426,7 +455,7 @@ int cep_agg_result(const struct cep_program *program, const struct cep_agg *agg,
         return 0;
     case CEP_AGG_AVG: return average(agg, cell, ret);
     case CEP_AGG_MIN:
-    case CEP_AGG_MAX: *ret = agg->retracts ? cep_bag_extreme(cell->bag, agg->arg_type, agg->kind == CEP_AGG_MAX) : cell->value; return 0;
+    case CEP_AGG_MAX: *ret = agg->retracts ? cep_bag_extreme(cell->bag, agg->kind == CEP_AGG_MAX) : cell->value; return 0;
     case CEP_AGG_VAR_POP:
     case CEP_AGG_VAR_SAMP:
     case CEP_AGG_STDDEV_POP:
@@ -434,11 +463,14 @@ int cep_agg_result(const struct cep_program *program, const struct cep_agg *agg,
     case CEP_AGG_FIRST:
     case CEP_AGG_LAST: *ret = edge_of(agg, cell); return 0;
     case CEP_AGG_LISTAGG: return join_texts(program, agg, cell, arena, ret);
+    case CEP_AGG_ARRAY: return join_arrays(agg, cell, arena, ret);
+    case CEP_AGG_LAG:
+    case CEP_AGG_ZSCORE: *ret = cep_null(); return 0; /* asked by OVER, which knows the row */
     case CEP_AGG_EWMA: *ret = moving_average(program, agg, cell); return 0;
     case CEP_AGG_PERCENTILE:
-    case CEP_AGG_APPROX_PERCENTILE: return percentile(program, agg, cell, ret);
+    case CEP_AGG_APPROX_PERCENTILE: *ret = percentile(program, agg, cell); return 0;
     case CEP_AGG_APPROX_DISTINCT:
-        *ret = cep_int(agg->retracts ? (int64_t)cell->bag->counts.count : (int64_t)cep_hll_count(cell->more));
+        *ret = cep_int(agg->retracts ? (int64_t)cep_bag_count(cell->bag) : (int64_t)cep_hll_count(cell->more));
         return 0;
     }
     return BASE_E_CORRUPT;
@@ -471,7 +503,7 @@ void cep_agg_save(const struct cep_agg *agg, const struct cep_agg_cell *cell, st
     if (cell->count == 0)
         return;
     if (cell->bag) {
-        base_buf_put_varint(out, cell->bag->counts.count);
+        base_buf_put_varint(out, cep_bag_count(cell->bag));
         for (size_t at = 0; cep_bag_next(cell->bag, agg->arg_type, &at, &value, &times);) {
             cep_agg_put_value(out, agg->arg_type, value);
             base_buf_put_varint(out, times);
@@ -585,7 +617,7 @@ int cep_agg_load(const struct cep_agg *agg, struct base_reader *in, struct cep_a
     int rc = prepare(agg, how, ret);
     if (!rc && ret->bag)
         rc = load_bag(agg, in, ret->bag);
-    if (!rc && agg->distinct && ret->bag->counts.count != count)
+    if (!rc && agg->distinct && cep_bag_count(ret->bag) != count)
         rc = BASE_E_CORRUPT;
     if (rc)
         return rc;

@@ -33,6 +33,8 @@ int cep_agg_merge(const struct cep_agg *agg, struct cep_agg_cell *to, const stru
 /* Texts are borrowed from the cell or put into the arena. BASE_E_OVERFLOW, BASE_E_LIMIT (a LISTAGG beyond a row's size), BASE_E_NOMEM. */
 int cep_agg_result(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell, struct base_arena *arena,
                    struct cep_value *ret) BASE_MUST_CHECK;
+/* ZSCORE of a value that is in the cell: against the others. NULL: it is NULL, there are fewer than two others, or they are all equal. BASE_E_NOMEM. */
+int cep_agg_zscore(const struct cep_agg *agg, struct cep_agg_cell *cell, struct cep_value value, struct cep_value *ret) BASE_MUST_CHECK;
 void cep_agg_save(const struct cep_agg *agg, const struct cep_agg_cell *cell, struct base_buf *out);
 /* Total over any bytes; the cell must be empty and is to be cleared in any case. BASE_E_CORRUPT, BASE_E_NOMEM. */
 int cep_agg_load(const struct cep_agg *agg, struct base_reader *in, struct cep_agg_cell *ret) BASE_MUST_CHECK;

@@ -1,7 +1,6 @@
 #include "cep/agg_bag.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
 
@@ -58,8 +57,9 @@ double cep_agg_double(struct cep_type type, struct cep_value value)
 
 /* ---- bags ---- */
 
-void cep_bag_finish(struct cep_bag *bag)
+void cep_bag_finish(struct cep_bag *bag, struct cep_type type)
 {
+    cep_tree_finish(&bag->tree, type);
     base_map_finish(&bag->counts);
     *bag = (struct cep_bag){ 0 };
 }
@@ -88,6 +88,13 @@ static struct cep_value value_of(struct cep_type type, const struct base_map_ent
 int cep_bag_add(struct cep_bag *bag, struct cep_type type, struct cep_value value, uint64_t times, bool *ret_first)
 {
     uint64_t room[2];
+    if (bag->ordered) {
+        if (bag->tree.count >= CEP_BAG_MAX && cep_tree_find(&bag->tree, type, value) == 0)
+            return BASE_E_LIMIT;
+        int rc = cep_tree_add(&bag->tree, type, value, times, ret_first);
+        bag->total += rc ? 0 : times;
+        return rc;
+    }
     struct base_str key = bytes_of(type, value, room);
     uint64_t *count = bag->counts.count >= CEP_BAG_MAX ? base_map_find(&bag->counts, key) : base_map_put(&bag->counts, key, ret_first);
     if (!count)
@@ -103,6 +110,11 @@ int cep_bag_add(struct cep_bag *bag, struct cep_type type, struct cep_value valu
 int cep_bag_take(struct cep_bag *bag, struct cep_type type, struct cep_value value, bool *ret_found, bool *ret_last)
 {
     uint64_t room[2];
+    if (bag->ordered) {
+        *ret_found = cep_tree_take(&bag->tree, type, value, ret_last);
+        bag->total -= *ret_found;
+        return 0;
+    }
     struct base_str key = bytes_of(type, value, room);
     uint64_t *count = base_map_find(&bag->counts, key);
     *ret_found = count != NULL;
@@ -120,6 +132,8 @@ int cep_bag_take(struct cep_bag *bag, struct cep_type type, struct cep_value val
 
 bool cep_bag_next(const struct cep_bag *bag, struct cep_type type, size_t *at, struct cep_value *ret, uint64_t *ret_times)
 {
+    if (bag->ordered)
+        return cep_tree_next(&bag->tree, at, ret, ret_times);
     const struct base_map_entry *entry = base_map_next(&bag->counts, at);
     if (!entry)
         return false;
@@ -128,53 +142,29 @@ bool cep_bag_next(const struct cep_bag *bag, struct cep_type type, size_t *at, s
     return true;
 }
 
-struct cep_value cep_bag_extreme(const struct cep_bag *bag, struct cep_type type, bool greatest)
+struct cep_value cep_bag_extreme(const struct cep_bag *bag, bool greatest)
 {
-    struct cep_value best = cep_null(), value;
-    uint64_t times;
-    for (size_t at = 0; cep_bag_next(bag, type, &at, &value, &times);) {
-        int c = best.null ? 1 : cep_value_compare(type, value, best);
-        if (best.null || (greatest ? c > 0 : c < 0))
-            best = value;
-    }
-    return best;
+    return bag->total ? cep_tree_nth(&bag->tree, greatest ? bag->total - 1 : 0) : cep_null();
 }
 
-struct weighted { double value; uint64_t times; };
-
-static int by_value(const void *a, const void *b)
+double cep_bag_percentile(const struct cep_bag *bag, struct cep_type type, double fraction)
 {
-    double x = ((const struct weighted *)a)->value, y = ((const struct weighted *)b)->value;
-    return (x > y) - (x < y);
-}
-
-int cep_bag_percentile(const struct cep_bag *bag, struct cep_type type, double fraction, double *ret)
-{
-    struct weighted *sorted = base_calloc(bag->counts.count + 1, sizeof *sorted);
-    struct cep_value value;
-    size_t n = 0;
-    if (!sorted)
-        return BASE_E_NOMEM;
-    for (size_t at = 0; n < bag->counts.count && cep_bag_next(bag, type, &at, &value, &sorted[n].times); n++)
-        sorted[n].value = cep_agg_double(type, value);
-    qsort(sorted, n, sizeof *sorted, by_value);
-    double place = fraction * (double)(bag->total - 1);
-    uint64_t below = (uint64_t)place, seen = 0;
-    *ret = n ? sorted[n - 1].value : 0;
-    for (size_t i = 0; i < n; i++) {
-        seen += sorted[i].times;
-        if (seen <= below)
-            continue;
-        double next = seen > below + 1 || i + 1 == n ? sorted[i].value : sorted[i + 1].value, part = place - (double)below;
-        *ret = part > 0 ? sorted[i].value * (1 - part) + next * part : sorted[i].value;
-        break;
-    }
-    base_free(sorted);
-    return 0;
+    if (bag->total == 0)
+        return 0;
+    double place = fraction * (double)(bag->total - 1), part;
+    uint64_t below = (uint64_t)place;
+    below = below < bag->total ? below : bag->total - 1;
+    double value = cep_agg_double(type, cep_tree_nth(&bag->tree, below));
+    part = place - (double)below;
+    if (part <= 0 || below + 1 >= bag->total)
+        return value;
+    return value * (1 - part) + cep_agg_double(type, cep_tree_nth(&bag->tree, below + 1)) * part;
 }
 
 size_t cep_bag_bytes(const struct cep_bag *bag)
 {
+    if (bag->ordered)
+        return sizeof *bag + bag->tree.cap * sizeof *bag->tree.at + bag->tree.text_bytes;
     return sizeof *bag + bag->counts.cap * sizeof(struct base_map_entry) + bag->counts.index_cap * sizeof(uint32_t) + bag->key_bytes;
 }
 

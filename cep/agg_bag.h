@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "cep/agg_tree.h"
 #include "cep/row.h"
 #include "cep/value.h"
 
@@ -20,21 +21,25 @@ void cep_agg_put_value(struct base_buf *out, struct cep_type type, struct cep_va
 struct cep_value cep_agg_get_value(struct base_reader *in, struct cep_type type);
 
 struct cep_bag {
+    bool ordered;           /* kept in order: in `tree`, not in `counts`; set before the first value */
     struct base_map counts; /* bytes of the value -> how often */
+    struct cep_tree tree;
     uint64_t total;
     size_t key_bytes;
 };
-void cep_bag_finish(struct cep_bag *bag);
+void cep_bag_finish(struct cep_bag *bag, struct cep_type type);
+/* Different values. */
+static inline size_t cep_bag_count(const struct cep_bag *bag) { return bag->ordered ? bag->tree.count : bag->counts.count; }
 /* times > 0. *ret_first: it was not there before. BASE_E_NOMEM; BASE_E_LIMIT: full, not added. */
 int cep_bag_add(struct cep_bag *bag, struct cep_type type, struct cep_value value, uint64_t times, bool *ret_first) BASE_MUST_CHECK;
 /* Takes one back. *ret_last: none is left; *ret_found false: it was not there. */
 int cep_bag_take(struct cep_bag *bag, struct cep_type type, struct cep_value value, bool *ret_found, bool *ret_last) BASE_MUST_CHECK;
 /* Next value at or behind *at (start with 0); texts are borrowed from the bag. */
 bool cep_bag_next(const struct cep_bag *bag, struct cep_type type, size_t *at, struct cep_value *ret, uint64_t *ret_times);
-/* Least (greatest) value; NULL if empty. A walk over all values. */
-struct cep_value cep_bag_extreme(const struct cep_bag *bag, struct cep_type type, bool greatest);
-/* Exact percentile (fraction 0..1) of numbers, interpolated. BASE_E_NOMEM. */
-int cep_bag_percentile(const struct cep_bag *bag, struct cep_type type, double fraction, double *ret) BASE_MUST_CHECK;
+/* Ordered bags. Least (greatest) value; NULL if empty. */
+struct cep_value cep_bag_extreme(const struct cep_bag *bag, bool greatest);
+/* Exact percentile (fraction 0..1) of numbers, interpolated; 0 if empty. */
+double cep_bag_percentile(const struct cep_bag *bag, struct cep_type type, double fraction);
 size_t cep_bag_bytes(const struct cep_bag *bag);
 
 /* Place of a row among those that are aggregated. */

@@ -24,9 +24,12 @@ enum cep_agg_kind {
     CEP_AGG_PERCENTILE = 13,    /* exact, between two values by their distance; param: the fraction */
     CEP_AGG_APPROX_PERCENTILE = 14, /* within 1 % of the value; param: the fraction */
     CEP_AGG_APPROX_DISTINCT = 15,   /* HyperLogLog, 1.6 % */
-    CEP_AGG_EWMA = 16               /* of doubles in the rows' order, of the newest 4,096; param: the weight of the newest */
+    CEP_AGG_EWMA = 16,              /* of doubles in the rows' order, of the newest 4,096; param: the weight of the newest */
+    CEP_AGG_ARRAY = 17,         /* of arrays of one element in the rows' order: all elements in one */
+    CEP_AGG_LAG = 18,           /* OVER alone: the value of the row that stands as many rows before as its ROWS frame reaches */
+    CEP_AGG_ZSCORE = 19         /* OVER alone: how many sample deviations the row's value lies from the mean of the frame's other values */
 };
-#define CEP_AGG_KINDS 17
+#define CEP_AGG_KINDS 20
 struct cep_agg {
     uint32_t kind;              /* enum cep_agg_kind */
     uint32_t arg;               /* codes over the input row; CEP_NONE: COUNT(*) */

@@ -500,6 +500,9 @@ static bool agg_type_good(const struct cep_agg *agg)
     case CEP_AGG_APPROX_PERCENTILE:
     case CEP_AGG_EWMA: return type == CEP_CLASS_D;
     case CEP_AGG_LISTAGG: return agg->type.kind == CEP_KIND_STRING;
+    case CEP_AGG_ARRAY: return agg->type.kind == CEP_KIND_ARRAY && cep_type_equal(agg->type, agg->arg_type);
+    case CEP_AGG_LAG: return cep_type_equal(agg->type, agg->arg_type);
+    case CEP_AGG_ZSCORE: return type == CEP_CLASS_D && arg != CEP_CLASS_S;
     }
     return false;
 }

@@ -48,18 +48,24 @@ static const struct { const char *name; enum cep_agg_kind kind; } names[] = {
     { "STDDEV_SAMP", CEP_AGG_STDDEV_SAMP }, { "STDDEV", CEP_AGG_STDDEV_SAMP }, { "FIRST_VALUE", CEP_AGG_FIRST }, { "LAST_VALUE", CEP_AGG_LAST },
     { "LISTAGG", CEP_AGG_LISTAGG }, { "STRING_AGG", CEP_AGG_LISTAGG }, { "PERCENTILE", CEP_AGG_PERCENTILE },
     { "APPROX_PERCENTILE", CEP_AGG_APPROX_PERCENTILE }, { "APPROX_COUNT_DISTINCT", CEP_AGG_APPROX_DISTINCT }, { "EWMA", CEP_AGG_EWMA },
+    { "ARRAY_AGG", CEP_AGG_ARRAY }, { "COLLECT", CEP_AGG_ARRAY }, { "LAG", CEP_AGG_LAG }, { "ZSCORE", CEP_AGG_ZSCORE },
 };
 
 static int kind_of(struct patterns_binder *binder, const struct patterns_expr *expr, enum cep_agg_kind *ret)
 {
     struct base_str name = expr->call->name.text;
+    if (base_str_equal_fold(name, BASE_STR("LEAD")))
+        return patterns_refuse(binder, expr, "not-supported", "turn it round: LAG from the row that comes later; or a row pattern (A B) with NEXT or B.column",
+                               "LEAD reads a row that is still to come");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_equal_fold(name, base_str_of(names[i].name))) {
             *ret = names[i].kind;
-            return 0;
+            if (expr->call->over || (*ret != CEP_AGG_LAG && *ret != CEP_AGG_ZSCORE))
+                return 0;
+            return patterns_refuse(binder, expr, "not-supported", "write OVER (PARTITION BY key ORDER BY ts)", "%.*s speaks of a row: it needs OVER", (int)name.len, name.ptr);
         }
     return patterns_refuse(binder, expr, "not-supported",
-                           "COUNT, SUM, AVG, MIN, MAX, STDDEV_*, VAR_*, FIRST_VALUE, LAST_VALUE, LISTAGG, PERCENTILE, EWMA, APPROX_*; MEASURES of a row pattern have ARRAY_AGG",
+                           "COUNT, SUM, AVG, MIN, MAX, STDDEV_*, VAR_*, FIRST_VALUE, LAST_VALUE, LISTAGG, ARRAY_AGG, PERCENTILE, EWMA, APPROX_*; with OVER also LAG, ZSCORE",
                            "aggregate \"%.*s\" cannot stand here", (int)name.len, name.ptr);
 }
 
@@ -68,6 +74,24 @@ static int refuse_type(struct patterns_binder *binder, const struct patterns_exp
     struct base_str name = expr->call->name.text;
     return patterns_refuse(binder, expr, "type-mismatch", "CAST the argument", "%.*s takes %s, not %s", (int)name.len, name.ptr, wanted,
                            patterns_type_text(binder, type));
+}
+
+/* ARRAY[x], which is there where x is NULL too; with IGNORE NULLS it is not. */
+static int wrap_element(struct patterns_binder *binder, const struct patterns_expr *expr, struct patterns_agg *agg)
+{
+    const struct patterns_bound *element = agg->arg, *arms[3];
+    bool ignores = expr->call->nulls == PATTERNS_CALL_NULLS_IGNORE || base_str_equal_fold(expr->call->name.text, BASE_STR("COLLECT"));
+    int error = patterns_call_function(binder, expr, "ARRAY", &element, 1, &agg->arg);
+    if (error)
+        return error;
+    agg->type = agg->arg->type;
+    if (!ignores)
+        return 0;
+    arms[0] = patterns_bound_op(binder, expr, PATTERNS_BOUND_IS_NOT_NULL, CEP_TYPE(BOOLEAN), &element, 1);
+    arms[1] = agg->arg;
+    arms[2] = patterns_bound_const(binder, expr, agg->type, cep_null());
+    agg->arg = arms[0] && arms[2] ? patterns_bound_op(binder, expr, PATTERNS_BOUND_CASE, agg->type, arms, 3) : NULL;
+    return agg->arg ? 0 : BASE_E_NOMEM;
 }
 
 /* The type that is folded and that of the result; the argument is cast to the former. */
@@ -118,11 +142,26 @@ static int type_agg(struct patterns_binder *binder, const struct patterns_expr *
         folded = whole ? CEP_TYPE(BIGINT) : type;
         agg->type = CEP_TYPE(DOUBLE);
         break;
+    case CEP_AGG_ZSCORE:
+        if (!number)
+            return refuse_type(binder, expr, type, "a number");
+        folded = whole ? CEP_TYPE(BIGINT) : type;
+        agg->type = CEP_TYPE(DOUBLE);
+        break;
     case CEP_AGG_EWMA:
         if (!number)
             return refuse_type(binder, expr, type, "a number");
         agg->type = folded = CEP_TYPE(DOUBLE);
         break;
+    case CEP_AGG_LAG:
+        if (type.kind == CEP_KIND_ROW || type.kind == CEP_KIND_NULL)
+            return refuse_type(binder, expr, type, "a column");
+        agg->type = type;
+        break;
+    case CEP_AGG_ARRAY:
+        if (!orders)
+            return refuse_type(binder, expr, type, "a number, a text or a time");
+        return wrap_element(binder, expr, agg);
     }
     agg->arg = patterns_bound_cast(binder, agg->arg, folded);
     return agg->arg ? 0 : BASE_E_NOMEM;
@@ -155,15 +194,17 @@ static int check_call(struct patterns_binder *binder, const struct patterns_expr
     const struct patterns_call *call = expr->call;
     struct base_str name = call->name.text;
     bool fraction = kind == CEP_AGG_PERCENTILE || kind == CEP_AGG_APPROX_PERCENTILE || kind == CEP_AGG_EWMA, edge = kind == CEP_AGG_FIRST || kind == CEP_AGG_LAST;
-    uint32_t most = fraction || kind == CEP_AGG_LISTAGG ? 2 : 1, least = fraction ? 2 : 1;
-    if (call->within_count || (call->nulls != PATTERNS_CALL_NULLS_NONE && !(edge && call->nulls == PATTERNS_CALL_NULLS_IGNORE)))
+    uint32_t most = kind == CEP_AGG_LAG ? 3 : fraction || kind == CEP_AGG_LISTAGG ? 2 : 1, least = fraction ? 2 : 1;
+    bool nulls = call->nulls == PATTERNS_CALL_NULLS_NONE || kind == CEP_AGG_ARRAY || (edge && call->nulls == PATTERNS_CALL_NULLS_IGNORE) ||
+                 (kind == CEP_AGG_LAG && call->nulls == PATTERNS_CALL_NULLS_RESPECT);
+    if (call->within_count || !nulls)
         return patterns_refuse(binder, expr, "not-supported", edge ? "NULLs are always passed over" : NULL, "%.*s takes no WITHIN GROUP and no RESPECT or IGNORE NULLS",
                                (int)name.len, name.ptr);
     if (call->distinct && kind >= CEP_AGG_FIRST)
         return patterns_refuse(binder, expr, "not-supported", NULL, "%.*s takes no DISTINCT", (int)name.len, name.ptr);
     if (call->arg_count < least || call->arg_count > most)
         return patterns_refuse(binder, expr, "type-mismatch", NULL, "%.*s takes %s", (int)name.len, name.ptr,
-                               least == 2 ? "two arguments" : most == 2 ? "one or two arguments" : "one argument");
+                               least == 2 ? "two arguments" : most == 3 ? "one to three arguments" : most == 2 ? "one or two arguments" : "one argument");
     return 0;
 }
 
@@ -195,7 +236,7 @@ int patterns_agg_bind(struct patterns_binder *binder, const struct patterns_scop
         if (!error)
             error = type_agg(binder, expr, &agg);
     }
-    if (!error && call->arg_count == 2)
+    if (!error && call->arg_count == 2 && agg.kind != CEP_AGG_LAG) /* LAG's are the frame's: over.c */
         error = bind_param(binder, expr, &agg);
     scope.where = "FILTER";
     if (!error && call->filter)

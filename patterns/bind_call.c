@@ -36,7 +36,10 @@ bool patterns_is_aggregate(struct base_str name)
                                          "BOOL_AND",
                                          "BOOL_OR",
                                          "EVERY",
-                                         "EWMA" };
+                                         "EWMA",
+                                         "LAG",
+                                         "LEAD",
+                                         "ZSCORE" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (base_str_equal_fold(name, base_str_of(names[i])))
             return true;

@@ -64,6 +64,9 @@ static int bind_frame(struct patterns_binder *binder, const struct patterns_wind
         ret->unbounded = true;
         return 0;
     }
+    if (w->to.kind == PATTERNS_BOUND_AT_FOLLOWING || w->to.kind == PATTERNS_BOUND_AT_UNBOUNDED_FOLLOWING)
+        return refuse(binder, w, "write BETWEEN ... PRECEDING AND CURRENT ROW; what follows a row is asked by a row pattern, a window, or an interval join",
+                      "a frame ends at the current row: the rows that follow are still to come");
     if (w->to.kind != PATTERNS_BOUND_AT_CURRENT_ROW)
         return refuse(binder, w, "write BETWEEN ... PRECEDING AND CURRENT ROW", "a frame ends at the current row");
     switch (w->from.kind) {
@@ -181,6 +184,45 @@ static int find_frame(struct patterns_over *o, const struct patterns_window *w, 
     return 0;
 }
 
+/* LAG(x [, n [, otherwise]]): the row n rows before. */
+static int lag_frame(struct patterns_overs *overs, const struct patterns_expr *expr, const struct patterns_window *w, struct patterns_over_frame *ret)
+{
+    const struct patterns_scope constants = { .where = "LAG" };
+    uint64_t rows = 1;
+    if (w->unit != PATTERNS_FRAME_NONE)
+        return refuse(overs->binder, w, "leave it out", "LAG takes no frame");
+    int error = expr->call->arg_count > 1 ? patterns_bind_count(overs->binder, &constants, expr->call->args[1], "the distance of LAG", ROWS_MAX, &rows) : 0;
+    *ret = (struct patterns_over_frame){ .rows = true, .back = (int64_t)rows };
+    return error;
+}
+
+/* CASE WHEN COUNT(*) over the same frame > n THEN the row's value ELSE otherwise END */
+static int lag_default(struct patterns_overs *overs, const struct patterns_expr *expr, const struct place *lag, uint64_t hash, const struct patterns_bound **ret)
+{
+    struct patterns_binder *binder = overs->binder;
+    const struct cep_type big = CEP_TYPE(BIGINT), type = (*ret)->type;
+    struct patterns_over_frame *frame = &overs->at[lag->over]->frames[lag->frame];
+    struct patterns_agg count = { .kind = CEP_AGG_COUNT, .type = big };
+    const struct patterns_bound *arms[3] = { NULL, *ret, NULL }, *pair[2];
+    struct place *place = base_arena_zalloc(binder->arena, 1, sizeof *place);
+    if (!place)
+        return BASE_E_NOMEM;
+    *place = *lag;
+    count.hash = patterns_hash_mix(47, (uint64_t)frame->back);
+    int error = patterns_bind_expr(binder, &overs->input, expr->call->args[2], &arms[2]);
+    if (!error)
+        error = patterns_coerce(binder, arms[2], type, "the third argument of LAG", &arms[2]);
+    if (!error)
+        error = patterns_aggs_add(binder->arena, &frame->aggs, &count, &place->agg);
+    if (error)
+        return error;
+    pair[0] = patterns_bound_external(binder, expr, big, LEAF_OVER, place, patterns_hash_mix(hash, count.hash), 0);
+    pair[1] = patterns_bound_const(binder, expr, big, cep_int(frame->back));
+    arms[0] = pair[0] && pair[1] ? patterns_bound_op(binder, expr, PATTERNS_BOUND_GT, CEP_TYPE(BOOLEAN), pair, 2) : NULL;
+    *ret = arms[0] ? patterns_bound_op(binder, expr, PATTERNS_BOUND_CASE, type, arms, 3) : NULL;
+    return *ret ? 0 : BASE_E_NOMEM;
+}
+
 int patterns_over_call(void *ctx, struct patterns_binder *binder, const struct patterns_expr *expr, const struct patterns_bound **ret)
 {
     struct patterns_overs *overs = ctx;
@@ -197,7 +239,7 @@ int patterns_over_call(void *ctx, struct patterns_binder *binder, const struct p
     if (!error)
         error = patterns_agg_bind(binder, &overs->input, expr, &agg);
     if (!error)
-        error = bind_frame(binder, &window, &frame);
+        error = agg.kind == CEP_AGG_LAG ? lag_frame(overs, expr, &window, &frame) : bind_frame(binder, &window, &frame);
     if (!error)
         error = find_over(overs, &window, &place->over);
     if (!error)
@@ -212,7 +254,7 @@ int patterns_over_call(void *ctx, struct patterns_binder *binder, const struct p
     for (uint32_t i = 0; i < o->partition_count; i++)
         hash = patterns_hash_mix(hash, o->partition[i]->hash);
     *ret = patterns_bound_external(binder, expr, agg.type, LEAF_OVER, place, hash, 0);
-    return *ret ? 0 : BASE_E_NOMEM;
+    return !*ret ? BASE_E_NOMEM : agg.kind == CEP_AGG_LAG && expr->call->arg_count == 3 ? lag_default(overs, expr, place, hash, ret) : 0;
 }
 
 /* ---- the plan ---- */

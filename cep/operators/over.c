@@ -13,12 +13,12 @@ static struct over_op *over_of(struct cep_operator *op) { return (struct over_op
 
 /* ---- telling ---- */
 
-static int row_of(struct over_op *op, struct cep_key *key, const struct over_entry *entry, struct cep_row **ret)
+static int row_of(struct over_op *op, struct cep_key *key, const struct over_entry *entry, uint64_t seq, struct cep_row **ret)
 {
     const struct cep_fold_parts parts = { .key = &key->tuple, .row = &entry->row->tuple };
     bool good;
     *ret = NULL;
-    int rc = cep_over_results(op, key->state, &good);
+    int rc = cep_over_results(op, key->state, seq, &good);
     return rc || !good ? rc : cep_fold_row(&op->fold, &parts, entry->row->time_ms, entry->at, ret);
 }
 
@@ -27,11 +27,12 @@ static struct cep_fold_tell tell_of(const struct over_op *op, struct cep_key *ke
     return (struct cep_fold_tell){ .key = key, .ident = entry->ident, .final = !op->over->eager, .first_ms = entry->row->time_ms, .last_ms = entry->row->time_ms };
 }
 
-static int tell_row(struct over_op *op, struct cep_key *key, struct over_entry *entry)
+static int tell_row(struct over_op *op, struct cep_key *key, uint64_t seq)
 {
     struct over_state *state = key->state;
+    struct over_entry *entry = cep_over_entry(state, seq);
     struct cep_row *now;
-    int rc = row_of(op, key, entry, &now);
+    int rc = row_of(op, key, entry, seq, &now);
     if (rc || (!now && !op->over->eager))
         return rc;
     const struct cep_fold_tell tell = tell_of(op, key, entry);
@@ -56,7 +57,7 @@ static int go_on(struct over_op *op, struct cep_key *key, uint64_t from, uint64_
         for (uint64_t i = 0; i < peers && !rc; i++) {
             rc = cep_over_fold_rows(op, state, from + i);
             if (!rc)
-                rc = tell_row(op, key, cep_over_entry(state, from + i));
+                rc = tell_row(op, key, from + i);
         }
         from += peers;
     }

@@ -63,8 +63,8 @@ int cep_over_unwind(struct over_op *op, struct over_state *state, uint64_t to) B
 /* Folds the row (with RANGE frames: `peers` rows from it on, those of its time) into all frames. */
 int cep_over_fold_range(struct over_op *op, struct over_state *state, uint64_t seq, uint64_t peers) BASE_MUST_CHECK;
 int cep_over_fold_rows(struct over_op *op, struct over_state *state, uint64_t seq) BASE_MUST_CHECK;
-/* Results of all frames into op->fold.results; texts live as long as the state is not changed. */
-int cep_over_results(struct over_op *op, struct over_state *state, bool *ret_good) BASE_MUST_CHECK;
+/* Results of all frames at the row `seq`, which is in them, into op->fold.results; texts live as long as the state is not changed. */
+int cep_over_results(struct over_op *op, struct over_state *state, uint64_t seq, bool *ret_good) BASE_MUST_CHECK;
 /* Rows [settled, to) are settled: into the bases. */
 int cep_over_settle_base(struct over_op *op, struct over_state *state, uint64_t to) BASE_MUST_CHECK;
 /* Lets go of rows that no frame of a row behind watermark_ms can hold. */

@@ -351,7 +351,23 @@ int cep_over_settle_base(struct over_op *op, struct over_state *state, uint64_t 
     return rc;
 }
 
-int cep_over_results(struct over_op *op, struct over_state *state, bool *ret_good)
+/* What hangs on which row of the frame it is asked for. */
+static int result_at(struct over_op *op, struct over_state *state, uint32_t f, uint32_t i, uint64_t seq, struct cep_value *ret)
+{
+    const struct cep_over_frame *frame = cep_over_frame(op, f);
+    struct over_slide *slide = &state->slides[f];
+    uint32_t n = first_agg(op, f) + i;
+    const struct cep_agg *agg = cep_fold_agg(&op->fold, n);
+    if (agg->kind == CEP_AGG_ZSCORE)
+        return cep_agg_zscore(agg, &slide->cells[i], arg_of(op, state, seq, n), ret);
+    if (agg->kind != CEP_AGG_LAG)
+        return cep_agg_result(op->fold.program, agg, &slide->cells[i], cep_flow_arena(op->op.flow), ret);
+    bool there = frame->rows && !frame->unbounded && seq - slide->lo >= (uint64_t)frame->back;
+    *ret = there ? arg_of(op, state, seq - (uint64_t)frame->back, n) : cep_null();
+    return 0;
+}
+
+int cep_over_results(struct over_op *op, struct over_state *state, uint64_t seq, bool *ret_good)
 {
     *ret_good = true;
     for (uint32_t f = 0; f < op->over->frames.count; f++) {
@@ -365,7 +381,7 @@ int cep_over_results(struct over_op *op, struct over_state *state, bool *ret_goo
                 op->fold.results[n] = queue->len > queue->head ? arg_of(op, state, queue->seqs[queue->head], n) : cep_null();
                 continue;
             }
-            int rc = cep_agg_result(op->fold.program, agg, &slide->cells[i], cep_flow_arena(op->op.flow), &op->fold.results[n]);
+            int rc = result_at(op, state, f, i, seq, &op->fold.results[n]);
             if (rc == BASE_E_NOMEM)
                 return rc;
             if (rc) {

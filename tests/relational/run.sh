@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Random queries on Flink SQL, and ours held against its rows: run.sh joins|windows|changes|worked [--cases N] [--seed S] [--store]
+# Random queries on Flink SQL, and ours held against its rows: run.sh joins|windows|sql|changes|worked [--cases N] [--seed S] [--store]
 # --store keeps queries and answers as joins.jsonl.zst, windows.jsonl.zst, changes.jsonl.zst or worked.jsonl, which stages read. Needs java 17, mvn (the jars go to the cache folder, once), zstd, the test driver.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-usage() { echo "usage: run.sh joins|windows|changes|worked [--cases N] [--seed S] [--store]" >&2; exit 2; }
-case ${1:-} in joins|windows|changes|worked) set_name=$1; shift ;; *) usage ;; esac
+usage() { echo "usage: run.sh joins|windows|sql|changes|worked [--cases N] [--seed S] [--store]" >&2; exit 2; }
+case ${1:-} in joins|windows|sql|changes|worked) set_name=$1; shift ;; *) usage ;; esac
 cases=600 seed=1 store=0 version=2.3.0
 while [ $# -gt 0 ]; do
     case $1 in

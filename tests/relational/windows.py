@@ -301,6 +301,11 @@ def make_case(seed, number):
     rng = joins.random.Random('windows-%s-%d' % (seed, number))
     query = rng.choice([make_group, make_group_of_groups, make_window, make_window, make_window, make_over, make_over, make_over, make_two_overs, make_distinct,
                         make_cascade, make_assigned])(rng)
+    rows, delay = make_rows(rng)
+    return query, rows, delay
+
+
+def make_rows(rng):
     delay = rng.choice([0, 3, 10])
     rows, top, grain = [], START_MS, rng.choice([250, 1000, 1000])
     for number in range(rng.randint(0, 24)):
@@ -310,7 +315,7 @@ def make_case(seed, number):
             t += grain
         top = max(top, t)
         rows.append(('ev', (number, rng.choice(['x', 'y', 'z', 'x', None]), rng.choice([None] + list(range(10))), t)))
-    return query, rows, delay
+    return rows, delay
 
 
 joins.make_case = make_case

@@ -5,8 +5,10 @@ root=${CEPHEID_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-python3 "$root/tests/relational/windows.py" property ${PROPERTY_SEED:+--seed "$PROPERTY_SEED"} --cases 1500 >"$log" || status=1
+python3 "$root/tests/relational/windows.py" property ${PROPERTY_SEED:+--seed "$PROPERTY_SEED"} --cases 1200 >"$log" || status=1
 python3 "$root/tests/relational/times.py" ${PROPERTY_SEED:+--seed "$PROPERTY_SEED"} --cases 150 >>"$log" || status=1
+python3 "$root/tests/relational/sql.py" property ${PROPERTY_SEED:+--seed "$PROPERTY_SEED"} --cases 200 >>"$log" || status=1
+python3 "$root/tests/relational/sql.py" judge "$root/tests/relational/sql.jsonl.zst" >>"$log" || status=1
 python3 "$root/tests/relational/windows.py" judge "$root/tests/relational/windows.jsonl.zst" >>"$log" || status=1
 python3 "$root/tests/relational/worked.py" judge "$root/tests/relational/worked.jsonl" >>"$log" || status=1
 grep -v '^tests: ' "$log" || true

@@ -188,6 +188,8 @@ static void test_cells(void)
     }
     for (uint32_t kind = CEP_AGG_COUNT; kind < CEP_AGG_KINDS; kind++) {
         bool good = true;
+        if (kind == CEP_AGG_ARRAY) /* of arrays: tests/relational/sql.py */
+            continue;
         for (uint32_t t = 0; t < sizeof types / sizeof *types * 4; t++) {
             struct cep_type type = types[t / 4];
             bool text = type.kind == CEP_KIND_STRING, number = kind != CEP_AGG_COUNT && kind != CEP_AGG_MIN && kind != CEP_AGG_MAX && kind != CEP_AGG_FIRST &&
