@@ -47,11 +47,11 @@ static uint32_t next_priority(struct cep_tree *tree)
 static uint32_t make_node(struct cep_tree *tree, struct cep_type type, struct cep_value value, uint64_t times)
 {
     struct cep_tree_node fresh = { .times = times, .total = times, .priority = next_priority(tree) };
-    uint32_t n = tree->free;
+    uint32_t n = tree->spare;
     if (cep_agg_own(type, value, &fresh.value))
         return 0;
     if (n) {
-        tree->free = node_of(tree, n)->left;
+        tree->spare = node_of(tree, n)->left;
         *node_of(tree, n) = fresh;
     } else if (BASE_VEC_PUSH(tree, fresh)) {
         n = (uint32_t)tree->len;
@@ -142,8 +142,8 @@ static uint32_t take(struct cep_tree *tree, struct cep_type type, uint32_t n, st
         tree->count--;
         tree->text_bytes -= cep_kind_is_text(type.kind) ? node->value.s.len : 0;
         cep_agg_disown(type, &node->value);
-        *node = (struct cep_tree_node){ .left = tree->free };
-        tree->free = n;
+        *node = (struct cep_tree_node){ .left = tree->spare };
+        tree->spare = n;
         return rest;
     }
     sum_up(tree, n);

@@ -12,14 +12,14 @@
 
 struct cep_tree_node {
     struct cep_value value;  /* texts are owned */
-    uint64_t times, total;   /* of the value; of all in the subtree. times 0: the node is free */
-    uint32_t left, right;    /* node + 1; 0: none. Of a free node: left is the next free one */
+    uint64_t times, total;   /* of the value; of all in the subtree. times 0: it holds no value */
+    uint32_t left, right;    /* node + 1; 0: none. Of one that holds no value: left is the next such */
     uint32_t priority;
 };
 struct cep_tree {
     struct cep_tree_node *at;
     size_t len, cap;
-    uint32_t root, free;     /* node + 1 */
+    uint32_t root, spare;    /* node + 1; spare: the first of those that hold no value */
     uint32_t count;          /* different values */
     uint64_t seed;
     size_t text_bytes;

@@ -23,7 +23,7 @@ static struct cep_operator *reader(const struct cep_flow *flow, uint32_t node, u
 bool cep_flow_takes_columns(const struct cep_flow *flow, uint32_t node)
 {
     uint32_t exchange;
-    return reader(flow, node, &exchange) != NULL;
+    return !cep_program_node(flow->program, node)->clock && reader(flow, node, &exchange) != NULL;
 }
 
 int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *columns)

@@ -512,7 +512,7 @@ static void test_refusals(void)
               "and the columns of its PARTITION BY\n"
               "type-mismatch 3:104 the size of HOP is a multiple of its slide | choose a slide that divides the size\n"
               "type-mismatch 4:81 DESCRIPTOR names a TIMESTAMP, not DECIMAL(12, 2) | name the event time column\n"
-              "not-supported 5:51 a frame ends at the current row | write BETWEEN ... PRECEDING AND CURRENT ROW\n"
+              "not-supported 5:51 a frame ends at the current row: the rows that follow are still to come | write BETWEEN ... PRECEDING AND CURRENT ROW; what follows a row is asked by a row pattern, a window, or an interval join\n"
               "not-supported 7:57 a GROUP BY over a stream changes rows that it gave, and here nothing takes changes | run it with --emit eager to see its "
               "changes, or group by a window\n");
     diags_are("inserts",
