@@ -19,10 +19,27 @@ class NotClaimed(Exception):
 ENTRY = {'begin': '', 'next': '', 'followedBy': '-> ', 'followedByAny': '->> '}
 
 
+def plain(stage):
+    """The stage with what may be left out."""
+    times = stage.get('times')
+    stage = dict(stage, contiguity=stage.get('contiguity') or 'begin')
+    if isinstance(times, int):
+        stage['times'] = {'from': times, 'to': times}
+    elif times:
+        stage['times'] = {'from': times.get('from', 1), 'to': times.get('to')}
+    if times and stage['times']['from'] == 0 and stage['times']['to'] != 0:
+        stage['times'], stage['optional'] = dict(stage['times'], **{'from': 1}), True
+    if 'group' in stage:
+        stage['group'] = [plain(s) for s in stage['group']]
+    else:
+        stage['cond'] = stage.get('cond') or 'TRUE'
+    return stage
+
+
 class Writer:
     def __init__(self, case):
         self.case = case
-        self.api = case['pattern_api']
+        self.api = dict(case['pattern_api'], pattern=[plain(s) for s in case['pattern_api']['pattern']], skip=case['pattern_api'].get('skip') or 'NO_SKIP')
         self.defines = []          # (variable, condition)
         self.variables = {}        # stage name -> variable
         self.measured = []         # (stage name, variable)
@@ -185,19 +202,23 @@ class Writer:
             low, high = stage['times']['from'], stage['times']['to']
         else:
             low, high = (1, None) if stage.get('oneOrMore') else (1, 1)
-        if low < 0:
+        if self.unwritable(low, high):
             return low, high
         if stage.get('until') is not None and high is not None:
             raise NotClaimed('a stop condition is a part of a written loop: on anything else there is no text to refuse')
         return low, high
+
+    @staticmethod
+    def unwritable(low, high):
+        return low < 1 or (high is not None and high < low)
 
     def written(self, stage, nots, extra=()):
         """One stage. nots: names that also kill it while it could be left, for the stage behind it is a not."""
         entry = ENTRY[stage['contiguity']]
         low, high = self.bounds(stage)
         body = self.body(stage, extra)
-        if low < 0:
-            return '%s{%d}' % (body, low)
+        if self.unwritable(low, high):  # as it stands: it must be refused
+            return '%s{%d,%s}' % (body, low, '' if high is None else high)
         if 'group' in stage and stage.get('until') is not None:
             raise NotClaimed('a stop condition of a group')
         stops = stage.get('until') is not None
