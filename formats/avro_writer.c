@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "formats/avro_schema.h"
-#include "formats/registry.h"
 #include "formats/schema_file.h"
 
 /* Where the value of a field of the record comes from. */
@@ -15,23 +14,13 @@
 struct formats_avro_writer {
     struct formats_avro_schemas schemas;
     const struct formats_avro_type *record;
-    struct formats_avro_column *columns;
+    struct formats_writer_column *columns;
     uint32_t *from;               /* of each field: a column */
     char head[5];                 /* Confluent's: 0 and the id */
     size_t head_len;
 };
 
 /* ---- the schema of the columns ---- */
-
-static bool plain_name(struct base_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i > 0 && c >= '0' && c <= '9')))
-            return false;
-    }
-    return name.len > 0;
-}
 
 static bool put_type(struct cep_type type, struct base_buf *out)
 {
@@ -83,18 +72,16 @@ static bool put_type(struct cep_type type, struct base_buf *out)
     return false;
 }
 
-static int make_schema(const struct formats_avro_writer_config *config, struct base_buf *out, char *ret_error, size_t error_bytes)
+static int make_schema(const struct formats_writer_config *config, struct base_buf *out, char *ret_error, size_t error_bytes)
 {
     base_buf_puts(out, "{\"type\":\"record\",\"name\":\"record\",\"namespace\":\"cepheid\",\"fields\":[");
     if (config->with_change)
         base_buf_puts(out, "{\"name\":\"op\",\"type\":\"string\"}");
     for (uint32_t c = 0; c < config->count; c++) {
-        const struct formats_avro_column *column = &config->columns[c];
-        if (!plain_name(column->name)) {
-            snprintf(ret_error, error_bytes, "column \"%.*s\" has no name that Avro allows (letters, digits, _): give it another one with AS", (int)column->name.len,
-                     column->name.ptr);
-            return BASE_E_CONFIG;
-        }
+        const struct formats_writer_column *column = &config->columns[c];
+        int e = formats_writer_check_name(column->name, "Avro", ret_error, error_bytes);
+        if (e < 0)
+            return e;
         base_buf_printf(out, "%s{\"name\":\"%.*s\",\"type\":", c || config->with_change ? "," : "", (int)column->name.len, column->name.ptr);
         base_buf_puts(out, column->not_null ? "" : "[\"null\",");
         (void)put_type(column->type, out);
@@ -154,7 +141,7 @@ static bool takes(const struct formats_avro_type *to, struct cep_type from)
 }
 
 /* Which column each field of the record takes. */
-static int match_fields(struct formats_avro_writer *writer, const struct formats_avro_writer_config *config, char *ret_error, size_t error_bytes)
+static int match_fields(struct formats_avro_writer *writer, const struct formats_writer_config *config, char *ret_error, size_t error_bytes)
 {
     const struct formats_avro_type *record = writer->record;
     uint32_t used = 0;
@@ -187,30 +174,7 @@ static int match_fields(struct formats_avro_writer *writer, const struct formats
 
 /* ---- life ---- */
 
-static int register_schema(struct formats_avro_writer *writer, const struct formats_avro_writer_config *config, struct base_str text, char *ret_error,
-                           size_t error_bytes)
-{
-    struct formats_registry_options options = { .url = config->option(config->ctx, "url"), .user_info = config->option(config->ctx, "basic-auth.user-info"),
-                                                .token = config->option(config->ctx, "bearer-auth.token"), .ca_file = config->option(config->ctx, "ssl.ca-file") };
-    struct base_str own = config->option(config->ctx, "subject");
-    struct formats_registry *registry = NULL;
-    struct base_buf why = { .limit = 2048 };
-    uint32_t id = 0;
-    int e = formats_registry_create(&options, &registry, ret_error, error_bytes);
-    if (e < 0)
-        return e;
-    e = formats_registry_register(registry, own.ptr ? own : config->subject, "AVRO", text, &id, &why);
-    if (e < 0)
-        snprintf(ret_error, error_bytes, "%s", why.len ? why.ptr : base_error_text(e));
-    const char head[5] = { 0, (char)(id >> 24), (char)(id >> 16), (char)(id >> 8), (char)id };
-    memcpy(writer->head, head, sizeof head);
-    writer->head_len = sizeof head;
-    base_buf_finish(&why);
-    formats_registry_destroy(registry);
-    return e;
-}
-
-static int load_schema(struct formats_avro_writer *writer, const struct formats_avro_writer_config *config, char *ret_error, size_t error_bytes)
+static int load_schema(struct formats_avro_writer *writer, const struct formats_writer_config *config, char *ret_error, size_t error_bytes)
 {
     struct base_str text = config->option(config->ctx, "schema"), file = config->option(config->ctx, "schema-file");
     struct base_buf own = { 0 };
@@ -234,12 +198,13 @@ static int load_schema(struct formats_avro_writer *writer, const struct formats_
         e = writer->from ? match_fields(writer, config, ret_error, error_bytes) : BASE_E_NOMEM;
     }
     if (e == 0 && config->confluent)
-        e = register_schema(writer, config, text, ret_error, error_bytes);
+        e = formats_writer_register(config, "AVRO", text, writer->head, ret_error, error_bytes);
+    writer->head_len = config->confluent ? sizeof writer->head : 0;
     base_buf_finish(&own);
     return e;
 }
 
-int formats_avro_writer_create(const struct formats_avro_writer_config *config, struct formats_avro_writer **ret, char *ret_error, size_t error_bytes)
+int formats_avro_writer_create(const struct formats_writer_config *config, struct formats_avro_writer **ret, char *ret_error, size_t error_bytes)
 {
     struct formats_avro_writer *writer = base_calloc(1, sizeof *writer);
     snprintf(ret_error, error_bytes, "out of memory");
@@ -284,21 +249,15 @@ static void put_text(struct base_buf *out, const char *text, size_t len)
 /* Big-endian two's complement: as few bytes as say it, or exactly size. */
 static void put_decimal(const struct formats_avro_type *to, struct cep_type from, struct cep_value value, struct base_buf *out)
 {
-    cep_int128 n = cep_dec_get(value);
-    for (int s = from.scale; s < to->scale; s++)
-        n *= 10; /* fits: the target has at least as many digits before the point, and 38 in all */
     uint8_t bytes[16];
-    for (int i = 0; i < 16; i++)
-        bytes[i] = (uint8_t)((unsigned __int128)n >> (8 * (15 - i)));
-    int first = 0;
-    while (first < 15 && bytes[first] == (n < 0 ? 0xff : 0) && (bytes[first + 1] & 0x80) == (n < 0 ? 0x80 : 0))
-        first++;
+    int first = formats_writer_decimal(from, value, to->scale, bytes);
+    bool negative = bytes[0] & 0x80;
     if (to->kind == FORMATS_AVRO_BYTES) {
         put_text(out, (const char *)bytes + first, (size_t)(16 - first));
         return;
     }
     for (uint32_t i = 16; i < to->size; i++)
-        base_buf_put_u8(out, n < 0 ? 0xff : 0);
+        base_buf_put_u8(out, negative ? 0xff : 0);
     base_buf_put(out, bytes, 16);
 }
 

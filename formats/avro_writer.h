@@ -3,28 +3,12 @@
 #ifndef FORMATS_AVRO_WRITER_H
 #define FORMATS_AVRO_WRITER_H
 
-#include <stdbool.h>
-#include "base/attr.h"
-#include "base/str.h"
 #include "cep/row.h"
+#include "formats/writer.h"
 
-struct formats_avro_column {
-    struct base_str name;
-    struct cep_type type;
-    bool not_null;
-};
-struct formats_avro_writer_config {
-    const struct formats_avro_column *columns; /* as the rows have them; names live as long as the writer */
-    uint32_t count;
-    bool with_change;                          /* first a field "op": "+I", "-U", "+U", "-D" */
-    bool confluent;
-    struct base_str subject;                   /* confluent: where the schema is registered */
-    struct base_str (*option)(const void *ctx, const char *name); /* option of the format: "url", "schema", … */
-    const void *ctx;
-};
 struct formats_avro_writer;
 /* BASE_E_CONFIG with a text: a column that the schema cannot take, a registry that refuses; BASE_E_IO: it cannot be reached; BASE_E_NOMEM. */
-int formats_avro_writer_create(const struct formats_avro_writer_config *config, struct formats_avro_writer **ret, char *ret_error, size_t error_bytes)
+int formats_avro_writer_create(const struct formats_writer_config *config, struct formats_avro_writer **ret, char *ret_error, size_t error_bytes)
     BASE_MUST_CHECK;
 void formats_avro_writer_destroy(struct formats_avro_writer *writer); /* NULL allowed */
 /* Appends one record; out->failed tells of missing memory. */

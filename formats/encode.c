@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "formats/avro_writer.h"
+#include "formats/proto_writer.h"
 #include "formats/mask.h"
 
 struct formats_encoder {
@@ -15,7 +16,8 @@ struct formats_encoder {
     bool csv, with_change, key_raw;
     char delimiter, quote;
     struct base_str null_literal;
-    struct formats_avro_writer *avro; /* NULL: text */
+    struct formats_avro_writer *avro; /* one of the two, or text */
+    struct formats_proto_writer *proto;
     const char *prefix;               /* of the options of that format */
 };
 
@@ -102,7 +104,7 @@ static int load_csv_options(struct formats_encoder *encoder, char *ret_error, si
     return 0;
 }
 
-static struct base_str avro_option(const void *ctx, const char *name)
+static struct base_str binary_option(const void *ctx, const char *name)
 {
     const struct formats_encoder *encoder = ctx;
     char key[128];
@@ -111,21 +113,21 @@ static struct base_str avro_option(const void *ctx, const char *name)
     return value.ptr ? value : table_option(encoder, key);
 }
 
-static int load_avro(struct formats_encoder *encoder, bool confluent, char *ret_error, size_t error_bytes)
+static int load_binary(struct formats_encoder *encoder, bool proto, bool confluent, char *ret_error, size_t error_bytes)
 {
     char subject[300];
     struct base_str topic = table_option(encoder, "topic");
-    struct formats_avro_column *columns = base_calloc(encoder->columns.count + 1, sizeof *columns);
+    struct formats_writer_column *columns = base_calloc(encoder->columns.count + 1, sizeof *columns);
     if (!columns)
         return BASE_E_NOMEM;
-    encoder->prefix = confluent ? "avro-confluent" : "avro";
+    encoder->prefix = proto ? confluent ? "protobuf-confluent" : "protobuf" : confluent ? "avro-confluent" : "avro";
     encoder->key_raw = base_str_equal_fold(table_option(encoder, "key.format"), BASE_STR("raw"));
     snprintf(subject, sizeof subject, "%.*s-value", (int)(topic.len < 280 ? topic.len : 280), topic.ptr ? topic.ptr : "");
     for (uint32_t c = 0; c < encoder->columns.count; c++)
-        columns[c] = (struct formats_avro_column){ column_name(encoder, c), cep_program_column(encoder->program, encoder->columns.first + c)->type, false };
-    struct formats_avro_writer_config config = { .columns = columns, .count = encoder->columns.count, .with_change = encoder->with_change, .confluent = confluent,
-                                                 .subject = base_str_of(subject), .option = avro_option, .ctx = encoder };
-    int e = formats_avro_writer_create(&config, &encoder->avro, ret_error, error_bytes);
+        columns[c] = (struct formats_writer_column){ column_name(encoder, c), cep_program_column(encoder->program, encoder->columns.first + c)->type, false };
+    struct formats_writer_config config = { .columns = columns, .count = encoder->columns.count, .with_change = encoder->with_change, .confluent = confluent,
+                                                 .subject = base_str_of(subject), .option = binary_option, .ctx = encoder };
+    int e = proto ? formats_proto_writer_create(&config, &encoder->proto, ret_error, error_bytes) : formats_avro_writer_create(&config, &encoder->avro, ret_error, error_bytes);
     base_free(columns);
     return e;
 }
@@ -137,12 +139,14 @@ static int load_format(struct formats_encoder *encoder, char *ret_error, size_t 
         format = table_option(encoder, "value.format");
     encoder->csv = base_str_equal_fold(format, BASE_STR("csv"));
     if (base_str_equal_fold(format, BASE_STR("avro")) || base_str_equal_fold(format, BASE_STR("avro-confluent")))
-        return load_avro(encoder, format.len > 4, ret_error, error_bytes);
+        return load_binary(encoder, false, format.len > 4, ret_error, error_bytes);
+    if (base_str_equal_fold(format, BASE_STR("protobuf")) || base_str_equal_fold(format, BASE_STR("protobuf-confluent")))
+        return load_binary(encoder, true, format.len > 8, ret_error, error_bytes);
     encoder->key_raw = base_str_equal_fold(table_option(encoder, "key.format"), BASE_STR("raw"));
     encoder->delimiter = ',';
     encoder->quote = '"';
     if (format.ptr && !encoder->csv && !base_str_equal_fold(format, BASE_STR("json"))) {
-        snprintf(ret_error, error_bytes, "unknown format '%.*s'; sinks know 'json', 'csv', 'avro' and 'avro-confluent'", (int)format.len, format.ptr);
+        snprintf(ret_error, error_bytes, "unknown format '%.*s'; sinks know 'json', 'csv', 'avro', 'avro-confluent', 'protobuf' and 'protobuf-confluent'", (int)format.len, format.ptr);
         return BASE_E_UNSUPPORTED;
     }
     return encoder->csv ? load_csv_options(encoder, ret_error, error_bytes) : 0;
@@ -196,6 +200,7 @@ void formats_encoder_destroy(struct formats_encoder *encoder)
         base_buf_finish(&encoder->names[c]);
     base_free(encoder->names);
     formats_avro_writer_destroy(encoder->avro);
+    formats_proto_writer_destroy(encoder->proto);
     base_free(encoder);
 }
 
@@ -209,6 +214,10 @@ void formats_encode(const struct formats_encoder *encoder, const struct cep_row 
     static const char *const ops[] = { "+I", "-U", "+U", "-D" };
     if (encoder->avro) {
         formats_avro_writer_row(encoder->avro, row, out);
+        return;
+    }
+    if (encoder->proto) {
+        formats_proto_writer_row(encoder->proto, row, out);
         return;
     }
     const char *op = encoder->with_change && row->change <= CEP_DELETE ? ops[row->change] : NULL;

@@ -17,7 +17,7 @@ struct formats_encoder_config {
     bool with_change;                  /* a first member (JSON) or column (CSV) "op": "+I", "-U", "+U", "-D" (rows of sinks that take changes) */
 };
 struct formats_encoder;
-/* 'format' of the table: 'json' (default), 'csv' ('csv.field-delimiter', 'csv.quote-character', 'csv.null-literal'), 'avro' or 'avro-confluent' (the schema is registered
+/* 'format' of the table: 'json' (default), 'csv' ('csv.field-delimiter', 'csv.quote-character', 'csv.null-literal'), 'avro', 'protobuf', 'avro-confluent' or 'protobuf-confluent' (the schema is registered
  * here: it may block for seconds, and is BASE_E_IO if the registry cannot be reached). BASE_E_CONFIG, BASE_E_UNSUPPORTED with a
  * text in ret_error; BASE_E_NOMEM. */
 int formats_encoder_create(const struct formats_encoder_config *config, struct formats_encoder **ret, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;

@@ -293,6 +293,40 @@ def protobuf_messages(world):
     assert rows == [{"id": "line"}], rows
 
 
+def protobuf_sink(world):
+    """Rows written by us, registered as Protobuf, read by Google's library; and by ourselves, through the registry."""
+    source, target = world.topic(), world.topic()
+    want = write_versions(world, source)
+    rules = ("CREATE TABLE tx (%s) %s;\nCREATE TABLE out_tx (id BIGINT, amount DECIMAL(12,2), ts TIMESTAMP_LTZ(3), country STRING, tags ARRAY<STRING>) %s;\n"
+             "INSERT INTO out_tx SELECT id, amount, ts, country, ARRAY[country, 'x'] FROM tx;\n" %
+             (COLUMNS, world.options(source, "avro-confluent"), world.options(target, "protobuf-confluent")))
+    with service_of(world, rules) as service:
+        service.start()
+        found = world.consume(target, len(want))
+    schema = world.client.get_latest_version(target + "-value").schema
+    assert schema.schema_type == "PROTOBUF" and "message Row" in schema.schema_str, schema.schema_str
+    F = descriptor_pb2.FieldDescriptorProto
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
+    file = descriptor_pb2.FileDescriptorProto(name="row.proto", package="cepheid", syntax="proto3", dependency=["google/protobuf/timestamp.proto"])
+    row = file.message_type.add(name="Row")
+    for number, (name, kind) in enumerate((("id", F.TYPE_INT64), ("amount", F.TYPE_STRING), ("ts", F.TYPE_MESSAGE), ("country", F.TYPE_STRING), ("tags", F.TYPE_STRING)), 1):
+        field(row, name, number, kind, 3 if name == "tags" else 1, ".google.protobuf.Timestamp" if name == "ts" else None, True if name not in ("ts", "tags") else None)
+    pool.Add(file)
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName("cepheid.Row"))
+    rows = []
+    for raw in found:
+        assert raw[0] == 0 and raw[5] == 0, raw[:8]
+        one = kind.FromString(raw[6:])
+        rows.append({"id": one.id, "amount": D(one.amount), "ts": one.ts.ToDatetime(UTC), "country": one.country if one.HasField("country") else None, "tags": list(one.tags)})
+    expected = [{"id": row["id"], "amount": row["amount"], "ts": START + datetime.timedelta(seconds=row["id"]), "country": row["country"],
+                 "tags": [row["country"], "x"] if row["country"] else ["x"]} for row in want]
+    assert sorted(rows, key=lambda row: row["id"]) == expected, (rows[:3], expected[:3])
+    again, said = world.query("CREATE TABLE r (id BIGINT, amount DECIMAL(12,2), country STRING) %s;\nSELECT id, amount, country FROM r;" % world.options(
+        target, "protobuf-confluent", BOUNDED))
+    assert sorted(again, key=lambda row: row["id"]) == [{key: row[key] for key in ("id", "amount", "country")} for row in want], (again[:3], said)
+
+
 def avro_references(world):
     """A schema that refers to another subject's."""
     topic = world.topic()
@@ -417,7 +451,7 @@ def change_records(world):
         assert sorted(rows, key=lambda row: row["segment"] or "") == want, (form, rows, said)
 
 
-CASES = [avro_evolution, avro_references, incompatible_change, avro_sink, protobuf_messages, bad_records, registry_away, wrong_password, change_records]
+CASES = [avro_evolution, avro_references, incompatible_change, avro_sink, protobuf_messages, protobuf_sink, bad_records, registry_away, wrong_password, change_records]
 
 
 def set_compatibility(registry):

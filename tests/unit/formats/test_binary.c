@@ -119,15 +119,16 @@ static const char WRITTEN[] =
     "{\"name\":\"t\",\"type\":" N("{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}") "},"
     "{\"name\":\"a\",\"type\":" N("{\"type\":\"array\",\"items\":" N("\"string\"") "}") "},{\"name\":\"none\",\"type\":[\"null\",\"int\"]}]}";
 
-/* A JSON row, written as Avro by the schema and read again. */
-static const char *round_trip(const char *schema, const char *json)
+/* A JSON row, written in a format by the schema and read again. */
+static const char *round_trip(const char *format, const char *schema, const char *json)
 {
     static const struct table_field columns[] = { { .name = "b", .type = CEP_TYPE(BOOLEAN) }, { .name = "i", .type = CEP_TYPE(INT) },
                                                   { .name = "m", .type = CEP_DECIMAL_TYPE(12, 2) }, { .name = "s", .type = CEP_TYPE(STRING) },
                                                   { .name = "t", .type = CEP_TYPE(TIMESTAMP_LTZ) }, { .name = "a", .type = { .kind = CEP_KIND_ARRAY, .element = CEP_KIND_STRING } } };
     static char out[1 << 16];
-    char error[256] = "";
-    const char *in_options[] = { "format", "json", NULL }, *out_options[] = { "format", "avro", schema ? "avro.schema" : NULL, schema, NULL };
+    char error[256] = "", option[64];
+    snprintf(option, sizeof option, "%s.schema", format);
+    const char *in_options[] = { "format", "json", NULL }, *out_options[] = { "format", format, schema ? option : NULL, schema, NULL };
     struct table_spec in = { columns, 6, in_options, -1, 0 }, to = { columns, 6, out_options, -1, 0 };
     struct cep_program *in_program = table_program(&in), *to_program = table_program(&to);
     struct formats_decoder_config config = { in_program, 0, NULL, NULL };
@@ -164,10 +165,44 @@ static void test_writing(void)
         "{\"b\":true,\"i\":-2147483648,\"m\":-1.28,\"s\":\"x\",\"t\":\"1970-01-01T00:00:00.000Z\",\"a\":null}",
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        IS_STR(round_trip(WRITTEN, rows[i]), rows[i], "written and read by one schema");
-    OK(strstr(round_trip(NULL, rows[0]), "needs a schema"), "without a schema rows are written by one of the columns, but not read");
-    IS_STR(round_trip("{\"type\":\"record\",\"name\":\"o\",\"fields\":[{\"name\":\"b\",\"type\":\"boolean\"}]}", rows[0]),
+        IS_STR(round_trip("avro", WRITTEN, rows[i]), rows[i], "written and read by one schema");
+    OK(strstr(round_trip("avro", NULL, rows[0]), "needs a schema"), "without a schema rows are written by one of the columns, but not read");
+    IS_STR(round_trip("avro", "{\"type\":\"record\",\"name\":\"o\",\"fields\":[{\"name\":\"b\",\"type\":\"boolean\"}]}", rows[0]),
            "config: Avro schema: field \"b\": it cannot be null, but its column can: make it a union with null", "a schema that cannot take the column");
+}
+
+static void test_writing_protobuf(void)
+{
+#define PROTO(b, i, m, t, a) \
+    "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/wrappers.proto\"; import \"confluent/type/decimal.proto\"; " \
+    "import \"google/type/decimal.proto\"; message Other { int32 x = 1; } message Out { " b " b = 15; " i " i = 16; " m " m = 3; optional string s = 4; " t " t = 5; " a " a = 6; " \
+    "string none = 2000; }"
+    static const char *const schemas[] = {
+        PROTO("optional bool", "optional int32", "confluent.type.Decimal", "google.protobuf.Timestamp", "repeated string"),
+        PROTO("google.protobuf.BoolValue", "optional sint64", "google.type.Decimal", "optional int64", "repeated string"),
+        PROTO("optional string", "optional sfixed32", "optional string", "optional sfixed64", "repeated bytes"),
+        PROTO("google.protobuf.BoolValue", "google.protobuf.Int64Value", "optional string", "google.protobuf.Timestamp", "repeated google.protobuf.StringValue"),
+    };
+    static const char *const rows[][2] = {
+        { "{\"b\":true,\"i\":-7,\"m\":-12.34,\"s\":\"Grüße\",\"t\":\"2026-01-02T03:04:05.678Z\",\"a\":[\"x\",null,\"\"]}",
+          "{\"b\":true,\"i\":-7,\"m\":-12.34,\"s\":\"Grüße\",\"t\":\"2026-01-02T03:04:05.678Z\",\"a\":[\"x\",\"\"]}" },
+        { "{\"b\":false,\"i\":2147483647,\"m\":9999999999.99,\"s\":\"\",\"t\":\"1900-01-01T00:00:00.001Z\",\"a\":[]}", NULL },
+        { "{\"b\":true,\"i\":0,\"m\":0.00,\"s\":\"x\",\"t\":\"2030-01-01T00:00:00.000Z\",\"a\":[\"1\"]}", NULL },
+        { "{\"b\":true,\"i\":-2147483648,\"m\":-1.28,\"s\":\"x\",\"t\":\"2030-01-01T00:00:00.000Z\",\"a\":[\"1\",\"2\"]}", NULL },
+        { "{\"b\":null,\"i\":null,\"m\":null,\"s\":null,\"t\":null,\"a\":null}", "{\"b\":null,\"i\":null,\"m\":null,\"s\":null,\"t\":null,\"a\":[]}" },
+    };
+    char schema[1024];
+    for (size_t s = 0; s < sizeof schemas / sizeof schemas[0]; s++) {
+        const char *begin = strstr(schemas[s], "message Other"), *out = strstr(schemas[s], "message Out"); /* the message that is written comes first */
+        snprintf(schema, sizeof schema, "%.*s%s %.*s", (int)(begin - schemas[s]), schemas[s], out, (int)(out - begin), begin);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+            IS_STR(round_trip("protobuf", schema, rows[i][0]), rows[i][1] ? rows[i][1] : rows[i][0], "written and read by one schema");
+    }
+    OK(strstr(round_trip("protobuf", NULL, rows[0][0]), "needs a schema"), "without a schema rows are written by one of the columns, but not read");
+    IS_STR(round_trip("protobuf", "syntax = \"proto3\"; message Out { uint32 i = 1; bool b = 2; }", rows[0][0]),
+           "config: Protobuf schema: message \"Out\" has a type that cannot take every value of column \"i\"", "a schema that cannot take the column");
+    IS_STR(round_trip("protobuf", "syntax = \"proto3\"; message Out { bool b = 2; }", rows[0][0]), "config: Protobuf schema: message \"Out\" has no field for column \"i\"",
+           "a schema without the column");
 }
 
 int main(void)
@@ -176,5 +211,6 @@ int main(void)
     test_damage();
     test_changes();
     test_writing();
+    test_writing_protobuf();
     return tap_done();
 }

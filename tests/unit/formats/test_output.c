@@ -98,7 +98,7 @@ static void test_encode(void)
     is_encoded(csv, false, "", "id,who,sum,at\n7,\"\",12.50,2026-01-01 12:00:00.123\n{\"id\":7,\"who\":\"\"}");
     is_encoded(csv, false, NULL, "id,who,sum,at\n7,,12.50,2026-01-01 12:00:00.123\n{\"id\":7,\"who\":null}");
     is_encoded(tabs, false, NULL, "id\twho\tsum\tat\n7\tNULL\t12.50\t2026-01-01 12:00:00.123\n{\"id\":7,\"who\":null}");
-    is_encoded(other, false, NULL, "unknown format 'yaml'; sinks know 'json', 'csv', 'avro' and 'avro-confluent'");
+    is_encoded(other, false, NULL, "unknown format 'yaml'; sinks know 'json', 'csv', 'avro', 'avro-confluent', 'protobuf' and 'protobuf-confluent'");
 }
 
 static void test_table(void)
