@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "base/attr.h"
 
 /* Live blocks are counted in stripes, one cache line each, so that threads do not fight over one counter. A block may
@@ -74,6 +75,17 @@ void *base_realloc(void *block, size_t bytes)
     if (must_fail())
         return NULL;
     return realloc(block, bytes ? bytes : 1);
+}
+
+#define PAGE ((uintptr_t)4096)
+#define LARGE ((size_t)2 << 20) /* of those the C library has asked the system for by themselves */
+
+/* All pages of the block, so that its mapping stays in one piece and realloc can move it without copying. */
+void base_alloc_whole(void *block, size_t bytes)
+{
+    uintptr_t first = (uintptr_t)block & ~(PAGE - 1), end = ((uintptr_t)block + bytes + PAGE - 1) & ~(PAGE - 1);
+    if (bytes >= LARGE)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE); /* only faster, never needed */
 }
 
 void base_free(void *block)

@@ -5,7 +5,7 @@
 #include "base/time.h"
 #include "base/vec.h"
 
-#define FIRST_ROWS 8192u
+#define FIRST_ROWS 65536u
 #define LENGTH_BITS 25
 
 int cep_columns_init(struct cep_columns *columns, const struct cep_type *types, uint32_t count, uint16_t table)
@@ -44,6 +44,7 @@ static bool grow_column(struct cep_column_data *data, uint32_t old, uint32_t cap
     void *grown = base_realloc(narrow ? (void *)data->narrow : (void *)data->wide, (size_t)cap * (narrow ? sizeof(int32_t) : sizeof(int64_t)));
     if (!grown)
         return false;
+    base_alloc_whole(grown, (size_t)cap * (narrow ? sizeof(int32_t) : sizeof(int64_t)));
     if (narrow)
         data->narrow = grown;
     else
@@ -94,6 +95,7 @@ int cep_columns_put_text(struct cep_columns *columns, const char *text, size_t l
         char *grown = base_realloc(columns->text, cap);
         if (!grown)
             return BASE_E_NOMEM;
+        base_alloc_whole(grown, cap);
         columns->text = grown;
         columns->text_cap = cap;
     }

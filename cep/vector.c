@@ -10,7 +10,10 @@
 /* The values that one instruction gives for a block of rows. Texts: i holds the address, len the length. */
 struct lane { int64_t i[CEP_VECTOR_ROWS]; uint64_t len[CEP_VECTOR_ROWS]; uint8_t null[CEP_VECTOR_ROWS]; };
 struct step { uint16_t op, a, b; uint32_t column; int32_t distance; };
+/* A column of whole numbers without NULLs beside a constant, which most conditions are: compared where they lie. */
+struct beside { uint16_t op; uint32_t column; int64_t constant; };
 struct cep_vector {
+    struct beside beside;      /* op 0: it is not that */
     uint32_t count, result;    /* steps; the lane that is the result */
     struct step steps[INSNS_MOST];
     struct lane lanes[];       /* one a step */
@@ -83,6 +86,15 @@ static int translate(struct cep_vector *v, const struct cep_linked *linked, uint
     return BASE_E_UNSUPPORTED;
 }
 
+static void note_beside(struct cep_vector *v, const struct cep_columns *columns)
+{
+    const struct step *s = v->steps;
+    if (v->count != 3 || v->result != 2 || s[0].op != CEP_OP_COLUMN || s[1].op != CEP_OP_CONST || s[2].op < CEP_OP_EQ_I || s[2].op > CEP_OP_GE_I || s[2].a != 0 ||
+        s[2].b != 1 || v->lanes[1].null[0] || !columns->at[s[0].column].narrow || v->lanes[1].i[0] != (int32_t)v->lanes[1].i[0])
+        return;
+    v->beside = (struct beside){ s[2].op, s[0].column, v->lanes[1].i[0] };
+}
+
 int cep_vector_create(const struct cep_linked *linked, uint32_t code, const struct cep_columns *columns, struct cep_vector **ret)
 {
     uint32_t count = cep_program_code(linked->program, code)->count;
@@ -96,6 +108,7 @@ int cep_vector_create(const struct cep_linked *linked, uint32_t code, const stru
         base_free(v);
         return rc;
     }
+    note_beside(v, columns);
     *ret = v;
     return 0;
 }
@@ -283,8 +296,35 @@ static int run_step(const struct step *step, const struct lane *x, const struct 
     }
 }
 
+#define BESIDE(name, compares) \
+    case CEP_OP_##name: \
+        for (uint32_t r = 0; r < n; r++) \
+            ret[r] = at[r] compares constant; \
+        return true;
+
+static bool run_beside(const struct beside *beside, const struct cep_vector_block *block, uint8_t *restrict ret)
+{
+    const struct cep_column_data *data = &block->columns->at[beside->column];
+    if (beside->op == 0 || data->nulls)
+        return false;
+    const int32_t *restrict at = data->narrow + block->first;
+    const int32_t constant = (int32_t)beside->constant;
+    const uint32_t n = block->count;
+    switch (beside->op) {
+    BESIDE(EQ_I, ==)
+    BESIDE(NE_I, !=)
+    BESIDE(LT_I, <)
+    BESIDE(LE_I, <=)
+    BESIDE(GT_I, >)
+    BESIDE(GE_I, >=)
+    default: return false;
+    }
+}
+
 int cep_vector_run(struct cep_vector *vector, const struct cep_vector_block *block, uint8_t *ret)
 {
+    if (run_beside(&vector->beside, block, ret))
+        return 0;
     for (uint32_t s = 0; s < vector->count; s++) {
         const struct step *step = &vector->steps[s];
         struct lane *d = &vector->lanes[s];

@@ -2,18 +2,22 @@
  * left to csv.c, which also says what is wrong with it. */
 #include "formats/csv.h"
 
+#include "base/attr.h"
 #include "base/error.h"
 #include "cep/columns.h"
+#include "cep/record.h"
 
 enum how { HOW_SKIP, HOW_INT, HOW_BIGINT, HOW_TEXT, HOW_OTHER };
 #define COLUMNS_MOST 256u
 #define DIGITS_MOST 18
+#define INTEGERS_MOST 32u
 
 struct reading {
     struct formats_decoder *decoder;
     struct cep_columns *columns;
     char delimiter;
     uint32_t needed;
+    bool integers;             /* all columns up to the last that is read are integers, and are read */
     struct { uint8_t how; uint32_t field; } plan[COLUMNS_MOST];
     struct base_arena arena;   /* what formats_text_value may ask for */
 };
@@ -36,6 +40,7 @@ static bool plan(struct reading *reading, const struct cep_origin *origin)
         return false;
     reading->delimiter = csv->delimiter;
     reading->needed = csv->needed;
+    reading->integers = csv->needed > 0 && csv->needed <= INTEGERS_MOST;
     for (uint32_t c = 0; c < csv->needed; c++) {
         uint32_t f = csv->column_field[c];
         if (f != CEP_NONE && csv->same[f] != CEP_NONE)
@@ -44,6 +49,7 @@ static bool plan(struct reading *reading, const struct cep_origin *origin)
         reading->plan[c].field = f;
         reading->plan[c].how = f == CEP_NONE ? HOW_SKIP : kind == CEP_KIND_INT ? HOW_INT : kind == CEP_KIND_BIGINT ? HOW_BIGINT
                                : kind == CEP_KIND_STRING || kind == CEP_KIND_ROW ? HOW_TEXT : HOW_OTHER;
+        reading->integers = reading->integers && (reading->plan[c].how == HOW_INT || reading->plan[c].how == HOW_BIGINT);
     }
     return true;
 }
@@ -73,13 +79,37 @@ static void put_slot(const struct reading *reading, uint32_t field, int64_t slot
         data->wide[reading->columns->rows] = slot;
 }
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* The number of up to seven digits at *inout_at, eight bytes looked at together: those behind the digits are shifted out, the digits joined in pairs, then
+ * fours, then all. Without digits, and with eight and more, 0, and *inout_at stays. */
+static inline int64_t short_number(const char **inout_at)
+{
+    uint64_t bytes, spread;
+    memcpy(&bytes, *inout_at, sizeof bytes);
+    bytes ^= UINT64_C(0x3030303030303030);
+    spread = ((bytes + UINT64_C(0x7676767676767676)) | bytes) & UINT64_C(0x8080808080808080);
+    if (spread == 0)
+        return 0;
+    unsigned digits = (unsigned)__builtin_ctzll(spread) / 8;
+    if (digits == 0)
+        return 0;
+    *inout_at += digits;
+    bytes <<= 64 - 8 * digits;
+    bytes = bytes * 10 + (bytes >> 8);
+    return (int64_t)(((bytes & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+                      ((bytes >> 16) & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001)) >> 32);
+}
+#else
+static inline int64_t short_number(const char **inout_at BASE_UNUSED) { return 0; }
+#endif
+
 /* A cell of digits; *inout_at stands behind it then. BASE_E_MALFORMED: it is something else. */
 static inline int take_integer(const struct reading *reading, uint32_t c, const char **inout_at)
 {
     const char *at = *inout_at;
     bool minus = *at == '-';
     const char *first = at += minus;
-    int64_t value = 0;
+    int64_t value = short_number(&at);
     for (unsigned digit; (digit = (unsigned)(unsigned char)*at - '0') <= 9; at++)
         value = (int64_t)((uint64_t)value * 10 + digit);
     if (BASE_UNLIKELY(at == first || at - first > DIGITS_MOST)) {
@@ -163,6 +193,45 @@ static inline int take_line(struct reading *reading, const char **inout_at)
     return 0;
 }
 
+/* Lines that hold nothing but short integers, as far as they do: the same as take_line, with all that does not change kept at hand. */
+static const char *take_integers(struct reading *reading, const char *at, const char *stop)
+{
+    struct cep_columns *columns = reading->columns;
+    uint32_t row = columns->rows, last = reading->needed - 1, cap = columns->cap;
+    const char delimiter = reading->delimiter;
+    struct { bool wide; void *to; } columns_at[INTEGERS_MOST];
+    for (uint32_t c = 0; c <= last; c++) {
+        const struct cep_column_data *data = &columns->at[reading->plan[c].field];
+        columns_at[c].wide = data->narrow == NULL;
+        columns_at[c].to = data->narrow ? (void *)data->narrow : (void *)data->wide;
+    }
+    const char *line = at;
+    for (; at < stop && row < cap; row++, line = at) {
+        for (uint32_t c = 0; c <= last; c++) {
+            char ends = c < last ? delimiter : '\n';
+            int64_t value = (int64_t)(unsigned char)*at - '0';
+            if (at[1] == ends && (uint64_t)value <= 9) { /* one digit */
+                at++;
+            } else {
+                bool minus = *at == '-';
+                const char *first = at += minus;
+                value = short_number(&at);
+                if (BASE_UNLIKELY(at == first || *at != ends))
+                    goto other;
+                value = minus ? -value : value;
+            }
+            if (columns_at[c].wide)
+                ((int64_t *)columns_at[c].to)[row] = value;
+            else
+                ((int32_t *)columns_at[c].to)[row] = (int32_t)value;
+            at++;
+        }
+    }
+other:
+    columns->rows = row;
+    return line;
+}
+
 static void forget_line(struct reading *reading)
 {
     for (uint32_t c = 0; c < reading->columns->count; c++)
@@ -198,6 +267,10 @@ int formats_block_decode(struct formats_decoder *decoder, const struct formats_b
         rc = columns->rows < columns->cap ? 0 : cep_columns_reserve(columns, 1);
         if (rc)
             break;
+        if (reading.integers)
+            at = take_integers(&reading, at, stop);
+        if (at == stop || columns->rows == columns->cap)
+            continue;
         if (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')
             break; /* perhaps a line of blanks */
         rc = take_line(&reading, &at);

@@ -45,7 +45,8 @@ void formats_decoder_destroy(struct formats_decoder *decoder); /* NULL allowed *
 int formats_decode(struct formats_decoder *decoder, const struct cep_record *records, size_t count, struct base_arena *arena, struct cep_row **ret_rows)
     BASE_MUST_CHECK;
 
-/* Whole lines of a file, for formats that can be read without cutting records first. Each line, the last too, ends with a line end. */
+/* Whole lines of a file, for formats that can be read without cutting records first. Each line, the last too, ends with a line end; CEP_RECORD_SLACK bytes behind
+ * them can be read. */
 struct formats_block {
     struct base_str bytes;
     const struct cep_origin *origin;

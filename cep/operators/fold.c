@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 
+static bool is_volatile(const struct cep_program *p, uint32_t code) { return code != CEP_NONE && cep_program_code(p, code)->flags & CEP_CODE_VOLATILE; }
+
 int cep_fold_init(struct cep_fold *fold, struct cep_flow *flow, uint32_t node, struct cep_list aggs, struct cep_list outs)
 {
     const struct cep_program *p = cep_flow_program(flow);
@@ -17,6 +19,10 @@ int cep_fold_init(struct cep_fold *fold, struct cep_flow *flow, uint32_t node, s
     fold->columns = base_calloc(outs.count + 1, sizeof *fold->columns);
     if (!types || !fold->args || !fold->results || !fold->columns)
         return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < aggs.count; i++) {
+        const struct cep_agg *agg = cep_fold_agg(fold, i);
+        fold->asks_clock |= is_volatile(p, agg->arg) || is_volatile(p, agg->filter);
+    }
     for (uint32_t i = 0; i < n->keys.count; i++)
         types[i] = cep_program_code(p, *cep_program_u32(p, n->keys.first + i))->type;
     return 0;
@@ -34,7 +40,7 @@ struct cep_frame cep_fold_frame(const struct cep_fold *fold, const struct cep_ro
 {
     uint32_t columns;
     const struct cep_type *types = cep_flow_types(fold->flow, fold->input, &columns);
-    int64_t now = cep_flow_proc_time(fold->flow);
+    int64_t now = fold->asks_clock ? cep_flow_proc_time(fold->flow) : 0;
     return (struct cep_frame){ .row = &row->tuple, .row_types = types, .row_time_ms = row->time_ms, .arena = cep_flow_arena(fold->flow),
                                .proc_time_ms = now, .now_ms = now };
 }
@@ -61,6 +67,8 @@ int cep_fold_time(struct cep_fold *fold, uint32_t code, const struct cep_event *
 {
     struct cep_frame frame = cep_fold_frame(fold, event->row);
     struct cep_value time = { .null = true };
+    if (is_volatile(fold->program, code))
+        frame.proc_time_ms = frame.now_ms = cep_flow_proc_time(fold->flow);
     int rc = cep_expr_run(cep_flow_expr(fold->flow), code, &frame, &time);
     if (rc == BASE_E_NOMEM)
         return rc;

@@ -10,6 +10,7 @@ struct cep_fold {
     struct cep_flow *flow;
     const struct cep_program *program;
     uint32_t node, input;              /* nodes */
+    bool asks_clock;                   /* some argument reads the time of day */
     struct cep_list aggs;
     struct cep_list outs;
     const struct cep_type *key_types;  /* of the node's key columns; owned */

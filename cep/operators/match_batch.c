@@ -74,6 +74,12 @@ static int test_rows(struct batch *b, uint32_t code, uint32_t bit)
     return rc;
 }
 
+static void add_bit(uint8_t *restrict classes, const uint8_t *restrict holds, uint32_t count, uint32_t bit)
+{
+    for (uint32_t r = 0; r < count; r++)
+        classes[r] |= (uint8_t)(holds[r] << bit);
+}
+
 static int test_columns(struct batch *b, uint32_t code, uint32_t bit)
 {
     struct cep_vector *vector = NULL;
@@ -89,8 +95,8 @@ static int test_columns(struct batch *b, uint32_t code, uint32_t bit)
             edge++;
         struct cep_vector_block block = { b->columns, first, count, b->edges.at, edge };
         rc = cep_vector_run(vector, &block, holds);
-        for (uint32_t r = 0; r < count && !rc; r++)
-            b->classes[first + r] |= (uint8_t)(holds[r] << bit);
+        if (!rc)
+            add_bit(b->classes + first, holds, count, bit);
     }
     cep_vector_destroy(vector);
     return rc;
@@ -102,6 +108,8 @@ static int classify(struct batch *b)
     uint32_t rows = b->columns->rows;
     b->classes = base_calloc((size_t)rows + 1, 1);
     int rc = b->classes ? 0 : BASE_E_NOMEM;
+    if (!rc)
+        base_alloc_whole(b->classes, (size_t)rows + 1);
     uint8_t *low = NULL; /* the first eight conditions, while the others are looked at */
     for (uint32_t i = 0; i < b->reach.pred_count && !rc; i++) {
         if (i == 8) {
@@ -305,12 +313,14 @@ static int run_partition(struct batch *b)
     if (!b->reaches)
         return run_rows(b);
     if (b->count >= b->sets_cap) {
-        uint32_t cap = b->count + b->count / 2 + 64;
+        uint32_t cap = b->count + 64;
+        cap = cap < b->sets_cap * 2 ? b->sets_cap * 2 : cap;
         base_free(b->sets);
         b->sets = base_alloc(cap * sizeof *b->sets);
         b->sets_cap = b->sets ? cap : 0;
         if (!b->sets)
             return BASE_E_NOMEM;
+        base_alloc_whole(b->sets, cap * sizeof *b->sets);
     }
     int rc = cep_match_reach_run(&b->reach, b->classes + b->first, b->count, b->sets);
     if (rc == BASE_E_LIMIT)

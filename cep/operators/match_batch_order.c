@@ -55,7 +55,10 @@ static void mark_changes(const struct arrange *a, uint8_t *changes)
 
 static int find_runs(const struct arrange *a, struct match_batch_edges *runs)
 {
-    uint8_t *changes = base_alloc(a->columns->rows ? a->columns->rows : 1);
+    uint8_t *changes = NULL;
+    if (a->keys->count == 0)
+        return BASE_VEC_PUSH(runs, 0) && BASE_VEC_PUSH(runs, a->columns->rows) ? 0 : BASE_E_NOMEM;
+    changes = base_alloc(a->columns->rows ? a->columns->rows : 1);
     if (!changes)
         return BASE_E_NOMEM;
     mark_changes(a, changes);
