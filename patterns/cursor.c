@@ -144,11 +144,39 @@ static const char *found_hint(const struct patterns_cursor *c)
     return NULL;
 }
 
+/* Of the words in capitals that `list` names, the one that `found` may be a slip of. */
+static struct base_str near_word(const char *list, struct base_str found)
+{
+    struct base_str near = { 0 };
+    size_t least = found.len >= 4 ? 3 : 2; /* two letters changed places are a distance of 2 */
+    for (const char *at = list; at && *at;) {
+        size_t len = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+        struct base_str word = { at, len };
+        size_t far = len >= 2 && (found.ptr[0] | 32) == (at[0] | 32) ? base_str_distance(word, found) : least;
+        if (far < least) {
+            least = far;
+            near = word;
+        }
+        at += len ? len : 1;
+    }
+    return near;
+}
+
 bool patterns_cursor_expected(struct patterns_cursor *c, const char *what, const char *hint)
 {
-    char found[FOUND_BYTES * 4];
+    char found[FOUND_BYTES * 4], meant[FOUND_BYTES * 2];
     describe(c, found, sizeof found);
     const char *better = found_hint(c);
+    const struct patterns_token *token = patterns_cursor_peek(c, 0);
+    if (!better && c->at < c->end && token->kind == PATTERNS_TOKEN_WORD) {
+        struct base_str text = { c->source->text + token->begin, token->end - token->begin }, near = near_word(what, text);
+        if (!near.len)
+            near = near_word(hint, text);
+        if (near.len && !base_str_equal_fold(near, text)) {
+            snprintf(meant, sizeof meant, "did you mean %.*s?", (int)near.len, near.ptr);
+            better = meant;
+        }
+    }
     uint32_t begin = c->at < c->end ? c->tokens[c->at].begin : patterns_cursor_last(c);
     uint32_t end = c->at < c->end ? c->tokens[c->at].end : begin;
     return patterns_cursor_refuse(c, "syntax", begin, end, better ? better : hint, "expected %s, found %s", what,

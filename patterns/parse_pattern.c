@@ -429,7 +429,10 @@ static bool parse_skip(struct patterns_cursor *c, struct patterns_match *match)
     if (!patterns_cursor_expect_word(c, PATTERNS_WORD_MATCH, "after AFTER") ||
         !patterns_cursor_expect_word(c, PATTERNS_WORD_SKIP, "after AFTER MATCH"))
         return false;
-    if (accept_words(c, PATTERNS_WORD_PAST, PATTERNS_WORD_LAST, PATTERNS_WORD_ROW)) {
+    if (patterns_cursor_accept_word(c, PATTERNS_WORD_PAST)) {
+        if (!patterns_cursor_expect_word(c, PATTERNS_WORD_LAST, "after SKIP PAST") ||
+            !patterns_cursor_expect_word(c, PATTERNS_WORD_ROW, "after SKIP PAST LAST"))
+            return false;
         match->skip = PATTERNS_SKIP_PAST_LAST_ROW;
     } else if (!patterns_cursor_accept_word(c, PATTERNS_WORD_TO)) {
         return patterns_cursor_expected(c, "\"PAST LAST ROW\" or \"TO\" after AFTER MATCH SKIP",

@@ -343,6 +343,11 @@ static bool parse_alias(struct patterns_cursor *c, struct patterns_table *table)
                                       "write (SELECT ... FROM a JOIN b ON ...) AS name",
                                       "joined tables in parentheses take no alias");
     table->alias = patterns_cursor_new_ident(c, "an alias after AS");
+    if (table->alias && !as && !table->alias->quoted && patterns_cursor_peek(c, 0)->kind == PATTERNS_TOKEN_OPEN &&
+        base_str_distance(table->alias->text, BASE_STR("MATCH_RECOGNIZE")) <= 3)
+        return patterns_cursor_refuse(c, "syntax", table->alias->begin, table->alias->end, "did you mean MATCH_RECOGNIZE?",
+                                      "expected a clause or an alias, found \"%.*s\"", (int)table->alias->text.len,
+                                      table->alias->text.ptr);
     if (!table->alias)
         return false;
     return !patterns_cursor_is(c, PATTERNS_TOKEN_OPEN) ||
