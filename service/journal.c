@@ -13,11 +13,11 @@ struct note {
     uint32_t size_bytes;
     uint16_t kind;     /* enum note_kind; a message's kind stands at the same place */
     uint16_t about;    /* FOUND: is there a row? VALUE: is it NULL? */
-    uint32_t exchange; /* WATERMARK */
-    int32_t error;     /* FOUND, VALUE: what was given instead */
-    int64_t value;
+    uint32_t exchange; /* WATERMARK, ROW */
+    int32_t error;     /* FOUND, VALUE: what was given instead; ROW: bytes of the key */
+    int64_t value;     /* ROW: hash of the key */
 };
-enum note_kind { NOTE_WATERMARK = 16, NOTE_MOVED = 17, NOTE_FOUND = 18, NOTE_REACHED = 19, NOTE_VALUE = 20, NOTE_ANSWERED = 21 };
+enum note_kind { NOTE_WATERMARK = 16, NOTE_MOVED = 17, NOTE_FOUND = 18, NOTE_REACHED = 19, NOTE_VALUE = 20, NOTE_ANSWERED = 21, NOTE_ROW = 22 };
 
 static size_t round8(size_t n)
 {
@@ -38,10 +38,21 @@ static int put(struct service_journal *journal, struct note note, const void *by
     return journal->out->failed ? BASE_E_NOMEM : 0;
 }
 
+/* A row as it comes from its source: all else that the message says of it can be told from the row. */
+static bool is_plain(const struct service_message *m)
+{
+    const struct cep_row *row = (const struct cep_row *)(const void *)((const char *)(m + 1) + round8(m->key_bytes));
+    return m->event_kind == 0 && !m->limited && m->final && m->first_time_ms == row->time_ms && m->last_time_ms == row->time_ms && !m->ident.hi && !m->ident.lo &&
+           memcmp(&m->first_at, &row->at, sizeof row->at) == 0 && !m->has_evidence && m->revision == 0 && m->key_bytes && m->key_node == m->exchange;
+}
+
 int service_journal_row(struct service_journal *journal, const struct service_message *message)
 {
     if (!journal->out)
         return 0;
+    if (is_plain(message))
+        return put(journal, (struct note){ .kind = NOTE_ROW, .exchange = message->exchange, .error = (int32_t)message->key_bytes, .value = (int64_t)message->key_hash }, message + 1,
+                   message->size_bytes - sizeof *message);
     base_buf_put(journal->out, message, message->size_bytes);
     return journal->out->failed ? BASE_E_NOMEM : 0;
 }
@@ -138,6 +149,25 @@ void service_journal_open(struct service_journal *journal, const char *bytes, si
     journal->out = NULL;
 }
 
+/* False: it does not fit. */
+static bool plain_row(const struct note *note, struct service_step *ret)
+{
+    const char *at = (const char *)(note + 1);
+    size_t left = note->size_bytes - sizeof *note;
+    const struct cep_tuple *key = (const struct cep_tuple *)(const void *)at;
+    if (note->error < (int32_t)sizeof *key || round8((size_t)note->error) > left || key->size_bytes != (uint32_t)note->error)
+        return false;
+    at += round8((size_t)note->error);
+    left -= round8((size_t)note->error);
+    const struct cep_row *row = (const struct cep_row *)(const void *)at;
+    if (left < sizeof *row || round8(cep_row_size(row)) != left)
+        return false;
+    *ret = (struct service_step){ .kind = SERVICE_STEP_ROW, .exchange = note->exchange };
+    ret->event = (struct cep_event){ .row = row, .key = key, .key_node = note->exchange, .key_hash = (uint64_t)note->value, .final = true, .first_time_ms = row->time_ms,
+                                     .last_time_ms = row->time_ms, .first_at = row->at };
+    return true;
+}
+
 int service_journal_next(struct service_journal *journal, struct service_step *ret)
 {
     const struct note *note = (const struct note *)(const void *)journal->at;
@@ -147,8 +177,12 @@ int service_journal_next(struct service_journal *journal, struct service_step *r
     if (left < sizeof *note || note->size_bytes < sizeof *note || note->size_bytes > left || note->size_bytes % 8)
         return BASE_E_CORRUPT;
     if (note->kind == SERVICE_MESSAGE_ROW) {
-        *ret = (struct service_step){ .kind = SERVICE_STEP_ROW, .row = (const struct service_message *)(const void *)journal->at };
-        if (!service_message_whole(ret->row))
+        *ret = (struct service_step){ .kind = SERVICE_STEP_ROW, .message = (const struct service_message *)(const void *)journal->at };
+        if (!service_message_whole(ret->message))
+            return BASE_E_CORRUPT;
+        ret->exchange = ret->message->exchange;
+    } else if (note->kind == NOTE_ROW) {
+        if (!plain_row(note, ret))
             return BASE_E_CORRUPT;
     } else if (note->kind == NOTE_WATERMARK) {
         *ret = (struct service_step){ .kind = SERVICE_STEP_WATERMARK, .exchange = note->exchange, .value = note->value };

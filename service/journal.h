@@ -39,8 +39,9 @@ int service_journal_reached(struct service_journal *journal, int64_t watermark_m
 enum service_step_kind { SERVICE_STEP_ROW, SERVICE_STEP_WATERMARK, SERVICE_STEP_MOVED, SERVICE_STEP_ANSWERED };
 struct service_step {
     enum service_step_kind kind;
-    const struct service_message *row;  /* ROW; lives as long as the bytes */
-    uint32_t exchange;                  /* WATERMARK */
+    const struct service_message *message; /* ROW: to be unpacked; NULL: event says all. Both live as long as the bytes */
+    struct cep_event event;
+    uint32_t exchange;                  /* ROW, WATERMARK */
     int64_t value;                      /* WATERMARK: its time; MOVED: generation */
 };
 /* Starts to read; the bytes are 8-byte aligned and outlive the reading. */

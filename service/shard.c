@@ -376,7 +376,9 @@ static int epoch_again(void *ctx, uint64_t epoch BASE_UNUSED, const char *bytes,
     while (e == 0 && (e = service_journal_next(&shard->host.journal, &step)) == 0) {
         switch (step.kind) {
         case SERVICE_STEP_ROW:
-            e = is_exchange(shard, step.row->exchange) ? deliver_row(shard, step.row) : BASE_E_CORRUPT;
+            e = !is_exchange(shard, step.exchange) ? BASE_E_CORRUPT
+                : step.message                     ? deliver_row(shard, step.message)
+                                                   : cep_flow_deliver(shard->flow, step.exchange, &step.event);
             break;
         case SERVICE_STEP_WATERMARK:
             e = is_exchange(shard, step.exchange) ? watermark_again(shard, &step) : BASE_E_CORRUPT;

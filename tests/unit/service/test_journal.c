@@ -18,7 +18,7 @@ static struct cep_row *row(struct base_arena *arena, const char *text, int64_t n
     return cep_row_make(TYPES, values, 2, 77, (struct cep_position){ .offset = number, .partition = 3 }, arena, &ret) < 0 ? NULL : ret;
 }
 
-/* A row with all that belongs to it, and one bare; answers behind each. */
+/* A row with all that belongs to it, and one as it came from its source; answers behind each. */
 static int write_all(struct service_journal *journal, struct base_arena *arena)
 {
     struct base_buf bytes = { 0 };
@@ -28,10 +28,11 @@ static int write_all(struct service_journal *journal, struct base_arena *arena)
     struct cep_tuple *key = base_arena_alloc(arena, cep_tuple_size(TYPES, &key_value, 1));
     cep_tuple_write(TYPES, &key_value, 1, key);
     struct cep_event event = { .row = row(arena, "main", 42), .key = key, .key_node = 6, .key_hash = 99, .evidence = &evidence };
-    struct cep_event bare = { .row = event.row, .key_node = CEP_NONE };
+    struct cep_event plain = { .row = event.row, .key = key, .key_node = 6, .key_hash = 98, .final = true, .first_time_ms = event.row->time_ms,
+                               .last_time_ms = event.row->time_ms, .first_at = event.row->at };
     int e = service_message_put_row(&bytes, 5, &event);
     size_t second = bytes.len;
-    e = e ? e : service_message_put_row(&bytes, 6, &bare);
+    e = e ? e : service_message_put_row(&bytes, 6, &plain);
     e = e ? e : service_journal_row(journal, (const struct service_message *)(const void *)bytes.ptr);
     e = e ? e : service_journal_found(journal, items[1].row, 0);
     e = e ? e : service_journal_found(journal, NULL, 0);
@@ -63,8 +64,8 @@ static int read_all(const char *bytes, size_t len, struct base_arena *arena, int
         struct cep_value value;
         int64_t reached;
         good++;
-        if (step.kind == SERVICE_STEP_ROW && step.row->exchange == 5) {
-            good += service_message_unpack(step.row, &unpacked) == 0 && unpacked.event.evidence && unpacked.event.evidence->count == 2;
+        if (step.kind == SERVICE_STEP_ROW && step.message) {
+            good += service_message_unpack(step.message, &unpacked) == 0 && unpacked.event.evidence && unpacked.event.evidence->count == 2;
             good += service_journal_take_found(&journal, &found) == 0 && found && found->tuple.columns == 2;
             good += service_journal_take_found(&journal, &found) == 0 && !found;
             good += service_journal_take_found(&journal, &found) == BASE_E_AGAIN;
@@ -76,6 +77,9 @@ static int read_all(const char *bytes, size_t len, struct base_arena *arena, int
             good += journal.tape.recall(journal.tape.ctx, CEP_TYPE(INT), arena, &value, &error) == 1 && !error && value.null;
             good += journal.tape.recall(journal.tape.ctx, CEP_TYPE(STRING), arena, &value, &error) == 1 && error == BASE_E_RANGE;
         }
+        if (step.kind == SERVICE_STEP_ROW && !step.message)
+            good += step.exchange == 6 && step.event.key_node == 6 && step.event.key_hash == 98 && step.event.final && step.event.last_time_ms == 77 &&
+                    step.event.key->size_bytes > 0 && step.event.row->tuple.columns == 2 && step.event.first_at.offset == 42;
         if (step.kind == SERVICE_STEP_MOVED)
             good += step.value == 8;
     }
@@ -88,7 +92,7 @@ static void check_bytes(struct base_arena *arena, const struct base_buf *bytes)
     struct service_journal journal;
     struct cep_value value;
     int ended = 0, error = 0, odd = 0;
-    IS_INT(read_all(bytes->ptr, bytes->len, arena, &ended), 15, "five steps, ten answers, as they were written");
+    IS_INT(read_all(bytes->ptr, bytes->len, arena, &ended), 16, "five steps, eleven answers, as they were written");
     IS_INT(ended, BASE_E_EOF, "and then the end");
     service_journal_init(&journal);
     service_journal_open(&journal, bytes->ptr, bytes->len);
@@ -96,7 +100,7 @@ static void check_bytes(struct base_arena *arena, const struct base_buf *bytes)
     char *copy = base_alloc(bytes->len);
     for (size_t len = 0; len < bytes->len; len += 8) { /* cut short */
         memcpy(copy, bytes->ptr, len);
-        odd += read_all(copy, len, arena, &ended) >= 15;
+        odd += read_all(copy, len, arena, &ended) >= 16;
     }
     IS_INT(odd, 0, "cut anywhere it is not all there");
     srand(1);
