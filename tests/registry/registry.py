@@ -7,6 +7,7 @@ import http.client
 import http.server
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -91,9 +92,10 @@ class Registry:
 
 
 class Gate:
-    """Passes requests on to the registry if they bear the password. shut: answers 503, as a proxy does whose registry is away; hang: answers nothing at all."""
+    """Passes requests on to the registry if they bear the password, or the token if it has one. shut: answers 503, as a proxy does whose registry is away; hang: answers
+    nothing at all. tls: (certificate, key), files; then it is reached by HTTPS only."""
 
-    def __init__(self, registry_port):
+    def __init__(self, registry_port, token=None, tls=None):
         gate = self
         self.shut = self.hang = False
         self.asked = []
@@ -115,7 +117,7 @@ class Gate:
                     time.sleep(30)
                     return
                 want = "Basic " + base64.b64encode(("%s:%s" % (USER, PASSWORD)).encode()).decode()
-                if self.headers.get("Authorization") != want:
+                if self.headers.get("Authorization") != ("Bearer " + token if token else want):
                     self.answer(401, b'{"error_code":401,"message":"Unauthorized"}')
                 elif gate.shut:
                     self.answer(503, b"away", "text/plain")
@@ -133,7 +135,11 @@ class Gate:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = "http://127.0.0.1:%d%s" % (self.server.server_address[1], PREFIX)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = "%s:%d%s" % ("https://localhost" if tls else "http://127.0.0.1", self.server.server_address[1], PREFIX)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):

@@ -401,6 +401,34 @@ def wrong_password(world):
         assert service.read_lines("state", "dead-letters.jsonl") == []
 
 
+def tls_and_token(world):
+    """The registry behind HTTPS and a bearer token: read and written through it; a certificate that nobody vouches for and a wrong token are told as what they are."""
+    source, target = world.topic(), world.topic()
+    rows = write_versions(world, source, 6)
+    name = os.path.join(world.work, "gate")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-keyout", name + ".key", "-out", name + ".pem"], check=True, stderr=subprocess.DEVNULL)
+    gate = registries.Gate(world.registry.port, "the token", (name + ".pem", name + ".key"))
+    try:
+        def options(topic, form, token="the token", ca=", '%s.ssl.ca-file' = '" + name + ".pem'"):
+            return ("WITH ('connector' = 'kafka', 'topic' = '%s', 'properties.bootstrap.servers' = '%s', 'scan.startup.mode' = 'earliest-offset', 'format' = '%s', "
+                    "'%s.url' = '%s', '%s.bearer-auth.token' = '%s'%s)" % (topic, world.broker.servers, form, form, gate.url, form, token, ca and ca % form))
+
+        def rules(**how):
+            return ("CREATE TABLE tx (%s) %s;\nCREATE TABLE out_tx (id BIGINT, amount DECIMAL(12,2)) %s;\nINSERT INTO out_tx SELECT id, amount FROM tx;\n" %
+                    (COLUMNS, options(source, "avro-confluent", **how), options(target, "protobuf-confluent")))
+        with service_of(world, rules()) as service:
+            service.start()
+            assert len(world.consume(target, len(rows))) == len(rows)
+        for how, word in (({"token": "no token"}, "401"), ({"ca": ""}, "certificate")):
+            with service_of(world, rules(**how)) as service:
+                service.start(ready=False)
+                wait_for("the reason in the log", lambda: word in service.log())
+                assert "no token" not in service.log(), "the token is in the log"
+    finally:
+        gate.stop()
+
+
 # ---- change records ----
 ENVELOPE = json.dumps({
     "type": "record", "name": "Envelope", "namespace": "db.customers", "fields": [
@@ -451,7 +479,7 @@ def change_records(world):
         assert sorted(rows, key=lambda row: row["segment"] or "") == want, (form, rows, said)
 
 
-CASES = [avro_evolution, avro_references, incompatible_change, avro_sink, protobuf_messages, protobuf_sink, bad_records, registry_away, wrong_password, change_records]
+CASES = [avro_evolution, avro_references, incompatible_change, avro_sink, protobuf_messages, protobuf_sink, bad_records, registry_away, wrong_password, tls_and_token, change_records]
 
 
 def set_compatibility(registry):
