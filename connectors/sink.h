@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
 #include "connectors/source.h"
@@ -25,6 +26,14 @@ struct connectors_sink {
 int connectors_sink_open(const struct connectors_source_config *config, struct connectors_sink **ret, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
 /* A file that is appended to, created if need be; "-" is standard output. For alert sinks and dead letters. */
 int connectors_file_sink_open(const char *path, struct connectors_sink **ret, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
+
+/* When a file is put aside, at the end of a flush: under its name with the time in front of the ending (seen.json: seen-20260102T030405.678Z.json), and a new one begun. */
+struct connectors_file_turn {
+    int64_t bytes, ms;    /* it is so large, or was begun so long ago; 0: that does not count */
+    struct base_str head; /* first line of each file; may be empty */
+};
+/* For file sinks (others: nothing). Writes the head into a file that is empty. Errors as write. */
+int connectors_file_sink_turn(struct connectors_sink *sink, const struct connectors_file_turn *turn) BASE_MUST_CHECK;
 
 static inline int connectors_sink_write(struct connectors_sink *sink, struct base_str record, struct base_str key)
 {

@@ -8,6 +8,7 @@
 #include "connectors/kafka_sink.h"
 #include "connectors/sink.h"
 #include "connectors/store_sink.h"
+#include "formats/encode.h"
 #include "service/delivery_store.h"
 #include "service/kafka_options.h"
 
@@ -92,6 +93,51 @@ static int own_producer(struct outlet *outlet, struct base_buf *reterr)
     return connectors_kafka_sink_create(&options, &outlet->kafka, reterr);
 }
 
+/* The line of column names, if the table wants one. */
+static int put_head(const struct cep_program *program, uint32_t table, struct base_buf *head, char *ret_error, size_t error_bytes)
+{
+    struct base_str wants = cep_program_setting(program, cep_program_table(program, table)->options, "csv.header");
+    for (uint32_t n = 0; n < cep_program_node_count(program) && base_str_equal_fold(wants, BASE_STR("true")); n++) {
+        const struct cep_node *node = cep_program_node(program, n);
+        const struct cep_sink *sink = node->kind == CEP_NODE_SINK ? cep_program_sink(program, node->detail) : NULL;
+        if (!sink || sink->kind != CEP_SINK_TABLE || sink->detail != table)
+            continue;
+        const struct formats_encoder_config config = { program, node->schema, table, sink->accepts_changes };
+        struct formats_encoder *encoder = NULL;
+        int e = formats_encoder_create(&config, &encoder, ret_error, error_bytes);
+        if (e == 0)
+            (void)formats_encode_head(encoder, head);
+        formats_encoder_destroy(encoder);
+        return e;
+    }
+    return 0;
+}
+
+/* When a table's file is put aside, and how each begins. */
+static int turn_file(const struct outlet *outlet, const struct cep_program *program, uint32_t table, char *ret_error, size_t error_bytes)
+{
+    static const char *const names[] = { "sink.rotate.size", "sink.rotate.interval" };
+    struct connectors_file_turn turn = { 0 };
+    struct base_buf head = { 0 };
+    int e = 0;
+    for (int i = 0; i < 2 && e == 0; i++) {
+        struct base_str text = cep_program_setting(program, cep_program_table(program, table)->options, names[i]);
+        char copy[64];
+        snprintf(copy, sizeof copy, "%.*s", (int)text.len, text.ptr ? text.ptr : "");
+        if (text.ptr && !(i == 0 ? service_parse_size(copy, &turn.bytes) && turn.bytes > 0 : service_parse_duration(copy, &turn.ms) && turn.ms > 0)) {
+            snprintf(ret_error, error_bytes, "'%s' cannot be '%s': write %s", names[i], copy, i == 0 ? "'64 MiB'" : "'1 h'");
+            e = BASE_E_CONFIG;
+        }
+    }
+    if (e == 0)
+        e = put_head(program, table, &head, ret_error, error_bytes);
+    turn.head = (struct base_str){ head.ptr, head.len };
+    if (e == 0)
+        e = connectors_file_sink_turn(outlet->file, &turn);
+    base_buf_finish(&head);
+    return e;
+}
+
 static int open_table(struct service_outlets *outlets, const struct service_outlets_config *how, const struct cep_program *program, uint32_t i,
                       struct base_buf *reterr)
 {
@@ -121,6 +167,8 @@ static int open_table(struct service_outlets *outlets, const struct service_outl
     struct connectors_source_config config = { program, table, NULL };
     char text[512] = "";
     int e = store ? connectors_file_sink_open("-", &outlet->file, text, sizeof text) : connectors_sink_open(&config, &outlet->file, text, sizeof text);
+    if (e == 0 && !store)
+        e = turn_file(outlet, program, i, text, sizeof text);
     if (e < 0)
         base_buf_printf(reterr, "table \"%s\": %s", outlet->name, *text ? text : base_error_text(e));
     return e;

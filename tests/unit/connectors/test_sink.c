@@ -33,6 +33,30 @@ static void test_file(const char *path)
     }
 }
 
+/* Files that are put aside by size: nothing is lost, each begins with the head. */
+static void test_turn(const char *folder)
+{
+    struct connectors_sink *sink;
+    char error[256], path[512], command[1200];
+    const struct connectors_file_turn turn = { .bytes = 20, .head = BASE_STR("a,b") };
+    snprintf(path, sizeof path, "%s/rows.csv", folder);
+    for (int round = 0; round < 2; round++) {
+        if (!OK(connectors_file_sink_open(path, &sink, error, sizeof error) == 0, "open"))
+            return;
+        IS_INT(connectors_file_sink_turn(sink, &turn), 0, "a file that is put aside");
+        for (int i = 0; i < 10; i++) {
+            IS_INT(connectors_sink_write(sink, BASE_STR("1234,5678"), BASE_STR("")), 0, "write");
+            if (i % 2)
+                IS_INT(connectors_sink_flush(sink), 0, "flush");
+        }
+        IS_STR(content(path), "", "what is left is in no file yet: its head is written with the first row");
+        connectors_sink_close(sink);
+        IS_STR(content(path), "a,b\n", "the file that was begun last");
+    }
+    snprintf(command, sizeof command, "cd %s && test $(ls | wc -l) = 11 && test $(cat rows-*Z*.csv | grep -c 1234,5678) = 20 && test $(grep -lx a,b *.csv | wc -l) = 11", folder);
+    IS_INT(system(command), 0, "ten files, and the one that was begun last; all rows, and a head in each");
+}
+
 static void test_full(void)
 {
     struct connectors_sink *sink;
@@ -78,6 +102,11 @@ int main(void)
     close(fd);
     test_file(path);
     unlink(path);
+    char folder[] = "/tmp/cepheid-test-XXXXXX", command[64];
+    if (OK(mkdtemp(folder) != NULL, "a folder"))
+        test_turn(folder);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    IS_INT(system(command), 0, "and away with it");
     test_full();
     test_refused();
     return tap_done();
