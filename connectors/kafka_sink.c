@@ -1,7 +1,9 @@
 #include "connectors/kafka_sink.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -36,6 +38,20 @@ static void on_delivered(void *ctx, const rd_kafka_message_t *message)
     pthread_mutex_unlock(&sink->lock);
 }
 
+/* A broker may allow less than our default (transaction.max.timeout.ms): then the user's word counts. 0: none, or one that librdkafka will refuse. */
+static uint32_t own_timeout(const struct connectors_kafka_sink_options *options)
+{
+    for (size_t i = 0; i < options->option_count; i++) {
+        const char *name = options->options[i].name;
+        name += strncmp(name, "properties.", 11) == 0 ? 11 : 0;
+        if (strcasecmp(name, "transaction.timeout.ms") == 0) {
+            long value = strtol(options->options[i].value, NULL, 10);
+            return value >= 1000 && value <= 3600000 ? (uint32_t)value : 0;
+        }
+    }
+    return 0;
+}
+
 static int create_client(struct connectors_kafka_sink *sink, const struct connectors_kafka_sink_options *options,
                          struct base_buf *reterr)
 {
@@ -56,9 +72,13 @@ static int create_client(struct connectors_kafka_sink *sink, const struct connec
     sink->transaction_timeout_ms =
         options->transaction_timeout_ms ? options->transaction_timeout_ms : TRANSACTION_TIMEOUT_MS;
     snprintf(timeout, sizeof timeout, "%u", sink->transaction_timeout_ms);
+    uint32_t own_ms = own_timeout(options);
+    if (own_ms)
+        sink->transaction_timeout_ms = own_ms;
     if (options->transactional_id) {
         fixed[count++] = (struct clients_option){ "transactional.id", options->transactional_id };
-        fixed[count++] = (struct clients_option){ "transaction.timeout.ms", timeout };
+        if (!own_ms)
+            fixed[count++] = (struct clients_option){ "transaction.timeout.ms", timeout };
     } else {
         /* Without transactions nobody could produce a record again in its place: it is tried until it is delivered. */
         fixed[count++] = (struct clients_option){ "message.timeout.ms", "0" };

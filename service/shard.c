@@ -22,6 +22,7 @@ struct service_shard {
     int64_t timers_until_ms;     /* stored deadlines below it are armed */
     int64_t timer_step_ms;
     uint64_t settled_bytes;      /* state at the last barrier */
+    uint64_t image_bytes;        /* state at the last image, or the least since */
     bool full;                   /* counted in shared->full */
     uint64_t touched;            /* keys touched up to the last barrier */
     bool told_outputs;           /* that there are some in the running epoch */
@@ -262,8 +263,12 @@ static int finish_epoch(struct service_shard *shard)
     if (evicted_ms < shard->timers_until_ms)
         shard->timers_until_ms = evicted_ms;
     shard->settled_bytes = cep_flow_state_bytes(shard->flow);
-    if (shard->shared->limits.state_bytes && shard->settled_bytes > shard->shared->limits.state_bytes)
-        atomic_store(&shard->shared->heavy, true);
+    bool imaged = atomic_load(&shard->shared->image);
+    if (imaged || shard->settled_bytes < shard->image_bytes)
+        shard->image_bytes = shard->settled_bytes;
+    uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes;
+    if (limit && (shard->settled_bytes > limit || grown > (limit / 8 > EPOCH_BYTES_LEAST ? limit / 8 : EPOCH_BYTES_LEAST)))
+        atomic_store(&shard->shared->heavy, true); /* an image passes through memory as a whole: it must not become as large as the state */
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
     shard->full = shard->took = shard->told_outputs = false;

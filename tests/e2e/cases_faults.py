@@ -3,6 +3,7 @@ read_committed consumer sees is what it sees of an undisturbed run. CEPHEID_ROUN
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 
@@ -116,6 +117,41 @@ def case_coordinator_away(world):
             world.broker.kill()
             time.sleep(chance.random())
             world.broker.start()
+        feeder.finish()
+        check_end(world, service, log)
+
+
+def case_stopped_for_long(world):
+    """The process is stopped in the middle of a transaction until the broker has given that up, and goes on: it loses nothing, repeats nothing, and need not be started again."""
+    log = model.generate(SEED * 100 + 30, 1200, 4, 25)
+    world.topics(4)
+    config = world.config()
+    config["sinks"] = {"topic": world.kafka_sink(**{"properties.transaction.timeout.ms": "2000"})}
+    points, aborts = (13, 16), 0
+    with Faults() as faults, Service(dict(RULES, **{"tables.sql": world.tables()}), config) as service:
+        feeder = Feeder(world, log, 20)
+        for point in points:
+            service.env.update(faults.env("%d:2:stop" % point))
+            service.start()
+
+            def stopped():
+                if feeder.idle():
+                    feeder.allow(feeder.chunk)
+                with open("/proc/%d/stat" % service.process.pid, encoding="ascii") as file:
+                    return file.read().rsplit(")", 1)[1].split()[0] == "T"
+            wait_for("the stop at point %d" % point, stopped, 60, 0.05)
+            time.sleep(4)
+            service.process.send_signal(signal.SIGCONT)
+            feeder.allow(100)
+            wait_for("progress", feeder.idle, 60, 0.01)
+            service.wait_ready(60)
+            before = service.metric("epochs_total")
+            feeder.allow(20)
+            service.wait_metric("epochs_total", before + 1, 60)
+            aborts += service.metric("aborts_total")
+            if point != points[-1]:
+                assert service.stop() == 0, service.log()[-2000:]
+        assert aborts >= 1, "every transaction outlived its time"
         feeder.finish()
         check_end(world, service, log)
 

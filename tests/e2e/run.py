@@ -19,7 +19,7 @@ MODULES = ["cases_countries", "cases_crash", "cases_broker", "cases_reload", "ca
            "cases_versions", "cases_savepoint", "cases_same"]
 
 # The longest first, so that runs that share the cases end together.
-FIRST = ["coordinator_away", "killed_at_points", "reloaded_under_load", "killed_at_random", "broker_killed", "three_countries", "broker_away_at_start", "broker_hangs", "restart_in_order"]
+FIRST = ["coordinator_away", "killed_at_points", "reloaded_under_load", "killed_at_random", "broker_killed", "three_countries", "broker_away_at_start", "broker_hangs", "same_whatever_the_run", "stopped_for_long", "restart_in_order"]
 
 TABLES = """
 CREATE TABLE orders (
