@@ -5,6 +5,7 @@
 #include "service/store_internal.h"
 
 #define KEPT_BYTES (16u << 10) /* that a section keeps for the next epoch */
+#define KEPT_LARGE (8u << 20)  /* the one of no group: journals, logs */
 
 int service_batch_create(struct service_batch **ret)
 {
@@ -29,7 +30,7 @@ void service_batch_clear(struct service_batch *batch)
 {
     for (size_t i = 0; i < batch->used; i++) {
         struct base_buf *bytes = &batch->sections.at[i].bytes;
-        if (bytes->cap > KEPT_BYTES) /* one large epoch must not cost memory for ever */
+        if (bytes->cap > (batch->sections.at[i].group == SERVICE_STORE_NO_GROUP ? KEPT_LARGE : KEPT_BYTES)) /* one large epoch must not cost memory for ever */
             base_buf_finish(bytes);
         base_buf_clear(bytes);
     }
