@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "base/vec.h"
-#include "cep/operator.h"
+#include "cep/operators/kept.h"
 
 #define ALERT_STATE_VERSION 1
 #define ALERT_ENTRIES_MAX 65536u
@@ -23,8 +23,7 @@ struct alert_entry {
     bool sent;                     /* the outside holds it true */
     bool settled, limited;
     struct cep_row *row;           /* with suppress: kept until settled, to be sent when what held it back is withdrawn */
-    struct cep_evidence_item *items; /* its evidence, rows owned */
-    uint32_t item_count, item_total, schema;
+    struct cep_kept_evidence evidence;
 };
 struct alert_entries BASE_VEC(struct alert_entry);
 struct alert_state {
@@ -40,43 +39,15 @@ struct alert_op {
 static void free_content(struct alert_entry *entry)
 {
     base_free(entry->row);
-    for (uint32_t i = 0; i < entry->item_count; i++)
-        base_free((void *)(uintptr_t)entry->items[i].row);
-    base_free(entry->items);
     entry->row = NULL;
-    entry->items = NULL;
-    entry->item_count = 0;
-}
-
-static void *copy_row(const struct cep_row *row)
-{
-    void *copy = base_alloc(cep_row_size(row));
-    if (copy)
-        memcpy(copy, row, cep_row_size(row));
-    return copy;
+    cep_kept_evidence_finish(&entry->evidence);
 }
 
 static int keep_content(struct alert_entry *entry, const struct cep_event *event)
 {
     free_content(entry);
-    entry->row = copy_row(event->row);
-    if (!entry->row)
-        return BASE_E_NOMEM;
-    if (!event->evidence || event->evidence->count == 0)
-        return 0;
-    entry->items = base_calloc(event->evidence->count, sizeof *entry->items);
-    if (!entry->items)
-        return BASE_E_NOMEM;
-    entry->schema = event->evidence->schema;
-    entry->item_total = event->evidence->total;
-    for (uint32_t i = 0; i < event->evidence->count; i++) {
-        entry->items[i] = event->evidence->items[i];
-        entry->items[i].row = copy_row(event->evidence->items[i].row);
-        entry->item_count = i + 1;
-        if (!entry->items[i].row)
-            return BASE_E_NOMEM;
-    }
-    return 0;
+    entry->row = cep_kept_row(event->row);
+    return entry->row ? cep_kept_evidence_take(&entry->evidence, event->evidence) : BASE_E_NOMEM;
 }
 
 static int send(struct alert_op *op, const struct cep_event *event, struct alert_entry *entry, uint8_t change)
@@ -95,10 +66,10 @@ static int send(struct alert_op *op, const struct cep_event *event, struct alert
 
 static int send_kept(struct alert_op *op, const struct cep_key *key, struct alert_entry *entry, uint8_t change)
 {
-    struct cep_evidence evidence = { .schema = entry->schema, .items = entry->items, .count = entry->item_count, .total = entry->item_total };
+    struct cep_evidence evidence = cep_kept_evidence_of(&entry->evidence);
     struct cep_event event = { .row = entry->row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = entry->ident, .kind = entry->kind,
                                .limited = entry->limited, .first_time_ms = entry->first_time_ms, .last_time_ms = entry->last_time_ms,
-                               .first_at = entry->first_at, .evidence = entry->item_count ? &evidence : NULL };
+                               .first_at = entry->first_at, .evidence = evidence.count ? &evidence : NULL };
     return send(op, &event, entry, change);
 }
 
@@ -307,11 +278,6 @@ static size_t bytes(const struct cep_operator *op, const struct cep_key *key)
     return state ? sizeof *state + state->entries.cap * sizeof *state->entries.at : 0;
 }
 
-static void put_row(struct base_buf *buf, const struct cep_row *row)
-{
-    base_buf_put_bytes(buf, row, row ? cep_row_size(row) : 0);
-}
-
 static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
 {
     (void)op;
@@ -333,66 +299,11 @@ static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keye
         base_buf_put_u32(&buf, e->revision);
         base_buf_put_u8(&buf, e->kind);
         base_buf_put_u8(&buf, (uint8_t)(e->standing | e->sent << 1 | e->settled << 2 | e->limited << 3));
-        put_row(&buf, e->row);
-        base_buf_put_u32(&buf, e->schema);
-        base_buf_put_u32(&buf, e->item_total);
-        base_buf_put_varint(&buf, e->item_count);
-        for (uint32_t k = 0; k < e->item_count; k++) {
-            base_buf_put_u32(&buf, e->items[k].var);
-            base_buf_put_u8(&buf, e->items[k].excluded);
-            put_row(&buf, e->items[k].row);
-        }
+        cep_kept_save_row(e->row, &buf);
+        cep_kept_evidence_save(&e->evidence, &buf);
     }
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
     base_buf_finish(&buf);
-    return rc;
-}
-
-static int get_row(struct base_reader *in, const struct cep_type *types, uint32_t columns, struct cep_row **ret)
-{
-    struct base_str bytes = base_read_bytes(in);
-    size_t head = offsetof(struct cep_row, tuple);
-    *ret = NULL;
-    if (in->failed || (bytes.len && bytes.len < head))
-        return BASE_E_CORRUPT;
-    if (bytes.len == 0)
-        return 0;
-    struct cep_row *row = base_alloc(bytes.len);
-    if (!row)
-        return BASE_E_NOMEM;
-    memcpy(row, bytes.ptr, bytes.len);
-    if (!cep_tuple_valid(&row->tuple, bytes.len - head, types, columns)) {
-        base_free(row);
-        return BASE_E_CORRUPT;
-    }
-    *ret = row;
-    return 0;
-}
-
-static int get_items(struct cep_operator *op, struct base_reader *in, struct alert_entry *e, uint64_t count)
-{
-    const struct cep_program *p = cep_flow_program(op->flow);
-    if (count == 0)
-        return 0;
-    if (count > (uint64_t)(in->end - in->at) || e->schema >= cep_program_schema_count(p))
-        return BASE_E_CORRUPT;
-    const struct cep_schema *schema = cep_program_schema(p, e->schema);
-    struct cep_type *types = base_calloc(schema->columns.count ? schema->columns.count : 1, sizeof *types);
-    e->items = base_calloc(count, sizeof *e->items);
-    int rc = types && e->items ? 0 : BASE_E_NOMEM;
-    for (uint32_t i = 0; i < schema->columns.count && !rc; i++)
-        types[i] = cep_program_column(p, schema->columns.first + i)->type;
-    for (uint64_t k = 0; k < count && !rc; k++) {
-        struct cep_row *row = NULL;
-        e->items[k].var = base_read_u32(in);
-        e->items[k].excluded = base_read_u8(in) != 0;
-        rc = get_row(in, types, schema->columns.count, &row);
-        e->items[k].row = row;
-        e->item_count = (uint32_t)k + 1;
-        if (!rc && (!row || (e->items[k].var != CEP_NONE && e->items[k].var >= cep_program_var_count(p))))
-            rc = BASE_E_CORRUPT;
-    }
-    base_free(types);
     return rc;
 }
 
@@ -418,13 +329,10 @@ static int get_entry(struct cep_operator *op, struct base_reader *in, struct ale
     e->sent = flags & 2;
     e->settled = flags & 4;
     e->limited = flags & 8;
-    int rc = get_row(in, types, columns, &e->row);
-    e->schema = base_read_u32(in);
-    e->item_total = base_read_u32(in);
-    uint64_t count = base_read_varint(in);
+    int rc = cep_kept_load_row(in, types, columns, &e->row);
     if (!rc && (in->failed || e->kind > CEP_IS_TIMEOUT))
         rc = BASE_E_CORRUPT;
-    return rc ? rc : get_items(op, in, e, count);
+    return rc ? rc : cep_kept_evidence_load(cep_flow_program(op->flow), in, &e->evidence);
 }
 
 static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *from, size_t len)

@@ -195,42 +195,6 @@ int cep_fold_row(struct cep_fold *fold, const struct cep_fold_parts *parts, int6
     return cep_row_make(types, fold->columns, columns, time_ms, at, cep_flow_arena(fold->flow), ret);
 }
 
-/* ---- rows that are kept ---- */
-
-struct cep_row *cep_fold_keep(const struct cep_row *row)
-{
-    struct cep_row *copy = base_alloc(cep_row_size(row));
-    if (copy)
-        memcpy(copy, row, cep_row_size(row));
-    return copy;
-}
-
-void cep_fold_put_row(struct base_buf *out, const struct cep_row *row)
-{
-    base_buf_put_bytes(out, row, row ? cep_row_size(row) : 0);
-}
-
-int cep_fold_get_row(struct base_reader *in, const struct cep_type *types, uint32_t columns, struct cep_row **ret)
-{
-    struct base_str bytes = base_read_bytes(in);
-    size_t head = offsetof(struct cep_row, tuple);
-    *ret = NULL;
-    if (in->failed || (bytes.len && bytes.len < head))
-        return BASE_E_CORRUPT;
-    if (bytes.len == 0)
-        return 0;
-    struct cep_row *row = base_alloc(bytes.len);
-    if (!row)
-        return BASE_E_NOMEM;
-    memcpy(row, bytes.ptr, bytes.len);
-    if (!cep_tuple_valid(&row->tuple, bytes.len - head, types, columns)) {
-        base_free(row);
-        return BASE_E_CORRUPT;
-    }
-    *ret = row;
-    return 0;
-}
-
 /* ---- telling ---- */
 
 struct cep_ident cep_fold_ident(const struct cep_tuple *key, int64_t a, int64_t b)
@@ -260,7 +224,7 @@ int cep_fold_differ(struct cep_fold *fold, const struct cep_fold_tell *tell, str
         return 0;
     if (before && now && cep_tuple_equal(&before->tuple, &now->tuple))
         return 0;
-    if (now && !(copy = cep_fold_keep(now)))
+    if (now && !(copy = cep_kept_row(now)))
         return BASE_E_NOMEM;
     *told = copy;
     if (before)

@@ -4,7 +4,7 @@
 #define CEP_OPERATORS_FOLD_H
 
 #include "cep/agg.h"
-#include "cep/operator.h"
+#include "cep/operators/kept.h"
 
 struct cep_fold {
     struct cep_flow *flow;
@@ -45,11 +45,6 @@ int cep_fold_results(struct cep_fold *fold, const struct cep_agg_cell *cells, bo
 struct cep_fold_parts { const struct cep_tuple *key; const int64_t *window; const struct cep_tuple *row; };
 int cep_fold_row(struct cep_fold *fold, const struct cep_fold_parts *parts, int64_t time_ms, struct cep_position at, struct cep_row **ret) BASE_MUST_CHECK;
 
-/* Owned copy of a row; NULL: no memory. */
-struct cep_row *cep_fold_keep(const struct cep_row *row);
-void cep_fold_put_row(struct base_buf *out, const struct cep_row *row); /* NULL allowed */
-/* *ret owned, NULL if none was put. BASE_E_CORRUPT, BASE_E_NOMEM. */
-int cep_fold_get_row(struct base_reader *in, const struct cep_type *types, uint32_t columns, struct cep_row **ret) BASE_MUST_CHECK;
 /* An event of the node: the row with that change. The row's own change is restored afterwards. */
 struct cep_fold_tell { struct cep_key *key; struct cep_ident ident; bool final, limited; int64_t first_ms, last_ms; };
 int cep_fold_tell(struct cep_fold *fold, const struct cep_fold_tell *tell, struct cep_row *row, uint8_t change) BASE_MUST_CHECK;

@@ -154,7 +154,7 @@ static int save(struct cep_operator *base, struct cep_key *key, bool all BASE_UN
     base_buf_put_u8(&buf, GROUP_STATE_VERSION);
     base_buf_put_u64(&buf, (uint64_t)state->rows);
     base_buf_put_u64(&buf, (uint64_t)state->last_ms);
-    cep_fold_put_row(&buf, state->told);
+    cep_kept_save_row(state->told, &buf);
     cep_fold_save(&op->fold, 0, op->fold.aggs.count, state->cells, &buf);
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
     base_buf_finish(&buf);
@@ -178,7 +178,7 @@ static int load(struct cep_operator *base, struct cep_key *key, uint32_t piece, 
         return BASE_E_NOMEM;
     state->rows = (int64_t)base_read_u64(&in);
     state->last_ms = (int64_t)base_read_u64(&in);
-    int rc = cep_fold_get_row(&in, types, columns, &state->told);
+    int rc = cep_kept_load_row(&in, types, columns, &state->told);
     if (!rc)
         rc = cep_fold_load(&op->fold, 0, op->fold.aggs.count, &in, state->cells);
     return rc ? rc : in.failed || in.at != in.end ? BASE_E_CORRUPT : 0;

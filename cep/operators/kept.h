@@ -6,6 +6,22 @@
 #include "base/vec.h"
 #include "cep/operator.h"
 
+/* Evidence that outlives its call. */
+struct cep_kept_evidence {
+    struct cep_evidence_item *items; /* rows owned */
+    uint32_t count, total, schema;
+};
+/* Copies it (NULL: none); on BASE_E_NOMEM nothing is kept. What was there before must have been finished. */
+int cep_kept_evidence_take(struct cep_kept_evidence *kept, const struct cep_evidence *evidence) BASE_MUST_CHECK;
+void cep_kept_evidence_finish(struct cep_kept_evidence *kept);
+static inline struct cep_evidence cep_kept_evidence_of(const struct cep_kept_evidence *kept)
+{
+    return (struct cep_evidence){ .schema = kept->schema, .items = kept->items, .count = kept->count, .total = kept->total };
+}
+/* In a key's state. BASE_E_CORRUPT, BASE_E_NOMEM. */
+void cep_kept_evidence_save(const struct cep_kept_evidence *kept, struct base_buf *out);
+int cep_kept_evidence_load(const struct cep_program *program, struct base_reader *in, struct cep_kept_evidence *ret) BASE_MUST_CHECK;
+
 struct cep_kept {
     struct cep_row *row;             /* NULL: nothing is kept */
     struct cep_ident ident;
@@ -13,8 +29,7 @@ struct cep_kept {
     struct cep_position first_at;
     uint8_t kind;
     bool limited;
-    struct cep_evidence_item *items; /* rows owned */
-    uint32_t item_count, item_total, schema;
+    struct cep_kept_evidence evidence;
 };
 /* Takes a copy of the event over what was kept before; on BASE_E_NOMEM nothing is kept. */
 int cep_kept_take(struct cep_kept *kept, const struct cep_event *event) BASE_MUST_CHECK;

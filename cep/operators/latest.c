@@ -70,7 +70,7 @@ static int save(struct cep_operator *base BASE_UNUSED, struct cep_key *key, bool
     const struct latest_state *state = key->state;
     struct base_buf buf = { 0 };
     base_buf_put_u8(&buf, LATEST_STATE_VERSION);
-    cep_fold_put_row(&buf, state->told);
+    cep_kept_save_row(state->told, &buf);
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
     base_buf_finish(&buf);
     return rc;
@@ -90,7 +90,7 @@ static int load(struct cep_operator *base, struct cep_key *key, uint32_t piece, 
     struct latest_state *state = key->state = base_calloc(1, sizeof *state);
     if (!state)
         return BASE_E_NOMEM;
-    int rc = cep_fold_get_row(&in, types, columns, &state->told);
+    int rc = cep_kept_load_row(&in, types, columns, &state->told);
     return rc ? rc : in.failed || in.at != in.end ? BASE_E_CORRUPT : 0;
 }
 

@@ -340,7 +340,8 @@ static int load_entry(struct outside_op *op, struct cep_key *key, struct base_re
     struct outside_state *state = key->state;
     uint32_t columns;
     const struct cep_type *types = cep_flow_types(op->op.flow, *cep_program_u32(p, cep_program_node(p, op->op.node)->inputs.first), &columns);
-    struct outside_entry entry = { .turn = base_read_u64(in), .change = base_read_u8(in) };
+    struct outside_entry entry = { .turn = base_read_u64(in) };
+    entry.change = base_read_u8(in);
     uint8_t flags = base_read_u8(in);
     uint64_t before = state->entries.len ? state->entries.at[state->entries.len - 1].turn : 0;
     bool good = entry.change <= CEP_SETTLED && flags <= 3 && entry.turn < UINT64_MAX && (!state->entries.len || entry.turn > before);

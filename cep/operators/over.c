@@ -96,7 +96,7 @@ static int make_entry(struct over_op *op, struct over_state *state, const struct
     if (bytes == 0)
         return BASE_E_LIMIT;
     ret->args = base_alloc(bytes);
-    ret->row = cep_fold_keep(event->row);
+    ret->row = cep_kept_row(event->row);
     if (!ret->args || !ret->row) {
         base_free(ret->args);
         base_free(ret->row);

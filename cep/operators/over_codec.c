@@ -43,8 +43,8 @@ static int save_chunk(const struct over_state *state, uint64_t from, uint64_t to
         base_buf_put_u64(&buf, e->ident.hi);
         base_buf_put_u64(&buf, e->ident.lo);
         base_buf_put_bytes(&buf, e->args, e->args->size_bytes);
-        cep_fold_put_row(&buf, e->row);
-        cep_fold_put_row(&buf, e->told);
+        cep_kept_save_row(e->row, &buf);
+        cep_kept_save_row(e->told, &buf);
     }
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, (uint32_t)number, buf.ptr, buf.len);
     base_buf_finish(&buf);
@@ -130,10 +130,10 @@ static int load_entry(struct over_op *op, struct over_state *state, struct base_
         return BASE_E_CORRUPT;
     }
     state->bytes += ret->args->size_bytes;
-    int rc = cep_fold_get_row(in, in_types, inputs, &ret->row);
+    int rc = cep_kept_load_row(in, in_types, inputs, &ret->row);
     state->bytes += ret->row ? cep_row_size(ret->row) : 0;
     if (!rc)
-        rc = cep_fold_get_row(in, types, columns, &ret->told);
+        rc = cep_kept_load_row(in, types, columns, &ret->told);
     state->bytes += ret->told ? cep_row_size(ret->told) : 0;
     return rc;
 }

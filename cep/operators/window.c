@@ -459,7 +459,7 @@ static int save(struct cep_operator *base, struct cep_key *key, bool all BASE_UN
         base_buf_put_u64(&buf, (uint64_t)part->end_ms);
         base_buf_put_u64(&buf, (uint64_t)part->last.time_ms);
         base_buf_put(&buf, &part->last.at, sizeof part->last.at);
-        cep_fold_put_row(&buf, part->told);
+        cep_kept_save_row(part->told, &buf);
         cep_fold_save(&op->fold, 0, op->fold.aggs.count, part->cells, &buf);
     }
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
@@ -498,7 +498,7 @@ static int load_part(struct window_op *op, struct base_reader *in, struct window
         base_free(part.cells);
         return BASE_E_NOMEM;
     }
-    int rc = cep_fold_get_row(in, types, columns, &state->parts.at[state->parts.len - 1].told);
+    int rc = cep_kept_load_row(in, types, columns, &state->parts.at[state->parts.len - 1].told);
     return rc ? rc : cep_fold_load(&op->fold, 0, op->fold.aggs.count, in, part.cells);
 }
 
