@@ -9,6 +9,8 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "formats/alert.h"
+#include "patterns/ast.h"
+#include "patterns/compile.h"
 #include "service/json.h"
 #include "service/local.h"
 #include "service/ruleset.h"
@@ -282,6 +284,40 @@ static int load_rules(const struct service_cases *cases, const struct service_ca
     return e;
 }
 
+/* Rows of a table that no rule file declares would be read by nobody: a slip of the pen that must not pass. */
+static void check_tables(struct run *run)
+{
+    const struct patterns_result *rules = run->set->result;
+    for (size_t i = 0; i < run->c->rows.len; i++) {
+        const struct service_case_rows *rows = &run->c->rows.at[i];
+        struct base_str near = { 0 };
+        size_t least = 4;
+        bool known = false;
+        for (uint32_t s = 0; s < rules->script_count && !known; s++) {
+            for (uint32_t k = 0; k < rules->scripts[s]->statement_count && !known; k++) {
+                const struct patterns_statement *statement = rules->scripts[s]->statements[k];
+                if (statement->kind != PATTERNS_STATEMENT_CREATE_TABLE)
+                    continue;
+                const struct patterns_name *name = &statement->create_table.name;
+                struct base_str table = name->parts[name->count - 1].text;
+                size_t far = base_str_distance(table, rows->table);
+                known = base_str_equal_fold(table, rows->table);
+                if (far < least) {
+                    least = far;
+                    near = table;
+                }
+            }
+        }
+        if (known)
+            continue;
+        base_buf_printf(&run->result->report, "    '-- rows %.*s': the rules declare no such table", (int)rows->table.len, rows->table.ptr);
+        if (near.len)
+            base_buf_printf(&run->result->report, "; did you mean \"%.*s\"?", (int)near.len, near.ptr);
+        base_buf_putc(&run->result->report, '\n');
+        run->errors++;
+    }
+}
+
 int service_case_run(const struct service_cases *cases, const struct service_case *c, const struct cep_funcs *funcs, bool explain,
                      struct service_case_result *ret)
 {
@@ -290,6 +326,7 @@ int service_case_run(const struct service_cases *cases, const struct service_cas
     struct run run = { .c = c, .set = set, .result = ret };
     int e = set ? load_rules(cases, c, funcs, set, &ret->report) : BASE_E_NOMEM;
     if (e == 0) {
+        check_tables(&run);
         run.trace = (struct service_case_trace){ .c = c, .program = set->program, .out = explain ? &ret->steps : NULL };
         struct service_local_config local = {
             .linked = set->linked, .watermark_rows = 1, .clock_by_rows = true, .opener = open_rows, .opener_ctx = &run,

@@ -63,6 +63,21 @@ static void test_run(const struct cep_funcs *funcs, const char *path)
     base_buf_finish(&why);
 }
 
+static void test_strange_table(const struct cep_funcs *funcs)
+{
+    char path[128];
+    struct service_cases cases;
+    struct service_case_result result;
+    struct base_buf why = { 0 };
+    write_file("strange.case", "-- rules r.sql\n-- rows tt\n{\"k\":\"x\"}\n-- alerts\n", path);
+    IS_INT(service_cases_read(path, &cases, &why), 0, "rows of a table that is not there are read");
+    IS_INT(service_case_run(&cases, &cases.list.at[0], funcs, false, &result), 0, "and run");
+    OK(!result.passed && result.report.ptr && strstr(result.report.ptr, "'-- rows tt': the rules declare no such table; did you mean \"t\"?"), "but the case fails");
+    service_case_result_finish(&result);
+    service_cases_finish(&cases);
+    base_buf_finish(&why);
+}
+
 static void refused(const char *text, const char *part)
 {
     char path[128];
@@ -83,6 +98,7 @@ int main(void)
     write_file("r.sql", RULES, path);
     write_file("r.case", CASES, path);
     test_run(funcs, path);
+    test_strange_table(funcs);
     refused("-- rows t\n{}\n-- alerts\n", "names no rule file");
     refused("-- rules r.sql\n-- rows t\n{}\n", "expects nothing");
     refused("stray\n", ":1: expected");
