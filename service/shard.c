@@ -228,10 +228,10 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
 
 #define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
 
-/* What an epoch adds cannot leave memory before the next one: so it is bounded, by a quarter of the shard's memory. */
+/* What an epoch adds cannot leave memory before the next one: so it is bounded, by an eighth of the shard's memory. */
 static void look_full(struct service_shard *shard)
 {
-    uint64_t bytes = cep_flow_state_bytes(shard->flow), most = shard->shared->limits.state_bytes / 4;
+    uint64_t bytes = cep_flow_state_bytes(shard->flow), most = shard->shared->limits.state_bytes / 8;
     uint64_t added = shard->host.part->output_bytes + shard->host.part->journal.len + (bytes > shard->settled_bytes ? bytes - shard->settled_bytes : 0);
     if (shard->full || shard->shared->limits.state_bytes == 0 || added < (most > EPOCH_BYTES_LEAST ? most : EPOCH_BYTES_LEAST))
         return;
@@ -267,7 +267,7 @@ static int finish_epoch(struct service_shard *shard)
     if (imaged || shard->settled_bytes < shard->image_bytes)
         shard->image_bytes = shard->settled_bytes;
     uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes;
-    if (limit && (shard->settled_bytes > limit || grown > (limit / 8 > EPOCH_BYTES_LEAST ? limit / 8 : EPOCH_BYTES_LEAST)))
+    if (limit && (shard->settled_bytes > limit || grown > (limit / 16 > EPOCH_BYTES_LEAST ? limit / 16 : EPOCH_BYTES_LEAST)))
         atomic_store(&shard->shared->heavy, true); /* an image passes through memory as a whole: it must not become as large as the state */
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
