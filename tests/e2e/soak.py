@@ -61,6 +61,12 @@ def memory_mib(service):
     return int(values["VmRSS"].split()[0]) / 1024, int(values["VmHWM"].split()[0]) / 1024
 
 
+def processor_s(service):
+    with open("/proc/%d/stat" % service.process.pid, encoding="ascii") as file:
+        values = file.read().rsplit(")", 1)[1].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(args, memory):
     """({(user, first, last)}, [(events, MiB)], highest MiB, seconds)"""
     config = {"application.id": "soak", "state.memory": memory, "sinks": {"file": {"type": "file", "path": "alerts.jsonl"}}}
@@ -93,7 +99,7 @@ def run(args, memory):
         service.kill()
         service.stdin, again = os.pipe()  # open, and nothing comes: no end of input
         service.start(timeout=60)
-        print("  ready again %.1f s after SIGKILL" % (time.monotonic() - begin), flush=True)
+        print("  ready again %.1f s after SIGKILL, with %.1f s of processor time" % (time.monotonic() - begin, processor_s(service)), flush=True)
         service.kill()
         os.close(again)
     return found, curve, highest
