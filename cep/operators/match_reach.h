@@ -1,7 +1,7 @@
 /* From which states, before which row of a partition, can acceptance be reached? One pass over the rows from the last to the first answers it for all, as a
  * deterministic automaton over sets of states that is built as it is used: a set and what the conditions see of a row give the set before that row. With the
  * answers at hand the preferred match of a start is walked without trying: at each branch the first way from which acceptance can be reached is the way
- * (docs/engine.md, Claim 13). For patterns whose conditions ask the row and its neighbours alone, and which neither wait nor guard. Used by match_batch.c. One thread. */
+ * (docs/engine.md, Claim 14). For patterns whose conditions ask the row and its neighbours alone, and which neither wait nor guard. Used by match_batch.c. One thread. */
 #ifndef CEP_OPERATORS_MATCH_REACH_H
 #define CEP_OPERATORS_MATCH_REACH_H
 
