@@ -1,4 +1,6 @@
 """Writes what the parts found: report.md with ratios first, a plot for each part, in SVG."""
+import html
+import math
 import os
 
 
@@ -11,29 +13,36 @@ def headlines(result):
     return found
 
 
+WIDTH, LEFT, BAR, TOP = 900, 320, 22, 10 # of a plot, in pixels
+
+
 def plot(path, part):
-    """Bars of rows a second with their spread, on a logarithmic axis. Without matplotlib there is no plot, and the report says so."""
+    """Bars of rows a second with their spread, on a logarithmic axis, as SVG. False: there is nothing to compare."""
     rows = [row for row in part["rows"] if row.get("rate")]
     if len(rows) < 2:
         return False
-    try:
-        import matplotlib
-        matplotlib.use("svg")
-        from matplotlib import pyplot
-    except ImportError:
-        return False
-    labels = [row["label"] for row in rows]
-    rates = [row["rate"] for row in rows]
-    low = [row["rate"] - row["rows"] / row["seconds"]["most"] for row in rows]
-    high = [row["rows"] / row["seconds"]["least"] - row["rate"] for row in rows]
-    figure, axes = pyplot.subplots(figsize=(9, 0.4 * len(rows) + 1.2))
-    axes.barh(labels, rates, xerr=[[max(0, v) for v in low], [max(0, v) for v in high]], color="#3b6ea5", ecolor="#222222", capsize=2)
-    axes.set_xscale("log")
-    axes.invert_yaxis()
-    axes.set_xlabel("rows a second (logarithmic), median; the line is the spread")
-    figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
+    low = math.floor(math.log10(min(row["rows"] / row["seconds"]["most"] for row in rows)))
+    high = max(low + 1, math.ceil(math.log10(max(row["rows"] / row["seconds"]["least"] for row in rows))))
+    bottom = TOP + BAR * len(rows)
+
+    def x_of(rate):
+        return LEFT + (math.log10(rate) - low) / (high - low) * (WIDTH - LEFT - 30)
+
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">' % (WIDTH, bottom + 40),
+           '<rect width="100%" height="100%" fill="white"/>']
+    for power in range(low, high + 1):
+        x = x_of(10.0**power)
+        out += ['<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#cccccc"/>' % (x, TOP, x, bottom),
+                '<text x="%.1f" y="%d" text-anchor="middle">%s</text>' % (x, bottom + 16, format(10**power, ",") if power >= 0 else "1e%d" % power)]
+    for at, row in enumerate(rows):
+        y, middle = TOP + BAR * at, TOP + BAR * at + BAR // 2
+        out += ['<text x="%d" y="%d" text-anchor="end">%s</text>' % (LEFT - 8, middle + 4, html.escape(row["label"])),
+                '<rect x="%d" y="%d" width="%.1f" height="%d" fill="#3b6ea5"/>' % (LEFT, y + 4, x_of(row["rate"]) - LEFT, BAR - 8),
+                '<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#222222" stroke-width="2"/>' % (
+                    x_of(row["rows"] / row["seconds"]["most"]), middle, x_of(row["rows"] / row["seconds"]["least"]), middle)]
+    out += ['<text x="%d" y="%d" text-anchor="middle">rows a second (logarithmic), median; the line is the spread</text>' % ((LEFT + WIDTH) // 2, bottom + 34), "</svg>"]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(out) + "\n")
     return True
 
 
@@ -62,6 +71,8 @@ def write(folder, result):
     machine = result["machine"]
     lines = ["# Benchmark", "", "%s, %d cores, %.1f GiB, Linux %s; begun %s; %d rounds, all take turns on one core." % (
         machine["processor"], machine["cores"], machine["memory_gib"], machine["kernel"], result["begun"], result["rounds"]), ""]
+    if result.get("failures"):
+        lines += ["**Not everything agreed:**", ""] + ["- " + text for text in result["failures"]] + [""]
     lines += ["## Ratios", "", "| | | |", "|---|---|---:|"]
     for name, part in result["parts"].items():
         lines += ["| %s | %s | %.2f |" % (name, key, value) for key, value in part["ratios"].items()]
