@@ -189,6 +189,7 @@ static int route(struct cep_flow *flow, uint32_t node, const struct cep_event *e
     out.key_hash = cep_key_hash(key);
     out.key = key;
     out.key_node = node;
+    out.tells_end = false; /* CEP_SETTLED does not pass */
     return flow->env.route(flow->env.ctx, node, &out);
 }
 

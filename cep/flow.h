@@ -35,6 +35,7 @@ struct cep_event {
     uint8_t kind;                   /* enum cep_kind_of_match */
     bool limited;                   /* a limit was hit on the way: the result may be incomplete */
     uint8_t input;                  /* at an operator: which of its inputs the row came by (JOIN: 0 left, 1 right) */
+    bool tells_end;                 /* of a DELETE: the identity may come again, and CEP_SETTLED follows when it no longer can */
     bool final;                     /* this derived row is settled with this event: no change and no CEP_SETTLED will follow */
     int64_t first_time_ms, last_time_ms; /* of the match; of the row itself otherwise */
     struct cep_position first_at;   /* position of the match's first row */

@@ -22,6 +22,7 @@ struct alert_entry {
     bool standing;                 /* the rule still holds it true */
     bool sent;                     /* the outside holds it true */
     bool settled, limited;
+    bool told_end;                 /* withdrawn, and its end will be told: until then it may come again */
     struct cep_row *row;           /* with suppress: kept until settled, to be sent when what held it back is withdrawn */
     struct cep_kept_evidence evidence;
 };
@@ -197,6 +198,8 @@ static int on_row(struct cep_operator *base, struct cep_key *key, const struct c
     int rc = entry ? 0 : add(op, state, event, &entry);
     if (rc)
         return rc == BASE_E_LIMIT ? 0 : rc;
+    if (change != CEP_SETTLED)
+        entry->told_end = change == CEP_DELETE && event->tells_end;
     if (op->rule->suppress_ms == 0)
         return plain_change(op, state, entry, event);
     return suppressed_change(op, key, entry, event);
@@ -217,8 +220,8 @@ static bool gap_matters(const struct cep_operator *op, const struct alert_state 
     return state->entries.len > 0 && state->entries.at[0].time_ms < gap_end(op, state);
 }
 
-/* A withdrawn alert keeps its revision until its first row is settled here, behind which it cannot come again: nobody tells that it is settled. */
-static bool awaits_oblivion(const struct alert_entry *entry) { return !entry->standing && !entry->settled; }
+/* A withdrawn alert keeps its revision until its first row is settled here, behind which it cannot come again, unless it is told when that is so. */
+static bool awaits_oblivion(const struct alert_entry *entry) { return !entry->standing && !entry->settled && !entry->told_end; }
 
 static int64_t deadline(const struct cep_operator *op, const struct cep_key *key)
 {
@@ -298,7 +301,7 @@ static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keye
         base_buf_put_u64(&buf, (uint64_t)e->last_time_ms);
         base_buf_put_u32(&buf, e->revision);
         base_buf_put_u8(&buf, e->kind);
-        base_buf_put_u8(&buf, (uint8_t)(e->standing | e->sent << 1 | e->settled << 2 | e->limited << 3));
+        base_buf_put_u8(&buf, (uint8_t)(e->standing | e->sent << 1 | e->settled << 2 | e->limited << 3 | e->told_end << 4));
         cep_kept_save_row(e->row, &buf);
         cep_kept_evidence_save(&e->evidence, &buf);
     }
@@ -329,6 +332,7 @@ static int get_entry(struct cep_operator *op, struct base_reader *in, struct ale
     e->sent = flags & 2;
     e->settled = flags & 4;
     e->limited = flags & 8;
+    e->told_end = flags & 16;
     int rc = cep_kept_load_row(in, types, columns, &e->row);
     if (!rc && (in->failed || e->kind > CEP_IS_TIMEOUT))
         rc = BASE_E_CORRUPT;

@@ -82,7 +82,8 @@ struct match_told {
     struct cep_row *row;      /* owned copy, for retraction */
     int64_t first_time_ms, last_time_ms;
     struct cep_position first_at;
-    uint8_t kind, cand_kind, standing, resolved;
+    uint8_t gone;             /* withdrawn; kept while it may come again, so that who counts its revisions does not forget it before */
+    uint8_t cand_kind, standing, resolved;
 };
 struct match_tolds BASE_VEC(struct match_told);
 

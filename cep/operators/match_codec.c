@@ -175,7 +175,7 @@ static void put_told(const struct match_told *told, struct base_buf *buf)
     base_buf_put_u64(buf, (uint64_t)told->first_time_ms);
     base_buf_put_u64(buf, (uint64_t)told->last_time_ms);
     base_buf_put(buf, &told->first_at, sizeof told->first_at);
-    base_buf_put_u8(buf, told->kind);
+    base_buf_put_u8(buf, told->gone);
     base_buf_put_u8(buf, told->cand_kind);
     base_buf_put_bytes(buf, told->row, cep_row_size(told->row));
 }
@@ -192,7 +192,7 @@ static int get_told(const struct match_op *op, struct base_reader *in, struct ma
     const void *at = base_read_raw(in, sizeof told.first_at);
     if (at)
         memcpy(&told.first_at, at, sizeof told.first_at);
-    told.kind = base_read_u8(in);
+    told.gone = base_read_u8(in) != 0;
     told.cand_kind = base_read_u8(in);
     struct base_str row = base_read_bytes(in);
     size_t head = offsetof(struct cep_row, tuple);

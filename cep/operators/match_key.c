@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "cep/operators/match_class.h"
 
 /* Order of rows within a key: event time, the ORDER BY columns behind it, then position. */
 static int order_rows(struct match_op *op, const struct cep_row *a, const struct cep_row *b, int *ret)
@@ -81,7 +82,8 @@ static int send(struct match_op *op, struct cep_key *key, const struct match_out
     row->change = change;
     struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = output->ident,
                                .kind = CEP_IS_MATCH, .limited = ((struct match_key *)key->state)->limited, .first_time_ms = output->first_time_ms,
-                               .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence, .final = settled };
+                               .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence, .final = settled,
+                               .tells_end = change == CEP_DELETE };
     if (output->cand->kind == MATCH_ABSENT)
         event.kind = CEP_IS_ABSENCE;
     if (output->cand->kind == MATCH_TIMEOUT)
@@ -134,7 +136,7 @@ static int tell_eager(void *ctx, const struct match_output *output)
     for (size_t i = 0; i < state->told.len && !old; i++)
         if (state->told.at[i].ident.hi == output->ident.hi && state->told.at[i].ident.lo == output->ident.lo)
             old = &state->told.at[i];
-    bool same = old && old->content == output->content && old->row->tuple.size_bytes == output->row->tuple.size_bytes;
+    bool same = old && !old->gone && old->content == output->content && old->row->tuple.size_bytes == output->row->tuple.size_bytes;
     if (!old) {
         struct match_told told = { .ident = output->ident };
         if (!BASE_VEC_PUSH(&state->told, told))
@@ -147,7 +149,8 @@ static int tell_eager(void *ctx, const struct match_output *output)
     old->standing = 1;
     if (same)
         return 0;
-    bool update = old->row != NULL;
+    bool update = old->row != NULL && !old->gone;
+    old->gone = 0;
     struct cep_row *copy = base_alloc(cep_row_size(output->row));
     if (!copy)
         return BASE_E_NOMEM;
@@ -170,6 +173,13 @@ static int end_told(struct match_op *op, struct cep_key *key, struct match_told 
     struct match_output output = { .row = told->row, .ident = told->ident, .cand = &cand, .first_time_ms = told->first_time_ms,
                                    .last_time_ms = told->last_time_ms, .first_at = told->first_at };
     return send(op, key, &output, told->row, change);
+}
+
+/* Withdrawn, but remembered while it may come again. */
+static int withdraw(struct match_op *op, struct cep_key *key, struct match_told *told)
+{
+    told->gone = 1;
+    return end_told(op, key, told, CEP_DELETE);
 }
 
 /* Eager: what of the candidates stands, in their order. */
@@ -259,17 +269,11 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
         }
         if (pass == 1)
             continue;
-        size_t kept = 0;
-        for (size_t i = 0; i < state->told.len; i++) {
+        for (size_t i = 0; i < state->told.len && !rc; i++) {
             struct match_told *told = &state->told.at[i];
-            if (!told->standing && !rc) {
-                rc = end_told(op, key, told, CEP_DELETE);
-                base_free(told->row);
-                continue;
-            }
-            state->told.at[kept++] = *told;
+            if (!told->standing && !told->gone)
+                rc = withdraw(op, key, told);
         }
-        state->told.len = kept;
     }
     return rc;
 }
@@ -296,6 +300,30 @@ static void drop_rows(struct match_op *op, struct match_key *state)
     if (keep > state->waiting_from && !state->has_base)
         keep = state->waiting_from;
     cep_match_rows_drop(&state->rows, keep);
+}
+
+/* May what was withdrawn come again? As long as its start is not settled, or lives in the settled state. */
+static bool may_come_again(struct match_op *op, struct match_key *state, struct match_told *told)
+{
+    const struct match_head *head = state->has_base ? &state->base : &state->now;
+    if (told->start == UINT64_MAX) { /* rows have new numbers */
+        uint64_t seq = state->rows.first_seq;
+        while (seq < state->rows.end_seq && cep_position_compare(&cep_match_rows_at(&state->rows, seq)->at, &told->first_at) != 0)
+            seq++;
+        told->start = seq < state->rows.end_seq ? seq : 0;
+    }
+    if (state->ended || told->start < state->rows.first_seq)
+        return false;
+    if (op->sequential || told->start >= head->next_seq || cep_match_class_at(head, told->start) != MATCH_NO_CLASS ||
+        (op->m->rows == CEP_ROWS_ALL_UNMATCHED && told->start >= head->unmatched_next))
+        return true;
+    for (int k = 0; k < 2; k++) {
+        const struct match_cands *cands = k ? &state->now.cands : &head->cands;
+        for (size_t i = 0; i < cands->len; i++)
+            if (cands->at[i].start == told->start)
+                return true;
+    }
+    return false;
 }
 
 /* All rows up to the watermark are settled: what was decided with them stays. */
@@ -352,8 +380,9 @@ static int settle(struct match_op *op, struct cep_key *key)
     }
     size_t kept = 0;
     for (size_t i = 0; i < state->told.len; i++) {
-        if (state->told.at[i].resolved && !rc) {
-            rc = end_told(op, key, &state->told.at[i], CEP_SETTLED);
+        struct match_told *told = &state->told.at[i];
+        if ((told->gone ? !may_come_again(op, state, told) : told->resolved) && !rc) {
+            rc = end_told(op, key, told, CEP_SETTLED);
             base_free(state->told.at[i].row);
         } else {
             state->told.at[kept++] = state->told.at[i];
@@ -521,16 +550,11 @@ static int tell_after_rewind(struct match_op *op, struct cep_key *key, int64_t b
         cand->fresh = 0;
         rc = cep_match_outputs(op, state, &copy, no, tell_eager, &tell);
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < state->told.len; i++) {
-        if (!state->told.at[i].standing && state->told.at[i].last_time_ms < before_ms && !rc) {
-            rc = end_told(op, key, &state->told.at[i], CEP_DELETE);
-            base_free(state->told.at[i].row);
-        } else {
-            state->told.at[kept++] = state->told.at[i];
-        }
+    for (size_t i = 0; i < state->told.len && !rc; i++) {
+        struct match_told *told = &state->told.at[i];
+        if (!told->standing && !told->gone && told->last_time_ms < before_ms)
+            rc = withdraw(op, key, told);
     }
-    state->told.len = kept;
     return rc;
 }
 
