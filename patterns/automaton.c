@@ -566,19 +566,86 @@ static uint32_t add_waits(struct build *b, const struct relax *relax, uint32_t e
     return entry;
 }
 
-/* `->> body`, where body may be empty: all its other ways row by row, and the empty one before them if body prefers it, else behind all. */
+/* Is there one way to the first row, so that NOTs before it hold whichever first row is taken? */
+static bool one_front(const struct patterns_pat *pat)
+{
+    uint32_t first = 0;
+    if (!begins_with_not(pat))
+        return !patterns_pat_nullable(pat) || pat->kind == PATTERNS_PAT_LOOP;
+    switch (pat->kind) {
+    case PATTERNS_PAT_SEQ:
+        while (first < pat->count && pat->children[first]->kind == PATTERNS_PAT_NOT)
+            first++;
+        if (first == pat->count || (first + 1 < pat->count && patterns_pat_nullable(pat->children[first])))
+            return false;
+        return one_front(pat->children[first]);
+    case PATTERNS_PAT_LOOP: return !patterns_pat_nullable(pat->children[0]) && one_front(pat->children[0]);
+    case PATTERNS_PAT_EXCLUDE:
+    case PATTERNS_PAT_RELAX: return one_front(pat->children[0]);
+    case PATTERNS_PAT_VAR:
+    case PATTERNS_PAT_ALT:
+    case PATTERNS_PAT_PERMUTE: return !begins_with_not(pat);
+    case PATTERNS_PAT_EMPTY:
+    case PATTERNS_PAT_START:
+    case PATTERNS_PAT_END:
+    case PATTERNS_PAT_NOT: return false;
+    }
+    return false;
+}
+
+/* The element with all that stands behind leading NOTs in a group of its own, so that its first rows have one WAIT: NOT N B? C becomes NOT N (B? C). */
+static const struct patterns_pat *group_behind_nots(struct build *b, const struct patterns_pat *pat)
+{
+    uint32_t first = 0;
+    bool seq = pat->kind == PATTERNS_PAT_SEQ;
+    if (!seq && pat->kind != PATTERNS_PAT_LOOP && pat->kind != PATTERNS_PAT_EXCLUDE && pat->kind != PATTERNS_PAT_RELAX)
+        return pat;
+    while (seq && first < pat->count && pat->children[first]->kind == PATTERNS_PAT_NOT)
+        first++;
+    if (seq && first + (first > 0) >= pat->count)
+        return pat;
+    struct patterns_pat *copy = base_arena_alloc(b->arena, sizeof *copy), *rest = base_arena_alloc(b->arena, sizeof *rest);
+    struct patterns_pat **children = base_arena_zalloc(b->arena, first + 1, sizeof(struct patterns_pat *));
+    if (!copy || !rest || !children) {
+        fail(b, BASE_E_NOMEM, pat, &(struct patterns_fault){ "memory", "out of memory", NULL, NULL });
+        return pat;
+    }
+    *copy = *pat;
+    copy->children = children;
+    if (seq && first > 0) {
+        *rest = *pat;
+        rest->children += first;
+        rest->count -= first;
+        memcpy(children, pat->children, first * sizeof(struct patterns_pat *));
+        children[first] = rest;
+        copy->count = first + 1;
+    } else if (!seq) {
+        children[0] = (struct patterns_pat *)(uintptr_t)group_behind_nots(b, pat->children[0]);
+    } else {
+        return pat;
+    }
+    return copy;
+}
+
+/* `->> body`, where body may be empty: all its other ways row by row, and the empty one before them if body prefers it, else behind all. NOTs before its first row
+ * are up while the arrow waits. */
 static uint32_t front_any(struct build *b, const struct relax *relax, struct where w, struct ends next)
 {
     const struct patterns_pat *body = relax->at->children[0];
     if (begins_with_not(body))
+        body = group_behind_nots(b, body);
+    bool not_first = begins_with_not(body), nullable = patterns_pat_nullable(body);
+    if (not_first && !one_front(body))
         return fail(b, BASE_E_SYNTAX, relax->at,
-                    &(struct patterns_fault){ "not-supported", "`->>` before an element that begins with a NOT",
-                                              "write the NOT before the arrow: -> NOT N ->> B", NULL });
-    if (!patterns_pat_nullable(body))
+                    &(struct patterns_fault){ "not-supported", "`->>` before an element that may begin in several ways, one of them with a NOT",
+                                              "write an arrow in each way: ((NOT N ->> B) | ->> C)", NULL });
+    if (!nullable && !not_first)
         return add_waits(b, relax, build(b, body, w, next.taken));
-    struct front bare = { false, NULL };
-    uint32_t empty = build_front(b, body, w, (struct ends){ DEAD, next.start }, bare);
-    uint32_t rest = add_waits(b, relax, build_front(b, body, w, (struct ends){ next.taken, DEAD }, bare));
+    struct front bare = { false, NULL }, waiting = { false, relax };
+    uint32_t empty = nullable ? build_front(b, body, w, (struct ends){ DEAD, next.start }, bare) : DEAD;
+    uint32_t rest = build_front(b, body, w, (struct ends){ next.taken, DEAD }, not_first ? waiting : bare);
+    if (!not_first)
+        rest = add_waits(b, relax, rest);
     return prefers_empty(body) ? add_split(b, relax->at, empty, rest) : add_split(b, relax->at, rest, empty);
 }
 
