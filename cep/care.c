@@ -139,6 +139,8 @@ static bool pattern_wants(const struct cep_program *program, const struct cep_ma
             return false;
     for (uint32_t i = 0; i < m->preds.count; i++) {
         const struct cep_pred *pred = cep_program_pred(program, m->preds.first + i);
+        if (pred->code != CEP_NONE && (cep_program_code(program, pred->code)->flags & CEP_CODE_NAV))
+            return false; /* it asks what stands before the row */
         if (pred->code == CEP_NONE || !find_demand(program, pred->code, &wants[i]))
             return false;
     }

@@ -335,6 +335,7 @@ op_STORE:
         f->new_regs[i->c] = v[i->a];
     NEXT;
     GIVE(LABEL, label(f, i->e))
+    GIVE(ROW_NUMBER, cep_int(f->row_number))
     GIVE(MATCH_NUMBER, f->match_number ? cep_int(f->match_number) : cep_null())
     GIVE(ROW_TIME, time_or_null(f->has_match_time ? f->match_time_ms : f->row_time_ms))
     GIVE(START_TIME, time_or_null(f->start_time_ms))

@@ -25,6 +25,7 @@ struct cep_frame {
     int64_t start_time_ms;
     int64_t proc_time_ms;                 /* from the host's clock, passed in */
     int64_t now_ms;                       /* start of the statement */
+    int64_t row_number;                   /* of the row within its partition */
     int64_t match_number;                 /* 0: the row has none (timeout): NULL */
     const struct cep_value *regs;         /* running registers */
     const struct cep_value *final_regs;   /* FINAL registers */

@@ -87,6 +87,7 @@ static const struct plain plains[CEP_OP_COUNT_] = {
     [CEP_OP_NULL] = { P_(NULL), 0, 0 },
     [CEP_OP_LABEL] = { P_(S), 0, 0 },
     [CEP_OP_MATCH_NUMBER] = { P_(I), 0, 0 },
+    [CEP_OP_ROW_NUMBER] = { P_(I), 0, 0 },
     [CEP_OP_ROW_TIME] = { P_(I), 0, 0 },
     [CEP_OP_START_TIME] = { P_(I), 0, 0 },
     [CEP_OP_PROC_TIME] = { P_(I), 0, 0 },

@@ -56,7 +56,7 @@ static void note_flags(struct patterns_emit *emit, enum cep_opcode op, int32_t e
         emit->flags |= CEP_CODE_REGS;
     else if (op == CEP_OP_LABEL)
         emit->flags |= CEP_CODE_LABEL;
-    else if (op == CEP_OP_NAV)
+    else if (op == CEP_OP_NAV || op == CEP_OP_ROW_NUMBER)
         emit->flags |= CEP_CODE_NAV;
     else if (op == CEP_OP_MATCH_NUMBER)
         emit->flags |= CEP_CODE_NUMBER;
@@ -473,7 +473,7 @@ int patterns_emit_end(struct patterns_emit *emit, struct cep_type type, uint16_t
     for (uint32_t i = 0; i < emit->len && !reads; i++) {
         enum cep_opcode op = (enum cep_opcode)emit->insns[i].op;
         reads = op == CEP_OP_COLUMN || op == CEP_OP_NAV || op == CEP_OP_REG || op == CEP_OP_FINAL ||
-                op == CEP_OP_STORE || op == CEP_OP_LABEL || op == CEP_OP_MATCH_NUMBER || op == CEP_OP_ROW_TIME ||
+                op == CEP_OP_STORE || op == CEP_OP_LABEL || op == CEP_OP_MATCH_NUMBER || op == CEP_OP_ROW_NUMBER || op == CEP_OP_ROW_TIME ||
                 op == CEP_OP_START_TIME || op == CEP_OP_PROC_TIME || op == CEP_OP_NOW;
     }
     if (!reads && !(emit->flags & CEP_CODE_VOLATILE))

@@ -27,6 +27,7 @@ enum patterns_rp_leaf {
     PATTERNS_RP_OWN_LABEL, /* name of the variable that takes, or is tested against, the row */
     PATTERNS_RP_LABEL,     /* detail: struct patterns_rp_nav; name of the variable of a neighbour (measures) */
     PATTERNS_RP_NUMBER,    /* MATCH_NUMBER() */
+    PATTERNS_RP_ROW,       /* number of the row in its partition */
     PATTERNS_RP_ACC        /* detail: struct patterns_rp_acc; an accumulating opcode */
 };
 struct patterns_rp_nav {

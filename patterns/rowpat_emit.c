@@ -144,6 +144,7 @@ static int emit_leaf(void *ctx, struct patterns_emit *emit, const struct pattern
             e->reads_number = true;
         patterns_emit_insn(emit, CEP_OP_MATCH_NUMBER, d, 0, 0, 0, 0);
         return 0;
+    case PATTERNS_RP_ROW: patterns_emit_insn(emit, CEP_OP_ROW_NUMBER, d, 0, 0, 0, 0); return 0;
     case PATTERNS_RP_ACC: return emit_acc(emit, leaf->detail, d);
     }
     return BASE_E_INVALID;

@@ -437,6 +437,8 @@ static bool null_without_row(bound value)
     return false;
 }
 
+#define PATTERNS_LABELS_BACK_MAX 32 /* offset of PREV(CLASSIFIER()) in conditions of patterns with arrows */
+
 struct shift {
     const struct patterns_rp_read *read;
     int32_t distance;
@@ -445,8 +447,25 @@ struct shift {
     int error;
 };
 
+/* Label of the row k before, where rows may be passed over: that of the last row taken, the one before it, …, whichever has that
+ * row's number. */
+static bound label_before(struct patterns_match_detail *rp, bound leaf, uint32_t k)
+{
+    struct patterns_rp_rows all = { .universal = true };
+    struct cep_type bigint = CEP_TYPE(BIGINT);
+    bound row = patterns_bound_external(rp->binder, NULL, bigint, PATTERNS_RP_ROW, NULL, PATTERNS_RP_ROW, PATTERNS_BOUND_HAS_COLUMN),
+          wanted = row ? make_op(rp, PATTERNS_BOUND_SUB, bigint, row, make_int(rp, bigint, k)) : NULL, found = make_null(rp, leaf->type);
+    for (uint32_t n = k; n-- > 0 && found && wanted;) {
+        struct patterns_rp_request number = { .kind = PATTERNS_RP_LAST, .n = n, .rows = &all, .args = { row }, .type = bigint },
+                                   label = { .kind = PATTERNS_RP_LAST, .n = n, .rows = &all, .args = { leaf }, .type = leaf->type };
+        bound is = make_op(rp, PATTERNS_BOUND_EQ, CEP_TYPE(BOOLEAN), reg_leaf(rp, get_reg(rp, &rp->live, &number)), wanted);
+        found = make_case(rp, is, reg_leaf(rp, get_reg(rp, &rp->live, &label)), found);
+    }
+    return wanted ? found : NULL;
+}
+
 /* Label of a neighbour. In a condition rows behind the one under test have none yet, and labels of rows before it are
- * kept in registers: exact only where the rows of a match follow each other without gaps. */
+ * kept in registers. */
 static bound shift_label(struct shift *s, bound leaf)
 {
     struct patterns_match_detail *rp = s->read->rp;
@@ -459,15 +478,18 @@ static bound shift_label(struct shift *s, bound leaf)
     }
     if (s->distance > 0 && s->current)
         return make_null(rp, leaf->type);
-    if (s->distance > 0 || patterns_pat_contains(rp->pat, PATTERNS_PAT_RELAX)) {
+    bool gaps = patterns_pat_contains(rp->pat, PATTERNS_PAT_RELAX) || patterns_pat_contains(rp->pat, PATTERNS_PAT_NOT);
+    if (s->distance > 0 || (gaps && s->distance < -PATTERNS_LABELS_BACK_MAX)) {
         s->error =
             patterns_refuse(rp->binder, s->read->place, "not-supported",
                             s->distance > 0 ? "compare columns instead, or move it to MEASURES"
-                                            : "use LAST(CLASSIFIER(), 1), the row taken before, or move it to MEASURES",
+                                            : "use LAST(CLASSIFIER(), n), the nth row taken before, or move it to MEASURES",
                             s->distance > 0 ? "NEXT(CLASSIFIER()) in DEFINE"
-                                            : "PREV(CLASSIFIER()) in the DEFINE of a pattern with arrows");
+                                            : "PREV(CLASSIFIER(), n) with n beyond 32 in the DEFINE of a pattern with arrows");
         return NULL;
     }
+    if (gaps)
+        return label_before(rp, leaf, (uint32_t)-s->distance);
     struct patterns_rp_request want = {
         .kind = PATTERNS_RP_LAST, .n = (uint32_t)(-s->distance - 1), .rows = &all, .args = { leaf }, .type = leaf->type
     };

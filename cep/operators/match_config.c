@@ -41,7 +41,7 @@ static bool look_at_code(struct match_configs *configs, const struct match_op *o
         return false;
     for (uint32_t i = 0; i < c->count; i++) {
         const struct cep_insn *insn = cep_program_insn(op->program, c->first + i);
-        if (insn->op == CEP_OP_NAV || insn->op == CEP_OP_LABEL || insn->op == CEP_OP_FINAL || insn->op == CEP_OP_MATCH_NUMBER ||
+        if (insn->op == CEP_OP_NAV || insn->op == CEP_OP_LABEL || insn->op == CEP_OP_FINAL || insn->op == CEP_OP_MATCH_NUMBER || insn->op == CEP_OP_ROW_NUMBER ||
             insn->op == CEP_OP_START_TIME || insn->op == CEP_OP_PROC_TIME || insn->op == CEP_OP_NOW)
             return false;
         if (insn->op == CEP_OP_COLUMN) {

@@ -15,6 +15,7 @@ void cep_match_begin_row(struct match_op *op, struct match_key *key, uint64_t se
     op->mode = MATCH_STEP_ROW;
     op->frame.row = &op->row->tuple;
     op->frame.row_time_ms = op->row->time_ms;
+    op->frame.row_number = (int64_t)seq;
     memset(op->unary, 0, op->m->preds.count);
     op->unpacked = NULL;
 }

@@ -145,7 +145,7 @@ class Generator:
         if not self.all_matches:
             forms.append('MATCH_NUMBER() %% 2 = %d' % (k % 2))
         if self.arrows:
-            forms.remove("PREV(CLASSIFIER()) = '%s'" % other)
+            forms.append("PREV(CLASSIFIER(), 2) = '%s'" % other)
         if not self.timeouts:
             forms += ['NEXT(v) > v', 'NEXT(%s.v) IS NULL' % name]
         return self.rng.choice(forms)
