@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holds our answers against another engine's over random rules (rules.py). See README.md; run.sh calls the three in a row.
 
-usage: judge.py ask trino|flink|cep --seed S[,S...] --pairs N --out FILE    pairs of each seed, with the text for the engine
-       judge.py keep trino|flink|cep --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
+usage: judge.py ask trino|flink|cep|neighbours --seed S[,S...] --pairs N --out FILE    pairs of each seed, with the text for the engine
+       judge.py keep trino|flink|cep|neighbours --asked FILE --answers FILE --out FILE pairs with the engine's rows; counts those that it refused
        judge.py judge FILE...  [--show ID] [--all]                      runs our engine on kept pairs (.jsonl or .jsonl.zst) and compares
 
 Ours runs each pair in several modes: plain (watermark at the end only), marked (after every row, where there is time), split (saved and restored after
@@ -23,11 +23,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'conformance'))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'oracle'))
 import api          # noqa: E402
 import engine       # noqa: E402
+import neighbours   # noqa: E402
 import pattern_api  # noqa: E402
 import rules        # noqa: E402
 import run as conformance  # noqa: E402
 
-TRINO_TYPES = {'INT': 'integer', 'BIGINT': 'bigint', 'STRING': 'varchar'}
+TRINO_TYPES = {'INT': 'integer', 'BIGINT': 'bigint', 'STRING': 'varchar', 'DOUBLE': 'double', 'BOOLEAN': 'boolean'}
 SKIP_ERRORS = re.compile(r'AFTER MATCH SKIP failed', re.IGNORECASE)
 SHOWN = 10
 MODES = ('plain', 'marked', 'split', 'eager', 'unoptimised')
@@ -45,6 +46,10 @@ def trino_text(pair):
 def ask(args):
     kind = 'iso' if args.engine == 'trino' else 'chain'
     with open(args.out, 'w', encoding='utf-8') as out:
+        if args.engine == 'neighbours':
+            for pair in neighbours.pairs():
+                out.write(json.dumps(dict(pair, sql=trino_text(pair))) + '\n')
+            return
         for seed, number in itertools.product(args.seed.split(','), range(args.pairs)):
             name = '%s.%d' % (seed, number)
             pair = api.case(name) if args.engine == 'cep' else rules.pair(kind, name)
@@ -210,12 +215,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest='command', required=True)
     one = commands.add_parser('ask')
-    one.add_argument('engine', choices=['trino', 'flink', 'cep'])
+    one.add_argument('engine', choices=['trino', 'flink', 'cep', 'neighbours'])
     one.add_argument('--seed', default='1')
     one.add_argument('--pairs', type=int, default=2500)
     one.add_argument('--out', required=True)
     one = commands.add_parser('keep')
-    one.add_argument('engine', choices=['trino', 'flink', 'cep'])
+    one.add_argument('engine', choices=['trino', 'flink', 'cep', 'neighbours'])
     for name in ('--asked', '--answers', '--out'):
         one.add_argument(name, required=True)
     one = commands.add_parser('judge')
