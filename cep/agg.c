@@ -211,6 +211,13 @@ int cep_agg_add(const struct cep_agg *agg, struct cep_agg_cell *cell, struct cep
     return rc || !first ? rc : add_inner(agg, how, cell, value, order);
 }
 
+/* A value of a sliding frame that an EWMA let go of by itself: nothing to look for. */
+static bool let_go(const struct cep_agg *agg, const struct cep_agg_cell *cell, const struct cep_agg_order *order)
+{
+    const struct cep_agg_list *list = cell->more;
+    return agg->kind == CEP_AGG_EWMA && !agg->retracts && list->items.len > list->head && cep_agg_order_compare(order, &list->items.at[list->head].order) < 0;
+}
+
 static int take_inner(const struct cep_agg *agg, enum how how, struct cep_agg_cell *cell, struct cep_value value, const struct cep_agg_order *order)
 {
     int rc = 0;
@@ -223,7 +230,7 @@ static int take_inner(const struct cep_agg *agg, enum how how, struct cep_agg_ce
     case HOW_SUM: add_sum(cell, -number_of(agg->arg_type, value)); break;
     case HOW_EXACT: cep_exact_add(cell->more, value.d, -1); break;
     case HOW_SQUARES: add_squares(cell->more, cep_agg_double(agg->arg_type, value), -1); break;
-    case HOW_LIST: found = cep_agg_list_take(cell->more, agg->arg_type, order, value); break;
+    case HOW_LIST: found = !let_go(agg, cell, order) && cep_agg_list_take(cell->more, agg->arg_type, order, value); break;
     case HOW_BAG: rc = agg->distinct ? 0 : cep_bag_take(cell->bag, agg->arg_type, value, &found, &last); break;
     case HOW_DD: rc = cep_dd_add(cell->more, cep_agg_double(agg->arg_type, value), -1); break;
     }
