@@ -1,0 +1,163 @@
+/* The short ways of the row pattern operator against the long one: rows handed over together, one by one, and through full keys without an index of constants must
+ * tell the same. Random rows, some of them late; every rule reads all columns, so that rows can be made without a decoder; rules that take the lean form, final ones that only remember steps, and many rules of which few can care. */
+#include "tests/unit/tap.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "cep/flow.h"
+#include "patterns/compile.h"
+
+#define ROWS 12000
+#define TABLE "CREATE TABLE t (u STRING, c STRING, v INT, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts - INTERVAL '3' SECOND)" \
+              " WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'json');\n"
+#define RULE(name, emit, partition, pattern, defines) \
+    "CREATE RULE " name " WITH ('emit' = '" emit "') AS SELECT c1, n FROM t MATCH_RECOGNIZE (" partition " ORDER BY ts MEASURES A.c AS c1, LAST(B.v) AS n" \
+    " ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (" pattern ") WITHIN INTERVAL '40' SECOND DEFINE " defines ");\n"
+#define BY_USER "PARTITION BY u"
+#define THREE "B AS B.c <> A.c, C AS C.c <> A.c AND C.c <> B.c"
+
+static const char *const rules[] = {
+    TABLE RULE("r", "eager", BY_USER, "A -> B -> C", THREE),
+    TABLE RULE("r", "final", BY_USER, "A -> B -> C", THREE),
+    TABLE RULE("r", "eager", BY_USER, "A B+ C", "A AS A.v < 4, B AS B.v > 1, C AS C.v = 0"),
+    TABLE RULE("r", "final", BY_USER, "A B* C", "A AS A.v < 4, B AS B.v > A.v, C AS C.v = 0"),
+    TABLE RULE("r", "eager", "", "A -> B -> C", "A AS A.c = 'us', B AS B.c = 'de', C AS C.v = 5 AND C.u <> 'nobody'"),
+    TABLE RULE("r", "eager", BY_USER, "A -> NOT N -> B", "B AS B.c = 'a country with a name', N AS N.v = 7"),
+    TABLE RULE("r1", "eager", BY_USER, "A -> B", "A AS A.c = 'us', B AS B.c = 'us' AND B.v > A.v")
+          RULE("r2", "eager", BY_USER, "A -> B", "A AS A.c = 'de' AND A.v > 3, B AS B.c = 'gb'")
+          RULE("r3", "final", BY_USER, "A -> B", "A AS A.v = 6, B AS B.v = 2")
+          RULE("r4", "eager", BY_USER, "A -> B", "A AS A.c = 'nowhere', B AS B.c = 'us'"),
+};
+#define RULES (sizeof rules / sizeof *rules)
+
+enum way { TOGETHER, ONE_BY_ONE, IN_FULL };
+struct told { uint64_t ordered, standing, count, errors; struct cep_flow *flow; };
+
+static int route(void *ctx, uint32_t exchange, const struct cep_event *event) { return cep_flow_deliver(((struct told *)ctx)->flow, exchange, event); }
+static int route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms)
+{
+    return cep_flow_deliver_watermark(((struct told *)ctx)->flow, exchange, watermark_ms);
+}
+static int sink(void *ctx, uint32_t node, const struct cep_event *event)
+{
+    struct told *told = ctx;
+    uint64_t content = base_hash64(&event->row->tuple, event->row->tuple.size_bytes, event->ident.hi ^ node);
+    bool gone = event->row->change == CEP_DELETE || event->row->change == CEP_UPDATE_BEFORE;
+    told->standing += gone ? (uint64_t)0 - content : content;
+    told->ordered = told->ordered * UINT64_C(0x9e3779b97f4a7c15) + content + event->row->change;
+    told->count++;
+    return 0;
+}
+static void report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, int error BASE_UNUSED, const struct cep_code *place BASE_UNUSED,
+                   const struct cep_event *event BASE_UNUSED)
+{
+    ((struct told *)ctx)->errors += what != CEP_REPORT_TIMED_OUT;
+}
+static int64_t proc_time(void *ctx BASE_UNUSED) { return 0; }
+static void trace(void *ctx BASE_UNUSED, const struct cep_trace *told BASE_UNUSED) {}
+
+static uint64_t seed = 88172645463325252u;
+static uint64_t rnd(uint64_t n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (seed >> 11) % n;
+}
+
+static int make_rows(struct base_arena *arena, struct cep_row **rows)
+{
+    static const char *const countries[] = { "us", "de", "gb", "fr", "a country with a name" };
+    const struct cep_type types[4] = { CEP_TYPE(STRING), CEP_TYPE(STRING), CEP_TYPE(INT), { .kind = CEP_KIND_TIMESTAMP_LTZ, .precision = 3 } };
+    int rc = 0;
+    for (int64_t i = 0; i < ROWS && !rc; i++) {
+        char user[24];
+        int64_t ms = 1000000 + i * 20 - (rnd(4) == 0 ? (int64_t)rnd(2900) : 0);
+        const char *country = countries[rnd(5)];
+        int len = snprintf(user, sizeof user, "u%" PRIu64, rnd(8) == 0 ? 1 : rnd(rnd(2) ? 40 : 4000));
+        struct cep_value values[4] = { cep_string(user, (uint64_t)len), cep_string(country, strlen(country)), cep_int((int64_t)rnd(8)), cep_int(ms) };
+        if (rnd(50) == 0)
+            values[1 + rnd(2)] = cep_null();
+        rc = cep_row_make(types, values, 4, ms, (struct cep_position){ .offset = i }, arena, &rows[i]);
+    }
+    return rc;
+}
+
+static int feed(struct cep_flow *flow, uint32_t node, struct cep_row *const *rows, enum way way)
+{
+    int64_t most_ms = 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < ROWS && !rc;) {
+        const struct cep_row *batch[60];
+        uint32_t n = 0;
+        for (; n < 60 && i < ROWS; n++, i++) {
+            batch[n] = rows[i];
+            most_ms = rows[i]->time_ms > most_ms ? rows[i]->time_ms : most_ms;
+        }
+        if (way == TOGETHER)
+            rc = cep_flow_source_rows(flow, node, batch, n);
+        for (uint32_t k = 0; k < n && !rc && way != TOGETHER; k++)
+            rc = cep_flow_source(flow, node, batch[k]);
+        if (!rc)
+            rc = cep_flow_source_watermark(flow, node, most_ms - 3000);
+    }
+    return rc ? rc : cep_flow_source_watermark(flow, node, BASE_TIME_MAX_MS);
+}
+
+static int run(const struct cep_linked *linked, struct cep_row *const *rows, enum way way, struct told *told)
+{
+    struct cep_env env = { .ctx = told, .route = route, .routes_back = way == TOGETHER, .route_watermark = route_watermark, .sink = sink, .report = report,
+                           .proc_time_ms = proc_time, .trace = way == IN_FULL ? trace : NULL };
+    const struct cep_program *program = cep_linked_program(linked);
+    uint32_t source = 0;
+    while (cep_program_node(program, source)->kind != CEP_NODE_SOURCE)
+        source++;
+    *told = (struct told){ 0 };
+    int rc = cep_flow_create(linked, &env, NULL, &told->flow);
+    if (!rc)
+        rc = feed(told->flow, source, rows, way);
+    cep_flow_destroy(told->flow);
+    return rc;
+}
+
+static void compare(const char *text, struct cep_row *const *rows)
+{
+    struct base_arena arena = { 0 };
+    struct base_source source = { .name = "rules.sql", .text = text, .len = strlen(text) };
+    struct patterns_options options = { .queries = true };
+    struct base_diags diags;
+    struct patterns_result *result = NULL;
+    struct cep_linked *linked = NULL;
+    const char *error = NULL;
+    struct cep_funcs *funcs = cep_funcs_create();
+    base_diags_init(&diags, &arena);
+    if (OK(patterns_compile(&source, 1, funcs, &options, &arena, &diags, &result) == 0 && cep_link(result->program, funcs, &arena, &error, &linked) == 0, "the rules compile")) {
+        struct told together, single, full;
+        OK(run(linked, rows, TOGETHER, &together) == 0 && run(linked, rows, ONE_BY_ONE, &single) == 0 && run(linked, rows, IN_FULL, &full) == 0, "rows go through");
+        OK(together.count > 20 && together.errors == 0, "something is told, without errors");
+        OK(together.ordered == single.ordered && together.count == single.count, "rows handed over together tell the same, in the same order");
+        OK(together.standing == full.standing && together.count == full.count, "and so do keys in full form");
+        printf("# %" PRIu64 " messages\n", together.count);
+    }
+    cep_unlink(linked);
+    if (result)
+        cep_program_free(result->program);
+    cep_funcs_destroy(funcs);
+    base_arena_finish(&arena);
+}
+
+int main(void)
+{
+    static struct cep_row *rows[ROWS];
+    struct base_arena arena = { 0 };
+    if (OK(make_rows(&arena, rows) == 0, "rows are made"))
+        for (size_t i = 0; i < RULES; i++)
+            compare(rules[i], rows);
+    base_arena_finish(&arena);
+    return tap_done();
+}
