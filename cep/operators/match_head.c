@@ -48,7 +48,8 @@ static void take_place(struct match_op *op, struct match_head *head, size_t *at,
     while (first > 0 && head->cands.at[first - 1].start == cand->start && !head->cands.at[first - 1].resolved &&
            (cep_match_due(op, cand) || head->cands.at[first - 1].not_before_ms >= cand->not_before_ms))
         first--;
-    memmove(head->cands.at + first, head->cands.at + *at, (head->cands.len - *at) * sizeof *cand);
+    if (first < *at)
+        memmove(head->cands.at + first, head->cands.at + *at, (head->cands.len - *at) * sizeof *cand);
     head->cands.len -= *at - first;
     *at = first;
 }

@@ -145,8 +145,8 @@ static void compare(const char *text, struct cep_row *const *rows)
         printf("# %" PRIu64 " messages\n", together.count);
     }
     cep_unlink(linked);
-    if (result)
-        cep_program_free(result->program);
+    patterns_result_finish(result);
+    base_diags_finish(&diags);
     cep_funcs_destroy(funcs);
     base_arena_finish(&arena);
 }
