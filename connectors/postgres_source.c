@@ -351,8 +351,9 @@ static int make_statements(struct source *source, const struct connectors_source
         const char *c = name.ptr ? name.ptr : "";
         base_buf_printf(&text, "WHERE %s <= $1 ORDER BY %s, t::text LIMIT %lld", c, c, (long long)batch_rows);
         source->first_sql = text.failed ? NULL : base_arena_strndup(&source->arena, text.ptr, text.len);
-        source->next_sql = base_arena_printf(&source->arena, "%.*sWHERE %s <= $1 AND %s >= $2 ORDER BY %s, t::text LIMIT %lld OFFSET $3", (int)select, text.ptr ? text.ptr : "", c, c, c,
-                                             (long long)batch_rows);
+        /* Of the last value only as many rows are passed over as still bear it: those that were deleted or raised meanwhile must not cost others. */
+        source->next_sql = base_arena_printf(&source->arena, "%.*sWHERE %s <= $1 AND %s >= $2 ORDER BY %s, t::text LIMIT %lld OFFSET (SELECT least($3::bigint, count(*)) FROM %.*s t WHERE %s = $2)",
+                                             (int)select, text.ptr ? text.ptr : "", c, c, c, (long long)batch_rows, (int)quoted.len, quoted.ptr, c);
         source->bound_sql = base_arena_printf(&source->arena, "SELECT max(%s)::text FROM %.*s t", c, (int)quoted.len, quoted.ptr);
     }
     bool failed = text.failed || table.failed || name.failed || !source->first_sql || !source->next_sql || !source->bound_sql;

@@ -53,6 +53,31 @@ def case_source_polls_a_rising_column():
             wait_equal("rows after the restart", lambda: ids(one), list(range(1, 51)) + list(range(60, 110)) + list(range(120, 150)))
 
 
+def case_source_rows_that_leave_and_tables_that_change():
+    """The row that was read last is deleted, or raised; the table is dropped, loses a column, is away: nothing else is lost, and the log says why nothing comes."""
+    with programs.Postgres().start() as pg:
+        pg.ask("CREATE TABLE payments (id bigint, card text, amount numeric(12,2), at timestamptz)")
+        insert(pg, 1, 5)
+        with service.Service({"a.sql": STREAM.format(url=pg.url(), column="id", settle=0, sink=FILE)}, CONFIG) as one:
+            one.start()
+            want = [1, 2, 3, 4, 5]
+            wait_equal("all", lambda: ids(one), want)
+            for sql, more in (("DELETE FROM payments WHERE id = 5", [6]), ("UPDATE payments SET id = 8 WHERE id = 6", [7, 8]), ("DELETE FROM payments", [9, 10]),
+                              ("DROP TABLE payments; CREATE TABLE payments (id bigint, card text, amount numeric(12,2), at timestamptz)", [11, 12])):
+                pg.ask("BEGIN; %s; INSERT INTO payments SELECT i, 'c', 1, now() FROM unnest(ARRAY[%s]) AS i WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.id = i); COMMIT" % (
+                    sql, ", ".join(map(str, more))))
+                want = want + more
+                wait_equal("rows behind: " + sql, lambda: ids(one), want)
+            for sql, word, back in (("ALTER TABLE payments RENAME card TO gone", "card does not exist", "ALTER TABLE payments RENAME gone TO card"),
+                                    ("ALTER TABLE payments RENAME TO away", "does not exist", "ALTER TABLE away RENAME TO payments")):
+                pg.ask(sql)
+                service.wait_for("the reason in the log", lambda: word in one.log())
+                pg.ask(back)
+            pg.ask("INSERT INTO payments VALUES (20, 'c', 1, now())")
+            wait_equal("rows behind all that", lambda: ids(one), want + [20])
+            equal(one.read_lines("state", "dead-letters.jsonl"), [], "dead letters")
+
+
 def case_source_position_survives_kills():
     """Into PostgreSQL again, which counts rows once: source, service and sink together lose and repeat nothing."""
     with programs.Postgres().start() as pg:
