@@ -498,7 +498,7 @@ static void find_same(struct match_op *op, struct match_key *state)
         struct match_cand *cand = &state->now.cands.at[i];
         cand->fresh = 1;
         for (size_t k = 0; k < state->told.len && tells_its_rows(op); k++)
-            if (state->told.at[k].accept_seq == cand->accept_seq && is_of(op, &state->told.at[k], cand))
+            if (!state->told.at[k].gone && state->told.at[k].accept_seq == cand->accept_seq && is_of(op, &state->told.at[k], cand))
                 cand->fresh = 0;
     }
 }
@@ -520,7 +520,7 @@ static bool stands_as_told(const struct match_op *op, struct match_key *state, c
 {
     bool any = false;
     for (size_t i = 0; i < state->told.len && !cand->fresh && tells_its_rows(op); i++) {
-        if (!is_of(op, &state->told.at[i], cand))
+        if (state->told.at[i].gone || !is_of(op, &state->told.at[i], cand))
             continue;
         state->told.at[i].standing = 1;
         any = true;
