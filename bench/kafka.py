@@ -31,7 +31,7 @@ def service_of(bench, broker, orders, alerts, **settings):
 def fill(bench, broker, topic, path):
     """All lines of a file into a topic; the key is the user."""
     with open(path, "rb") as source:
-        process = subprocess.Popen(["kcat", "-P", "-b", broker.servers, "-t", topic, "-K", "\t", "-z", "none", "-X", "linger.ms=20", "-X", "queue.buffering.max.messages=1000000"],
+        process = subprocess.Popen(["kcat", "-P", "-b", broker.servers, "-t", topic, "-K", "\t", "-z", "none", "-X", "linger.ms=20", "-X", "enable.idempotence=true", "-X", "queue.buffering.max.messages=1000000"],
                                    stdin=subprocess.PIPE)
         for line in source:
             at = line.index(b'"user_id":"') + 11
