@@ -440,6 +440,18 @@ static void emit_keys(struct writing *w, const struct patterns_graph_node *node,
     }
 }
 
+/* The table of a source: one entry for all that read it. */
+static uint32_t source_table(struct writing *w, uint32_t index)
+{
+    struct patterns_graph_node *node = &w->graph.nodes[index];
+    for (uint32_t i = 0; i < index; i++) {
+        const struct patterns_graph_node *other = &w->graph.nodes[i];
+        if (other->live && other->plan->kind == PATTERNS_PLAN_SOURCE && other->plan->table == node->plan->table)
+            return other->table;
+    }
+    return node->table = emit_table(w, node->plan->table, node->layout, node->width, false);
+}
+
 static void emit_node(struct writing *w, uint32_t index)
 {
     struct patterns_graph_node *node = &w->graph.nodes[index];
@@ -455,7 +467,7 @@ static void emit_node(struct writing *w, uint32_t index)
     switch (plan->kind) {
     case PATTERNS_PLAN_SOURCE:
         out.kind = CEP_NODE_SOURCE;
-        out.detail = emit_table(w, plan->table, node->layout, node->width, false);
+        out.detail = source_table(w, index);
         out.clock = plan->clock;
         out.late_ms = plan->late_ms;
         break;

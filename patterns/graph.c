@@ -379,11 +379,7 @@ static void lay(const struct patterns_graph *graph, struct patterns_graph_node *
 {
     const struct patterns_graph_node *input = node->plan->input_count ? &graph->nodes[node->inputs[0]] : NULL;
     switch (node->plan->kind) {
-    case PATTERNS_PLAN_SOURCE:
-        if (node->plan->out.rowtime != PATTERNS_NO_COLUMN)
-            node->needed[node->plan->out.rowtime] = true;
-        pack(node);
-        break;
+    case PATTERNS_PLAN_SOURCE: pack(node); break;
     case PATTERNS_PLAN_CALC: lay_calc(node, input); break;
     case PATTERNS_PLAN_LOOKUP: lay_lookup(node, input); break;
     case PATTERNS_PLAN_TOPN: lay_topn(node, input); break;
@@ -401,12 +397,31 @@ static void lay(const struct patterns_graph *graph, struct patterns_graph_node *
     }
 }
 
+/* A table is read once, whoever reads it: by event time, by the clock, with rows that are late by a little. So all of them see the same columns. */
+static void share_columns(struct patterns_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->count; i++) {
+        struct patterns_graph_node *one = &graph->nodes[i];
+        if (one->live && one->plan->kind == PATTERNS_PLAN_SOURCE && one->plan->out.rowtime != PATTERNS_NO_COLUMN)
+            one->needed[one->plan->out.rowtime] = true;
+    }
+    for (uint32_t i = 0; i < graph->count; i++) {
+        struct patterns_graph_node *one = &graph->nodes[i];
+        for (uint32_t k = 0; k < graph->count && one->live && one->plan->kind == PATTERNS_PLAN_SOURCE; k++) {
+            const struct patterns_graph_node *other = &graph->nodes[k];
+            for (uint32_t c = 0; other->live && other->plan->kind == PATTERNS_PLAN_SOURCE && other->plan->table == one->plan->table && c < one->plan->out.count; c++)
+                one->needed[c] |= other->needed[c];
+        }
+    }
+}
+
 int patterns_graph_settle(struct patterns_graph *graph)
 {
     /* Inputs stand before their readers, so each pass meets a node when all that bears on it is known. */
     for (uint32_t i = graph->count; i-- > 0;)
         if (graph->nodes[i].live)
             spread_needs(graph, &graph->nodes[i]);
+    share_columns(graph);
     for (uint32_t i = 0; i < graph->count; i++)
         if (graph->nodes[i].live)
             lay(graph, &graph->nodes[i]);

@@ -13,6 +13,7 @@ struct patterns_graph_node {
     const struct patterns_plan *plan;
     uint32_t *inputs; /* graph nodes, all lower */
     bool *needed;     /* per column of plan->out: somebody reads it */
+    uint32_t table;   /* SOURCE: its entry among the program's tables, once written */
     uint32_t *layout; /* per column of plan->out: its column in the row, PATTERNS_NO_COLUMN: left out */
     uint32_t width;   /* columns of the row */
     bool live;        /* some root reads it */

@@ -16,7 +16,7 @@ import model  # noqa: E402
 import service  # noqa: E402
 
 MODULES = ["cases_countries", "cases_crash", "cases_broker", "cases_reload", "cases_input", "cases_webhook", "cases_api", "cases_faults", "cases_views", "cases_changes",
-           "cases_versions", "cases_savepoint", "cases_same"]
+           "cases_versions", "cases_savepoint", "cases_same", "cases_windows"]
 
 # The longest first, so that runs that share the cases end together.
 FIRST = ["coordinator_away", "killed_at_points", "reloaded_under_load", "killed_at_random", "broker_killed", "three_countries", "broker_away_at_start", "broker_hangs", "same_whatever_the_run", "stopped_for_long", "restart_in_order"]
