@@ -4,35 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "connectors/store_http.h"
 
 struct sink {
-    struct connectors_store_sink base;
-    struct base_arena arena;
-    struct connectors_store_http store;
-    const char *url, *place;
+    struct connectors_http_sink http;
+    const char *url;
     const char *database, *table;
     const char *version, *deleted;  /* columns; NULL: none */
     const char *owner;              /* of tokens; NULL: no tokens */
-    struct base_buf body, target;
 };
-
-static void sink_interrupt(struct connectors_store_sink *base)
-{
-    clients_http_interrupt(((struct sink *)base)->store.http);
-}
-
-static void sink_close(struct connectors_store_sink *base)
-{
-    struct sink *sink = (struct sink *)base;
-    connectors_store_http_close(&sink->store);
-    base_buf_finish(&sink->body);
-    base_buf_finish(&sink->target);
-    base_arena_finish(&sink->arena);
-    base_free(sink);
-}
 
 static void put_name(struct base_str name, struct base_buf *out)
 {
@@ -111,17 +92,17 @@ static int make_target(struct sink *sink, const struct connectors_store_batch *b
 {
     struct base_buf statement = { 0 };
     put_statement(sink, &batch->changes[0], &statement);
-    base_buf_clear(&sink->target);
-    base_buf_printf(&sink->target, "%s%squery=", sink->url, strchr(sink->url, '?') ? "&" : "/?");
-    connectors_put_url((struct base_str){ statement.ptr ? statement.ptr : "", statement.len }, &sink->target);
+    base_buf_clear(&sink->http.text);
+    base_buf_printf(&sink->http.text, "%s%squery=", sink->url, strchr(sink->url, '?') ? "&" : "/?");
+    connectors_put_url((struct base_str){ statement.ptr ? statement.ptr : "", statement.len }, &sink->http.text);
     if (sink->owner) {
         char range[64];
         snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)batch->from_seq, (unsigned long long)batch->to_seq);
-        base_buf_puts(&sink->target, "&insert_deduplicate=1&insert_deduplication_token=");
-        connectors_put_url(base_str_of(sink->owner), &sink->target);
-        base_buf_printf(&sink->target, ".%s", range);
+        base_buf_puts(&sink->http.text, "&insert_deduplicate=1&insert_deduplication_token=");
+        connectors_put_url(base_str_of(sink->owner), &sink->http.text);
+        base_buf_printf(&sink->http.text, ".%s", range);
     }
-    bool failed = statement.failed || sink->target.failed;
+    bool failed = statement.failed || sink->http.text.failed;
     base_buf_finish(&statement);
     return failed ? BASE_E_NOMEM : 0;
 }
@@ -131,24 +112,24 @@ static int sink_apply(struct connectors_store_sink *base, const struct connector
     struct sink *sink = (struct sink *)base;
     if (batch->count == 0)
         return 0;
-    base_buf_clear(&sink->body);
+    base_buf_clear(&sink->http.body);
     for (size_t i = 0; i < batch->count; i++)
-        put_row(sink, &batch->changes[i], &sink->body);
-    int e = sink->body.failed ? BASE_E_NOMEM : make_target(sink, batch);
+        put_row(sink, &batch->changes[i], &sink->http.body);
+    int e = make_target(sink, batch);
     if (e == 0)
-        e = connectors_store_http_post(&sink->store, sink->target.ptr, (struct base_str){ sink->body.ptr, sink->body.len }, reterr);
-    if (e == BASE_E_MALFORMED && sink->store.response.body.ptr && strstr(sink->store.response.body.ptr, "doesn't exist"))
+        e = connectors_http_sink_post(&sink->http, sink->http.text.ptr, reterr);
+    if (e == BASE_E_MALFORMED && sink->http.store.response.body.ptr && strstr(sink->http.store.response.body.ptr, "doesn't exist"))
         e = BASE_E_CONFIG;
     return e;
 }
 
-static const struct connectors_store_sink_ops ops = { sink_apply, sink_interrupt, sink_close };
+static const struct connectors_store_sink_ops ops = { sink_apply, connectors_http_sink_interrupt, connectors_http_sink_close };
 
 static int read_table(struct sink *sink, const struct connectors_store_config *config, struct base_buf *reterr)
 {
-    struct base_arena *arena = &sink->arena;
+    struct base_arena *arena = &sink->http.base.arena;
     sink->database = connectors_store_option(config, arena, "database-name", "default");
-    sink->table = connectors_store_option(config, arena, "table-name", base_arena_strndup(arena, config->name, strlen(config->name)));
+    sink->table = connectors_store_table(config, arena);
     sink->version = connectors_store_option(config, arena, "version-column", NULL);
     sink->deleted = connectors_store_option(config, arena, "deleted-column", NULL);
     const char *token = connectors_store_option(config, arena, "deduplication-token", "false");
@@ -160,51 +141,38 @@ static int read_table(struct sink *sink, const struct connectors_store_config *c
         return BASE_E_CONFIG;
     }
     if (strcmp(token, "true") == 0) {
-        sink->owner = base_arena_printf(arena, "%s.%s", config->owner, config->name);
-        sink->base.fixed_batches = true;
+        sink->owner = connectors_store_owner(config, arena, '.');
+        sink->http.base.fixed_batches = true;
         return sink->owner ? 0 : BASE_E_NOMEM;
     }
     return 0;
 }
 
-static int read_options(struct sink *sink, const struct connectors_store_config *config, struct base_buf *reterr)
+static int read_options(struct connectors_store_sink *base, const struct connectors_store_config *config, struct base_buf *reterr)
 {
-    struct base_arena *arena = &sink->arena;
+    struct sink *sink = (struct sink *)base;
+    struct base_arena *arena = &base->arena;
     int e = connectors_store_need(config, "url", "http://localhost:8123", reterr);
     if (e < 0)
         return e;
     char *url = (char *)connectors_store_option(config, arena, "url", "");
-    for (size_t len = url ? strlen(url) : 0; len && url[len - 1] == '/'; len--)
-        url[len - 1] = 0;
     sink->url = url;
-    e = url ? connectors_store_http_check_url(url, reterr) : BASE_E_NOMEM;
+    e = url ? connectors_store_http_trim_url(url, reterr) : BASE_E_NOMEM;
     if (e == 0)
         e = read_table(sink, config, reterr);
-    sink->store.who = base_arena_printf(arena, "ClickHouse at %s", url ? url : "");
-    sink->place = base_arena_printf(arena, "%s, table %s.%s", url ? url : "", sink->database ? sink->database : "", sink->table ? sink->table : "");
+    sink->http.store.who = base_arena_printf(arena, "ClickHouse at %s", url ? url : "");
+    base->place = base_arena_printf(arena, "%s, table %s.%s", url ? url : "", sink->database ? sink->database : "", sink->table ? sink->table : "");
     const char *user = connectors_store_option(config, arena, "username", ""), *password = connectors_store_option(config, arena, "password", "");
-    if (e == 0 && (!user || !password || !sink->store.who || !sink->place))
+    if (e == 0 && (!user || !password || !sink->http.store.who || !base->place))
         e = BASE_E_NOMEM;
     if (e == 0 && *user)
-        e = connectors_store_http_header(&sink->store, "X-ClickHouse-User", user);
+        e = connectors_store_http_header(&sink->http.store, "X-ClickHouse-User", user);
     if (e == 0 && *password)
-        e = connectors_store_http_header(&sink->store, "X-ClickHouse-Key", password);
-    return e == 0 ? connectors_store_http_open(config, arena, false, true, &sink->store, reterr) : e;
+        e = connectors_store_http_header(&sink->http.store, "X-ClickHouse-Key", password);
+    return e == 0 ? connectors_store_http_open(config, arena, false, true, &sink->http.store, reterr) : e;
 }
 
 int connectors_clickhouse_sink_open(const struct connectors_store_config *config, struct connectors_store_sink **ret, struct base_buf *reterr)
 {
-    struct sink *sink = base_calloc(1, sizeof *sink);
-    if (!sink)
-        return BASE_E_NOMEM;
-    sink->base.ops = &ops;
-    int e = read_options(sink, config, reterr);
-    if (e < 0) {
-        sink_close(&sink->base);
-        return e;
-    }
-    sink->base.keep_all = !config->keyed;
-    sink->base.place = sink->place;
-    *ret = &sink->base;
-    return 0;
+    return connectors_store_make(config, sizeof(struct sink), &ops, read_options, ret, reterr);
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/vec.h"
 #include "clients/postgres.h"
@@ -12,10 +11,8 @@
 struct statements BASE_VEC(struct clients_postgres_statement);
 struct sink {
     struct connectors_store_sink base;
-    struct base_arena arena;
     struct clients_postgres *postgres;
     const char *table, *positions, *owner;
-    bool keyed;
     const char *insert, *remove;   /* statements, made of the change's columns */
     struct base_arena scratch;     /* statements and parameters of the batch */
     struct statements statements;
@@ -33,8 +30,7 @@ static void sink_close(struct connectors_store_sink *base)
     clients_postgres_destroy(sink->postgres);
     BASE_VEC_FINISH(&sink->statements);
     base_arena_finish(&sink->scratch);
-    base_arena_finish(&sink->arena);
-    base_free(sink);
+    connectors_store_free(base);
 }
 
 /* ---- texts of statements ---- */
@@ -65,7 +61,7 @@ static void put_insert(const struct sink *sink, const struct connectors_change *
     for (uint32_t i = 0; i < change->count; i++)
         base_buf_printf(out, "%s$%u", i ? ", " : "", i + 1);
     base_buf_putc(out, ')');
-    if (!sink->keyed)
+    if (!sink->base.keyed)
         return;
     base_buf_puts(out, " ON CONFLICT (");
     bool any = false;
@@ -132,7 +128,7 @@ static int put_param(struct sink *sink, const struct connectors_cell *cell, stru
 
 static int add_change(struct sink *sink, const struct connectors_change *change, struct base_buf *reterr)
 {
-    bool remove = change->remove && sink->keyed;
+    bool remove = change->remove && sink->base.keyed;
     struct clients_postgres_param *params = base_arena_zalloc(&sink->scratch, change->count + 1, sizeof *params);
     struct clients_postgres_statement statement = { .sql = remove ? sink->remove : sink->insert, .params = params };
     int e = params ? 0 : BASE_E_NOMEM;
@@ -209,21 +205,21 @@ static int sink_apply(struct connectors_store_sink *base, const struct connector
     struct sink *sink = (struct sink *)base;
     base_arena_reset(&sink->scratch);
     sink->statements.len = 0;
-    int e = sink->keyed ? 0 : find_position(sink, reterr);
-    if (e == 0 && !sink->keyed && batch->to_seq <= sink->done)
+    int e = sink->base.keyed ? 0 : find_position(sink, reterr);
+    if (e == 0 && !sink->base.keyed && batch->to_seq <= sink->done)
         return 0;
     for (size_t i = 0; e == 0 && i < batch->count; i++) {
         const struct connectors_change *change = &batch->changes[i];
         if (i == 0 || !same_columns(change, &batch->changes[i - 1]))
             e = make_texts(sink, change);
-        if (e == 0 && (sink->keyed || change->seq > sink->done))
+        if (e == 0 && (sink->base.keyed || change->seq > sink->done))
             e = add_change(sink, change, reterr);
     }
-    if (e == 0 && !sink->keyed)
+    if (e == 0 && !sink->base.keyed)
         e = add_position(sink, batch->to_seq);
     if (e == 0)
         e = clients_postgres_batch(sink->postgres, sink->statements.at, sink->statements.len, reterr);
-    if (e == 0 && !sink->keyed)
+    if (e == 0 && !sink->base.keyed)
         sink->done = batch->to_seq;
     if (e < 0)
         sink->session = 0;
@@ -232,42 +228,31 @@ static int sink_apply(struct connectors_store_sink *base, const struct connector
 
 static const struct connectors_store_sink_ops ops = { sink_apply, sink_interrupt, sink_close };
 
-static int read_options(struct sink *sink, const struct connectors_store_config *config, struct base_buf *reterr)
+static int read_options(struct connectors_store_sink *base, const struct connectors_store_config *config, struct base_buf *reterr)
 {
-    struct base_arena *arena = &sink->arena;
+    struct sink *sink = (struct sink *)base;
+    struct base_arena *arena = &base->arena;
     int e = connectors_store_need(config, "url", "postgresql://localhost:5432/shop", reterr);
     if (e < 0)
         return e;
-    sink->keyed = config->keyed;
-    sink->table = connectors_store_option(config, arena, "table-name", base_arena_strndup(arena, config->name, strlen(config->name)));
-    sink->owner = base_arena_printf(arena, "%s/%s", config->owner, config->name);
+    sink->table = connectors_store_table(config, arena);
+    sink->owner = connectors_store_owner(config, arena, '/');
     struct base_buf quoted = { 0 };
     const char *positions = connectors_store_option(config, arena, "position-table", "cepheid_positions");
     clients_postgres_quote(base_str_of(positions), &quoted);
     sink->positions = quoted.failed ? NULL : base_arena_strndup(arena, quoted.ptr, quoted.len);
     base_buf_finish(&quoted);
-    struct clients_postgres_options postgres = {
-        .url = connectors_store_option(config, arena, "url", ""), .user = connectors_store_option(config, arena, "username", ""),
-        .password = connectors_store_option(config, arena, "password", ""), .ca_file = connectors_store_option(config, arena, "ca-file", ""),
-    };
-    if (arena->failed || !sink->table || !sink->owner || !sink->positions || !postgres.url)
+    struct connectors_store_login login;
+    e = connectors_store_read_login(config, arena, &login);
+    if (e < 0 || arena->failed || !sink->positions)
         return BASE_E_NOMEM;
-    return clients_postgres_create(&postgres, &sink->postgres, reterr);
+    e = clients_postgres_create(&(struct clients_postgres_options){ .url = login.url, .user = login.user, .password = login.password, .ca_file = login.ca_file },
+                                &sink->postgres, reterr);
+    base->place = e == 0 ? clients_postgres_place(sink->postgres) : NULL;
+    return e;
 }
 
 int connectors_postgres_sink_open(const struct connectors_store_config *config, struct connectors_store_sink **ret, struct base_buf *reterr)
 {
-    struct sink *sink = base_calloc(1, sizeof *sink);
-    if (!sink)
-        return BASE_E_NOMEM;
-    sink->base.ops = &ops;
-    int e = read_options(sink, config, reterr);
-    if (e < 0) {
-        sink_close(&sink->base);
-        return e;
-    }
-    sink->base.keep_all = !sink->keyed;
-    sink->base.place = clients_postgres_place(sink->postgres);
-    *ret = &sink->base;
-    return 0;
+    return connectors_store_make(config, sizeof(struct sink), &ops, read_options, ret, reterr);
 }

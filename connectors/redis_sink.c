@@ -2,7 +2,6 @@
  * by a position that the same script advances. */
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/vec.h"
 #include "clients/redis.h"
@@ -15,7 +14,6 @@ enum mode { MODE_HASH, MODE_SORTED_SET, MODE_INCREMENT };
 struct words BASE_VEC(struct base_str);
 struct sink {
     struct connectors_store_sink base;
-    struct base_arena arena;
     struct clients_redis *redis;
     enum mode mode;
     const char *prefix;            /* hash: in front of the key's text; sorted set: its key */
@@ -52,8 +50,7 @@ static void sink_close(struct connectors_store_sink *base)
     clients_redis_destroy(sink->redis);
     BASE_VEC_FINISH(&sink->words);
     base_arena_finish(&sink->scratch);
-    base_arena_finish(&sink->arena);
-    base_free(sink);
+    connectors_store_free(base);
 }
 
 /* ---- commands ---- */
@@ -271,7 +268,7 @@ static const struct connectors_store_sink_ops ops = { sink_apply, sink_interrupt
 static int read_mode(struct sink *sink, const struct connectors_store_config *config, struct base_buf *reterr)
 {
     static const char *const names[] = { "hash", "sorted-set", "sorted-set-increment" };
-    const char *mode = connectors_store_option(config, &sink->arena, "mode", "hash");
+    const char *mode = connectors_store_option(config, &sink->base.arena, "mode", "hash");
     size_t i = 0;
     while (mode && i < 3 && strcmp(mode, names[i]) != 0)
         i++;
@@ -295,9 +292,10 @@ static int read_mode(struct sink *sink, const struct connectors_store_config *co
     return e;
 }
 
-static int read_options(struct sink *sink, const struct connectors_store_config *config, struct base_buf *reterr)
+static int read_options(struct connectors_store_sink *base, const struct connectors_store_config *config, struct base_buf *reterr)
 {
-    struct base_arena *arena = &sink->arena;
+    struct sink *sink = (struct sink *)base;
+    struct base_arena *arena = &base->arena;
     int e = connectors_store_need(config, "url", "redis://localhost:6379", reterr);
     if (e == 0)
         e = read_mode(sink, config, reterr);
@@ -308,35 +306,25 @@ static int read_options(struct sink *sink, const struct connectors_store_config 
     sink->member = connectors_store_option(config, arena, "member-column", NULL);
     sink->score = connectors_store_option(config, arena, "score-column", NULL);
     sink->positions = connectors_store_option(config, arena, "position-key", POSITIONS);
-    sink->owner = base_arena_printf(arena, "%s/%s", config->owner, config->name);
+    sink->owner = connectors_store_owner(config, arena, '/');
     sink->ttl_ms = connectors_store_option(config, arena, "ttl-ms", NULL);
     int64_t ttl;
     if (sink->ttl_ms && (!base_str_to_i64(base_str_of(sink->ttl_ms), &ttl) || ttl < 1)) {
         base_buf_puts(reterr, "option 'ttl-ms' must be a number of milliseconds above 0");
         return BASE_E_CONFIG;
     }
-    struct clients_redis_options redis = {
-        .url = connectors_store_option(config, arena, "url", ""), .user = connectors_store_option(config, arena, "username", ""),
-        .password = connectors_store_option(config, arena, "password", ""), .ca_file = connectors_store_option(config, arena, "ca-file", ""),
-    };
-    if (arena->failed || !sink->prefix || !sink->owner || !redis.url)
+    struct connectors_store_login login;
+    e = connectors_store_read_login(config, arena, &login);
+    if (e < 0 || arena->failed)
         return BASE_E_NOMEM;
-    return clients_redis_create(&redis, &sink->redis, reterr);
+    e = clients_redis_create(&(struct clients_redis_options){ .url = login.url, .user = login.user, .password = login.password, .ca_file = login.ca_file },
+                             &sink->redis, reterr);
+    base->keep_all = sink->mode == MODE_INCREMENT;
+    base->place = e == 0 ? clients_redis_place(sink->redis) : NULL;
+    return e;
 }
 
 int connectors_redis_sink_open(const struct connectors_store_config *config, struct connectors_store_sink **ret, struct base_buf *reterr)
 {
-    struct sink *sink = base_calloc(1, sizeof *sink);
-    if (!sink)
-        return BASE_E_NOMEM;
-    sink->base.ops = &ops;
-    int e = read_options(sink, config, reterr);
-    if (e < 0) {
-        sink_close(&sink->base);
-        return e;
-    }
-    sink->base.keep_all = sink->mode == MODE_INCREMENT;
-    sink->base.place = clients_redis_place(sink->redis);
-    *ret = &sink->base;
-    return 0;
+    return connectors_store_make(config, sizeof(struct sink), &ops, read_options, ret, reterr);
 }

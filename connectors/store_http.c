@@ -22,6 +22,13 @@ int connectors_store_http_check_url(const char *url, struct base_buf *reterr)
     return 0;
 }
 
+int connectors_store_http_trim_url(char *url, struct base_buf *reterr)
+{
+    for (size_t len = strlen(url); len && url[len - 1] == '/'; len--)
+        url[len - 1] = 0;
+    return connectors_store_http_check_url(url, reterr);
+}
+
 int connectors_store_http_header(struct connectors_store_http *store, const char *name, const char *value)
 {
     if (store->header_count == CONNECTORS_STORE_HEADERS || strpbrk(name, "\r\n: \t") || strpbrk(value, "\r\n"))
@@ -93,6 +100,20 @@ void connectors_store_http_close(struct connectors_store_http *store)
     store->http = NULL;
 }
 
+void connectors_http_sink_interrupt(struct connectors_store_sink *sink)
+{
+    clients_http_interrupt(((struct connectors_http_sink *)sink)->store.http);
+}
+
+void connectors_http_sink_close(struct connectors_store_sink *base)
+{
+    struct connectors_http_sink *sink = (struct connectors_http_sink *)base;
+    connectors_store_http_close(&sink->store);
+    base_buf_finish(&sink->body);
+    base_buf_finish(&sink->text);
+    connectors_store_free(base);
+}
+
 /* The beginning of what the server said, on one line. */
 static void put_answer(const struct clients_http_response *response, struct base_buf *out)
 {
@@ -123,4 +144,11 @@ int connectors_store_http_post(struct connectors_store_http *store, const char *
     if (status == 404)
         return BASE_E_CONFIG;
     return status == 408 || status == 429 || status >= 500 || status < 400 ? BASE_E_IO : BASE_E_MALFORMED;
+}
+
+int connectors_http_sink_post(struct connectors_http_sink *sink, const char *url, struct base_buf *reterr)
+{
+    if (sink->body.failed)
+        return BASE_E_NOMEM;
+    return connectors_store_http_post(&sink->store, url, (struct base_str){ sink->body.ptr, sink->body.len }, reterr);
 }

@@ -14,6 +14,20 @@ struct connectors_store_http {
     size_t header_count;
     const char *who;     /* "ClickHouse at http://…", for messages */
 };
+/* First member of each sink over HTTP: its own, the client, and the texts of the request that is being made. */
+struct connectors_http_sink {
+    struct connectors_store_sink base;
+    struct connectors_store_http store;
+    struct base_buf body, text;
+};
+/* The end of `connectors_store_sink_ops` for all of them. */
+void connectors_http_sink_interrupt(struct connectors_store_sink *sink);
+void connectors_http_sink_close(struct connectors_store_sink *sink);
+/* POSTs sink->body, as connectors_store_http_post. BASE_E_NOMEM if it could not be built. */
+int connectors_http_sink_post(struct connectors_http_sink *sink, const char *url, struct base_buf *reterr) BASE_MUST_CHECK;
+/* Takes the slashes off its end, in place; then as connectors_store_http_check_url. */
+int connectors_store_http_trim_url(char *url, struct base_buf *reterr) BASE_MUST_CHECK;
+
 /* Reads 'username', 'password', 'ca-file', 'timeout-ms', 'headers.*'. basic: user and password go into Authorization. */
 int connectors_store_http_open(const struct connectors_store_config *config, struct base_arena *arena, bool basic, bool allow_private,
                                struct connectors_store_http *ret, struct base_buf *reterr) BASE_MUST_CHECK;

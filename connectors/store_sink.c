@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "connectors/store_sink_internal.h"
 
@@ -33,6 +34,50 @@ int connectors_store_sink_open(const struct connectors_store_config *config, str
     }
     base_buf_printf(reterr, "no store goes by 'connector' = '%s'", config->connector);
     return BASE_E_CONFIG;
+}
+
+int connectors_store_make(const struct connectors_store_config *config, size_t bytes, const struct connectors_store_sink_ops *ops, connectors_store_reader *read,
+                          struct connectors_store_sink **ret, struct base_buf *reterr)
+{
+    struct connectors_store_sink *sink = base_calloc(1, bytes);
+    if (!sink)
+        return BASE_E_NOMEM;
+    sink->ops = ops;
+    sink->keyed = config->keyed;
+    sink->keep_all = !config->keyed;
+    int e = read(sink, config, reterr);
+    if (e == 0 && sink->arena.failed)
+        e = BASE_E_NOMEM;
+    if (e < 0)
+        ops->close(sink);
+    else
+        *ret = sink;
+    return e;
+}
+
+void connectors_store_free(struct connectors_store_sink *sink)
+{
+    base_arena_finish(&sink->arena);
+    base_free(sink);
+}
+
+const char *connectors_store_owner(const struct connectors_store_config *config, struct base_arena *arena, char between)
+{
+    return base_arena_printf(arena, "%s%c%s", config->owner, between, config->name);
+}
+
+int connectors_store_read_login(const struct connectors_store_config *config, struct base_arena *arena, struct connectors_store_login *ret)
+{
+    ret->url = connectors_store_option(config, arena, "url", "");
+    ret->user = connectors_store_option(config, arena, "username", "");
+    ret->password = connectors_store_option(config, arena, "password", "");
+    ret->ca_file = connectors_store_option(config, arena, "ca-file", "");
+    return ret->url && ret->user && ret->password && ret->ca_file ? 0 : BASE_E_NOMEM;
+}
+
+const char *connectors_store_table(const struct connectors_store_config *config, struct base_arena *arena)
+{
+    return connectors_store_option(config, arena, "table-name", base_arena_strndup(arena, config->name, strlen(config->name)));
 }
 
 const char *connectors_store_option(const struct connectors_store_config *config, struct base_arena *arena, const char *key, const char *fallback)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/str.h"
 #include "clients/kafka.h"
@@ -62,6 +63,8 @@ struct connectors_store_sink {
     bool fixed_batches;         /* a batch that was begun must be given again with the same bounds */
     bool keep_all;              /* every change counts: several of one key must not be folded into the last */
     const char *place;          /* where it writes, for people; lives as long as the sink */
+    bool keyed;                 /* the table has a PRIMARY KEY */
+    struct base_arena arena;    /* texts of its options */
 };
 
 /* Is this connector written as a store? */
