@@ -16,6 +16,29 @@ struct making {
 
 /* ---- options ---- */
 
+/* A file, standard input and standard output part records by line ends, which the bytes of a binary record may hold. */
+static int check_format(struct making *m)
+{
+    static const char *const by_line[] = { "filesystem", "stdin", "stdout", "print" };
+    static const char *const binary[] = { "avro", "avro-confluent", "protobuf", "protobuf-confluent", "debezium-avro-confluent" };
+    struct base_str connector = patterns_table_setting(m->info, "connector");
+    bool lines = false;
+    for (size_t i = 0; i < sizeof by_line / sizeof by_line[0]; i++)
+        lines = lines || base_str_equal_fold(connector, base_str_of(by_line[i]));
+    for (uint32_t i = 0; lines && i < m->text->option_count; i++) {
+        const struct patterns_option *o = &m->text->options[i];
+        struct base_str value = m->info->settings[i].value;
+        bool names = base_str_equal(o->key, BASE_STR("format")) || base_str_equal(o->key, BASE_STR("value.format"));
+        for (size_t k = 0; names && k < sizeof binary / sizeof binary[0]; k++)
+            if (base_str_equal_fold(value, base_str_of(binary[k])))
+                return patterns_refuse_at(m->binder, m->statement->source, o->value_begin, o->value_end, "bad-option",
+                                          "write 'json' or 'csv', or take 'connector' = 'kafka', where each record is a message of its own",
+                                          "'connector' = '%.*s' parts records by line ends, which '%.*s' does not keep", (int)connector.len,
+                                          connector.ptr, (int)value.len, value.ptr);
+    }
+    return 0;
+}
+
 static int resolve_options(struct making *m)
 {
     struct patterns_table_info *info = m->info;
@@ -41,7 +64,7 @@ static int resolve_options(struct making *m)
             m->binder, m->statement->source, m->text->name.begin, m->text->name.end, "bad-option",
             "add WITH ('connector' = 'kafka' | 'filesystem' | 'stdin' | 'datagen' | 'print', ...)",
             "table \"%.*s\" has no 'connector'", (int)info->name.len, info->name.ptr);
-    return first;
+    return first ? first : check_format(m);
 }
 
 /* Does the source end by itself? */

@@ -445,6 +445,12 @@ static void test_rule_options(void)
               "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC}');",
               "bad-option 1:63 variable ${TOPIC} is not set | set it in the configuration's \"variables\" or in the "
               "environment\n");
+    diags_are("a binary format where records are lines",
+              "CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 't', 'value.format' = 'avro');",
+              "bad-option 1:89 'connector' = 'filesystem' parts records by line ends, which 'avro' does not keep | write 'json' or 'csv', or take "
+              "'connector' = 'kafka', where each record is a message of its own\n");
+    diags_are("a binary format in messages",
+              "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'avro', 'avro.schema' = '\"int\"');", "");
     diags_are("a variable with an otherwise",
               "CREATE TABLE t (a INT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC:-orders}');", "");
 }
