@@ -301,6 +301,16 @@ class Scenario:
             self.transfer(at + 1500 * n, account, "in", 250, "victim%d" % n)
         return account, 6000
 
+    def volume_jump(self, at):
+        self.outlets = getattr(self, "outlets", 0) + 1
+        merchant, day = "Outlet %d" % self.outlets, at - at % DAY
+        for n in range(1, 9):
+            for hour in (10, 16):
+                self.pay(day - n * DAY + hour * HOUR, self.fresh("k"), 150, merchant=merchant)
+        for n in range(30):
+            self.pay(day + 8 * HOUR + 900 * n, self.fresh("k"), 210, merchant=merchant)
+        return merchant, day + DAY - at
+
     def structuring(self, at):
         account = self.fresh("u")
         for n in range(3):
@@ -422,7 +432,7 @@ PLANTED = ("card_testing", "test_then_hit", "declines_then_approval", "bin_attac
            "repeat_large_at_merchant", "impossible_travel", "three_countries", "country_change_cash_out", "account_takeover", "brute_force",
            "credential_stuffing", "mfa_fatigue", "otp_bombing", "sim_swap", "contact_change_payout", "new_device_credentials", "new_device_abroad",
            "remote_access_elder", "payee_change_fraud", "disposable_signup", "shared_device", "mule_in_and_out", "micro_deposits", "fan_in",
-           "fan_out_to_exchanges", "country_hop", "ticket_outlier", "merchant_bust_out", "structuring", "dormant_account", "refund_abuse", "promo_abuse", "order_never_paid",
+           "fan_out_to_exchanges", "country_hop", "ticket_outlier", "merchant_bust_out", "volume_jump", "structuring", "dormant_account", "refund_abuse", "promo_abuse", "order_never_paid",
            "rapid_movement", "circular_payments", "bin_decline_ratio", "refund_ratio", "unusual_amount", "unconfirmed_foreign_card", "click_fraud", "gift_card_laundering")
 LABELLED = ("spend_spike", "large_burst")
 LONGEST = 10 * HOUR  # of a planted case
