@@ -16,6 +16,7 @@
 
 /* Text of the column's value in a position: the rest of the hint holds a count. */
 #define VALUE_MAX (CONNECTORS_POSITION_BYTES - 8)
+#define TYPE_MAX 63
 
 /* Where reading goes on: behind `taken` rows whose column has this value, in the order of the query. */
 struct place { bool any; uint64_t taken; char value[VALUE_MAX + 1]; };
@@ -29,6 +30,7 @@ struct source {
     struct base_arena arena;
     struct clients_postgres *postgres;
     bool polled;                     /* 'scan.column' is given */
+    const char *column;
     const char *first_sql, *next_sql, *bound_sql;
     int64_t poll_ms, settle_ms;
     struct cep_origin origin;
@@ -45,7 +47,7 @@ struct source {
     uint64_t generation;             /* of seeks */
     struct place start;              /* of the present generation */
     int64_t start_offset;
-    char trouble[256];
+    char trouble[512];
     /* the poller's */
     int64_t offset;                  /* of the next record */
     struct records records;
@@ -53,6 +55,7 @@ struct source {
     /* the worker's */
     struct place at;
     uint64_t skip;                   /* a snapshot that is read again: rows to pass over */
+    char type[TYPE_MAX + 1];         /* of the column, by its order; "": not seen yet */
     char bound[VALUE_MAX + 1], candidate[VALUE_MAX + 1];
     int64_t candidate_us;            /* when it was first seen; 0: none */
 };
@@ -104,14 +107,41 @@ static int on_row(void *ctx, const struct clients_postgres_row *row)
     return copy && BASE_VEC_PUSH(&filling->chunk->rows, one) ? 0 : BASE_E_NOMEM;
 }
 
+struct greatest { char value[VALUE_MAX + 1]; char type[TYPE_MAX + 1]; };
+
+/* Numbers of all widths rise alike; other types have an order of their own. */
+static struct base_str order_of(struct base_str type)
+{
+    static const char *const numbers[] = { "smallint", "integer", "bigint", "numeric", "real", "double precision" };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (base_str_equal(type, base_str_of(numbers[i])))
+            return BASE_STR("number");
+    }
+    return type;
+}
+
 static int on_bound(void *ctx, const struct clients_postgres_row *row)
 {
-    struct base_str value = clients_postgres_get(row, 0);
-    char *bound = ctx;
+    struct greatest *greatest = ctx;
+    struct base_str value = clients_postgres_get(row, 0), type = order_of(clients_postgres_get(row, 1));
     if (value.len > VALUE_MAX)
         return BASE_E_LIMIT;
-    memcpy(bound, value.ptr ? value.ptr : "", value.len);
-    bound[value.len] = 0;
+    memcpy(greatest->value, value.ptr ? value.ptr : "", value.len);
+    greatest->value[value.len] = 0;
+    snprintf(greatest->type, sizeof greatest->type, "%.*s", (int)type.len, type.ptr ? type.ptr : "");
+    return 0;
+}
+
+/* What was read up to says nothing in another order: '9' is behind '10' as a text. */
+static int check_type(struct source *source, const char *type, struct base_buf *why)
+{
+    bool begun = source->at.any || source->bound[0];
+    if (begun && source->type[0] && strcmp(source->type, type) != 0) {
+        base_buf_printf(why, "the type of 'scan.column' = '%s' changed from %s to %s, whose order is another, so where to read on is not known: change it back, or name the "
+                             "table anew in the rules, which then reads it from its beginning", source->column, source->type, type);
+        return BASE_E_CONFIG;
+    }
+    memcpy(source->type, type, strlen(type) + 1);
     return 0;
 }
 
@@ -123,11 +153,15 @@ static int move_bound(struct source *source, struct base_buf *why)
         memcpy(source->bound, source->candidate, sizeof source->bound);
         source->candidate_us = 0;
     }
-    char greatest[VALUE_MAX + 1] = "";
+    struct greatest greatest = { .value = "" };
     struct clients_postgres_statement statement = { .sql = source->bound_sql };
-    int e = clients_postgres_query(source->postgres, &statement, on_bound, greatest, why);
-    if (e == 0 && !source->candidate_us && strcmp(greatest, source->bound) != 0) {
-        memcpy(source->candidate, greatest, sizeof greatest);
+    int e = clients_postgres_query(source->postgres, &statement, on_bound, &greatest, why);
+    if (e == BASE_E_CONFIG)
+        base_buf_printf(why, "; 'scan.column' = '%s' must name a column of numbers or timestamps that rises", source->column);
+    if (e == 0)
+        e = check_type(source, greatest.type, why);
+    if (e == 0 && !source->candidate_us && strcmp(greatest.value, source->bound) != 0) {
+        memcpy(source->candidate, greatest.value, sizeof greatest.value);
         source->candidate_us = now_us;
     }
     return e;
@@ -354,7 +388,7 @@ static int make_statements(struct source *source, const struct connectors_source
         /* Of the last value only as many rows are passed over as still bear it: those that were deleted or raised meanwhile must not cost others. */
         source->next_sql = base_arena_printf(&source->arena, "%.*sWHERE %s <= $1 AND %s >= $2 ORDER BY %s, t::text LIMIT %lld OFFSET (SELECT least($3::bigint, count(*)) FROM %.*s t WHERE %s = $2)",
                                              (int)select, text.ptr ? text.ptr : "", c, c, c, (long long)batch_rows, (int)quoted.len, quoted.ptr, c);
-        source->bound_sql = base_arena_printf(&source->arena, "SELECT max(%s)::text FROM %.*s t", c, (int)quoted.len, quoted.ptr);
+        source->bound_sql = base_arena_printf(&source->arena, "SELECT max(%s)::text, pg_typeof(max(%s))::text FROM %.*s t", c, c, (int)quoted.len, quoted.ptr);
     }
     bool failed = text.failed || table.failed || name.failed || !source->first_sql || !source->next_sql || !source->bound_sql;
     base_buf_finish(&text);
@@ -384,6 +418,7 @@ static int read_options(struct source *source, const struct connectors_source_co
     for (size_t i = 0; e == 0 && i < sizeof numbers / sizeof numbers[0]; i++)
         e = connectors_option_number(config, numbers[i].number, numbers[i].place, ret_error, error_bytes);
     source->polled = *column;
+    source->column = column;
     if (e == 0)
         e = make_statements(source, config, *column ? column : NULL, batch_rows);
     struct base_buf why = { .limit = 4096 };

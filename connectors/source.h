@@ -46,7 +46,7 @@ struct connectors_source_ops {
 struct connectors_source {
     const struct connectors_source_ops *ops;
     bool bounded;      /* comes to an end by itself: watermark goes to the end of time there */
-    char error[256];   /* the last failure in words */
+    char error[512];   /* the last failure in words */
 };
 
 /* Opens the source of a table (not kafka, which has its own opener): 'connector' = 'filesystem', 'stdin', 'datagen'. Relative paths stand against base_dir

@@ -69,7 +69,10 @@ def case_source_rows_that_leave_and_tables_that_change():
                 want = want + more
                 wait_equal("rows behind: " + sql, lambda: ids(one), want)
             for sql, word, back in (("ALTER TABLE payments RENAME card TO gone", "card does not exist", "ALTER TABLE payments RENAME gone TO card"),
-                                    ("ALTER TABLE payments RENAME TO away", "does not exist", "ALTER TABLE away RENAME TO payments")):
+                                    ("ALTER TABLE payments RENAME TO away", "does not exist", "ALTER TABLE away RENAME TO payments"),
+                                    ("ALTER TABLE payments ALTER id TYPE text", "changed from number to text", "ALTER TABLE payments ALTER id TYPE integer USING id::integer"),
+                                    ("ALTER TABLE payments ALTER id TYPE json USING to_json(id)", "must name a column of numbers",
+                                     "ALTER TABLE payments ALTER id TYPE bigint USING id::text::bigint")):
                 pg.ask(sql)
                 service.wait_for("the reason in the log", lambda: word in one.log())
                 pg.ask(back)
