@@ -93,7 +93,7 @@ static void on_problem(void *ctx, const struct cep_record *record, const struct 
     run->errors += !problem->ignored;
 }
 
-static int open_rows(void *ctx, const struct cep_program *program, uint32_t table, struct connectors_source **ret)
+static int open_rows(void *ctx, const struct cep_program *program, uint32_t table, struct connectors_source **ret, struct base_buf *reterr BASE_UNUSED)
 {
     struct run *run = ctx;
     return service_case_source(run->c, cep_program_text(program, cep_program_table(program, table)->name), ret);

@@ -133,7 +133,7 @@ static int open_source(struct service_input *input, struct base_buf *reterr)
 {
     const struct service_input_config *config = &input->config;
     if (config->opener) {
-        int e = config->opener(config->opener_ctx, config->program, config->table, &input->file);
+        int e = config->opener(config->opener_ctx, config->program, config->table, &input->file, reterr);
         if (e < 0 || input->file)
             return e;
     }

@@ -14,8 +14,9 @@
 #include "service/watermark.h"
 
 struct service_input;
-/* Opens something else than the connector of the table's WITH clause: rule cases feed rows by it. *ret NULL with 0: use the connector. */
-typedef int service_input_opener(void *ctx, const struct cep_program *program, uint32_t table, struct connectors_source **ret);
+/* Opens something else than the connector of the table's WITH clause: rule cases feed rows by it. *ret NULL with 0: use the connector. Cause and
+ * remedy of an error appended. */
+typedef int service_input_opener(void *ctx, const struct cep_program *program, uint32_t table, struct connectors_source **ret, struct base_buf *reterr);
 struct service_input_config {
     const struct cep_program *program;  /* must outlive the input, or its next rebind */
     uint32_t table;

@@ -13,7 +13,7 @@
 #include "cep/record.h"
 
 #define QUEUE_BYTES ((int64_t)32 << 20)
-#define QUEUE_RECORDS 1000000u
+#define NAMES_MOST 20
 
 struct item { char *bytes; size_t len; int64_t time_ms; };
 struct items BASE_VEC(struct item);
@@ -167,7 +167,7 @@ static void queue_close(struct connectors_source *base)
 
 static const struct connectors_source_ops ops = { queue_poll, queue_seek, queue_close };
 
-int service_pushes_open(void *ctx, const struct cep_program *program, uint32_t number, struct connectors_source **ret)
+int service_pushes_open(void *ctx, const struct cep_program *program, uint32_t number, struct connectors_source **ret, struct base_buf *reterr)
 {
     struct service_pushes *pushes = ctx;
     const struct cep_table *table = cep_program_table(program, number);
@@ -184,6 +184,8 @@ int service_pushes_open(void *ctx, const struct cep_program *program, uint32_t n
     queue->base.ops = &ops;
     queue->owner = pushes;
     queue->name = base_strndup(name.ptr, name.len);
+    if (e < 0)
+        base_buf_printf(reterr, "table \"%.*s\": %s", (int)name.len, name.ptr, why);
     if (e < 0 || !queue->name) {
         free_queue(queue);
         return e < 0 ? e : BASE_E_NOMEM;
@@ -234,6 +236,8 @@ static int add_item(struct items *items, struct base_str record, int64_t now_ms)
     record = base_str_trim(record);
     if (record.len == 0)
         return 0;
+    if (items->len == SERVICE_PUSH_RECORDS)
+        return BASE_E_LIMIT;
     struct item item = { base_strndup(record.ptr, record.len), record.len, now_ms };
     if (item.bytes && BASE_VEC_PUSH(items, item))
         return 0;
@@ -291,9 +295,9 @@ static struct queue *find_queue(const struct service_pushes *pushes, const char 
 static int take(struct queue *queue, struct items *items, size_t bytes)
 {
     size_t have = queue->items.len - queue->head;
-    if ((int64_t)bytes > queue->limit_bytes || items->len > QUEUE_RECORDS)
+    if ((int64_t)bytes > queue->limit_bytes || items->len > SERVICE_PUSH_RECORDS)
         return BASE_E_LIMIT;
-    if ((int64_t)(queue->bytes + bytes) > queue->limit_bytes || have + items->len > QUEUE_RECORDS)
+    if ((int64_t)(queue->bytes + bytes) > queue->limit_bytes || have + items->len > SERVICE_PUSH_RECORDS)
         return BASE_E_BUSY;
     if (!BASE_VEC_RESERVE(&queue->items, queue->items.len + items->len))
         return BASE_E_NOMEM;
@@ -345,6 +349,18 @@ int service_pushes_push(struct service_pushes *pushes, const char *table, struct
     pthread_mutex_unlock(&pushes->lock);
     free_items(&items);
     return e;
+}
+
+void service_pushes_names(struct service_pushes *pushes, struct base_buf *out)
+{
+    int count = 0;
+    pthread_mutex_lock(&pushes->lock);
+    for (const struct queue *queue = pushes->queues; queue && count < NAMES_MOST; queue = queue->next, count++) {
+        base_buf_puts(out, count ? ", \"" : "\"");
+        base_buf_puts(out, queue->name);
+        base_buf_puts(out, count + 1 == NAMES_MOST && queue->next ? "\", …" : "\"");
+    }
+    pthread_mutex_unlock(&pushes->lock);
 }
 
 /* ---- the coordinator ---- */

@@ -12,6 +12,9 @@
 #include "connectors/source.h"
 #include "service/input.h"
 
+/* Rows that wait in one queue, or come in one body, at the most. */
+#define SERVICE_PUSH_RECORDS 1000000u
+
 struct service_pushes;
 struct service_pushes *service_pushes_create(void); /* NULL: no memory */
 /* Every source must be closed before. NULL allowed. */
@@ -20,9 +23,11 @@ void service_pushes_destroy(struct service_pushes *pushes);
 service_input_opener service_pushes_open;
 
 /* Queues the records of a body (JSON: an array or objects one behind the other by lines; otherwise lines) and waits at most timeout_ms for their decision. *ret_count: how
- * many. BASE_E_NOTFOUND: no table of that name is fed so; BASE_E_LIMIT: the body alone is larger than the queue; BASE_E_BUSY: the queue is full, nothing was taken; BASE_E_CLOSED: the
+ * many. BASE_E_NOTFOUND: no table of that name is fed so; BASE_E_LIMIT: the body alone is larger than the queue, or has too many rows; BASE_E_BUSY: the queue is full, nothing was taken; BASE_E_CLOSED: the
  * service ends or the table went; BASE_E_TIMEOUT: taken, but not decided yet; BASE_E_MALFORMED: no JSON array or objects. */
 int service_pushes_push(struct service_pushes *pushes, const char *table, struct base_str body, int64_t timeout_ms, uint64_t *ret_count) BASE_MUST_CHECK;
+/* The names of the tables that are fed so, quoted, the first twenty; for messages. Any thread. */
+void service_pushes_names(struct service_pushes *pushes, struct base_buf *out);
 /* Is any table fed so? */
 bool service_pushes_any(struct service_pushes *pushes);
 /* At rest: what this input has read up to now belongs to the running epoch. */

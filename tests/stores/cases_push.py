@@ -33,12 +33,23 @@ def case_push_is_answered_when_decided():
         equal((answer.status, answer.json), (200, {"accepted": 2}), "an array")
         equal(seen(one), [0, 1, 2, 3, 4], "rows of the array")
         equal(str(one.read_lines("history.json")[0]["price"]), "12.50", "money is exact")
-        equal(one.request("POST", "/v1/ingest/nothing", "{}").status, 404, "no such table")
+        answer = one.request("POST", "/v1/ingest/nothing", "{}")
+        equal((answer.status, answer.json["detail"][-30:]), (404, 'tables that take rows: "plays"'), "no such table")
+        equal(one.request("POST", "/v1/ingest/plays", "[%s1]" % ("1," * 1000000)).status, 413, "too many rows")
         equal(one.request("POST", "/v1/ingest/plays", '[{"song": "x"}').status, 400, "an array without end")
         equal(one.request("POST", "/v1/ingest/plays", "").json, {"accepted": 0}, "nothing")
         equal(one.request("POST", "/v1/ingest/plays", "{no json}\n" + lines([5])).json, {"accepted": 2}, "a bad line is a dead letter")
         wait_equal("rows", lambda: seen(one), [0, 1, 2, 3, 4, 5])
         equal(one.metric("records_malformed_total"), 1, "bad lines are counted")
+
+
+def case_push_says_what_is_wrong_with_its_table():
+    with service.Service({"a.sql": SQL.format(more=", 'ingest.queue-bytes' = '5'")}, CONFIG) as one:
+        try:
+            one.start()
+        except (AssertionError, OSError):
+            pass
+        service.wait_for("the cause", lambda: "ingest.queue-bytes" in one.log() and "plays" in one.log())
 
 
 def case_push_survives_kills():
