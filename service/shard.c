@@ -303,11 +303,31 @@ static int deliver_row(struct service_shard *shard, const struct service_message
     return e == 0 ? cep_flow_deliver(shard->flow, message->exchange, &shard->unpacked.event) : e;
 }
 
+#define SLOTS_AHEAD 12 /* rows whose key's slot is brought near before their turn; keys themselves half as many before */
+
+/* The message at `at` will be delivered soon; gives the place behind it. */
+static size_t expect(const struct service_shard *shard, const struct service_parcel *parcel, size_t at, bool soon)
+{
+    if (at >= parcel->bytes.len)
+        return at;
+    const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
+    if (message->kind == SERVICE_MESSAGE_ROW)
+        cep_flow_expect(shard->flow, message->exchange, message->key_hash, soon);
+    return at + message->size_bytes;
+}
+
 static int take_parcel(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel)
 {
+    size_t slots = 0, keys = 0;
+    for (int i = 0; i < SLOTS_AHEAD; i++)
+        slots = expect(shard, parcel, slots, false);
+    for (int i = 0; i < SLOTS_AHEAD / 2; i++)
+        keys = expect(shard, parcel, keys, true);
     for (size_t at = 0; at < parcel->bytes.len;) {
         const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
         int e = 0;
+        slots = expect(shard, parcel, slots, false);
+        keys = expect(shard, parcel, keys, true);
         switch ((enum service_message_kind)message->kind) {
         case SERVICE_MESSAGE_ROW:
             shard->took = true;
