@@ -245,7 +245,7 @@ int service_journal_put(struct service_batch *batch, uint32_t shard, uint64_t ep
     base_buf_finish(&head);
     for (size_t at = 0, chunk = 1; e == 0 && at < journal->len; chunk++) {
         size_t len = journal->len - at < CHUNK_BYTES ? journal->len - at : CHUNK_BYTES;
-        e = service_batch_put(batch, SERVICE_CF_JOURNAL, SERVICE_STORE_NO_GROUP, key_of(shard, epoch, (uint32_t)chunk, key), (struct base_str){ journal->ptr + at, len });
+        e = service_batch_put_borrowed(batch, SERVICE_CF_JOURNAL, key_of(shard, epoch, (uint32_t)chunk, key), (struct base_str){ journal->ptr + at, len });
         at += len;
     }
     return e;

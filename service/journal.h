@@ -53,7 +53,7 @@ int service_journal_take_found(struct service_journal *journal, const struct cep
 int service_journal_take_reached(struct service_journal *journal, int64_t *ret) BASE_MUST_CHECK;
 
 /* ---- in the store ---- */
-/* Puts one shard's journal of an epoch into a batch. */
+/* Puts one shard's journal of an epoch into a batch that is written at once; the bytes stay as they are until then. */
 int service_journal_put(struct service_batch *batch, uint32_t shard, uint64_t epoch, const struct base_buf *journal) BASE_MUST_CHECK;
 /* Forgets those of [from, to) of the first shards. */
 #define SERVICE_SHARDS_MOST 64u

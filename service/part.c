@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-#define JOURNAL_KEPT ((size_t)8 << 20) /* bytes that are kept for the next epoch */
+#define JOURNAL_KEPT ((size_t)4 << 20) /* bytes that are kept for the next epoch */
 
 int service_part_init(struct service_part *part)
 {

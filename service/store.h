@@ -82,6 +82,10 @@ size_t service_batch_count(const struct service_batch *batch);
  * SERVICE_STORE_NO_GROUP. BASE_E_NOMEM, BASE_E_LIMIT (key or value too long). */
 int service_batch_put(struct service_batch *batch, enum service_cf family, uint32_t key_group, struct base_str key,
                       struct base_str value) BASE_MUST_CHECK;
+/* The same without a copy of the value, which stays as it is until the batch has been written or cleared. Such a batch
+ * cannot be part of a pending epoch: it is written at once (service_store_write, `aside`, `with`). */
+int service_batch_put_borrowed(struct service_batch *batch, enum service_cf family, struct base_str key,
+                               struct base_str value) BASE_MUST_CHECK;
 int service_batch_delete(struct service_batch *batch, enum service_cf family, uint32_t key_group,
                          struct base_str key) BASE_MUST_CHECK;
 /* All keys with from <= key < to. */

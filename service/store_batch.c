@@ -5,7 +5,7 @@
 #include "service/store_internal.h"
 
 #define KEPT_BYTES (16u << 10) /* that a section keeps for the next epoch */
-#define KEPT_LARGE (8u << 20)  /* the one of no group: journals, logs */
+#define KEPT_LARGE (4u << 20)  /* the one of no group: journals, logs */
 
 int service_batch_create(struct service_batch **ret)
 {
@@ -23,6 +23,7 @@ void service_batch_destroy(struct service_batch *batch)
     for (size_t i = 0; i < batch->sections.len; i++)
         base_buf_finish(&batch->sections.at[i].bytes);
     BASE_VEC_FINISH(&batch->sections);
+    BASE_VEC_FINISH(&batch->borrowed);
     base_free(batch);
 }
 
@@ -35,6 +36,7 @@ void service_batch_clear(struct service_batch *batch)
         base_buf_clear(bytes);
     }
     batch->used = batch->last = batch->count = 0;
+    batch->borrowed.len = 0;
     batch->failed = false;
 }
 
@@ -123,6 +125,21 @@ int service_batch_put(struct service_batch *batch, enum service_cf family, uint3
     return end_change(batch, section);
 }
 
+int service_batch_put_borrowed(struct service_batch *batch, enum service_cf family, struct base_str key, struct base_str value)
+{
+    struct store_borrowed put = { .family = family, .value = value, .key_len = (uint16_t)key.len };
+    if (batch->failed)
+        return BASE_E_NOMEM;
+    if (key.len > sizeof put.key || value.len > SERVICE_STORE_VALUE_MAX) {
+        batch->failed = true;
+        return BASE_E_LIMIT;
+    }
+    memcpy(put.key, key.ptr, key.len);
+    batch->failed = !BASE_VEC_PUSH(&batch->borrowed, put);
+    batch->count += !batch->failed;
+    return batch->failed ? BASE_E_NOMEM : 0;
+}
+
 int service_batch_delete(struct service_batch *batch, enum service_cf family, uint32_t key_group, struct base_str key)
 {
     struct store_section *section = NULL;
@@ -161,6 +178,21 @@ static uint32_t guard_sum(int family, struct base_str key, const void *bytes, si
     uint32_t sum = base_crc32c(0, &tag, 1);
     sum = base_crc32c(sum, key.ptr, key.len);
     return base_crc32c(sum, bytes, len);
+}
+
+void store_put_borrowed(struct service_store *store, const struct store_borrowed *put, rocksdb_writebatch_t *out)
+{
+    const uint8_t version = STORE_VALUE_VERSION, tag = (uint8_t)put->family;
+    uint32_t sum = base_crc32c(0, &tag, 1);
+    sum = base_crc32c(sum, put->key, put->key_len);
+    sum = base_crc32c(sum, &version, 1);
+    sum = base_crc32c(sum, put->value.ptr, put->value.len);
+    const uint8_t tail[4] = { (uint8_t)sum, (uint8_t)(sum >> 8), (uint8_t)(sum >> 16), (uint8_t)(sum >> 24) };
+    const char *keys[1] = { put->key };
+    const size_t key_sizes[1] = { put->key_len };
+    const char *values[3] = { (const char *)&version, put->value.ptr, (const char *)tail };
+    const size_t value_sizes[3] = { 1, put->value.len, sizeof tail };
+    rocksdb_writebatch_putv_cf(out, store->handles[put->family], 1, keys, key_sizes, 3, values, value_sizes);
 }
 
 void store_guard(enum service_cf family, struct base_str key, struct base_str payload, struct base_buf *out)

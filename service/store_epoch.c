@@ -122,6 +122,8 @@ int store_put_batch(struct service_store *store, const struct service_batch *bat
         struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD, (const uint8_t *)bytes->ptr + bytes->len, false };
         error = store_section_replay(store, &reader, out);
     }
+    for (size_t i = 0; i < batch->borrowed.len && !error; i++)
+        store_put_borrowed(store, &batch->borrowed.at[i], out);
     return error;
 }
 
@@ -137,8 +139,8 @@ int service_store_prepare(struct service_store *store, uint64_t epoch, struct se
     struct replay replay = { store, rocksdb_writebatch_create(), false };
     error = each_section(store, epoch, replay_section, &replay, &found);
     for (size_t i = 0; i < count && !error; i++) {
-        if (batches[i]->failed)
-            error = BASE_E_NOMEM;
+        if (batches[i]->failed || batches[i]->borrowed.len)
+            error = batches[i]->failed ? BASE_E_NOMEM : BASE_E_INVALID;
         for (size_t s = 0; s < batches[i]->used && !error; s++)
             error = put_section(store, epoch, (uint32_t)i, &batches[i]->sections.at[s], replay.out);
     }

@@ -57,7 +57,14 @@ struct store_section {
 #define STORE_SECTION_HEAD 5u
 enum store_op { STORE_OP_PUT = 1, STORE_OP_DELETE = 2, STORE_OP_DELETE_RANGE = 3 };
 
+struct store_borrowed { /* a put whose value is elsewhere */
+    enum service_cf family;
+    struct base_str value;
+    uint16_t key_len;
+    char key[30];
+};
 struct service_batch {
+    struct BASE_VEC(struct store_borrowed) borrowed; /* after the sections */
     struct BASE_VEC(struct store_section) sections; /* the first `used` ones are live, the rest keep their memory */
     size_t used;
     size_t last; /* section of the last change */
@@ -81,6 +88,8 @@ int store_section_replay(struct service_store *store, struct base_reader *reader
 
 /* Adds all changes of a batch to a RocksDB batch. */
 int store_put_batch(struct service_store *store, const struct service_batch *batch, rocksdb_writebatch_t *out) BASE_MUST_CHECK;
+
+void store_put_borrowed(struct service_store *store, const struct store_borrowed *put, rocksdb_writebatch_t *out);
 
 /* Appends the guarded form of a payload. */
 void store_guard(enum service_cf family, struct base_str key, struct base_str payload, struct base_buf *out);
