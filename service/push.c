@@ -109,6 +109,8 @@ static int queue_poll(struct connectors_source *base, size_t max_records, int ti
     int e = 0;
     queue->batch.len = 0;
     pthread_mutex_lock(&queue->owner->lock);
+    if (!queue->started)
+        pthread_cond_broadcast(&queue->owner->changed);
     queue->started = true;
     while (queue->read == end_of(queue) && timeout_ms > 0 && !queue->owner->stopped && wait_changed(queue->owner, until_us))
         ;
@@ -135,6 +137,7 @@ static int queue_seek(struct connectors_source *base, const struct connectors_po
     if (!queue->started && queue->items.len == queue->head) { /* a new process goes on counting where the old one was */
         queue->first = queue->read = queue->marked = queue->decided = position->offset;
         queue->started = true;
+        pthread_cond_broadcast(&queue->owner->changed);
     } else if (position->offset < queue->first || position->offset > end_of(queue)) {
         snprintf(base->error, sizeof base->error, "record %lld is not in the queue any more", (long long)position->offset);
         e = BASE_E_NOTFOUND;
@@ -326,6 +329,21 @@ static int wait_decided(struct service_pushes *pushes, struct queue *queue, int6
     return e;
 }
 
+/* At a start the source is told only later where it goes on counting: what came before would be taken for records that were read long ago. */
+static int wait_started(struct service_pushes *pushes, struct queue *queue, int64_t timeout_ms)
+{
+    int64_t until_us = base_clock_mono_us() + timeout_ms * 1000;
+    int e = 0;
+    queue->waiting++;
+    while (e == 0 && !queue->started) {
+        if (queue->closed || pushes->stopped || (!wait_changed(pushes, until_us) && !queue->started))
+            e = BASE_E_CLOSED; /* nothing was taken */
+    }
+    queue->waiting--;
+    pthread_cond_broadcast(&pushes->changed);
+    return e;
+}
+
 int service_pushes_push(struct service_pushes *pushes, const char *table, struct base_str body, int64_t timeout_ms, uint64_t *ret_count)
 {
     struct items items = { 0 };
@@ -342,6 +360,8 @@ int service_pushes_push(struct service_pushes *pushes, const char *table, struct
         e = BASE_E_CLOSED;
     if (!queue && e != BASE_E_CLOSED)
         e = BASE_E_NOTFOUND;
+    if (e == 0)
+        e = wait_started(pushes, queue, timeout_ms);
     if (e == 0)
         e = take(queue, &items, bytes);
     if (e == 0)
