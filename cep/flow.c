@@ -17,6 +17,7 @@ struct base_arena *cep_flow_arena(struct cep_flow *flow) { return &flow->arena; 
 const struct cep_limits *cep_flow_limits(const struct cep_flow *flow) { return &flow->limits; }
 const struct cep_env *cep_flow_env(const struct cep_flow *flow) { return &flow->env; }
 struct cep_halves *cep_flow_halves(struct cep_flow *flow, uint32_t node) { return &flow->nodes[node].halves; }
+struct cep_once *cep_flow_once(const struct cep_flow *flow, uint32_t node) { return flow->nodes[node].once; }
 struct cep_value *cep_flow_values(struct cep_flow *flow) { return flow->values; }
 int64_t cep_flow_proc_time(struct cep_flow *flow) { return flow->env.proc_time_ms ? flow->env.proc_time_ms(flow->env.ctx) : 0; }
 
@@ -32,7 +33,7 @@ void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node,
         flow->env.report(flow->env.ctx, what, node, error, code == CEP_NONE ? NULL : cep_program_code(flow->program, code), event);
 }
 
-int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+static int emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {
     const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
     int rc = 0;
@@ -47,6 +48,17 @@ int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *
             if (*cep_program_u32(flow->program, next->inputs.first + k) == node)
                 rc = cep_flow_push(flow, to, k, event);
     }
+    return rc;
+}
+
+int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
+{
+    struct cep_once *once = flow->nodes[node].once;
+    if (!once)
+        return emit(flow, node, event);
+    cep_once_row(once, event->row);
+    int rc = emit(flow, node, event);
+    cep_once_row(once, NULL);
     return rc;
 }
 
@@ -730,6 +742,7 @@ void cep_flow_destroy(struct cep_flow *flow)
         base_free(flow->nodes[i].types);
         cep_halves_finish(&flow->nodes[i].halves);
         cep_care_destroy(flow->nodes[i].care);
+        cep_once_destroy(flow->nodes[i].once);
     }
     base_free(flow->nodes);
     base_free(flow->values);

@@ -204,5 +204,8 @@ int cep_flow_plan_node(struct cep_flow *flow, uint32_t node)
         own->wants_ident = wants_ident(flow, node);
     if (n->inputs.count)
         cep_plain_key_init(&own->key, flow->program, n->keys, flow->nodes[*cep_program_u32(flow->program, n->inputs.first)].columns);
-    return reads_once(flow, node) && !cep_flow_traces(flow) ? cep_care_create(flow->program, node, own->types, own->columns, &own->care) : 0;
+    if (cep_flow_traces(flow))
+        return 0; /* who listens is told of every row, and finds nothing known beforehand */
+    int rc = cep_once_create(flow->program, node, &own->once);
+    return !rc && reads_once(flow, node) ? cep_care_create(flow->program, node, own->types, own->columns, &own->care) : rc;
 }

@@ -4,6 +4,7 @@
 
 #include "cep/care.h"
 #include "cep/changelog.h"
+#include "cep/once.h"
 #include "cep/operator.h"
 #include "cep/plain_key.h"
 
@@ -14,6 +15,7 @@ struct flow_node {
     int64_t in_ms, out_ms;     /* watermarks of its input and output */
     struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
     struct cep_care *care;     /* which of its outputs can care about a row; NULL: all */
+    struct cep_once *once;     /* conditions that several patterns behind it share; NULL: none */
     bool outside;              /* LOOKUP: its table is asked outside and answers later */
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
     struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */

@@ -77,6 +77,8 @@ const struct cep_limits *cep_flow_limits(const struct cep_flow *flow); /* defaul
 int64_t cep_flow_proc_time(struct cep_flow *flow);
 struct cep_halves;
 struct cep_halves *cep_flow_halves(struct cep_flow *flow, uint32_t node); /* of a node that keeps nothing else */
+struct cep_once;
+struct cep_once *cep_flow_once(const struct cep_flow *flow, uint32_t node); /* conditions that patterns behind the node share; NULL: none */
 struct cep_value *cep_flow_values(struct cep_flow *flow); /* scratch for the columns of a row or a key */
 /* Tuple of codes over the event's row, in the arena; a run-time error was reported. */
 int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, const struct cep_event *event, struct cep_tuple **ret) BASE_MUST_CHECK;

@@ -29,6 +29,20 @@ static struct base_str var_name(const struct view *v, uint32_t var)
     return name.len ? name : BASE_STR("(never)");
 }
 
+/* How many other patterns over the same input have the condition, so that it is evaluated once per row for all. */
+static uint32_t sharing(const struct view *v, const struct cep_pred *pred)
+{
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < v->program->sections[CEP_SEC_MATCHES].count && pred->shared != CEP_NONE; i++) {
+        const struct cep_match *match = cep_program_match(v->program, i);
+        bool has = false;
+        for (uint32_t k = 0; k < match->preds.count && match != v->match; k++)
+            has |= cep_program_pred(v->program, match->preds.first + k)->shared == pred->shared;
+        others += has;
+    }
+    return others;
+}
+
 /* Appends the condition on one line: runs of blanks become one. */
 static void put_condition(const struct view *v, uint32_t pred, struct base_buf *out)
 {
@@ -157,8 +171,8 @@ static void text_vars(const struct view *v)
             base_buf_puts(v->out, "   (every row)");
         else if (!p->unary)
             base_buf_puts(v->out, "   (per partial match)");
-        else if (p->shared != CEP_NONE)
-            base_buf_printf(v->out, "   (once per row, shared as %u)", p->shared);
+        else if (sharing(v, p))
+            base_buf_printf(v->out, "   (once per row for this and %u other pattern%s)", sharing(v, p), sharing(v, p) == 1 ? "" : "s");
         else
             base_buf_puts(v->out, "   (once per row)");
         base_buf_putc(v->out, '\n');
@@ -346,7 +360,7 @@ static void json_vars(const struct view *v)
         put_json(v, &text);
         base_buf_printf(v->out, ",\"unary\":%s", p->unary ? "true" : "false");
         if (p->shared != CEP_NONE)
-            base_buf_printf(v->out, ",\"shared\":%u", p->shared);
+            base_buf_printf(v->out, ",\"shared\":%u,\"shared_with\":%u", p->shared, sharing(v, p));
         base_buf_putc(v->out, '}');
     }
     base_buf_puts(v->out, "],");

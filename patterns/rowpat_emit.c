@@ -200,6 +200,24 @@ static int add(struct cep_builder *builder, enum cep_section section, const void
 
 /* ---- parts ---- */
 
+/* What an instruction does, in bytes: calls of one function with the same arguments are the same, whatever their place in the table of calls. */
+static void put_insn(const struct emission *e, struct cep_insn insn, struct base_buf *key)
+{
+    if (insn.op != CEP_OP_CALL) {
+        base_buf_put(key, &insn, sizeof insn);
+        return;
+    }
+    const struct cep_callsite *site = cep_builder_at(e->env->builder, CEP_SEC_CALLSITES, insn.c);
+    insn.c = site->arg_types.count;
+    base_buf_put(key, &insn, sizeof insn);
+    base_buf_put(key, &site->name, sizeof site->name);
+    base_buf_put(key, &site->ret, sizeof site->ret);
+    for (uint32_t i = 0; i < site->arg_types.count; i++)
+        base_buf_put(key, cep_builder_at(e->env->builder, CEP_SEC_TYPES, site->arg_types.first + i), sizeof(struct cep_type));
+    for (uint32_t i = 0; i < site->arg_consts.count; i++)
+        base_buf_put(key, cep_builder_at(e->env->builder, CEP_SEC_U32S, site->arg_consts.first + i), sizeof(uint32_t));
+}
+
 /* Number of a unary condition among all that read the same input: equal code gets one number. */
 static int number_pred(struct emission *e, uint32_t code, uint32_t *ret)
 {
@@ -211,7 +229,8 @@ static int number_pred(struct emission *e, uint32_t code, uint32_t *ret)
     if (!pool)
         return 0;
     base_buf_put_u32(&key, e->env->input_node);
-    base_buf_put(&key, cep_builder_at(e->env->builder, CEP_SEC_INSNS, c->first), c->count * sizeof(struct cep_insn));
+    for (uint32_t i = 0; i < c->count; i++)
+        put_insn(e, *(const struct cep_insn *)cep_builder_at(e->env->builder, CEP_SEC_INSNS, c->first + i), &key);
     uint64_t *number = key.failed ? NULL : base_map_put(&pool->numbers, (struct base_str){ key.ptr, key.len }, &added);
     base_buf_finish(&key);
     if (!number)

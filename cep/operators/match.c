@@ -121,6 +121,7 @@ static void destroy(struct cep_operator *op)
     base_arena_finish(&me->arena_prev);
     base_arena_finish(&me->out_arena);
     base_free(me->unary);
+    base_free(me->once_slots);
     base_free(me->regs);
     base_free(me->new_regs);
     base_free(me->pack_values);
@@ -273,6 +274,19 @@ static void look_over(struct match_op *op)
     op->independent = others && !numbers && !m->batch_sort && m->rows != CEP_ROWS_ALL_UNMATCHED;
 }
 
+/* Conditions that other patterns behind the same node ask, too. */
+static int find_shared(struct match_op *op, const struct cep_node *n)
+{
+    struct cep_once *once = cep_flow_once(op->op.flow, *cep_program_u32(op->program, n->inputs.first));
+    if (!once || n->inputs.count != 1)
+        return 0;
+    op->once_slots = base_calloc((size_t)op->m->preds.count + 1, sizeof *op->once_slots);
+    if (!op->once_slots)
+        return BASE_E_NOMEM;
+    op->once = cep_once_slots(once, op->op.node, op->m->preds.count, op->once_slots) ? once : NULL;
+    return 0;
+}
+
 int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator **ret)
 {
     const struct cep_program *p = cep_flow_program(flow);
@@ -297,8 +311,8 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
     op->out_count = op->m->out_regs.count;
     op->expr = cep_flow_expr(flow);
     look_over(op);
-    int rc = 0;
-    if (!make_regs(op, op->m->live_regs, &op->live_types, &op->live_init) || !make_regs(op, op->m->out_regs, &op->outreg_types, &op->outreg_init) || !make_scratch(op))
+    int rc = find_shared(op, n);
+    if (!rc && (!make_regs(op, op->m->live_regs, &op->live_types, &op->live_init) || !make_regs(op, op->m->out_regs, &op->outreg_types, &op->outreg_init) || !make_scratch(op)))
         rc = BASE_E_NOMEM;
     if (!rc)
         cep_match_note_reads(op);

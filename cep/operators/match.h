@@ -8,6 +8,7 @@
 #define CEP_OPERATORS_MATCH_H
 
 #include "base/vec.h"
+#include "cep/once.h"
 #include "cep/operator.h"
 #include "cep/operators/match_rows.h"
 
@@ -143,6 +144,9 @@ struct match_op {
     int64_t step_time_ms;      /* mode TIME: deadlines at or below hold */
     bool quiet;                /* replays do not report errors a second time */
     uint8_t *unary;            /* per pred: 0 not asked, 1 false, 2 true */
+    struct cep_once *once;     /* conditions shared with other patterns; NULL: none of this one's is */
+    uint32_t *once_slots;      /* per pred: its slot there, CEP_NONE: not shared */
+    bool once_holds;           /* the current row is the one that is under way there */
     struct cep_value *regs, *new_regs;
     const struct cep_tuple *unpacked; /* tuple whose values regs holds */
     uint32_t unpacked_pc;
@@ -200,6 +204,22 @@ bool cep_match_thread_looks_ahead(const struct match_op *op, const struct match_
 /* Deadline of a thread that rests in `-> NOT b FOR INTERVAL`; BASE_TIME_MAX_MS otherwise. */
 int64_t cep_match_thread_deadline(struct match_op *op, const struct match_thread *thread);
 void cep_match_reset_out(struct match_op *op);
+/* Nothing is known of the current row's unary conditions, but what other patterns found. */
+void cep_match_forget_unary(struct match_op *op);
+/* A condition of the current row that is evaluated once per row, without an error. */
+static inline void cep_match_note_unary(struct match_op *op, uint32_t pred, bool holds)
+{
+    op->unary[pred] = holds ? 2 : 1;
+    if (op->once_holds && op->once_slots[pred] != CEP_NONE)
+        cep_once_note(op->once, op->once_slots[pred], holds);
+}
+/* What is known of it: 0 nothing, 1 false, 2 true. */
+static inline uint8_t cep_match_known_unary(const struct match_op *op, uint32_t pred)
+{
+    if (op->unary[pred] || !op->once_holds || op->once_slots[pred] == CEP_NONE)
+        return op->unary[pred];
+    return cep_once_known(op->once, op->once_slots[pred]);
+}
 /* Fills reads_regs. */
 void cep_match_note_reads(struct match_op *op);
 /* What follows is no part of the step before. */

@@ -218,6 +218,11 @@ static int judge_unary(struct match_configs *configs, struct match_op *op)
     for (uint32_t i = 0; i < configs->bit_count; i++) {
         uint32_t pred = configs->bits[i];
         bool holds;
+        uint8_t known = cep_match_known_unary(op, pred);
+        if (known) {
+            op->unary[pred] = known;
+            continue;
+        }
         int rc = cep_expr_test(op->expr, op->preds[pred].code, &op->frame, &holds);
         if (rc == BASE_E_NOMEM)
             return rc;
@@ -225,7 +230,7 @@ static int judge_unary(struct match_configs *configs, struct match_op *op)
             configs->row_sight = 0; /* the step meets the error again */
             return 0;
         }
-        op->unary[pred] = holds ? 2 : 1;
+        cep_match_note_unary(op, pred, holds);
     }
     return 0;
 }
@@ -241,8 +246,7 @@ static void prepare(struct match_configs *configs, struct match_op *op, const st
     op->frame.row_time_ms = row->time_ms;
     op->unpacked = NULL;
     base_arena_reset(&op->arena);
-    if (op->m->preds.count)
-        memset(op->unary, 0, op->m->preds.count);
+    cep_match_forget_unary(op);
     configs->prepared = true;
 }
 

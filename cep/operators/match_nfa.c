@@ -16,8 +16,14 @@ void cep_match_begin_row(struct match_op *op, struct match_key *key, uint64_t se
     op->frame.row = &op->row->tuple;
     op->frame.row_time_ms = op->row->time_ms;
     op->frame.row_number = (int64_t)seq;
-    memset(op->unary, 0, op->m->preds.count);
     op->unpacked = NULL;
+    cep_match_forget_unary(op);
+}
+
+void cep_match_forget_unary(struct match_op *op)
+{
+    memset(op->unary, 0, op->m->preds.count);
+    op->once_holds = op->once && cep_once_is(op->once, op->row);
 }
 
 void cep_match_reset_out(struct match_op *op)
@@ -266,8 +272,9 @@ static int test(struct match_op *op, uint32_t pred, const struct match_thread *t
         *ret = true;
         return 0;
     }
-    if (p->unary && op->unary[pred]) {
-        *ret = op->unary[pred] == 2;
+    uint8_t known = p->unary ? cep_match_known_unary(op, pred) : 0;
+    if (known) {
+        *ret = known == 2;
         return 0;
     }
     if (!p->unary)
@@ -283,8 +290,10 @@ static int test(struct match_op *op, uint32_t pred, const struct match_thread *t
             cep_flow_report(op->op.flow, CEP_REPORT_ERROR, op->op.node, rc, p->code, &event);
         }
     }
-    if (p->unary)
-        op->unary[pred] = *ret ? 2 : 1;
+    if (p->unary && rc)
+        op->unary[pred] = 1; /* the other patterns that ask have an error to tell, too */
+    else if (p->unary)
+        cep_match_note_unary(op, pred, *ret);
     return 0;
 }
 

@@ -124,7 +124,7 @@ static void test_registers(void)
               "     5  match\n"
               "conditions:\n"
               "  A: COUNT(*) < 3   (per partial match)\n"
-              "  B: B.v > 5   (once per row, shared as 0)\n"
+              "  B: B.v > 5   (once per row)\n"
               "registers of a partial match: r0 BIGINT\n"
               "  taken as A:\n"
               "code 2: no result, 3 slots regs fallible\n"
@@ -146,8 +146,8 @@ static void test_registers(void)
               "conditions:\n"
               "  A: TRUE   (every row)\n"
               "  N: N.v > A.v   (per partial match)\n"
-              "  B: B.c = 'b'   (once per row, shared as 0)\n"
-              "  C: C.c = 'c'   (once per row, shared as 1)\n"
+              "  B: B.c = 'b'   (once per row)\n"
+              "  C: C.c = 'c'   (once per row)\n"
               "registers of a partial match: r0 INT, r1 TIMESTAMP_LTZ(3)\n"
               "  taken as A:\n"
               "code 1: no result, 1 slots\n"
@@ -391,6 +391,11 @@ static void test_sharing(void)
         OK(b_of_a != CEP_NONE && b_of_a == x_of_b, "equal conditions on the row have one number");
         OK(cep_program_pred(p, a->preds.first)->shared != b_of_a, "different ones have two");
         IS_INT(cep_program_pred(p, b->preds.first + 1)->unary, 0, "a condition on another row is not unary");
+        struct base_buf told = { 0 };
+        patterns_explain_match(p, 1, (struct base_str){ c.text.ptr, c.text.len }, PATTERNS_EXPLAIN_TEXT, &told);
+        base_buf_putc(&told, 0);
+        OK(!told.failed && strstr(told.ptr, "X.c = 'x'   (once per row for this and 1 other pattern)"), "explain tells with how many others");
+        base_buf_finish(&told);
     }
     release(&c);
 }
