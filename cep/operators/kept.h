@@ -3,6 +3,7 @@
 #ifndef CEP_OPERATORS_KEPT_H
 #define CEP_OPERATORS_KEPT_H
 
+#include "base/time.h"
 #include "base/vec.h"
 #include "cep/operator.h"
 
@@ -39,6 +40,14 @@ void cep_kept_event(const struct cep_kept *kept, struct cep_evidence *evidence, 
 size_t cep_kept_bytes(const struct cep_kept *kept);
 /* NULL: no memory. */
 struct cep_row *cep_kept_row(const struct cep_row *row);
+
+/* Watermark behind an operator that keeps rows and gives them later: below the earliest of them (BASE_TIME_MAX_MS: it keeps none), at most the input's. */
+static inline int64_t cep_kept_watermark(int64_t least_ms, int64_t input_ms)
+{
+    if (least_ms == BASE_TIME_MAX_MS || least_ms > input_ms)
+        return input_ms;
+    return least_ms == BASE_TIME_MIN_MS ? BASE_TIME_MIN_MS : least_ms - 1;
+}
 
 /* In a key's state. types: of the row's columns. A NULL row is stored as nothing. BASE_E_CORRUPT, BASE_E_NOMEM. */
 void cep_kept_save(const struct cep_kept *kept, struct base_buf *out);

@@ -509,9 +509,7 @@ static int load(struct cep_operator *base, struct cep_key *key, uint32_t piece, 
 static int64_t output_watermark(const struct cep_operator *base, int64_t input_ms)
 {
     const struct lookup_op *op = (const struct lookup_op *)(const void *)base;
-    if (op->least_ms == BASE_TIME_MAX_MS || op->least_ms > input_ms)
-        return input_ms;
-    return op->least_ms == BASE_TIME_MIN_MS ? BASE_TIME_MIN_MS : op->least_ms - 1;
+    return cep_kept_watermark(op->least_ms, input_ms);
 }
 
 static void stats(const struct cep_operator *base, struct cep_flow_stats *add)
