@@ -163,6 +163,18 @@ static const char *remedy_of(rd_kafka_resp_err_t error)
     }
 }
 
+int clients_kafka_cause(struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error, struct base_buf *reterr)
+{
+    struct clients_kafka_health health;
+    clients_kafka_poll(kafka, 0);
+    clients_kafka_health(kafka, &health);
+    if (clients_kafka_classify(error) != CLIENTS_KAFKA_RETRIABLE || health.last_error == 0)
+        return 0;
+    if (reterr)
+        base_buf_printf(reterr, "%s (asked for: %s)", health.text, what);
+    return health.last_error == BASE_E_AUTH ? BASE_E_AUTH : BASE_E_BROKER;
+}
+
 void clients_kafka_explain(const struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error,
                            const char *detail, struct base_buf *out)
 {

@@ -80,6 +80,9 @@ enum clients_kafka_class clients_kafka_classify(rd_kafka_resp_err_t error);
 enum clients_kafka_class clients_kafka_classify_error(const rd_kafka_error_t *error);
 /* BASE_E_* of a class: BROKER, CONFLICT (abortable), FENCED, BROKER (fatal), AUTH, INVALID. */
 int clients_kafka_code(enum clients_kafka_class class);
+/* "Timed out" is the effect; what the connection met with is the cause. Serves events first; 0: none is known, the error itself must be explained. Otherwise
+ * BASE_E_AUTH or BASE_E_BROKER, the cause and what was asked for appended to reterr (may be NULL). */
+int clients_kafka_cause(struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error, struct base_buf *reterr) BASE_MUST_CHECK;
 /* "<name>: <what>: <librdkafka's text> (<remedy>)" appended to out; what and detail may be NULL. */
 void clients_kafka_explain(const struct clients_kafka *kafka, const char *what, rd_kafka_resp_err_t error,
                            const char *detail, struct base_buf *out);

@@ -172,18 +172,12 @@ void connectors_kafka_sink_destroy(struct connectors_kafka_sink *sink)
 int kafka_sink_failed(struct connectors_kafka_sink *sink, struct clients_kafka *kafka, const char *what,
                       rd_kafka_resp_err_t code, const char *detail, struct base_buf *reterr)
 {
-    struct clients_kafka_health health;
-    enum clients_kafka_class class = clients_kafka_classify(code);
     (void)sink;
-    clients_kafka_poll(kafka, 0);
-    clients_kafka_health(kafka, &health);
-    if (class == CLIENTS_KAFKA_RETRIABLE && health.last_error != 0) {
-        if (reterr)
-            base_buf_printf(reterr, "%s (asked for: %s)", health.text, what);
-        return health.last_error == BASE_E_AUTH ? BASE_E_AUTH : BASE_E_BROKER;
-    }
+    int e = clients_kafka_cause(kafka, what, code, reterr);
+    if (e < 0)
+        return e;
     clients_kafka_explain(kafka, what, code, detail, reterr);
-    return clients_kafka_code(class);
+    return clients_kafka_code(clients_kafka_classify(code));
 }
 
 /* A broker gives up a transaction that stays open too long and fences its producer: that is no newer instance, but the

@@ -228,22 +228,15 @@ void connectors_kafka_source_destroy(struct connectors_kafka_source *source)
 int kafka_source_failed(struct connectors_kafka_source *source, struct clients_kafka *kafka, const char *what,
                         rd_kafka_resp_err_t error, struct base_buf *reterr)
 {
-    struct clients_kafka_health health;
-    enum clients_kafka_class class = clients_kafka_classify(error);
     (void)source;
-    clients_kafka_poll(kafka, 0);
-    clients_kafka_health(kafka, &health);
-    /* "Timed out" is the effect; what the connection met with is the cause. */
-    if (class == CLIENTS_KAFKA_RETRIABLE && health.last_error != 0) {
-        if (reterr)
-            base_buf_printf(reterr, "%s (asked for: %s)", health.text, what);
-        return health.last_error == BASE_E_AUTH ? BASE_E_AUTH : BASE_E_BROKER;
-    }
+    int e = clients_kafka_cause(kafka, what, error, reterr);
+    if (e < 0)
+        return e;
     clients_kafka_explain(kafka, what, error, NULL, reterr);
     if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
         error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
         return BASE_E_NOTFOUND;
-    return clients_kafka_code(class);
+    return clients_kafka_code(clients_kafka_classify(error));
 }
 
 static int add_partitions(struct connectors_kafka_source *source, uint32_t topic_index, uint32_t count,
