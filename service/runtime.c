@@ -88,7 +88,7 @@ void service_runtime_fill_shared(struct service_runtime *rt, struct service_shar
     shared->known = rt->known;
     shared->alert_bytes = (size_t)n[SERVICE_LIMIT_EVIDENCE_BYTES];
     shared->limits = (struct cep_limits){
-        .state_bytes = (uint64_t)n[SERVICE_STATE_MEMORY] / 2 / rt->shards, /* the other half is block cache and memtables */
+        .state_bytes = (uint64_t)n[SERVICE_STATE_MEMORY] / 8 * 3 / rt->shards, /* as much is the store's, and a quarter for what an epoch and an image pass through */
         .rows_per_key = (uint32_t)n[SERVICE_LIMIT_ROWS], .threads_per_key = (uint32_t)n[SERVICE_LIMIT_THREADS],
         .tail_rows = (uint32_t)n[SERVICE_STATE_TAIL_ROWS], .evidence_rows = (uint32_t)n[SERVICE_LIMIT_EVIDENCE],
         .output_per_row = (uint32_t)n[SERVICE_LIMIT_OUTPUT],
@@ -764,7 +764,7 @@ static int open_parts(struct service_runtime *rt, struct base_buf *reterr)
     char path[4096];
     int e = make_folder(dir, reterr);
     snprintf(path, sizeof path, "%s/store", dir);
-    struct service_store_options options = { .path = path, .memory_bytes = (uint64_t)rt->settings->number[SERVICE_STATE_MEMORY] / 2 };
+    struct service_store_options options = { .path = path, .memory_bytes = (uint64_t)rt->settings->number[SERVICE_STATE_MEMORY] / 8 * 3 };
     if (e == 0)
         e = service_store_open(&options, &rt->store, reterr);
     if (e == 0)

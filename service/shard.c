@@ -228,10 +228,10 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
 
 #define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
 
-/* What an epoch adds cannot leave memory before the next one: so it is bounded, by an eighth of the shard's memory. */
+/* What an epoch adds cannot leave memory before the next one: so it is bounded, by a twelfth of the shard's memory. */
 static void look_full(struct service_shard *shard)
 {
-    uint64_t bytes = cep_flow_state_bytes(shard->flow), most = shard->shared->limits.state_bytes / 8;
+    uint64_t bytes = cep_flow_state_bytes(shard->flow), most = shard->shared->limits.state_bytes / 12;
     uint64_t added = shard->host.part->output_bytes + shard->host.part->journal.len + (bytes > shard->settled_bytes ? bytes - shard->settled_bytes : 0);
     if (shard->full || shard->shared->limits.state_bytes == 0 || added < (most > EPOCH_BYTES_LEAST ? most : EPOCH_BYTES_LEAST))
         return;

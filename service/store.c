@@ -99,7 +99,7 @@ static void make_cache(struct service_store *store, uint64_t bytes)
 
 static int make_options(struct service_store *store)
 {
-    /* A quarter for memtables, the rest for blocks; index and filter blocks count as blocks, so the sum holds. */
+    /* A quarter for memtables, another for those being written out, half for blocks; index and filter blocks count as blocks, so the sum holds. */
     uint64_t memory = store->memory_bytes;
     store->options = rocksdb_options_create();
     store->table_options = rocksdb_block_based_options_create();
@@ -110,7 +110,7 @@ static int make_options(struct service_store *store)
         !store->write_synced)
         return BASE_E_NOMEM;
     rocksdb_writeoptions_set_sync(store->write_synced, 1);
-    make_cache(store, memory - memory / 4);
+    make_cache(store, memory / 2);
     if (!store->cache)
         return BASE_E_NOMEM;
     rocksdb_block_based_options_set_block_cache(store->table_options, store->cache);
