@@ -306,9 +306,9 @@ class Scenario:
         merchant, day = "Outlet %d" % self.outlets, at - at % DAY
         for n in range(1, 9):
             for hour in (10, 16):
-                self.pay(day - n * DAY + hour * HOUR, self.fresh("k"), 150, merchant=merchant)
+                self.pay(day - n * DAY + hour * HOUR, "ko%d-%d-%d" % (self.outlets, n, hour), 150, merchant=merchant)
         for n in range(30):
-            self.pay(day + 8 * HOUR + 900 * n, self.fresh("k"), 210, merchant=merchant)
+            self.pay(day + 8 * HOUR + 900 * n, "ko%d-%d" % (self.outlets, n), 210, merchant=merchant)
         return merchant, day + DAY - at
 
     def structuring(self, at):

@@ -9,6 +9,7 @@ Needs java, mvn (only for the installation), kcat, and openssl for --sasl. Only 
 import argparse
 import atexit
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -39,6 +40,12 @@ def install():
     if os.path.exists(done):
         return folder
     os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(os.path.dirname(folder), "maven.lock"), "w", encoding="utf-8") as lock:  # several may come at once, on a machine that has nothing yet
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return folder if os.path.exists(done) else fetch_jars(folder, done)
+
+
+def fetch_jars(folder, done):
     subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "pom.xml"), "dependency:copy-dependencies", "-Dkafka.version=" + VERSION,
                     "-DoutputDirectory=" + folder, "-DincludeScope=runtime"], check=True, stdout=sys.stderr)
     with open(done, "w", encoding="utf-8") as file:

@@ -281,7 +281,7 @@ def install_opensearch():
     folder = os.path.join(cache, "opensearch-" + OPENSEARCH)
     done = os.path.join(folder, ".complete")
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, ".lock"), "w") as lock:
+    with open(os.path.join(cache, "maven.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(done):
             subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "search", "pom.xml"), "dependency:copy-dependencies", "-Dopensearch.version=" + OPENSEARCH,
