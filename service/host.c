@@ -332,13 +332,13 @@ static int64_t on_lookup_watermark(void *ctx, uint32_t table)
 {
     struct service_host *host = ctx;
     int64_t watermark_ms = BASE_TIME_MIN_MS;
-    if (host->journal.reads ? service_journal_take_reached(&host->journal, &watermark_ms) < 0 : false)
-        return BASE_TIME_MIN_MS; /* the next step tells that something else is there */
-    if (!host->journal.reads) {
-        watermark_ms = service_profiles_watermark(host->shared->profiles, table);
-        if (service_journal_reached(&host->journal, watermark_ms) < 0)
-            host->journal_lost = true;
+    if (host->journal.reads) { /* if something else is there, the next step tells */
+        int e = service_journal_take_reached(&host->journal, &watermark_ms);
+        return e < 0 ? BASE_TIME_MIN_MS : watermark_ms;
     }
+    watermark_ms = service_profiles_watermark(host->shared->profiles, table);
+    if (service_journal_reached(&host->journal, watermark_ms) < 0)
+        host->journal_lost = true;
     return watermark_ms;
 }
 

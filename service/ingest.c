@@ -237,8 +237,10 @@ static int look_for_idle(struct service_ingest *ingest)
 
 static int tell_clock(struct service_ingest *ingest)
 {
+    if (!ingest->clocked)
+        return 0;
     int64_t now_ms = base_clock_wall_ms();
-    if (!ingest->clocked || (now_ms >= ingest->clock_told_ms && now_ms - ingest->clock_told_ms < CLOCK_EVERY_MS))
+    if (now_ms >= ingest->clock_told_ms && now_ms - ingest->clock_told_ms < CLOCK_EVERY_MS)
         return 0;
     ingest->clock_told_ms = now_ms;
     int e = cep_flow_clock(ingest->flow, now_ms);

@@ -456,10 +456,10 @@ void *service_shard_main(void *arg)
             service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
             break;
         }
-        if (any && shard->took)
+        if (any && shard->took) {
             look_full(shard);
-        if (any && shard->took)
             tell_outputs(shard);
+        }
         service_exchange_flush(x, shard->number);
         if (!any)
             service_exchange_wait(x, shard->number, service_exchange_parked(x, shard->number) ? 1000 : WAIT_US);
