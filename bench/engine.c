@@ -1,8 +1,13 @@
 /* The engine in one process, without service, threads, sockets: JSON lines to rows, rows through a rule set, alerts counted. Prints one JSON object with the
  * time of each part. The tests count its instructions (tests/budget/), the benchmarks its seconds. Reads the files that it is told, writes nothing.
  *
- *   bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|engine|all] [--rows N] [--repeat N] [--watermark-rows N] [--checkpoint-rows N] [--state-mib N] */
+ *   bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|engine|all] [--rows N] [--repeat N] [--watermark-rows N] [--checkpoint-rows N] [--state-mib N]
+ *                [--idle-ms N] [--trace 1]
+ *
+ * Memory is what the allocator has handed out, more than before the flow was made: after the rows, and again when event time has gone on by --idle-ms.
+ * --trace 1: the most threads that a live start had after a row. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +24,7 @@
 
 struct bench {
     const char *rules_path, *table_name, *data_path, *phase;
-    uint64_t rows_most, repeat, watermark_rows, checkpoint_rows, state_mib;
+    uint64_t rows_most, repeat, watermark_rows, checkpoint_rows, state_mib, idle_ms, trace;
     struct base_arena arena;    /* program, texts */
     struct base_arena rows_arena;
     char *data;
@@ -33,7 +38,9 @@ struct bench {
     struct formats_decoder *decoder;
     uint32_t table;
     int64_t delay_ms;
-    uint64_t told, piece_bytes, pieces, limited, errors;
+    int64_t most_ms;            /* latest event time seen */
+    uint64_t told, piece_bytes, pieces, limited, errors, threads_most;
+    size_t program_bytes, made_bytes, held_bytes, idle_bytes; /* of the linked program; of the flow: new, after the rows, when event time has gone on */
 };
 
 /* Prototypes: their names are what callgrind is told to count. */
@@ -105,6 +112,19 @@ static int on_piece(void *ctx, uint64_t fingerprint BASE_UNUSED, uint32_t key_gr
     bench->pieces++;
     bench->piece_bytes += len;
     return 0;
+}
+
+static void on_trace(void *ctx, const struct cep_trace *trace)
+{
+    struct bench *bench = ctx;
+    if (trace->what == CEP_TRACE_LIVE && trace->ways > bench->threads_most)
+        bench->threads_most = trace->ways;
+}
+
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 /* ---- set up ---- */
@@ -209,7 +229,7 @@ __attribute__((noinline)) void bench_match(struct bench *bench)
         if (node->kind == CEP_NODE_SOURCE && node->detail == bench->table)
             sources[source_count++] = n;
     }
-    int64_t most_ms = BASE_TIME_MIN_MS;
+    bench->most_ms = BASE_TIME_MIN_MS;
     for (size_t i = 0; i < bench->count;) {
         size_t n = bench->count - i < bench->watermark_rows ? bench->count - i : bench->watermark_rows;
         const struct cep_row *batch[256];
@@ -218,14 +238,14 @@ __attribute__((noinline)) void bench_match(struct bench *bench)
             const struct cep_row *row = bench->rows[k];
             if (!row)
                 continue;
-            most_ms = row->time_ms > most_ms ? row->time_ms : most_ms;
+            bench->most_ms = row->time_ms > bench->most_ms ? row->time_ms : bench->most_ms;
             batch[rows++] = row;
         }
         for (uint32_t s = 0; s < source_count; s++)
             check(cep_flow_source_rows(bench->flow, sources[s], batch, rows), "rows");
         i += n;
-        if (most_ms != BASE_TIME_MIN_MS)
-            tell_watermark(bench, most_ms - bench->delay_ms);
+        if (bench->most_ms != BASE_TIME_MIN_MS)
+            tell_watermark(bench, bench->most_ms - bench->delay_ms);
         if (bench->checkpoint_rows && i % bench->checkpoint_rows < n)
             check(cep_flow_checkpoint(bench->flow, on_piece, bench), "checkpoint");
     }
@@ -236,12 +256,20 @@ static void run_match(struct bench *bench, struct cep_flow_stats *ret)
     struct cep_env env = {
         .ctx = bench, .route = on_route, .routes_back = true, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark, .lookup = on_lookup,
         .report = on_report, .proc_time_ms = on_proc_time, .load = bench->checkpoint_rows ? on_load : NULL,
+        .trace = bench->trace ? on_trace : NULL,
     };
     struct cep_limits limits = { .state_bytes = bench->state_mib << 20 };
     bench->told = bench->pieces = bench->piece_bytes = 0;
+    size_t before = heap_bytes();
     check(cep_flow_create(bench->linked, &env, &limits, &bench->flow), "flow");
+    bench->made_bytes = heap_bytes() - before;
     bench_match(bench);
+    bench->held_bytes = heap_bytes() - before;
     cep_flow_stats(bench->flow, CEP_NONE, ret);
+    if (bench->idle_ms) {
+        tell_watermark(bench, bench->most_ms + (int64_t)bench->idle_ms);
+        bench->idle_bytes = heap_bytes() - before;
+    }
     tell_watermark(bench, BASE_TIME_MAX_MS);
 }
 
@@ -288,9 +316,14 @@ static void measure(struct bench *bench)
     if (match)
         printf(",\"engine_seconds\":%.6f,\"engine_cpu_seconds\":%.6f,\"engine_rows_per_cpu_s\":%.0f,\"matches\":%" PRIu64 ",\"keys\":%" PRIu64
                ",\"state_bytes\":%" PRIu64 ",\"rows_kept\":%" PRIu64 ",\"starts\":%" PRIu64 ",\"pieces\":%" PRIu64 ",\"piece_bytes\":%" PRIu64
-               ",\"limited\":%" PRIu64 ",\"errors\":%" PRIu64,
+               ",\"limited\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"program_bytes\":%zu,\"made_bytes\":%zu,\"held_bytes\":%zu",
                (double)best_match.us / 1e6, (double)best_match.cpu_us / 1e6, rate(bench->count, best_match.cpu_us), bench->told, stats.keys,
-               stats.state_bytes, stats.rows_kept, stats.threads, bench->pieces, bench->piece_bytes, bench->limited, bench->errors);
+               stats.state_bytes, stats.rows_kept, stats.threads, bench->pieces, bench->piece_bytes, bench->limited, bench->errors,
+               bench->program_bytes, bench->made_bytes, bench->held_bytes);
+    if (match && bench->idle_ms)
+        printf(",\"idle_bytes\":%zu", bench->idle_bytes);
+    if (match && bench->trace)
+        printf(",\"threads_most\":%" PRIu64, bench->threads_most);
     printf("}\n");
 }
 
@@ -299,12 +332,13 @@ int main(int argc, char **argv)
     struct bench bench = { .phase = "all", .rows_most = UINT64_MAX, .repeat = 3, .watermark_rows = 64 };
     if (argc < 4)
         fail("usage", "bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|engine|all] [--rows N] [--repeat N] [--watermark-rows N] "
-                      "[--checkpoint-rows N] [--state-mib N]");
+                      "[--checkpoint-rows N] [--state-mib N] [--idle-ms N] [--trace 1]");
     bench.rules_path = argv[1];
     bench.table_name = argv[2];
     bench.data_path = argv[3];
     struct { const char *name; uint64_t *at; } numbers[] = { { "--rows", &bench.rows_most }, { "--repeat", &bench.repeat },
-        { "--watermark-rows", &bench.watermark_rows }, { "--checkpoint-rows", &bench.checkpoint_rows }, { "--state-mib", &bench.state_mib } };
+        { "--watermark-rows", &bench.watermark_rows }, { "--checkpoint-rows", &bench.checkpoint_rows }, { "--state-mib", &bench.state_mib },
+        { "--idle-ms", &bench.idle_ms }, { "--trace", &bench.trace } };
     for (int i = 4; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--phase") == 0)
             bench.phase = argv[i + 1];
@@ -314,7 +348,9 @@ int main(int argc, char **argv)
     }
     if (bench.watermark_rows < 1 || bench.watermark_rows > 256)
         fail("--watermark-rows", "must be from 1 to 256");
+    size_t before = heap_bytes();
     compile(&bench);
+    bench.program_bytes = heap_bytes() - before;
     load_data(&bench);
     measure(&bench);
     return 0;

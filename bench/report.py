@@ -4,13 +4,28 @@ import math
 import os
 
 
-def headlines(result):
-    """Ratios, one a line."""
+def figure(value):
+    """A number with as many digits as it is worth."""
+    size = abs(value)
+    return format(round(value), ",") if size >= 1000 else "%.0f" % value if size >= 100 else "%.1f" % value if size >= 10 else "%.2f" % value
+
+
+def verdicts(result):
+    """(part, name, figure, aim, verdict) of each ratio: aims that are missed first, then those reached, then what has no aim."""
     found = []
     for name, part in result["parts"].items():
         for key, value in part["ratios"].items():
-            found.append("%-12s %-60s %8.2f" % (name, key, value))
-    return found
+            if isinstance(value, dict):
+                found.append((0 if not value["reached"] else 1, name, key, figure(value["value"]), "%s %s" % (value["way"], figure(value["aim"])),
+                              "reached" if value["reached"] else "**missed**"))
+            else:
+                found.append((2, name, key, figure(value), "", ""))
+    return [row[1:] for row in sorted(found, key=lambda row: row[0])]
+
+
+def headlines(result):
+    """Ratios, one a line."""
+    return ["%-12s %-64s %10s  %-20s %s" % (name, key, value, aim, verdict.strip("*")) for name, key, value, aim, verdict in verdicts(result)]
 
 
 WIDTH, LEFT, BAR, TOP = 900, 320, 22, 10 # of a plot, in pixels
@@ -62,20 +77,23 @@ def table(part):
             lines.append(text)
     for row in part["rows"]:
         if "value" in row:
-            lines.append("- %s: %.1f" % (row["label"], row["value"]))
+            lines.append("- %s: %s" % (row["label"], figure(row["value"]) + (" (%s to %s)" % tuple(map(figure, row["spread"])) if "spread" in row else "")))
     return lines
 
 
 def write(folder, result):
     """report.md in the folder; its path."""
     machine = result["machine"]
-    lines = ["# Benchmark", "", "%s, %d cores, %.1f GiB, Linux %s; begun %s; %d rounds, all take turns on one core." % (
-        machine["processor"], machine["cores"], machine["memory_gib"], machine["kernel"], result["begun"], result["rounds"]), ""]
+    lines = ["# Benchmark", "", "%s, %d cores, %.1f GiB, Linux %s; begun %s, %.0f minutes, load %.1f at the beginning; %d rounds, all take turns, pinned to one core "
+             "unless a part says otherwise." % (machine["processor"], machine["cores"], machine["memory_gib"], machine["kernel"], result["begun"], result["minutes"],
+                                               machine["load"], result["rounds"]), ""]
     if result.get("failures"):
         lines += ["**Not everything agreed:**", ""] + ["- " + text for text in result["failures"]] + [""]
-    lines += ["## Ratios", "", "| | | |", "|---|---|---:|"]
-    for name, part in result["parts"].items():
-        lines += ["| %s | %s | %.2f |" % (name, key, value) for key, value in part["ratios"].items()]
+    found = verdicts(result)
+    aimed = [row for row in found if row[4]]
+    lines += ["## Ratios", "", "Of medians of runs that took turns. %d of %d aims reached." % (sum(row[4] == "reached" for row in aimed), len(aimed)), "",
+              "| part | ratio or figure | found | aim | |", "|---|---|---:|---|---|"]
+    lines += ["| %s | %s | %s | %s | %s |" % row for row in found]
     for name, part in result["parts"].items():
         lines += ["", "## " + part["title"], "", part["note"] + ".", ""] + table(part)
         if plot(os.path.join(folder, name + ".svg"), part):

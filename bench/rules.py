@@ -20,6 +20,14 @@ def three(path, minutes=2):
     return TABLE % path + THREE % {"suffix": "", "minutes": minutes}
 
 
+def unary(path):
+    """CORE's own sequence: three conditions that ask the row alone, no partition, rows in order."""
+    return TABLE.replace(" - INTERVAL '3' SECOND", "") % path + """CREATE RULE unary WITH ('emit' = 'eager') AS
+SELECT a FROM orders MATCH_RECOGNIZE (ORDER BY ts MEASURES A.order_id AS a ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (A -> B -> C) WITHIN INTERVAL '2' MINUTE DEFINE A AS A.country = 'US', B AS B.country = 'GB', C AS C.country = 'DE');
+"""
+
+
 def every(path):
     """The same from each start, as Esper, Siddhi and Flink's pattern API understand `every a -> b -> c`."""
     return TABLE % path + """SELECT a, b, c FROM orders MATCH_RECOGNIZE (

@@ -1,6 +1,7 @@
 """What the parts of the benchmark stand on: data, programs, peers, one timed run of a program, rounds that take turns."""
 import json
 import os
+import re
 import resource
 import shutil
 import statistics
@@ -28,7 +29,7 @@ class Bench:
         self.cepheid = os.environ.get("CEPHEID") or os.path.join(root, "build", "cepheid")
         self.cache = os.environ.get("CEPHEID_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cepheid")
         self.core = max(os.sched_getaffinity(0))
-        self.failures = []
+        self.failures, self.counted = [], {}
         os.makedirs(os.path.join(self.folder, "data"), exist_ok=True)
 
     def path(self, *names):
@@ -44,9 +45,9 @@ class Bench:
 
     # ---- data ----
 
-    def orders(self, name="orders", **options):
-        """Path of generated orders; made once. Options are those of tests/orders/gen_orders.py."""
-        path = self.data(name + ".jsonl")
+    def orders(self, **options):
+        """Path of generated orders; made once. Options are those of tests/orders/gen_orders.py, and all of them stand in the name: another size is another file."""
+        path = self.data("orders" + "".join("-%s%s" % (key, value) for key, value in sorted(options.items())) + ".jsonl")
         if not os.path.exists(path):
             arguments = [sys.executable, self.path("tests", "orders", "gen_orders.py"), "--out", path + ".new"]
             for key, value in options.items():
@@ -54,6 +55,13 @@ class Bench:
             subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
             os.rename(path + ".new", path)
         return path
+
+    def lines(self, path):
+        """How many lines a file has, counted."""
+        if path not in self.counted:
+            with open(path, "rb") as file:
+                self.counted[path] = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+        return self.counted[path]
 
     def head(self, path, count):
         """The first lines of a file, as a file."""
@@ -105,7 +113,9 @@ class Bench:
         pom = self.path(*(pom or ("bench", "peers", peer, "pom.xml")))
         if not os.path.exists(os.path.join(jars, ".complete")):
             print("   fetching %s %s" % (peer, version), flush=True)
-            subprocess.run(["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory=" + jars, "-DincludeScope=runtime"], check=True)
+            fetch = ["mvn", "-q", "-B", "-f", pom, "-Dmaven.artifact.threads=1", "dependency:copy-dependencies", "-DoutputDirectory=" + jars, "-DincludeScope=runtime"]
+            if all(subprocess.run(fetch, check=False).returncode for _ in range(3)):  # a registry that refuses now and then
+                raise Failure("%s %s cannot be fetched" % (peer, version))
             open(os.path.join(jars, ".complete"), "w", encoding="utf-8").close()
         source = self.path("bench", "peers", peer, main + ".java")
         classes = os.path.join(self.folder, "classes", peer)
@@ -150,28 +160,46 @@ class Bench:
             command += ["-D", "%s=%s" % (key, value)]
         return self.run(command + [sql], out=out, timeout=timeout)
 
-    def instructions(self, command):
-        """Instructions that a command takes in user mode, counted by callgrind; None without valgrind."""
+    def engine(self, sql, path, *options):
+        """One run of the engine in one process: what it prints. The rows that it counted must be those of the file."""
+        found = self.json_lines([self.program("bench-engine"), sql, "orders", path, *map(str, options)])[-1]
+        self.same_rows("bench-engine", found["rows"], path)
+        return found
+
+    def same_rows(self, name, rows, path):
+        """A rate is of rows that were gone through: a program that tells another number than the file has lines is a failure."""
+        if rows != self.lines(path):
+            raise Failure("%s went through %d rows of %s, which has %d" % (name, rows, os.path.basename(path), self.lines(path)))
+
+    def instructions(self, sql, path, function="bench_match"):
+        """Instructions a row that a function of bench-engine takes, counted by callgrind; None without valgrind."""
         if not shutil.which("valgrind"):
             return None
-        out = self.data("callgrind.out")
-        with subprocess.Popen(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out] + command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            process.wait()
-        if process.returncode != 0:
-            raise Failure("callgrind on %s ended with status %d" % (" ".join(command[:3]), process.returncode))
-        with open(out, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith(("summary:", "totals:")):
-                    return int(line.split()[1])
-        raise Failure("callgrind told no sum")
+        command = ["valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=" + function, "--callgrind-out-file=" + os.devnull,
+                   self.program("bench-engine"), sql, "orders", path, "--repeat", "1"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = re.search(r"Collected : (\d+)", done.stderr)
+        if done.returncode != 0 or not found:
+            raise Failure("callgrind ended with status %d: %s" % (done.returncode, done.stderr[-600:]))
+        self.same_rows("bench-engine", json.loads(done.stdout.splitlines()[-1])["rows"], path)
+        return int(found.group(1)) / self.lines(path)
 
-    def turns(self, subjects):
+    def turns(self, subjects, rounds=None):
         """subjects: {name: function that returns seconds}. All take turns for the rounds; {name: {"median", "least", "most", "all"}}."""
         found = {name: [] for name in subjects}
-        for _ in range(self.rounds):
+        for _ in range(rounds or self.rounds):
             for name, function in subjects.items():
                 found[name].append(function())
         return {name: spread(values) for name, values in found.items()}
+
+
+def at_least(value, aim):
+    """A figure with its aim, for the report's verdict."""
+    return {"value": value, "aim": aim, "way": "at least", "reached": value >= aim}
+
+
+def at_most(value, aim):
+    return {"value": value, "aim": aim, "way": "at most", "reached": value <= aim}
 
 
 def spread(values):
