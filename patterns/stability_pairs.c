@@ -10,6 +10,7 @@
  * found, the rows are run through the definition (match of the first start on each prefix, then skip) to see that a
  * told start really goes: unstable, and the rows are the witness. */
 #include <string.h>
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/map.h"
 #include "patterns/fold.h"
@@ -752,24 +753,10 @@ static void admit_letters(struct explore *x)
     }
 }
 
-int patterns_rp_stability_pairs(struct patterns_match_detail *rp, const char **ret_verdict, const char **ret_why)
+static int judge(struct explore *x, const char **ret_verdict, const char **ret_why)
 {
-    struct explore *x = base_arena_zalloc(rp->binder->arena, 1, sizeof *x);
+    struct patterns_match_detail *rp = x->rp;
     uint32_t bad, letter;
-    if (!x)
-        return BASE_E_NOMEM;
-    x->rp = rp;
-    x->m = rp->automaton;
-    if (x->m->count > STATES_MAX) {
-        *ret_why = "the pattern is too large to be explored";
-        return 0;
-    }
-    number_bits(x);
-    x->ahead = x->m->has_not_next || x->m->has_absent;
-    x->nodes = base_arena_alloc(rp->binder->arena, PAIRS_MAX * sizeof *x->nodes);
-    x->relevant = base_arena_zalloc(rp->binder->arena, x->m->count, sizeof *x->relevant);
-    if (!x->nodes || !x->relevant)
-        return BASE_E_NOMEM;
     admit_letters(x);
     int r = explore(x, &bad, &letter);
     if (r)
@@ -801,3 +788,23 @@ int patterns_rp_stability_pairs(struct patterns_match_detail *rp, const char **r
     return r;
 }
 
+int patterns_rp_stability_pairs(struct patterns_match_detail *rp, const char **ret_verdict, const char **ret_why)
+{
+    struct explore *x = base_arena_zalloc(rp->binder->arena, 1, sizeof *x);
+    if (!x)
+        return BASE_E_NOMEM;
+    x->rp = rp;
+    x->m = rp->automaton;
+    if (x->m->count > STATES_MAX) {
+        *ret_why = "the pattern is too large to be explored";
+        return 0;
+    }
+    number_bits(x);
+    x->ahead = x->m->has_not_next || x->m->has_absent;
+    x->relevant = base_arena_zalloc(rp->binder->arena, x->m->count, sizeof *x->relevant);
+    x->nodes = base_alloc(PAIRS_MAX * sizeof *x->nodes); /* more than all else of a rule: not for as long as the rule lives */
+    int r = x->relevant && x->nodes ? judge(x, ret_verdict, ret_why) : BASE_E_NOMEM;
+    base_free(x->nodes);
+    x->nodes = NULL;
+    return r;
+}
