@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct base_str {
     const char *ptr; /* not NUL-terminated; may be NULL if len is 0 */
@@ -55,7 +56,7 @@ void base_buf_clear(struct base_buf *buf); /* len = 0, failed = false, keeps mem
 bool base_buf_reserve(struct base_buf *buf, size_t more);
 void base_buf_put(struct base_buf *buf, const void *bytes, size_t len);
 void base_buf_put_str(struct base_buf *buf, struct base_str text);
-void base_buf_puts(struct base_buf *buf, const char *text);
+static inline void base_buf_puts(struct base_buf *buf, const char *text) { base_buf_put(buf, text, strlen(text)); }
 void base_buf_putc(struct base_buf *buf, char c);
 void base_buf_printf(struct base_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void base_buf_vprintf(struct base_buf *buf, const char *format, va_list args);

@@ -6,6 +6,8 @@
 #include "formats/encode.h"
 #include "formats/mask.h"
 
+#define EVENT_BYTES 500 /* that most events take */
+
 void formats_alert_id(const struct cep_program *program, uint32_t rule, struct cep_ident ident, char ret[33])
 {
     const struct cep_rule *r = cep_program_rule(program, rule);
@@ -24,26 +26,30 @@ void formats_alert_id_of(struct base_str name, struct base_str fingerprint, stru
     base_hash128_hex(bytes, sizeof bytes, ret);
 }
 
-static void put_member(struct base_buf *out, const char *name, struct base_str text)
+/* opening: the member's name with all that stands before its value. */
+static inline void put_member(struct base_buf *out, const char *opening, struct base_str text)
 {
-    base_buf_puts(out, ",\"");
-    base_buf_puts(out, name);
-    base_buf_puts(out, "\":");
+    base_buf_puts(out, opening);
     base_buf_put_json(out, text);
 }
 
-static void put_time(struct base_buf *out, const char *name, int64_t time_ms)
+static inline void put_number(struct base_buf *out, const char *opening, int64_t number)
 {
-    base_buf_puts(out, ",\"");
-    base_buf_puts(out, name);
-    base_buf_puts(out, "\":");
+    base_buf_puts(out, opening);
+    base_buf_put_i64(out, number);
+}
+
+static void put_time(struct base_buf *out, const char *opening, int64_t time_ms)
+{
+    base_buf_puts(out, opening);
     if (time_ms == BASE_TIME_MIN_MS || time_ms == BASE_TIME_MAX_MS) {
         base_buf_puts(out, "null");
         return;
     }
     char text[40];
-    size_t len = base_time_print(time_ms, true, text);
-    base_buf_put_json(out, (struct base_str){ text, len });
+    base_buf_putc(out, '"');
+    base_buf_put(out, text, base_time_print(time_ms, true, text));
+    base_buf_putc(out, '"');
 }
 
 static const char *change_name(enum formats_alert_change change)
@@ -81,27 +87,40 @@ static struct cep_list key_columns(const struct formats_alert *alert)
     return cep_program_node(alert->program, alert->event->key_node)->key_columns;
 }
 
-/* Texts of the key columns, parted by '/', masked. */
+/* Texts of the key columns, parted by '/'. */
+static struct base_str subject_text(const struct formats_alert *alert, struct cep_list columns, struct base_buf *text)
+{
+    for (uint32_t c = 0; c < columns.count; c++) {
+        struct cep_type type = cep_program_column(alert->program, columns.first + c)->type;
+        struct cep_value value = cep_tuple_get(alert->event->key, c, type);
+        if (columns.count == 1 && type.kind == CEP_KIND_STRING && !value.null)
+            return (struct base_str){ value.s.ptr, value.s.len };
+        if (c > 0)
+            base_buf_putc(text, '/');
+        if (value.null)
+            base_buf_puts(text, "null");
+        else
+            cep_value_print_text(type, value, text);
+    }
+    return (struct base_str){ text->ptr, text->len };
+}
+
+/* Masked, and cut behind that: half a card number is no longer recognised as one. */
 static void put_subject(const struct formats_alert *alert, struct base_buf *out)
 {
     struct cep_list columns = key_columns(alert);
     struct base_buf text = { 0 }, masked = { 0 };
-    for (uint32_t c = 0; c < columns.count; c++) {
-        struct cep_type type = cep_program_column(alert->program, columns.first + c)->type;
-        struct cep_value value = cep_tuple_get(alert->event->key, c, type);
-        if (c > 0)
-            base_buf_putc(&text, '/');
-        if (value.null)
-            base_buf_puts(&text, "null");
-        else
-            cep_value_print_text(type, value, &text);
+    struct base_str subject = subject_text(alert, columns, &text);
+    size_t none;
+    if (formats_find_pan(subject, 0, &none) < subject.len) {
+        formats_mask_pan(subject, &masked);
+        subject = (struct base_str){ masked.ptr, masked.len };
     }
-    formats_mask_pan((struct base_str){ text.ptr, text.len }, &masked);
     out->failed |= text.failed || masked.failed;
-    if (masked.len > FORMATS_ALERT_TEXT_BYTES)
-        masked.len = base_utf8_check(masked.ptr, FORMATS_ALERT_TEXT_BYTES);
+    if (subject.len > FORMATS_ALERT_TEXT_BYTES)
+        subject.len = base_utf8_check(subject.ptr, FORMATS_ALERT_TEXT_BYTES);
     if (columns.count > 0)
-        put_member(out, "subject", (struct base_str){ masked.ptr, masked.len });
+        put_member(out, ",\"subject\":", subject);
     base_buf_finish(&text);
     base_buf_finish(&masked);
 }
@@ -117,12 +136,14 @@ static void put_event(const struct formats_alert *alert, const struct cep_eviden
         base_buf_put_json(out, cep_program_text(program, cep_program_table(program, at->table)->name));
     else
         base_buf_puts(out, "null");
-    base_buf_printf(out, ",\"partition\":%d,\"offset\":%lld},\"variable\":", at->partition, (long long)at->offset);
+    put_number(out, ",\"partition\":", at->partition);
+    put_number(out, ",\"offset\":", at->offset);
+    base_buf_puts(out, "},\"variable\":");
     if (item->var != CEP_NONE && item->var < cep_program_var_count(program))
         base_buf_put_json(out, cep_program_text(program, cep_program_var(program, item->var)->name));
     else
         base_buf_puts(out, "null");
-    put_time(out, "time", item->row->time_ms);
+    put_time(out, ",\"time\":", item->row->time_ms);
     base_buf_puts(out, ",\"fields\":");
     struct formats_object fields = { .program = program, .columns = cep_program_schema(program, alert->event->evidence->schema)->columns,
                                      .tuple = &item->row->tuple, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
@@ -138,6 +159,7 @@ static void put_events(const struct formats_alert *alert, struct base_buf *out, 
     struct base_buf last = { 0 };
     base_buf_puts(out, ",\"events\":[");
     if (evidence && evidence->count > 0) {
+        base_buf_reserve(&last, EVENT_BYTES);
         put_event(alert, &evidence->items[evidence->count - 1], &last, inout_cut);
         size_t first = out->len;
         for (uint32_t i = 0; i + 1 < evidence->count; i++) {
@@ -155,7 +177,7 @@ static void put_events(const struct formats_alert *alert, struct base_buf *out, 
     }
     base_buf_putc(out, ']');
     if (evidence && (evidence->total > evidence->count || *inout_cut))
-        base_buf_printf(out, ",\"events_total\":%u", evidence->total > evidence->count ? evidence->total : evidence->count);
+        put_number(out, ",\"events_total\":", evidence->total > evidence->count ? evidence->total : evidence->count);
     if (evidence && evidence->total > evidence->count)
         *inout_cut = true;
     base_buf_finish(&last);
@@ -179,25 +201,28 @@ static void put_data(const struct formats_alert *alert, struct base_buf *out)
     bool cut = false;
     base_buf_puts(out, ",\"data\":{\"alert_id\":");
     base_buf_put_json(out, alert->alert_id);
-    base_buf_printf(out, ",\"revision\":%u,\"change\":\"%s\"", event->revision, change_name(alert->change));
-    put_member(out, "rule", cep_program_text(program, rule->name));
-    base_buf_printf(out, ",\"version\":%u", rule->version);
-    put_member(out, "severity", cep_program_text(program, rule->severity));
-    put_member(out, "title", cep_program_text(program, rule->title));
-    put_member(out, "mode", cep_program_text(program, rule->mode));
+    put_number(out, ",\"revision\":", event->revision);
+    base_buf_puts(out, ",\"change\":\"");
+    base_buf_puts(out, change_name(alert->change));
+    base_buf_putc(out, '"');
+    put_member(out, ",\"rule\":", cep_program_text(program, rule->name));
+    put_number(out, ",\"version\":", rule->version);
+    put_member(out, ",\"severity\":", cep_program_text(program, rule->severity));
+    put_member(out, ",\"title\":", cep_program_text(program, rule->title));
+    put_member(out, ",\"mode\":", cep_program_text(program, rule->mode));
     struct formats_object key = { .program = program, .columns = key_columns(alert), .tuple = event->key, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
     base_buf_puts(out, ",\"key\":");
     formats_encode_object(&key, out, &cut);
-    put_member(out, "kind", base_str_of(kind_name(event->kind)));
-    put_time(out, "first_event_time", event->first_time_ms);
-    put_time(out, "last_event_time", event->last_time_ms);
+    put_member(out, ",\"kind\":", base_str_of(kind_name(event->kind)));
+    put_time(out, ",\"first_event_time\":", event->first_time_ms);
+    put_time(out, ",\"last_event_time\":", event->last_time_ms);
     put_measures(alert, out, &cut);
     put_events(alert, out, &cut);
     if (cut)
         base_buf_puts(out, ",\"evidence_truncated\":true");
     if (event->limited)
         base_buf_puts(out, ",\"limited\":true");
-    put_time(out, "detected_at", alert->detected_ms);
+    put_time(out, ",\"detected_at\":", alert->detected_ms);
     base_buf_putc(out, '}');
 }
 
@@ -208,11 +233,14 @@ int formats_alert_json(const struct formats_alert *alert, struct base_buf *out)
         time_ms = alert->detected_ms;
     base_buf_puts(out, "{\"specversion\":\"1.0\",\"id\":\"");
     base_buf_put_str(out, alert->alert_id);
-    base_buf_printf(out, ".%u\"", alert->event->revision);
-    put_member(out, "source", alert->source);
-    base_buf_printf(out, ",\"type\":\"cepheid.alert.%s.v1\"", change_name(alert->change));
+    put_number(out, ".", alert->event->revision);
+    base_buf_putc(out, '"');
+    put_member(out, ",\"source\":", alert->source);
+    base_buf_puts(out, ",\"type\":\"cepheid.alert.");
+    base_buf_puts(out, change_name(alert->change));
+    base_buf_puts(out, ".v1\"");
     put_subject(alert, out);
-    put_time(out, "time", time_ms);
+    put_time(out, ",\"time\":", time_ms);
     base_buf_puts(out, ",\"datacontenttype\":\"application/json\"");
     put_data(alert, out);
     base_buf_putc(out, '}');

@@ -33,6 +33,8 @@ bool formats_looks_like_pan(struct base_str digits)
 size_t formats_find_pan(struct base_str text, size_t from, size_t *ret_len)
 {
     size_t at = from;
+    if (text.len < PAN_DIGITS_MIN)
+        at = text.len;
     while (at < text.len) {
         if (!is_digit(text.ptr[at])) {
             at++;

@@ -86,6 +86,36 @@ static void test_json(void)
     }
 }
 
+/* Every special byte at every place of texts of every short length, against escaping byte by byte. */
+static void test_json_places(void)
+{
+    static const unsigned char bytes[] = { '"', '\\', 0, 1, 0x1f, 0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xff };
+    bool same = true;
+    for (size_t len = 1; len < 40; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (size_t b = 0; b < sizeof bytes; b++) {
+                char text[40], want[64];
+                memset(text, 'a', sizeof text);
+                text[at] = (char)bytes[b];
+                unsigned char c = bytes[b];
+                char one[8] = { (char)c, 0 };
+                if (c == '"' || c == '\\')
+                    snprintf(one, sizeof one, "\\%c", c);
+                else if (c < 0x20)
+                    snprintf(one, sizeof one, "\\u%04x", c);
+                else if (c >= 0x80)
+                    snprintf(one, sizeof one, "\xef\xbf\xbd");
+                snprintf(want, sizeof want, "\"%.*s%s%.*s\"", (int)at, text, one, (int)(len - at - 1), text + at + 1);
+                struct base_buf buf = { 0 };
+                base_buf_put_json(&buf, (struct base_str){ text, len });
+                same = same && buf.len == strlen(want) && memcmp(buf.ptr, want, buf.len + 1) == 0;
+                base_buf_finish(&buf);
+            }
+        }
+    }
+    OK(same, "a JSON string with a special byte anywhere");
+}
+
 static void test_limit(void)
 {
     struct base_buf buf = { .limit = 10 };
@@ -179,6 +209,7 @@ int main(void)
     test_text();
     test_growth();
     test_json();
+    test_json_places();
     test_limit();
     test_codec();
     test_no_memory();
