@@ -371,15 +371,10 @@ static int bind_times(struct patterns_match_detail *rp, bool *failed)
         r = keep_going(patterns_bind_interval_ms(rp->binder, &constants, clause->within, "WITHIN", false,
                                                  &rp->within_ms),
                        failed);
+    /* OR TERMINATED tells a match once nothing can extend it, and that is what WITHIN does. */
     if (!r && clause->delay)
         r = keep_going(patterns_bind_interval_ms(rp->binder, &constants, clause->delay, "INTERVAL", false,
-                                                 &rp->hold_ms),
-                       failed);
-    if (!r && clause->or_terminated)
-        r = keep_going(refuse(rp, clause->delay ? clause->delay->begin : clause->begin,
-                              clause->delay ? clause->delay->end : clause->end, "not-supported",
-                              "leave OR TERMINATED out: the match is then told when the interval is over",
-                              "INTERVAL ... OR TERMINATED"),
+                                                 clause->or_terminated ? &rp->within_ms : &rp->hold_ms),
                        failed);
     if (!r && clause->delay && clause->within)
         r = keep_going(refuse(rp, clause->delay->begin, clause->delay->end, "not-supported", "keep one of the two",

@@ -28,7 +28,6 @@ MODES = ('plain', 'marked', 'split', 'lazy', 'marked-split', 'eager', 'eager-mar
 
 # What is not claimed, with the reason. At most 5 % of the cases, and no whole feature but those that the README names.
 NOT_CLAIMED = {}
-OR_TERMINATED = 'INTERVAL ... OR TERMINATED is not offered'
 
 # What this case tests is that the optimiser removes divisions by zero.
 NEEDS_OPTIMISER = ('trino_TestExpressionRewrite_testSimplifyExpressions_1',)
@@ -323,8 +322,8 @@ def make(cases, modes, judge):
 
 def make_one(case, modes, judge):
     name, kind = case['id'], case['kind']
-    if name in NOT_CLAIMED or 'ext-or-terminated' in case['feature']:
-        judge.skip(kind, name, NOT_CLAIMED.get(name, OR_TERMINATED))
+    if name in NOT_CLAIMED:
+        judge.skip(kind, name, NOT_CLAIMED[name])
         return []
     if kind == 'pattern_equivalence':
         return [equivalence.Case(case)]

@@ -506,7 +506,7 @@ class Reader:
         if self.is_word('INTERVAL'):
             rule['hold'] = self.interval()
             if self.word('OR', 'TERMINATED'):
-                raise Unsupported('OR TERMINATED')
+                pass  # the same rows, told sooner
         rule['subsets'] = dict(self.listed(self.subset)) if self.word('SUBSET') else {}
         rule['defines'] = dict(self.listed(self.define)) if self.word('DEFINE') else {}
         self.need(')')

@@ -213,7 +213,6 @@ static void test_refusals(void)
     refused("PATTERN (A -> NOT B)", "missing-within", "-> NOT B");
     refused("PATTERN (-> A B)", "pattern-start", "-> A");
     refused("ONE ROW PER MATCH WITH TIMEOUT ROWS PATTERN (A B)", "missing-within", "A B");
-    refused("PATTERN (A B) INTERVAL '10' SECOND OR TERMINATED", "not-supported", "INTERVAL '10' SECOND");
     refused("PATTERN (A -> B) DEFINE B AS PREV(CLASSIFIER(), 33) = 'A'", "not-supported", "PREV(CLASSIFIER(), 33)");
     refused("PATTERN (A{9999,9999}{9999,9999})", "limit", "A{9999,9999}{9999,9999}");
 }
