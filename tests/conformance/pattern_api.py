@@ -16,7 +16,12 @@ class NotClaimed(Exception):
     """What our language does not offer; the reason is the message."""
 
 
-ENTRY = {'begin': '', 'next': '', 'followedBy': '-> ', 'followedByAny': '->> '}
+HEAD = '\0'  # in the text of a group: where its contiguity goes, if its first stage is optional (then it is that stage's alone)
+ENTRY = {'begin': '', 'next': '', 'followedBy': '-> ', 'followedByAny': '->> ', 'head': HEAD}
+
+
+def entered(entry, body):
+    return body.replace(HEAD, entry) if HEAD in body else entry + body
 
 
 def plain(stage):
@@ -224,10 +229,10 @@ class Writer:
         stops = stage.get('until') is not None
         inner = '' if stage.get('consecutive') else '->> ' if stage.get('combinations') else '-> '
         loops = low > 1 or high is None or high > low
-        again = (self.stop(stage, False) if stops and inner and loops else '') + inner + body
+        again = (self.stop(stage, False) if stops and inner and loops else '') + entered(inner, body)
         may_leave = ''.join('-> NOT %s ' % n for n in nots) if inner else ''
         greed = '+' if stage.get('greedy') else ''
-        enter = entry + body
+        enter = entered(entry, body)
         if stops and entry == '-> ':
             enter = self.stop(stage, True) + enter
         text = enter
@@ -249,6 +254,8 @@ class Writer:
         out = []
         if group:  # a loop at the head of a group has the group's contiguity
             stages = [dict(stages[0], consecutive=group.get('consecutive'), combinations=group.get('combinations'))] + stages[1:]
+            if stages[0].get('optional') and stages[0]['contiguity'] == 'begin':
+                stages[0]['contiguity'] = 'head'
         pending = []               # from a notNext before: conditions for the next stage's variable, with what excuses from them
         for i, stage in enumerate(stages):
             kind = stage['contiguity']
