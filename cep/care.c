@@ -135,7 +135,7 @@ static bool pattern_wants(const struct cep_program *program, const struct cep_ma
             return false;
     }
     for (uint32_t i = 0; i < m->guards.count; i++)
-        if (cep_program_guard(program, m->guards.first + i)->kind == CEP_GUARD_NOT_NEXT)
+        if (cep_program_guard(program, m->guards.first + i)->kind == CEP_GUARD_NOT_NEXT || cep_program_guard(program, m->guards.first + i)->kind == CEP_GUARD_NOT_AHEAD)
             return false;
     for (uint32_t i = 0; i < m->preds.count; i++) {
         const struct cep_pred *pred = cep_program_pred(program, m->preds.first + i);

@@ -208,7 +208,8 @@ struct cep_nfa {
 enum cep_guard_kind {
     CEP_GUARD_NOT = 1,        /* `-> NOT N ->`: no row that is passed over until the next taken one may be N (the taken row may) */
     CEP_GUARD_NOT_NEXT = 2,   /* `A NOT N B`: the very next row may not be N, taken or not; unknown until it is there */
-    CEP_GUARD_POSSESSIVE = 3  /* a possessive loop was left: no row up to and including the next taken one may be one that the loop could take */
+    CEP_GUARD_POSSESSIVE = 3, /* a possessive loop was left: no row up to and including the next taken one may be one that the loop could take */
+    CEP_GUARD_NOT_AHEAD = 4   /* as NOT_NEXT of a NOT that is not written last: nothing at the end of the match */
 };
 struct cep_guard { uint32_t kind; struct cep_list preds; /* u32s: any of these true violates */
                    struct cep_list lifts; /* u32s, POSSESSIVE: a row that is passed over and holds one of these ends the guard: the loop could not be entered any more */

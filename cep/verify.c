@@ -372,7 +372,7 @@ static bool match_lists_good(const struct cep_program *p, const struct cep_match
             return false;
     for (uint32_t i = 0; i < m->guards.count; i++) {
         const struct cep_guard *g = cep_program_guard(p, m->guards.first + i);
-        if (g->kind < CEP_GUARD_NOT || g->kind > CEP_GUARD_POSSESSIVE ||
+        if (g->kind < CEP_GUARD_NOT || g->kind > CEP_GUARD_NOT_AHEAD ||
             !u32s_good(p, g->preds, m->preds.count, false) ||
             (g->lifts.count && !u32s_good(p, g->lifts, m->preds.count, false)))
             return false;

@@ -355,7 +355,7 @@ static uint32_t build_not(struct build *b, const struct patterns_pat *pat, struc
                         "put the NOT last; between two elements a NOT holds until the next element is taken", NULL });
     if (!w.tail)
         return add_guard(b, pat,
-                         (struct patterns_guard){ .kind = pat->arrow || w.relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_NEXT,
+                         (struct patterns_guard){ .kind = pat->arrow || w.relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_AHEAD,
                                                   .set = pat->set },
                          next);
     if (!pat->arrow && !pat->for_ms)
@@ -441,7 +441,10 @@ static uint32_t front_seq(struct build *b, const struct patterns_pat *pat, struc
             found = begins(pat->children[k]);
         if (found != BEGINS_NOTHING)
             at.relaxed = found == BEGINS_RELAXED;
-        next = (struct ends){ i ? build(b, child, at, next.taken) : 0, build_front(b, child, at, next, f) };
+        bool front = true; /* may its beginning be reached with no row taken? */
+        for (uint32_t k = 0; k < i; k++)
+            front = front && patterns_pat_nullable(pat->children[k]);
+        next = (struct ends){ i ? build(b, child, at, next.taken) : 0, front ? build_front(b, child, at, next, f) : DEAD };
     }
     return next.start;
 }
@@ -533,6 +536,8 @@ static uint32_t front_loop(struct build *b, const struct patterns_pat *pat, stru
 
 static uint32_t front_not(struct build *b, const struct patterns_pat *pat, struct where w, struct ends next, struct front f)
 {
+    if (next.start == DEAD)
+        return DEAD; /* a row comes before it in any case */
     if (!f.match)
         return build_not(b, pat, w, next.start);
     if (w.tail)
@@ -541,7 +546,7 @@ static uint32_t front_not(struct build *b, const struct patterns_pat *pat, struc
                                               "make one element before it mandatory", NULL });
     if (pat->arrow || w.relaxed)
         return next.start; /* no row is passed over before the first one */
-    return add_guard(b, pat, (struct patterns_guard){ .kind = CEP_GUARD_NOT_NEXT, .set = pat->set }, next.start);
+    return add_guard(b, pat, (struct patterns_guard){ .kind = CEP_GUARD_NOT_AHEAD, .set = pat->set }, next.start);
 }
 
 /* Can a NOT be reached before the first row? Its guard must then be up while an arrow before it waits. */
@@ -842,9 +847,10 @@ void patterns_automaton_print(const struct patterns_automaton *automaton, const 
         case CEP_NFA_START: base_buf_printf(out, "start -> %u", s->a); break;
         case CEP_NFA_END: base_buf_printf(out, "end -> %u", s->a); break;
         case CEP_NFA_GUARD:
-            base_buf_puts(out, automaton->guards[s->guard].kind == CEP_GUARD_NOT        ? "not "
-                               : automaton->guards[s->guard].kind == CEP_GUARD_NOT_NEXT ? "not-next "
-                                                                                        : "possessive ");
+            base_buf_puts(out, automaton->guards[s->guard].kind == CEP_GUARD_NOT         ? "not "
+                               : automaton->guards[s->guard].kind == CEP_GUARD_NOT_NEXT  ? "not-next "
+                               : automaton->guards[s->guard].kind == CEP_GUARD_NOT_AHEAD ? "not-ahead "
+                                                                                         : "possessive ");
             print_set(&automaton->guards[s->guard].set, names, out);
             if (patterns_varset_count(&automaton->guards[s->guard].lifts)) {
                 base_buf_puts(out, " until ");

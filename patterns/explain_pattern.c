@@ -80,7 +80,7 @@ static void put_names(const struct view *v, struct cep_list preds, struct base_b
 
 static const char *guard_name(uint32_t kind)
 {
-    return kind == CEP_GUARD_NOT ? "not" : kind == CEP_GUARD_NOT_NEXT ? "not next" : "possessive";
+    return kind == CEP_GUARD_NOT ? "not" : kind == CEP_GUARD_NOT_NEXT ? "not next" : kind == CEP_GUARD_NOT_AHEAD ? "not ahead" : "possessive";
 }
 
 /* What a state does, without where it goes. */
@@ -218,7 +218,7 @@ static bool absorbs_starts(const struct view *v)
             return false;
     }
     for (uint32_t i = 0; i < m->guards.count; i++) {
-        if (cep_program_guard(v->program, m->guards.first + i)->kind == CEP_GUARD_NOT_NEXT)
+        if (cep_program_guard(v->program, m->guards.first + i)->kind == CEP_GUARD_NOT_NEXT || cep_program_guard(v->program, m->guards.first + i)->kind == CEP_GUARD_NOT_AHEAD)
             return false;
     }
     return true;

@@ -118,12 +118,23 @@ static uint32_t lifted(const struct explore *x, uint32_t guards)
     return mask;
 }
 
-static uint32_t next_only(const struct explore *x)
+static uint32_t of_kind(const struct explore *x, uint32_t kind)
 {
     uint32_t mask = 0;
     for (uint32_t g = 0; g < x->m->guard_count; g++)
-        mask |= x->m->guards[g].kind == CEP_GUARD_NOT_NEXT ? UINT32_C(1) << g : 0;
+        mask |= x->m->guards[g].kind == kind ? UINT32_C(1) << g : 0;
     return mask;
+}
+
+/* Guards that hold behind the last row. */
+static uint32_t at_end(const struct explore *x)
+{
+    return of_kind(x, CEP_GUARD_NOT_NEXT);
+}
+
+static uint32_t next_only(const struct explore *x)
+{
+    return at_end(x) | of_kind(x, CEP_GUARD_NOT_AHEAD);
 }
 
 static void add(struct explore *x, struct threads *list, struct thread thread)
@@ -163,7 +174,7 @@ static bool closure(struct explore *x, struct thread thread, struct threads *lis
             stack[depth++] = (struct thread){ (uint16_t)s->a, thread.took, 0, thread.guards };
         } else if (s->op == CEP_NFA_GUARD) {
             stack[depth++] = (struct thread){ (uint16_t)s->a, thread.took, 0, thread.guards | UINT32_C(1) << s->guard };
-        } else if (s->op == CEP_NFA_MATCH && !(thread.guards & next_only(x))) {
+        } else if (s->op == CEP_NFA_MATCH && !(thread.guards & at_end(x))) {
             if (accept(x, &thread))
                 return true;
         } else {
@@ -182,7 +193,7 @@ static bool step_thread(struct explore *x, struct thread thread, struct threads 
         return closure(x, (struct thread){ (uint16_t)s->a, x->behind, 0, 0 }, out);
     }
     if (s->op == CEP_NFA_MATCH)
-        return violates(x, thread.guards & next_only(x), true) != YES && accept(x, &thread); /* a possessive loop forbids only rows that are taken */
+        return violates(x, thread.guards & at_end(x), true) != YES && accept(x, &thread); /* a possessive loop forbids only rows that are taken */
     if (s->op == CEP_NFA_WAIT) {
         enum truth starts = any_holds(x, &s->firsts);
         struct threads inner = { 0 };

@@ -253,15 +253,18 @@ static void look_over(struct match_op *op)
     op->within_ms = m->hold_ms ? m->hold_ms : m->within_ms;
     op->sequential = m->reads_number != 0;
     for (uint32_t i = 0; i < m->guards.count; i++)
-        if (op->guards[i].kind == CEP_GUARD_NOT_NEXT)
+        if (op->guards[i].kind == CEP_GUARD_NOT_NEXT || op->guards[i].kind == CEP_GUARD_NOT_AHEAD)
             op->guard_next_mask |= UINT32_C(1) << i;
+    for (uint32_t i = 0; i < m->guards.count; i++)
+        if (op->guards[i].kind == CEP_GUARD_NOT_NEXT)
+            op->guard_end_mask |= UINT32_C(1) << i;
     for (uint32_t i = 0; i < m->nfas.count; i++) {
         op->has_absence |= op->nfas[i].op == CEP_NFA_ABSENT && op->nfas[i].absent_ms == 0;
         op->has_for_absence |= op->nfas[i].op == CEP_NFA_ABSENT && op->nfas[i].absent_ms != 0;
         op->has_start_anchor |= op->nfas[i].op == CEP_NFA_START;
         op->has_lookahead |= op->nfas[i].op == CEP_NFA_END;
     }
-    op->has_lookahead |= op->guard_next_mask != 0 || op->has_for_absence;
+    op->has_lookahead |= op->guard_end_mask != 0 || op->has_for_absence;
     op->early_discard = m->skip == CEP_SKIP_PAST_LAST && !m->all_matches && !op->has_lookahead && !op->has_absence;
     bool numbers = m->reads_number;
     for (uint32_t i = 0; i < m->outs.count; i++) {

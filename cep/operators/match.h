@@ -123,7 +123,8 @@ struct match_op {
     struct cep_type *live_types, *outreg_types;
     struct cep_value *live_init, *outreg_init; /* texts point into the program */
     int64_t within_ms;         /* WITHIN or INTERVAL; 0: none */
-    uint32_t guard_next_mask;  /* guards of kind NOT_NEXT */
+    uint32_t guard_next_mask;  /* guards that speak of the next row alone */
+    uint32_t guard_end_mask;   /* those of them that hold at the end of the match, too: NOT_NEXT */
     bool has_for_absence, has_absence, sequential, needs_history, has_start_anchor;
     bool has_lookahead;        /* $, a NOT for the next row or FOR INTERVAL: threads may rest behind their last row and outlive WITHIN */
     bool early_discard;        /* a completed match covers its rows for good, before it counts (docs/engine.md, Claim 4) */

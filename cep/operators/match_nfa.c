@@ -238,7 +238,7 @@ static int closure(struct match_op *op, struct match_threads *list, struct match
             break;
         }
         case CEP_NFA_MATCH:
-            if (!(at.guards & op->guard_next_mask)) {
+            if (!(at.guards & op->guard_end_mask)) {
                 op->accepted = true;
                 op->accept_path = path;
                 op->accept_at = (uint32_t)op->out.len;
@@ -481,7 +481,7 @@ static int step_thread(struct match_op *op, struct match_thread thread, uint32_t
     case CEP_NFA_MATCH: /* waits for the next row: it must not violate NOT_NEXT; no row is taken any more that a possessive loop could have wanted */
         if (op->mode == MATCH_STEP_TIME)
             return add_thread(op, &op->out, thread);
-        thread.guards &= op->guard_next_mask;
+        thread.guards &= op->guard_end_mask;
         if (op->mode == MATCH_STEP_ROW)
             rc = violates(op, &thread, true, &bad);
         if (!rc && !bad) {

@@ -11,13 +11,13 @@ import itertools
 import text
 import values
 
-NOT_BETWEEN, POSSESSIVE, NOT_NEXT, AT_END = 'not', 'possessive', 'next', 'end'
-NO_ROWS = ('empty', 'start', 'end', 'not', 'notnext', 'notbetween', 'absent')
+NOT_BETWEEN, POSSESSIVE, NOT_NEXT, NOT_AHEAD, AT_END = 'not', 'possessive', 'next', 'ahead', 'end'
+NO_ROWS = ('empty', 'start', 'end', 'not', 'notnext', 'notahead', 'notbetween', 'absent')
 
 # at      index of the next row
 # after   index of the row behind the last taken one; differs from `at` while an arrow has skipped rows
 # taken   entries (row, label, excluded)
-# guards  what the rows up to the next taken one must not be: (kind, names, names that lift the guard)
+# guards  what the rows up to the next taken one must not be: (kind, names, names that lift the guard, first row that it looks at or None: behind the last taken one)
 # hide    depth of {- -}
 Spot = collections.namedtuple('Spot', 'at after taken guards hide')
 # known   index of the row at which it is complete
@@ -121,7 +121,7 @@ def settle_nots(node, tail=True, relaxed=False):
             return ('absent', node[1], node[3])
         if not tail and (node[2] or relaxed):
             return ('notbetween', node[1])
-        return ('notnext', node[1])
+        return ('notnext' if tail else 'notahead', node[1])  # one that is not written last forbids nothing if no row is taken behind it
     if kind == 'seq':
         items = []
         for i, n in enumerate(node[1]):
@@ -182,11 +182,11 @@ class Partition:
 
     def guards_allow(self, spot, end, taking):
         """May the rows behind the last taken one be passed over, up to `end`? taking: the row at `end` is then taken."""
-        for kind, names, release in spot.guards:
+        for kind, names, release, begin in spot.guards:
             last = end + 1 if kind == POSSESSIVE and taking else end
-            if kind == NOT_NEXT:
+            if kind in (NOT_NEXT, NOT_AHEAD):
                 last = min(spot.after + 1, end + 1 if taking else end)
-            for row in range(spot.after, last):
+            for row in range(spot.after if begin is None else begin, last):
                 if any(self.holds(n, row, spot.taken) for n in names):
                     return False
                 if any(self.holds(n, row, spot.taken) for n in release):
@@ -218,16 +218,18 @@ class Partition:
                 yield spot
         elif kind == 'end':
             if spot.at == len(self.rows):
-                yield spot._replace(guards=spot.guards + ((AT_END, (), ()),))
+                yield spot._replace(guards=spot.guards + ((AT_END, (), (), None),))
         elif kind == 'exclude':
             for out in self.derive(node[1], spot._replace(hide=spot.hide + 1)):
                 yield out._replace(hide=spot.hide)
         elif kind == 'relax':
             yield from self.relax(node, spot)
         elif kind == 'notnext':
-            yield spot._replace(guards=spot.guards + ((NOT_NEXT, node[1], ()),))
+            yield spot._replace(guards=spot.guards + ((NOT_NEXT, node[1], (), None),))
+        elif kind == 'notahead':
+            yield spot._replace(guards=spot.guards + ((NOT_AHEAD, node[1], (), None),))
         elif kind == 'notbetween':
-            yield spot._replace(guards=spot.guards + ((NOT_BETWEEN, node[1], ()),))
+            yield spot._replace(guards=spot.guards + ((NOT_BETWEEN, node[1], (), None),))
         elif kind == 'absent':
             yield from self.absent(node, spot)
         else:
@@ -264,17 +266,19 @@ class Partition:
         first_names, release = tuple(sorted(firsts(body))), tuple(sorted(first_nots(body)))
         can_leave, can_go = done >= least, most is None or done < most
 
-        guard = ((POSSESSIVE, first_names, release),) if greed == 'possessive' and can_go else ()
+        def guarded(out):
+            """Left before its maximum, a possessive loop leaves no row that it could take, from where it stands on."""
+            return out._replace(guards=out.guards + ((POSSESSIVE, first_names, release, out.at),)) if greed == 'possessive' and can_go else out
 
         def leave():
             if can_leave:
-                yield spot._replace(guards=spot.guards + guard)
+                yield guarded(spot)
 
         def again():
             if can_go:
                 for out in self.derive(body, spot):
                     if can_leave and most is None and len(out.taken) == len(spot.taken):
-                        yield out._replace(guards=out.guards + guard)
+                        yield guarded(out)
                     else:
                         yield from self.loop(node, out, done + 1)
         if greed == 'reluctant':
@@ -325,7 +329,7 @@ class Partition:
         end = spot.after
         while end < len(self.rows) and self.time[end] < until:
             end += 1
-        wait = spot._replace(guards=spot.guards + ((NOT_BETWEEN, node[1], ()),))
+        wait = spot._replace(guards=spot.guards + ((NOT_BETWEEN, node[1], (), None),))
         if not self.guards_allow(wait, end, False):
             return
         yield spot._replace(guards=(('until', until, ()),))

@@ -192,7 +192,7 @@ static void test_listings(void)
     listing("A (-> !C -> B)*+ -> D", 0,
             "0 take A -> 1\n1 split 2 5\n2 not C -> 3\n3 wait B -> 4\n4 take B -> 1\n5 possessive B until C -> 6\n6 "
             "wait D -> 7\n7 take D -> 8\n8 match\n");
-    listing("A !B C", 0, "0 take A -> 1\n1 not-next B -> 2\n2 take C -> 3\n3 match\n");
+    listing("A !B C", 0, "0 take A -> 1\n1 not-ahead B -> 2\n2 take C -> 3\n3 match\n");
     listing("A !B -> C", 0, "0 take A -> 1\n1 not B -> 2\n2 wait C -> 3\n3 take C -> 4\n4 match\n");
     listing("A -> !B C", 0, "0 take A -> 1\n1 not B -> 2\n2 take C -> 3\n3 match\n");
     listing("A !B", 0, "0 take A -> 1\n1 not-next B -> 2\n2 match\n");
@@ -221,7 +221,7 @@ static void test_refusals(void)
             "0 take A -> 1\n1 split 2 8\n2 wait B,C -> 3\n3 take B -> 4\n4 end -> 5\n5 split 6 7\n6 take C -> 7\n7 match\n"
             "8 end -> 9\n9 split 10 7\n10 wait B,C -> 11\n11 take C -> 7\n");
     listing("A -> (!B C | D)", 0,
-            "0 take A -> 1\n1 split 2 6\n2 not-next B -> 3\n3 wait C,D -> 4\n4 take C -> 5\n5 match\n6 wait C,D -> 7\n7 take D -> 5\n");
+            "0 take A -> 1\n1 split 2 6\n2 not-ahead B -> 3\n3 wait C,D -> 4\n4 take C -> 5\n5 match\n6 wait C,D -> 7\n7 take D -> 5\n");
     listing("A ->> (!B C | D)", 0, "not-supported");
 }
 
@@ -290,12 +290,12 @@ static bool breaks(const struct run *run, const struct way *way, uint32_t row, b
     return false;
 }
 
-/* The row was passed over: NOT_NEXT is over, and guards that it lifts. */
+/* The row was passed over: what speaks of the next row is over, and guards that it lifts. */
 static void pass_over(const struct run *run, struct way *way)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < way->guard_count; i++) {
-        if (way->guards[i].kind != CEP_GUARD_NOT_NEXT && !(way->guards[i].lifts & run->rows[way->pos]))
+        if (way->guards[i].kind != CEP_GUARD_NOT_NEXT && way->guards[i].kind != CEP_GUARD_NOT_AHEAD && !(way->guards[i].lifts & run->rows[way->pos]))
             way->guards[kept++] = way->guards[i];
     }
     way->guard_count = kept;
@@ -505,6 +505,17 @@ static void match_relaxed(struct run *run, const struct patterns_pat *pat, struc
         match_tree(run, pat->children[0], empty, false, &only_empty);
 }
 
+/* Is nothing written behind what goes on so? */
+static bool is_last(const struct then *then)
+{
+    for (; then && then->fn != end_fn; then = then->next) {
+        bool more = then->fn == seq_fn ? then->number < then->pat->count : then->fn == loop_fn ? then->pat->max > 1 : then->fn == permute_fn;
+        if (more)
+            return false;
+    }
+    return true;
+}
+
 static void match_tree(struct run *run, const struct patterns_pat *pat, struct way way, bool relaxed,
                        const struct then *then)
 {
@@ -544,7 +555,7 @@ static void match_tree(struct run *run, const struct patterns_pat *pat, struct w
     case PATTERNS_PAT_NOT:
         for (uint32_t v = 0; v < 6; v++) {
             if (patterns_varset_has(&pat->set, v) && !(way.path.len == 0 && (pat->arrow || relaxed)))
-                add_guard(&way, pat->arrow || relaxed ? CEP_GUARD_NOT : CEP_GUARD_NOT_NEXT, v, 0);
+                add_guard(&way, pat->arrow || relaxed ? CEP_GUARD_NOT : is_last(then) ? CEP_GUARD_NOT_NEXT : CEP_GUARD_NOT_AHEAD, v, 0);
         }
         go_on(run, way, then);
         break;
