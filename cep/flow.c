@@ -253,20 +253,21 @@ static int exchange(struct cep_flow *flow, uint32_t node, const struct cep_event
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
     struct cep_event out = *event;
-    struct cep_tuple *key;
+    const struct cep_tuple *key;
     if (event->row->change != CEP_INSERT)
         return exchange_change(flow, node, event);
     struct ahead *ahead = flow->ahead_at < flow->ahead_count ? &flow->ahead[flow->ahead_at] : NULL;
-    if (ahead && ahead->row == event->row && ahead->node == node) {
+    if (ahead && ahead->row == event->row && flow->ahead_node == node) {
         flow->ahead_at++;
         key = ahead->key;
-        out.key_hash = ahead->hash;
     } else {
-        int rc = cep_flow_key(flow, node, n->keys, event, &key);
+        struct cep_tuple *made;
+        int rc = cep_flow_key(flow, node, n->keys, event, &made);
         if (rc)
             return cep_row_error(rc) ? 0 : rc;
-        out.key_hash = cep_key_hash(key);
+        key = made;
     }
+    out.key_hash = cep_key_hash(key);
     out.key = key;
     out.key_node = node;
     return flow->env.route(flow->env.ctx, node, &out);
@@ -338,6 +339,12 @@ static int after_touch(struct cep_flow *flow, struct cep_operator *op, struct ce
     return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
 }
 
+int cep_flow_key_row(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key, const struct cep_event *event)
+{
+    int rc = op->ops->row(op, key, event);
+    return rc ? rc : after_touch(flow, op, key);
+}
+
 static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t input, const struct cep_event *event)
 {
     const struct cep_node *n = cep_program_node(flow->program, op->node);
@@ -359,18 +366,16 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
     if (!rc && flow->env.load && (added || key->cold))
         rc = cep_flow_load_key(flow, op, key);
     if (!rc && op->ops->quick && !flow->tried_quick) {
-        bool done = false;
+        uint32_t done = 0;
         rc = op->ops->upkeep(op, 1);
         if (!rc)
-            rc = op->ops->quick(op, key, event->row, &done);
+            rc = op->ops->quick(op, &(struct cep_keyed_row){ event->row, key }, 1, &done);
         if (!rc && done && flow->env.load)
             cep_keyed_mark(&op->keyed, key);
         if (rc || done)
             return rc;
     }
-    if (!rc)
-        rc = op->ops->row(op, key, &own);
-    return rc ? rc : after_touch(flow, op, key);
+    return rc ? rc : cep_flow_key_row(flow, op, key, &own);
 }
 
 int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event)
@@ -480,7 +485,7 @@ static int advance(struct cep_flow *flow, uint32_t from)
     return rc;
 }
 
-static void enter(struct cep_flow *flow)
+void cep_flow_enter(struct cep_flow *flow)
 {
     if (flow->depth++ == 0)
         base_arena_reset(&flow->arena);
@@ -504,7 +509,7 @@ int cep_flow_set_watermark(struct cep_flow *flow, uint32_t node, int64_t waterma
 {
     if (watermark_ms <= flow->nodes[node].out_ms)
         return 0;
-    enter(flow);
+    cep_flow_enter(flow);
     int rc = cep_flow_finish_restore(flow);
     if (!rc && flow->asleep)
         rc = load_at_start(flow);
@@ -524,17 +529,23 @@ int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange_node, in
 
 /* ---- rows ---- */
 
-int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row)
+struct cep_event cep_flow_source_event(const struct cep_flow *flow, uint32_t node, const struct cep_row *row)
 {
-    enter(flow);
-    if (cep_program_node(flow->program, node)->clock && !(row = cep_flow_stamp(flow, node, row))) {
-        flow->depth--;
-        return BASE_E_NOMEM;
-    }
     struct { uint64_t table; uint64_t partition; int64_t offset; } at = { row->at.table, (uint64_t)row->at.partition, row->at.offset };
     struct cep_event event = { .row = row, .key_node = CEP_NONE, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at, .final = true };
     if (flow->nodes[node].wants_ident || row->change != CEP_INSERT)
         event.ident = (struct cep_ident){ base_hash64(&at, sizeof at, 1), base_hash64(&at, sizeof at, 2) };
+    return event;
+}
+
+int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *row)
+{
+    cep_flow_enter(flow);
+    if (cep_program_node(flow->program, node)->clock && !(row = cep_flow_stamp(flow, node, row))) {
+        flow->depth--;
+        return BASE_E_NOMEM;
+    }
+    struct cep_event event = cep_flow_source_event(flow, node, row);
     flow->rows_in++;
     flow->rows_under_way++;
     int rc = cep_flow_emit(flow, node, &event);
@@ -545,7 +556,7 @@ int cep_flow_source(struct cep_flow *flow, uint32_t node, const struct cep_row *
 
 int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange_node, const struct cep_event *event)
 {
-    enter(flow);
+    cep_flow_enter(flow);
     int rc = flow->restored.len ? cep_flow_finish_restore(flow) : 0;
     /* a single-threaded host routes straight back: what hangs behind the exchange is then still the caller's turn */
     flow->rows_under_way++;
@@ -588,7 +599,7 @@ int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation)
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
         if (!is_waiting_lookup(flow, i))
             continue;
-        enter(flow);
+        cep_flow_enter(flow);
         rc = cep_lookup_revisit(flow->nodes[i].op, generation);
         if (!rc)
             rc = let_on(flow, i);
@@ -605,7 +616,7 @@ int cep_flow_answered(struct cep_flow *flow)
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
         if (!flow->nodes[i].outside)
             continue;
-        enter(flow);
+        cep_flow_enter(flow);
         rc = cep_outside_answered(flow->nodes[i].op);
         if (!rc)
             rc = let_on(flow, i);

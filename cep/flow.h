@@ -124,8 +124,8 @@ struct cep_columns;
 bool cep_flow_takes_columns(const struct cep_flow *flow, uint32_t node);
 /* Instead of cep_flow_source for each of them, before the watermark tells the end of input. The rows' order in the columns is changed. */
 int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *columns) BASE_MUST_CHECK;
-/* A row with this key hash will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
-void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, uint64_t key_hash, bool soon);
+/* A row with this key will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
+void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, const struct cep_tuple *key, bool soon);
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
 /* Does the source take rows that lie so far behind the table's watermark? */

@@ -14,7 +14,7 @@ int cep_flow_plain_key(const struct cep_plain_key *plain, const struct cep_tuple
     return 0;
 }
 
-void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t key_hash, bool soon)
+static void expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t place, bool soon)
 {
     const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
     if (flow->nodes[exchange_node].care)
@@ -23,10 +23,15 @@ void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange_node, uint64
     for (uint32_t i = 0; i < most; i++) {
         const struct cep_operator *op = flow->nodes[*cep_program_u32(flow->program, outputs.first + i)].op;
         if (op && soon)
-            cep_keyed_prefetch_key(&op->keyed, key_hash);
+            cep_keyed_prefetch_key(&op->keyed, place);
         else if (op)
-            cep_keyed_prefetch_slot(&op->keyed, key_hash);
+            cep_keyed_prefetch_slot(&op->keyed, place);
     }
+}
+
+void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange_node, const struct cep_tuple *key, bool soon)
+{
+    expect(flow, exchange_node, cep_key_place(key), soon);
 }
 
 /* The exchange that every row of the source comes to as it is, if there is one. */
@@ -37,23 +42,34 @@ static uint32_t first_exchange(const struct cep_flow *flow, uint32_t node)
     return to != CEP_NONE && cep_program_node(flow->program, to)->kind == CEP_NODE_EXCHANGE && flow->nodes[to].key.count ? to : CEP_NONE;
 }
 
-/* Makes the keys of the next rows and brings what they need near, one step for all before the next step, so that the waits for memory overlap. */
-static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count, bool soon)
+/* Makes the keys of the next rows. */
+static void make_keys(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count)
 {
-    flow->ahead_at = flow->ahead_count = 0;
+    const struct cep_plain_key *plain = &flow->nodes[exchange_node].key;
+    uint32_t i = 0;
     base_arena_reset(&flow->ahead_arena);
-    for (uint32_t i = 0; i < count; i++) {
+    for (; i < count; i++) {
         struct ahead *ahead = &flow->ahead[i];
-        if (cep_flow_plain_key(&flow->nodes[exchange_node].key, &rows[i]->tuple, &flow->ahead_arena, &ahead->key))
+        struct cep_tuple *key = (struct cep_tuple *)(void *)ahead->room;
+        if (!cep_plain_key_brief(plain, &rows[i]->tuple, ahead->room) && cep_flow_plain_key(plain, &rows[i]->tuple, &flow->ahead_arena, &key))
             break; /* the row itself meets the error */
         ahead->row = rows[i];
-        ahead->node = exchange_node;
-        ahead->hash = cep_key_hash(ahead->key);
-        cep_flow_expect(flow, exchange_node, ahead->hash, false);
-        flow->ahead_count++;
+        ahead->key = key;
+        ahead->place = cep_key_place(key);
     }
-    for (uint32_t i = 0; soon && i < flow->ahead_count; i++)
-        cep_flow_expect(flow, exchange_node, flow->ahead[i].hash, true);
+    flow->ahead_node = exchange_node;
+    flow->ahead_at = 0;
+    flow->ahead_count = i;
+}
+
+/* Makes keys and brings what they need near, one step for all before the next step, so that the waits for memory overlap. */
+static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count)
+{
+    make_keys(flow, exchange_node, rows, count);
+    for (uint32_t i = 0; i < flow->ahead_count; i++)
+        expect(flow, exchange_node, flow->ahead[i].place, false);
+    for (uint32_t i = 0; i < flow->ahead_count; i++)
+        expect(flow, exchange_node, flow->ahead[i].place, true);
 }
 
 /* ---- usual rows, together ---- */
@@ -74,67 +90,98 @@ static struct cep_operator *quick_operator(const struct cep_flow *flow, uint32_t
 /* Looks the keys of the next rows up, without touching them, and brings them near. */
 static void guess_keys(struct cep_flow *flow, const struct cep_operator *op)
 {
+    const struct cep_keyed *keyed = &op->keyed;
+    for (uint32_t i = 0; i < flow->ahead_count; i++)
+        cep_keyed_prefetch_slot(keyed, flow->ahead[i].place);
     for (uint32_t i = 0; i < flow->ahead_count; i++) {
-        const char *key = (const char *)(flow->ahead[i].found = cep_keyed_guess(&op->keyed, flow->ahead[i].hash));
-        for (uint32_t k = 0; key && k < 4; k++)
-            __builtin_prefetch(key + k * LINE);
+        struct cep_key *key = cep_keyed_guess(keyed, flow->ahead[i].place);
+        flow->found[i] = (struct cep_keyed_row){ flow->ahead[i].row, key };
+        if (!key)
+            continue;
+        __builtin_prefetch(key);
+        __builtin_prefetch((const char *)key + LINE);
+        __builtin_prefetch((const char *)key + 2 * LINE);
+        __builtin_prefetch((const char *)key + 3 * LINE);
     }
 }
 
-/* *ret_done false: nothing was done. */
-static int quick_row(struct cep_flow *flow, struct cep_operator *op, struct ahead *ahead, bool *ret_done)
+/* Which keys are there, from one row on; makes those that are not. *ret_end: up to there all have one whose state is in memory, or has none. */
+static int find_keys(struct cep_flow *flow, struct cep_operator *op, uint32_t from, uint32_t *ret_end)
 {
-    struct cep_key *key = ahead->found;
-    bool added;
-    int rc;
-    *ret_done = false;
-    if (!key || !cep_tuple_equal(&key->tuple, ahead->key)) {
-        if (flow->env.load)
-            return 0;
-        rc = cep_keyed_get(&op->keyed, ahead->key, ahead->hash, &key, &added);
-        if (rc)
-            return rc;
-        ahead->found = key;
+    int rc = 0;
+    uint32_t i = from;
+    for (; i < flow->ahead_count && !rc; i++) {
+        struct cep_key *key = flow->found[i].key;
+        bool added;
+        if (BASE_UNLIKELY(!key || !cep_key_equal(&key->tuple, flow->ahead[i].key))) {
+            flow->found[i].key = NULL;
+            if (flow->env.load)
+                break; /* who makes it asks the store for its state */
+            rc = cep_keyed_get_at(&op->keyed, flow->ahead[i].key, flow->ahead[i].place, &key, &added);
+            flow->found[i].key = rc ? NULL : key;
+        }
+        if (!rc && key->cold)
+            break;
     }
-    if (key->cold)
-        return 0;
-    rc = op->ops->quick(op, key, ahead->row, ret_done);
-    if (!rc && *ret_done && flow->env.load)
-        cep_keyed_mark(&op->keyed, key);
+    *ret_end = i;
     return rc;
 }
 
-/* A row that went the long way may have taken its key out. */
-static void forget_found(struct cep_flow *flow, uint32_t from, uint64_t hash)
+/* A row that is not a usual one, with its key known: straight to the operator, without going through the nodes before it, which hand it on as it is. */
+static int long_way(struct cep_flow *flow, uint32_t node, struct cep_operator *op, const struct cep_keyed_row *found)
 {
-    for (uint32_t i = from; i < flow->ahead_count; i++)
-        if (flow->ahead[i].hash == hash)
-            flow->ahead[i].found = NULL;
+    struct cep_event event = cep_flow_source_event(flow, node, found->row);
+    event.key = &found->key->tuple;
+    event.key_hash = found->key->hash;
+    event.key_node = op->node;
+    cep_flow_enter(flow);
+    flow->rows_in++;
+    flow->rows_under_way++;
+    int rc = cep_flow_key_row(flow, op, found->key, &event);
+    flow->rows_under_way--;
+    flow->depth--;
+    return rc;
 }
 
+static int one_row(struct cep_flow *flow, uint32_t node, struct cep_operator *op, const struct cep_row *row, uint32_t i, bool known)
+{
+    if (known && row->change == CEP_INSERT && !cep_program_node(flow->program, node)->clock)
+        return long_way(flow, node, op, &flow->found[i]);
+    flow->ahead_at = i; /* where the exchange finds its key */
+    flow->tried_quick = known;
+    int rc = cep_flow_source(flow, node, row);
+    flow->tried_quick = false;
+    return rc;
+}
+
+/* The rows whose keys were made, and the one that had none. */
 static int take_ahead(struct cep_flow *flow, uint32_t node, struct cep_operator *op, const struct cep_row *const *rows, uint32_t count)
 {
-    bool quick = !flow->restored.len;
+    bool quick = !flow->restored.len && !flow->nodes[node].once && !flow->nodes[flow->ahead_node].once;
+    uint32_t i = 0, end = 0; /* from i to end, keys are known */
     int rc = quick ? op->ops->upkeep(op, count) : 0;
-    if (!rc)
+    if (!rc && quick)
         guess_keys(flow, op);
-    for (uint32_t i = 0; i < count && !rc; i++) {
-        bool done = false;
-        if (quick && i < flow->ahead_count) {
-            if (i + 4 < flow->ahead_count && flow->ahead[i + 4].found && flow->ahead[i + 4].found->state)
-                op->ops->near(op, flow->ahead[i + 4].found);
-            rc = quick_row(flow, op, &flow->ahead[i], &done);
-        }
-        if (rc || done) {
-            flow->rows_in += done;
+    while (i < count && !rc) {
+        uint32_t done = 0;
+        if (quick && i >= end)
+            rc = find_keys(flow, op, i, &end);
+        if (!rc && i < end)
+            rc = op->ops->quick(op, flow->found + i, end - i, &done);
+        for (uint32_t k = i; k < i + done && flow->env.load; k++)
+            cep_keyed_mark(&op->keyed, flow->found[k].key);
+        flow->rows_in += done;
+        i += done;
+        if (rc || (done && i == end))
             continue;
+        uint64_t removals = op->keyed.removals;
+        rc = one_row(flow, node, op, rows[i], i, i < end);
+        i++;
+        if (op->keyed.removals != removals) { /* it took a key out */
+            for (uint32_t k = i; k < flow->ahead_count; k++)
+                flow->found[k].key = NULL;
+            end = i;
         }
-        flow->ahead_at = i; /* where the exchange finds its key */
-        flow->tried_quick = quick && i < flow->ahead_count;
-        rc = cep_flow_source(flow, node, rows[i]);
-        flow->tried_quick = false;
-        if (i < flow->ahead_count)
-            forget_found(flow, i + 1, flow->ahead[i].hash);
     }
     return rc;
 }
@@ -144,19 +191,17 @@ int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_
     uint32_t exchange_node = first_exchange(flow, node);
     struct cep_operator *quick = quick_operator(flow, node, exchange_node);
     int rc = 0;
-    for (uint32_t i = 0; quick && i < count && !rc; i += AHEAD) {
+    for (uint32_t i = 0; i < count && !rc; i += AHEAD) {
         uint32_t n = count - i < AHEAD ? count - i : AHEAD;
-        look_ahead(flow, exchange_node, rows + i, n, false);
-        rc = take_ahead(flow, node, quick, rows + i, n);
-    }
-    if (quick) {
-        flow->ahead_count = 0;
-        return rc;
-    }
-    for (uint32_t i = 0; i < count && !rc; i++) {
-        if (exchange_node != CEP_NONE && i % AHEAD == 0)
-            look_ahead(flow, exchange_node, rows + i, count - i < AHEAD ? count - i : AHEAD, true);
-        rc = cep_flow_source(flow, node, rows[i]);
+        if (quick) {
+            make_keys(flow, exchange_node, rows + i, n);
+            rc = take_ahead(flow, node, quick, rows + i, n);
+            continue;
+        }
+        if (exchange_node != CEP_NONE)
+            look_ahead(flow, exchange_node, rows + i, n);
+        for (uint32_t k = 0; k < n && !rc; k++)
+            rc = cep_flow_source(flow, node, rows[i + k]);
     }
     flow->ahead_count = 0;
     return rc;

@@ -21,7 +21,12 @@ struct flow_node {
     struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
 };
 #define AHEAD 32 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
-struct ahead { const struct cep_row *row; uint32_t node; uint64_t hash; struct cep_tuple *key; struct cep_key *found; };
+struct ahead {
+    const struct cep_row *row;
+    const struct cep_tuple *key; /* in room, or in the arena */
+    uint64_t place;              /* cep_key_place of it */
+    uint64_t room[CEP_PLAIN_BRIEF_WORDS];
+};
 struct restored { struct cep_operator *op; struct cep_key *key; };
 struct cep_flow {
     const struct cep_linked *linked;
@@ -41,8 +46,9 @@ struct cep_flow {
     uint64_t rows_in;
     bool tried_quick;          /* the row under way is known not to be a usual one */
     struct ahead ahead[AHEAD]; /* in order of the rows */
-    uint32_t ahead_at, ahead_count;
-    struct base_arena ahead_arena; /* their keys */
+    uint32_t ahead_at, ahead_count, ahead_node; /* the exchange */
+    struct cep_keyed_row found[AHEAD]; /* the same rows with their keys */
+    struct base_arena ahead_arena; /* their longer keys */
     int64_t clock_ms;          /* the latest processing time that was told or stamped on a row */
     int64_t evicted_ms;        /* earliest deadline of the keys that were dropped from memory since it was asked for */
 };
@@ -52,6 +58,12 @@ int cep_flow_finish_restore(struct cep_flow *flow) BASE_MUST_CHECK;
 
 /* The state of the key in a store, if it has any; for keys that are new in memory or cold. */
 int cep_flow_load_key(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key) BASE_MUST_CHECK;
+/* Begins a call with rows or watermarks; depth counts it. */
+void cep_flow_enter(struct cep_flow *flow);
+/* A row for a key of an operator, whose state is there. */
+int cep_flow_key_row(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key, const struct cep_event *event) BASE_MUST_CHECK;
+/* The event that a source's row is, before its key is known. */
+struct cep_event cep_flow_source_event(const struct cep_flow *flow, uint32_t node, const struct cep_row *row);
 /* A row for one input of a node. */
 int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const struct cep_event *event) BASE_MUST_CHECK;
 

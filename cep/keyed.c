@@ -11,6 +11,15 @@
 
 uint64_t cep_key_hash(const struct cep_tuple *tuple) { return base_hash64(tuple, tuple->size_bytes, KEY_SEED); }
 
+uint64_t cep_key_place_long(const struct cep_tuple *tuple)
+{
+    uint32_t words = tuple->size_bytes / 8 - 1, i = 0;
+    uint64_t place = tuple->size_bytes;
+    for (; i + 1 < words; i += 2)
+        place = cep_key_mix(tuple->data[i] ^ place, tuple->data[i + 1]);
+    return i < words ? cep_key_mix(tuple->data[i] ^ place, 0) : place;
+}
+
 void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes)
 {
     *keyed = (struct cep_keyed){ .room_bytes = room_bytes };
@@ -21,12 +30,61 @@ static size_t key_bytes(const struct cep_keyed *keyed, const struct cep_tuple *t
     return offsetof(struct cep_key, tuple) + tuple->size_bytes + keyed->room_bytes;
 }
 
+/* ---- memory of keys ---- */
+
+#define SPARE_LEAST 64 /* so many spare blocks are kept in any case; more of them while they are few beside the keys */
+
+static size_t units_of(size_t bytes) { return (bytes + 15) / 16; }
+
+static void free_key(struct cep_keyed *keyed, struct cep_key *key)
+{
+    size_t units = units_of(key_bytes(keyed, &key->tuple));
+    if (units >= CEP_SPARE_UNITS || (keyed->spare_count >= SPARE_LEAST && keyed->spare_count >= keyed->count / 16)) {
+        base_free(key);
+        return;
+    }
+    key->dirty_next = keyed->spare[units];
+    keyed->spare[units] = key;
+    keyed->spare_count++;
+    keyed->lingering += units * 16;
+}
+
+static struct cep_key *alloc_key(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash)
+{
+    size_t bytes = key_bytes(keyed, tuple), units = units_of(bytes);
+    struct cep_key *key = units < CEP_SPARE_UNITS ? keyed->spare[units] : NULL;
+    if (key) {
+        keyed->spare[units] = key->dirty_next;
+        keyed->spare_count--;
+        keyed->lingering -= units * 16;
+    } else if (!(key = base_alloc(units * 16))) {
+        return NULL;
+    }
+    memset(key, 0, offsetof(struct cep_key, tuple));
+    key->hash = hash;
+    key->armed_ms = BASE_TIME_MAX_MS;
+    memcpy(&key->tuple, tuple, tuple->size_bytes);
+    memset(cep_key_room(key), 0, keyed->room_bytes);
+    return key;
+}
+
+static void free_spare(struct cep_keyed *keyed)
+{
+    for (size_t units = 0; units < CEP_SPARE_UNITS; units++) {
+        for (struct cep_key *key; (key = keyed->spare[units]) != NULL; base_free(key)) {
+            keyed->spare[units] = key->dirty_next;
+            keyed->spare_count--;
+            keyed->lingering -= units * 16;
+        }
+    }
+}
+
 /* A removed key goes with the last entry that names it. */
 static void drop_entry(struct cep_keyed *keyed, struct cep_key *key)
 {
     if (--key->timer_entries == 0 && key->removed) {
         keyed->lingering -= key_bytes(keyed, &key->tuple);
-        base_free(key);
+        free_key(keyed, key);
     }
 }
 
@@ -40,8 +98,10 @@ static bool is_removed(void *ctx, struct cep_key *key)
 
 void cep_keyed_sweep(struct cep_keyed *keyed)
 {
+    free_spare(keyed);
     if (keyed->lingering)
         cep_wheel_sweep(&keyed->wheel, is_removed, keyed);
+    free_spare(keyed); /* what that gave */
 }
 
 static void forget_timer(void *ctx BASE_UNUSED, struct cep_key *key)
@@ -56,23 +116,26 @@ void cep_keyed_finish(struct cep_keyed *keyed)
     for (uint64_t i = 0; keyed->slots && i <= keyed->mask; i++)
         base_free(keyed->slots[i].key);
     base_free(keyed->slots);
+    free_spare(keyed);
     cep_wheel_finish(&keyed->wheel);
     *keyed = (struct cep_keyed){ 0 };
 }
 
-struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash)
+static struct cep_key *find(const struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place)
 {
     if (!keyed->slots)
         return NULL;
-    for (uint64_t at = cep_keyed_home(keyed, hash); keyed->slots[at].key; at = (at + 1) & keyed->mask)
-        if (keyed->slots[at].hash == hash && cep_tuple_equal(&keyed->slots[at].key->tuple, tuple))
+    for (uint64_t at = cep_keyed_home(keyed, place); keyed->slots[at].key; at = (at + 1) & keyed->mask)
+        if (keyed->slots[at].place == place && cep_key_equal(&keyed->slots[at].key->tuple, tuple))
             return keyed->slots[at].key;
     return NULL;
 }
 
-static void place(struct cep_keyed *keyed, struct cep_slot slot)
+struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple) { return find(keyed, tuple, cep_key_place(tuple)); }
+
+static void put_slot(struct cep_keyed *keyed, struct cep_slot slot)
 {
-    uint64_t at = cep_keyed_home(keyed, slot.hash);
+    uint64_t at = cep_keyed_home(keyed, slot.place);
     while (keyed->slots[at].key)
         at = (at + 1) & keyed->mask;
     keyed->slots[at] = slot;
@@ -84,45 +147,51 @@ static int grow(struct cep_keyed *keyed)
     struct cep_slot *from = keyed->slots, *slots = base_calloc(cap, sizeof *slots);
     if (!slots)
         return BASE_E_NOMEM;
+    base_alloc_whole(slots, cap * sizeof *slots); /* looked up all over: small pages would cost a walk of their table each time */
     keyed->slots = slots;
     keyed->mask = cap - 1;
     keyed->hand = 0;
     for (uint64_t i = 0; i < old; i++)
         if (from[i].key)
-            place(keyed, from[i]);
+            put_slot(keyed, from[i]);
     base_free(from);
+    return 0;
+}
+
+static int add(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, uint64_t hash, struct cep_key **ret)
+{
+    int rc = !keyed->slots || keyed->count >= (keyed->mask + 1) / 4 * 3 ? grow(keyed) : 0;
+    if (rc)
+        return rc;
+    *ret = alloc_key(keyed, tuple, hash);
+    if (!*ret)
+        return BASE_E_NOMEM;
+    put_slot(keyed, (struct cep_slot){ place, *ret });
+    keyed->count++;
+    keyed->bytes += key_bytes(keyed, tuple);
     return 0;
 }
 
 int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash, struct cep_key **ret, bool *ret_added)
 {
-    struct cep_key *key = cep_keyed_find(keyed, tuple, hash);
-    *ret_added = !key;
-    if (!key) {
-        if (!keyed->slots || keyed->count >= (keyed->mask + 1) / 4 * 3) {
-            int rc = grow(keyed);
-            if (rc)
-                return rc;
-        }
-        key = base_calloc(1, key_bytes(keyed, tuple));
-        if (!key)
-            return BASE_E_NOMEM;
-        key->hash = hash;
-        key->armed_ms = BASE_TIME_MAX_MS;
-        memcpy(&key->tuple, tuple, tuple->size_bytes);
-        place(keyed, (struct cep_slot){ hash, key });
-        keyed->count++;
-        keyed->bytes += key_bytes(keyed, tuple);
-    }
-    *ret = key;
-    return 0;
+    uint64_t place = cep_key_place(tuple);
+    *ret = find(keyed, tuple, place);
+    *ret_added = !*ret;
+    return *ret ? 0 : add(keyed, tuple, place, hash, ret);
+}
+
+int cep_keyed_get_at(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, struct cep_key **ret, bool *ret_added)
+{
+    *ret = find(keyed, tuple, place);
+    *ret_added = !*ret;
+    return *ret ? 0 : add(keyed, tuple, place, cep_key_hash(tuple), ret);
 }
 
 /* Takes the slot out; those behind it that would no longer be found from their home move up. */
 static void clear_slot(struct cep_keyed *keyed, uint64_t hole)
 {
     for (uint64_t at = (hole + 1) & keyed->mask; keyed->slots[at].key; at = (at + 1) & keyed->mask) {
-        uint64_t from_home = (at - cep_keyed_home(keyed, keyed->slots[at].hash)) & keyed->mask;
+        uint64_t from_home = (at - cep_keyed_home(keyed, keyed->slots[at].place)) & keyed->mask;
         if (from_home >= ((at - hole) & keyed->mask)) {
             keyed->slots[hole] = keyed->slots[at];
             hole = at;
@@ -133,16 +202,17 @@ static void clear_slot(struct cep_keyed *keyed, uint64_t hole)
 
 void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
 {
-    uint64_t at = cep_keyed_home(keyed, key->hash);
+    uint64_t at = cep_keyed_home(keyed, cep_key_place(&key->tuple));
     while (keyed->slots[at].key != key)
         at = (at + 1) & keyed->mask;
     clear_slot(keyed, at);
     keyed->count--;
+    keyed->removals++;
     keyed->bytes -= key_bytes(keyed, &key->tuple) + (uint64_t)key->state_bytes * 16;
     key->removed = true;
     key->armed_ms = BASE_TIME_MAX_MS;
     if (key->timer_entries == 0)
-        base_free(key);
+        free_key(keyed, key);
     else
         keyed->lingering += key_bytes(keyed, &key->tuple);
 }
@@ -179,7 +249,7 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
             continue; /* an older, later entry of a key that was re-armed earlier */
         timer.key->armed_ms = BASE_TIME_MAX_MS;
         *ret = timer.key;
-        cep_keyed_prefetch_slot(keyed, timer.key->hash); /* it may go */
+        cep_keyed_prefetch_slot(keyed, cep_key_place(&timer.key->tuple)); /* it may go */
         return 0;
     }
 }

@@ -1,8 +1,9 @@
 /* Keyed state of one operator: a hash table from key tuples to states, with the timers that wake them, the list of those that changed since the last
  * checkpoint, and marks of use for eviction. Knows nothing of what a state is. Shard thread only.
  *
- * The table is open addressing over {hash, pointer}, so that a probe costs one cache line and a full hash is compared before a key is touched. Eviction goes
- * round the table like the hand of a clock and passes over keys used since its last turn: nothing is relinked when a key is used. */
+ * The table is open addressing over {place, pointer}, so that a probe costs one cache line and 64 bits are compared before a key is touched. Eviction goes
+ * round the table like the hand of a clock and passes over keys used since its last turn: nothing is relinked when a key is used. The place is a hash of the
+ * table's own: it is asked for with every row and stored nowhere, while cep_key_hash, which is part of stored formats, costs five times as much. */
 #ifndef CEP_KEYED_H
 #define CEP_KEYED_H
 
@@ -16,7 +17,7 @@
 typedef int cep_keyed_piece(void *ctx, uint32_t piece, const void *bytes, size_t len); /* bytes NULL: deleted */
 
 struct cep_key {
-    uint64_t hash;
+    uint64_t hash;               /* cep_key_hash */
     void *state;                 /* the operator's; NULL: not there (yet) */
     struct cep_key *dirty_next;  /* list of changed keys */
     int64_t armed_ms;            /* deadline of its entry in the wheel; BASE_TIME_MAX_MS: none */
@@ -29,7 +30,9 @@ struct cep_key {
     uint32_t used : 1;           /* since the hand passed */
     struct cep_tuple tuple;      /* last: the key */
 };
-struct cep_slot { uint64_t hash; struct cep_key *key; /* NULL: free */ };
+struct cep_slot { uint64_t place; struct cep_key *key; /* NULL: free */ };
+/* Memory of keys that are gone, for keys to come: they go and come again with nearly the same sizes. By size in units of 16 bytes. */
+#define CEP_SPARE_UNITS 32
 struct cep_keyed {
     struct cep_slot *slots;
     uint64_t mask, count;        /* mask + 1 slots, a power of two; 0: none yet */
@@ -38,7 +41,10 @@ struct cep_keyed {
     uint64_t marks;              /* how often a key was told to have changed */
     uint64_t hand;               /* next slot that eviction looks at */
     uint64_t bytes;              /* accounted memory of keys and states */
-    uint64_t lingering;          /* and of removed keys that the wheel still names */
+    uint64_t lingering;          /* and of removed keys that the wheel still names, and of spare blocks */
+    uint64_t removals;           /* how many keys were taken out so far: the same number again means that a key found before is still there */
+    struct cep_key *spare[CEP_SPARE_UNITS]; /* chained by dirty_next */
+    uint64_t spare_count;
     uint32_t room_bytes;         /* room for the operator's state behind each key's tuple, zeroed: one block for both */
 };
 void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes);
@@ -47,11 +53,14 @@ static inline void *cep_key_room(struct cep_key *key) { return (char *)&key->tup
 /* Frees keys; states must have been freed by the operator before. */
 void cep_keyed_finish(struct cep_keyed *keyed);
 /* NULL if there is none. */
-struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash);
+struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple);
+/* Finds or adds; hash: cep_key_hash of the tuple. */
 int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
+/* The same for whom knows the tuple's place, and not its hash. */
+int cep_keyed_get_at(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
 /* Takes the key out of the table (its state must be gone) and frees it, at once or when the wheel no longer names it. */
 void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key);
-/* Frees the removed keys that the wheel still names. Takes time in proportion to all entries of the wheel. */
+/* Frees spare blocks, and the removed keys that the wheel still names. Takes time in proportion to all entries of the wheel. */
 void cep_keyed_sweep(struct cep_keyed *keyed);
 /* Asks for a wake-up at at_ms (BASE_TIME_MAX_MS: none needed). An earlier armed entry stays and re-arms itself when it fires. */
 int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms) BASE_MUST_CHECK;
@@ -63,34 +72,63 @@ void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t stat
 struct cep_key *cep_keyed_each(const struct cep_keyed *keyed, uint64_t *at);
 uint64_t cep_key_hash(const struct cep_tuple *tuple);
 
-static inline uint64_t cep_keyed_home(const struct cep_keyed *keyed, uint64_t hash)
+/* 64 bits of a key's words, two at a time, each pair by a multiplication to 128 bits whose halves are joined (after Wang Yi's wyhash); the pair itself is added, so
+ * that no value of one half makes the other one forgotten. */
+static inline uint64_t cep_key_mix(uint64_t a, uint64_t b)
 {
-    return hash >> 20 & keyed->mask; /* the lowest bits say the key group: equal for many keys of a shard */
+    __extension__ unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0xa0761d6478bd642f)) * (b ^ UINT64_C(0xe7037ed1a0b428db));
+    return ((uint64_t)product ^ (uint64_t)(product >> 64)) + a + b;
 }
-/* A key with this hash, whose tuple is not compared; NULL: there is none near its home. */
-static inline struct cep_key *cep_keyed_guess(const struct cep_keyed *keyed, uint64_t hash)
+uint64_t cep_key_place_long(const struct cep_tuple *tuple); /* the same for any tuple */
+static inline uint64_t cep_key_place(const struct cep_tuple *tuple)
+{
+    const uint64_t *at = tuple->data;
+    if (BASE_UNLIKELY(tuple->size_bytes < 24 || tuple->size_bytes > 40)) /* not what one column of at most 16 bytes gives */
+        return cep_key_place_long(tuple);
+    uint64_t place = cep_key_mix(at[0] ^ tuple->size_bytes, at[1]);
+    if (tuple->size_bytes == 32)
+        return cep_key_mix(at[2] ^ place, 0);
+    return tuple->size_bytes == 24 ? place : cep_key_mix(at[2] ^ place, at[3]);
+}
+/* As cep_tuple_equal: keys are short, and a call to compare them costs more than comparing them. */
+static inline bool cep_key_equal(const struct cep_tuple *a, const struct cep_tuple *b)
+{
+    uint32_t bytes = a->size_bytes;
+    if (BASE_UNLIKELY(bytes < 24 || bytes > 40))
+        return cep_tuple_equal(a, b);
+    uint64_t differ = (uint64_t)(bytes ^ b->size_bytes) | (uint64_t)(a->columns ^ b->columns) | (a->data[0] ^ b->data[0]) | (a->data[1] ^ b->data[1]);
+    if (bytes > 24)
+        differ |= a->data[2] ^ b->data[2];
+    if (bytes > 32)
+        differ |= a->data[3] ^ b->data[3];
+    return differ == 0;
+}
+
+static inline uint64_t cep_keyed_home(const struct cep_keyed *keyed, uint64_t place) { return place >> 20 & keyed->mask; }
+/* A key with this place, whose tuple is not compared; NULL: there is none. */
+static inline struct cep_key *cep_keyed_guess(const struct cep_keyed *keyed, uint64_t place)
 {
     if (!keyed->slots)
         return NULL;
-    uint64_t at = cep_keyed_home(keyed, hash);
-    while (keyed->slots[at].key && keyed->slots[at].hash != hash)
+    uint64_t at = cep_keyed_home(keyed, place);
+    while (keyed->slots[at].key && keyed->slots[at].place != place)
         at = (at + 1) & keyed->mask;
     return keyed->slots[at].key;
 }
 /* For batches: first the slot of a coming key is brought near, some rows later the key. */
-static inline void cep_keyed_prefetch_slot(const struct cep_keyed *keyed, uint64_t hash)
+static inline void cep_keyed_prefetch_slot(const struct cep_keyed *keyed, uint64_t place)
 {
     if (keyed->slots)
-        __builtin_prefetch(&keyed->slots[cep_keyed_home(keyed, hash)]);
+        __builtin_prefetch(&keyed->slots[cep_keyed_home(keyed, place)]);
 }
-static inline void cep_keyed_prefetch_key(const struct cep_keyed *keyed, uint64_t hash)
+static inline void cep_keyed_prefetch_key(const struct cep_keyed *keyed, uint64_t place)
 {
     if (!keyed->slots)
         return;
-    uint64_t at = cep_keyed_home(keyed, hash);
+    uint64_t at = cep_keyed_home(keyed, place);
     for (int i = 0; i < 4; i++, at = (at + 1) & keyed->mask) {
         const struct cep_slot *slot = &keyed->slots[at];
-        if (!slot->key || slot->hash == hash) {
+        if (!slot->key || slot->place == place) {
             const char *key = (const char *)slot->key;
             if (key) {
                 __builtin_prefetch(key);

@@ -10,13 +10,13 @@
 #include "cep/keyed.h"
 
 struct cep_operator;
+struct cep_keyed_row { const struct cep_row *row; struct cep_key *key; };
 struct cep_operator_ops {
     /* A row of `key`. May create key->state (NULL at first). */
     int (*row)(struct cep_operator *op, struct cep_key *key, const struct cep_event *event);
-    /* The same for the usual row, of an INSERT: if it is one, does all that there is to do for it, wake-up and accounting too. *ret_done false: nothing was done, it
-     * must go by `row`. NULL: there is no such way. And brings near what that will touch beyond the key itself. */
-    int (*quick)(struct cep_operator *op, struct cep_key *key, const struct cep_row *row, bool *ret_done);
-    void (*near)(const struct cep_operator *op, const struct cep_key *key);
+    /* The same for usual rows, of INSERTs: does all that there is to do for them, wake-up and accounting too, from the first to the last, or to the first one that is not
+     * usual, for which nothing is done: it must go by `row`. *ret_done: how many. NULL: there is no such way. Keys need not have a state. */
+    int (*quick)(struct cep_operator *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done);
     /* Comes before a run of so many quick rows. */
     int (*upkeep)(struct cep_operator *op, uint32_t rows);
     /* The watermark has reached key->deadline_ms. */

@@ -1,5 +1,10 @@
 #include "cep/plain_key.h"
 
+static bool has_tail(struct cep_type type)
+{
+    return cep_kind_is_text(type.kind) || (type.kind == CEP_KIND_DECIMAL && type.precision > 18);
+}
+
 void cep_plain_key_init(struct cep_plain_key *key, const struct cep_program *program, struct cep_list codes, uint32_t row_columns)
 {
     *key = (struct cep_plain_key){ 0 };
@@ -14,11 +19,10 @@ void cep_plain_key_init(struct cep_plain_key *key, const struct cep_program *pro
         key->types[i] = code->type;
     }
     key->count = codes.count;
-}
-
-static bool has_tail(struct cep_type type)
-{
-    return cep_kind_is_text(type.kind) || (type.kind == CEP_KIND_DECIMAL && type.precision > 18);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (codes.count == 1)
+        key->brief = has_tail(key->types[0]) ? CEP_PLAIN_TEXT : CEP_PLAIN_SLOT;
+#endif
 }
 
 size_t cep_plain_key_size(const struct cep_plain_key *key, const struct cep_tuple *row)

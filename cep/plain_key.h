@@ -7,7 +7,13 @@
 #include "cep/row.h"
 
 #define CEP_PLAIN_KEY_MOST 8
-struct cep_plain_key { uint32_t count; /* 0: not plain */ uint32_t columns[CEP_PLAIN_KEY_MOST]; struct cep_type types[CEP_PLAIN_KEY_MOST]; };
+enum cep_plain_brief { CEP_PLAIN_LONG = 0, CEP_PLAIN_SLOT, CEP_PLAIN_TEXT }; /* one column that is its slot, or that has bytes behind it */
+struct cep_plain_key {
+    uint32_t count; /* 0: not plain */
+    enum cep_plain_brief brief;
+    uint32_t columns[CEP_PLAIN_KEY_MOST];
+    struct cep_type types[CEP_PLAIN_KEY_MOST];
+};
 
 /* Are all key codes of the node plain columns of its input row? */
 void cep_plain_key_init(struct cep_plain_key *key, const struct cep_program *program, struct cep_list codes, uint32_t row_columns);
@@ -15,5 +21,34 @@ void cep_plain_key_init(struct cep_plain_key *key, const struct cep_program *pro
 size_t cep_plain_key_size(const struct cep_plain_key *key, const struct cep_tuple *row);
 /* Writes it at `at`, 8-byte aligned, so many bytes. The same bytes as cep_tuple_write gives. */
 void cep_plain_key_write(const struct cep_plain_key *key, const struct cep_tuple *row, struct cep_tuple *at, size_t bytes);
+
+/* Room for the tuple of a key of one column with at most 16 bytes. */
+#define CEP_PLAIN_BRIEF_WORDS 5
+/* Writes it there, a few words instead of calls that copy bytes. False: it is not such a key. */
+static inline bool cep_plain_key_brief(const struct cep_plain_key *key, const struct cep_tuple *row, uint64_t *room)
+{
+    uint64_t slot = cep_tuple_slot(row, key->columns[0]);
+    uint32_t words = 3, len = (uint32_t)(slot >> 32);
+    room[1] = cep_tuple_is_null(row, key->columns[0]);
+    if (key->brief == CEP_PLAIN_TEXT && len) { /* the slot of a NULL is zero */
+        if (len > 16)
+            return false;
+        const char *end = (const char *)row + (uint32_t)slot + len;
+        uint64_t last; /* in front of a text stands at least the row's header: eight bytes back from its end are the row's */
+        memcpy(&last, end - 8, 8);
+        if (len > 8)
+            memcpy(&room[words++], end - len, 8);
+        room[words++] = last >> (-len * 8 & 63);
+        slot = 3 * 8 | (uint64_t)len << 32;
+    } else if (key->brief == CEP_PLAIN_LONG) {
+        return false;
+    } else if (key->brief == CEP_PLAIN_TEXT && !room[1]) {
+        slot = 3 * 8; /* an empty text */
+    }
+    room[2] = slot;
+    struct cep_tuple head = { .size_bytes = words * 8, .columns = 1 };
+    memcpy(room, &head, sizeof head);
+    return true;
+}
 
 #endif

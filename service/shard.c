@@ -311,8 +311,8 @@ static size_t expect(const struct service_shard *shard, const struct service_par
     if (at >= parcel->bytes.len)
         return at;
     const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
-    if (message->kind == SERVICE_MESSAGE_ROW)
-        cep_flow_expect(shard->flow, message->exchange, message->key_hash, soon);
+    if (message->kind == SERVICE_MESSAGE_ROW && message->key_bytes)
+        cep_flow_expect(shard->flow, message->exchange, (const struct cep_tuple *)(const void *)(message + 1), soon);
     return at + message->size_bytes;
 }
 

@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "cep/keyed.h"
+#include "cep/plain_key.h"
 #include "cep/row.h"
 
 static uint64_t seed = 88172645463325252u;
@@ -86,6 +88,48 @@ static void test_round_trip(void)
     IS_INT(invalid, 0, "every row is valid");
 }
 
+/* Is the column as a key, by both ways in which keys are made, what it is by cep_tuple_write? */
+static bool key_right(const struct cep_row *row, uint32_t column, struct cep_type type, struct cep_value value, int *briefs)
+{
+    uint64_t wanted[64], made[64], room[CEP_PLAIN_BRIEF_WORDS];
+    bool tail = cep_kind_is_text(type.kind) || (type.kind == CEP_KIND_DECIMAL && type.precision > 18);
+    struct cep_plain_key key = { .count = 1, .brief = tail ? CEP_PLAIN_TEXT : CEP_PLAIN_SLOT, .columns = { column }, .types = { type } };
+    struct cep_tuple *right = (struct cep_tuple *)(void *)wanted, *brief = (struct cep_tuple *)(void *)room;
+    cep_tuple_write(&type, &value, 1, right);
+    size_t bytes = cep_plain_key_size(&key, &row->tuple);
+    if (bytes != right->size_bytes)
+        return false;
+    cep_plain_key_write(&key, &row->tuple, (struct cep_tuple *)(void *)made, bytes);
+    bool is_brief = cep_plain_key_brief(&key, &row->tuple, room);
+    *briefs += is_brief;
+    bool same = memcmp(made, wanted, bytes) == 0 && is_brief == (bytes <= sizeof room);
+    return same && (!is_brief || (cep_tuple_equal(brief, right) && cep_key_equal(brief, right) && cep_key_place(brief) == cep_key_place(right)));
+}
+
+static void test_keys(void)
+{
+    struct base_arena arena = { 0 };
+    int wrong = 0, briefs = 0;
+    for (int round = 0; round < 3000; round++) {
+        struct cep_type types[12];
+        struct cep_value values[12];
+        struct cep_row *row = NULL;
+        uint32_t n = 1 + rnd(11);
+        for (uint32_t i = 0; i < n; i++) {
+            types[i] = random_type();
+            values[i] = random_value(types[i]);
+        }
+        if (cep_row_make(types, values, n, 5, (struct cep_position){ .offset = 7 }, &arena, &row) < 0)
+            wrong++;
+        for (uint32_t i = 0; row && i < n; i++)
+            wrong += !key_right(row, i, types[i], values[i], &briefs);
+        base_arena_reset(&arena);
+    }
+    base_arena_finish(&arena);
+    IS_INT(wrong, 0, "columns as keys have the bytes that tuples of them have");
+    OK(briefs > 3000, "short ones are written in words");
+}
+
 static void test_damage(void)
 {
     struct cep_type types[] = { CEP_TYPE(STRING), CEP_TYPE(INT), CEP_DECIMAL_TYPE(38, 0), CEP_TYPE(BOOLEAN),
@@ -148,6 +192,7 @@ int main(void)
     for (size_t i = 0; i < sizeof texts; i++)
         texts[i] = (char)('a' + i % 26);
     test_round_trip();
+    test_keys();
     test_damage();
     test_order();
     return tap_done();
