@@ -152,9 +152,15 @@ static bool pattern_wants(const struct cep_program *program, const struct cep_ma
 
 static uint64_t hash_of(struct cep_type type, uint32_t column, struct cep_value value)
 {
-    if (cep_kind_is_text(type.kind))
+    uint64_t word = value.dec.lo;
+    if (cep_kind_is_text(type.kind) && value.s.len > sizeof word)
         return base_hash64(value.s.ptr, value.s.len, column);
-    return (value.dec.lo ^ column) * UINT64_C(0x9e3779b97f4a7c15);
+    if (cep_kind_is_text(type.kind)) {
+        word = value.s.len;
+        for (size_t i = 0; i < value.s.len; i++)
+            word = word << 7 ^ word >> 57 ^ (unsigned char)value.s.ptr[i];
+    }
+    return (word ^ column) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static bool same(struct cep_type type, struct cep_value a, struct cep_value b)

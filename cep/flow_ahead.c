@@ -186,7 +186,9 @@ static int take_ahead(struct cep_flow *flow, uint32_t node, struct cep_operator 
     return rc;
 }
 
-int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
+#define SIEVE (4 * AHEAD)
+
+static int concerned_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
 {
     uint32_t exchange_node = first_exchange(flow, node);
     struct cep_operator *quick = quick_operator(flow, node, exchange_node);
@@ -204,6 +206,15 @@ int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_
             rc = cep_flow_source(flow, node, rows[i + k]);
     }
     flow->ahead_count = 0;
+    return rc;
+}
+
+int cep_flow_source_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
+{
+    const struct cep_row *kept[SIEVE];
+    int rc = 0;
+    for (uint32_t i = 0; i < count && !rc; i += SIEVE)
+        rc = concerned_rows(flow, node, kept, cep_flow_concerned(flow, node, rows + i, count - i < SIEVE ? count - i : SIEVE, kept));
     return rc;
 }
 
