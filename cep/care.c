@@ -268,17 +268,24 @@ void cep_care_destroy(struct cep_care *care)
     base_free(care);
 }
 
+/* 1 + the first want of the hash; 0: there is none. */
+static uint32_t first_want(const struct cep_care *care, uint64_t hash)
+{
+    uint32_t at = (uint32_t)(hash >> 32) & (care->table_cap - 1);
+    while (care->table[at] && care->wants.at[care->table[at] - 1].hash != hash)
+        at = (at + 1) & (care->table_cap - 1);
+    return care->table[at];
+}
+
 /* Marks the outputs that wait for the column's value. */
 static void look_up(struct cep_care *care, uint32_t place, struct cep_value value, uint32_t *count)
 {
     uint32_t column = care->columns[place];
     uint64_t hash = hash_of(care->types[place], column, value);
-    uint32_t at = (uint32_t)(hash >> 32) & (care->table_cap - 1);
-    while (care->table[at] && care->wants.at[care->table[at] - 1].hash != hash)
-        at = (at + 1) & (care->table_cap - 1);
-    if (!care->table[at])
+    uint32_t first = first_want(care, hash);
+    if (!first)
         return;
-    for (size_t i = care->table[at] - 1; i < care->wants.len && care->wants.at[i].hash == hash; i++) {
+    for (size_t i = first - 1; i < care->wants.len && care->wants.at[i].hash == hash; i++) {
         const struct want *want = &care->wants.at[i];
         if (want->column != column || care->stamps[want->output] == care->stamp || !same(care->types[place], want->value, value))
             continue;
@@ -311,4 +318,17 @@ const uint32_t *cep_care_pick(struct cep_care *care, const struct cep_tuple *row
         if (all || care->always[i] || care->stamps[i] == care->stamp)
             care->picked[(*ret_count)++] = i;
     return care->picked;
+}
+
+bool cep_care_any(const struct cep_care *care, const struct cep_tuple *row)
+{
+    bool any = care->always_count > 0;
+    for (uint32_t i = 0; i < care->column_count && !any; i++) {
+        struct cep_value value = cep_tuple_get(row, care->columns[i], care->types[i]);
+        if (value.null)
+            return true;
+        /* equal hashes of other values show a row too many: no harm */
+        any = first_want(care, hash_of(care->types[i], care->columns[i], value)) != 0;
+    }
+    return any;
 }

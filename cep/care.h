@@ -4,6 +4,7 @@
 #ifndef CEP_CARE_H
 #define CEP_CARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/attr.h"
 #include "cep/program.h"
@@ -15,5 +16,7 @@ int cep_care_create(const struct cep_program *program, uint32_t node, const stru
 void cep_care_destroy(struct cep_care *care); /* NULL allowed */
 /* Outputs that must see the row, as places in the node's list of outputs, in order; valid until the next call. */
 const uint32_t *cep_care_pick(struct cep_care *care, const struct cep_tuple *row, uint32_t *ret_count);
+/* Must any output see it? */
+bool cep_care_any(const struct cep_care *care, const struct cep_tuple *row);
 
 #endif

@@ -39,7 +39,7 @@ static uint32_t first_exchange(const struct cep_flow *flow, uint32_t node)
 {
     const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
     uint32_t to = outputs.count == 1 ? *cep_program_u32(flow->program, outputs.first) : CEP_NONE;
-    return to != CEP_NONE && cep_program_node(flow->program, to)->kind == CEP_NODE_EXCHANGE && flow->nodes[to].key.count ? to : CEP_NONE;
+    return to != CEP_NONE && cep_program_node(flow->program, to)->kind == CEP_NODE_EXCHANGE && cep_plain_key_any(&flow->nodes[to].key) ? to : CEP_NONE;
 }
 
 /* Makes the keys of the next rows. */
@@ -77,8 +77,10 @@ static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const stru
 /* The one operator behind the exchange, if rows that come straight back may go to it by its quick way. */
 static struct cep_operator *quick_operator(const struct cep_flow *flow, uint32_t node, uint32_t exchange_node)
 {
-    if (exchange_node == CEP_NONE || !flow->env.routes_back || flow->nodes[node].care || flow->nodes[exchange_node].care)
+    if (exchange_node == CEP_NONE || !flow->env.routes_back || flow->nodes[node].care)
         return NULL;
+    if (flow->nodes[exchange_node].care && cep_flow_caring(flow, node) == CEP_NONE)
+        return NULL; /* rows that do not concern it were not left out */
     const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
     uint32_t to = outputs.count == 1 ? *cep_program_u32(flow->program, outputs.first) : CEP_NONE;
     struct cep_operator *op = to != CEP_NONE && cep_program_node(flow->program, to)->inputs.count == 1 ? flow->nodes[to].op : NULL;

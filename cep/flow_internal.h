@@ -80,6 +80,9 @@ const struct cep_row *cep_flow_stamp(struct cep_flow *flow, uint32_t node, const
 /* What can be known of a node's rows beforehand: plain keys, whether identities are asked for, which outputs can care. */
 int cep_flow_plan_node(struct cep_flow *flow, uint32_t node) BASE_MUST_CHECK;
 int cep_flow_plain_key(const struct cep_plain_key *plain, const struct cep_tuple *row, struct base_arena *arena, struct cep_tuple **ret) BASE_MUST_CHECK;
+/* The exchange that every row of the source goes to as it is, if rows that concern nothing behind it may be left out beforehand: it has an index of who can care,
+ * and making the key ends in no error that must be told. CEP_NONE: there is none. flow_care.c. */
+uint32_t cep_flow_caring(const struct cep_flow *flow, uint32_t node);
 /* Those of a source's rows (at most all of them) that can concern something behind it, in order; the others are counted, and done with. flow_care.c. */
 uint32_t cep_flow_concerned(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count, const struct cep_row **ret);
 /* To those outputs that the row can concern; the node has an index of them. */

@@ -7,9 +7,9 @@
 #include "cep/row.h"
 
 #define CEP_PLAIN_KEY_MOST 8
-enum cep_plain_brief { CEP_PLAIN_LONG = 0, CEP_PLAIN_SLOT, CEP_PLAIN_TEXT }; /* one column that is its slot, or that has bytes behind it */
+enum cep_plain_brief { CEP_PLAIN_LONG = 0, CEP_PLAIN_SLOT, CEP_PLAIN_TEXT, CEP_PLAIN_NONE }; /* one column that is its slot, or that has bytes behind it; no column */
 struct cep_plain_key {
-    uint32_t count; /* 0: not plain */
+    uint32_t count; /* 0: not plain, or no column */
     enum cep_plain_brief brief;
     uint32_t columns[CEP_PLAIN_KEY_MOST];
     struct cep_type types[CEP_PLAIN_KEY_MOST];
@@ -22,11 +22,18 @@ size_t cep_plain_key_size(const struct cep_plain_key *key, const struct cep_tupl
 /* Writes it at `at`, 8-byte aligned, so many bytes. The same bytes as cep_tuple_write gives. */
 void cep_plain_key_write(const struct cep_plain_key *key, const struct cep_tuple *row, struct cep_tuple *at, size_t bytes);
 
+/* Can it be made without running code? */
+static inline bool cep_plain_key_any(const struct cep_plain_key *key) { return key->count || key->brief == CEP_PLAIN_NONE; }
 /* Room for the tuple of a key of one column with at most 16 bytes. */
 #define CEP_PLAIN_BRIEF_WORDS 5
 /* Writes it there, a few words instead of calls that copy bytes. False: it is not such a key. */
 static inline bool cep_plain_key_brief(const struct cep_plain_key *key, const struct cep_tuple *row, uint64_t *room)
 {
+    if (BASE_UNLIKELY(key->brief == CEP_PLAIN_NONE)) { /* all rows have this one */
+        struct cep_tuple none = { .size_bytes = sizeof none };
+        memcpy(room, &none, sizeof none);
+        return true;
+    }
     uint64_t slot = cep_tuple_slot(row, key->columns[0]);
     uint32_t words = 3, len = (uint32_t)(slot >> 32);
     room[1] = cep_tuple_is_null(row, key->columns[0]);
