@@ -32,7 +32,14 @@ static bool idle(const struct cep_operator *op, const struct cep_key *key)
 }
 static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
 {
-    return cep_match_is_lean(self(op), key) ? cep_match_lean_save(self(op), key, all, piece, ctx) : cep_match_save(self(op), key, all, piece, ctx);
+    struct match_op *me = self(op);
+    if (cep_match_is_lean(me, key) && ((const struct match_lean *)key->state)->told) {
+        int rc = cep_match_lean_inflate(me, key); /* what was told is stored in the full form alone: few keys have told anything that is not settled */
+        if (rc)
+            return rc;
+        cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
+    }
+    return cep_match_is_lean(me, key) ? cep_match_lean_save(me, key, all, piece, ctx) : cep_match_save(me, key, all, piece, ctx);
 }
 static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *bytes, size_t len)
 {

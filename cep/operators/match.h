@@ -176,6 +176,7 @@ struct match_op {
     struct match_threads replay;
     struct { uint32_t *at; size_t len, cap; } accept_list; /* ALL MATCHES: paths accepted by the last step */
     struct match_items items;
+    const struct cep_row *const *view; uint64_t view_first; /* a lean key's match is told: its rows, by number; NULL: they are in the key's log */
     struct cep_value *run_regs, *final_regs, *next_regs;
     struct cep_value *out_values;
     struct cep_evidence_item *evidence; uint32_t evidence_cap;
@@ -295,6 +296,12 @@ int cep_match_key_row(struct match_op *op, struct cep_key *key, const struct cep
 int cep_match_key_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 /* Tells a match whose rows and labels stand in op->items (none for rows that no match covers). */
 int cep_match_key_tell(struct match_op *op, struct cep_key *key, const struct match_cand *cand) BASE_MUST_CHECK;
+/* Eager, of a lean key: the match in op->items over the rows of op->view, told as new or changed, or not at all if it was told so; noted in tolds. */
+int cep_match_key_tell_view(struct match_op *op, struct cep_key *key, struct match_tolds *tolds, const struct match_cand *cand) BASE_MUST_CHECK;
+/* Tells the end of a told row: CEP_DELETE or CEP_SETTLED. limited: mark it as cut by a limit. */
+int cep_match_key_end(struct match_op *op, struct cep_key *key, struct match_told *told, uint8_t change, bool limited) BASE_MUST_CHECK;
+/* Candidates that were told as they are need not be explained again; all others are new. */
+void cep_match_key_find_same(struct match_op *op, struct match_key *state);
 int64_t cep_match_key_deadline(struct match_op *op, const struct cep_key *key);
 bool cep_match_key_idle(const struct match_op *op, const struct match_key *key);
 /* The empty state. In the key's room, or, where that is for the lean form, on the heap: NULL if there is no memory. */

@@ -161,6 +161,7 @@ static void forget_all(struct match_configs *configs)
     if (configs->glances)
         memset(configs->glances, 0, MATCH_GLANCES * sizeof *configs->glances);
     configs->sight_count = configs->sight_ids = 0;
+    configs->life++;
 }
 
 static uint32_t sight_slot(const struct match_configs *configs, const uint64_t words[MATCH_SIGHT_WORDS])
@@ -405,14 +406,19 @@ int cep_match_config_of(struct match_configs *configs, const struct match_class 
 
 /* ---- steps ---- */
 
+void cep_match_config_prepare(struct match_configs *configs, struct match_op *op)
+{
+    if (!configs->prepared)
+        prepare(configs, op, configs->row);
+}
+
 static int step(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
 {
     const struct match_thread *threads = op->first_plain.at;
     uint32_t count = (uint32_t)op->first_plain.len;
     uint64_t errors = op->row_errors;
     int rc = 0;
-    if (!configs->prepared)
-        prepare(configs, op, configs->row);
+    cep_match_config_prepare(configs, op);
     if (from != MATCH_CONFIG_START) {
         rc = cep_match_load_threads(op, configs->at[from]);
         threads = op->in.at;
@@ -427,8 +433,12 @@ static int step(struct match_configs *configs, struct match_op *op, uint32_t fro
     if (rc)
         return rc;
     *ret = MATCH_CONFIG_FULL;
-    if (op->accepted || op->row_errors != errors || configs->dummy.limited) {
+    if (op->row_errors != errors || configs->dummy.limited || (op->accepted && op->out.len)) {
         configs->dummy.limited = false;
+        return 0;
+    }
+    if (op->accepted) {
+        *ret = MATCH_CONFIG_ACCEPTED;
         return 0;
     }
     *ret = MATCH_CONFIG_DEAD;
@@ -505,7 +515,7 @@ const struct match_class *cep_match_config_recall(struct match_configs *configs,
         return NULL;
     configs->asked++;
     uint32_t from = class ? find_number(configs, class) : MATCH_CONFIG_START;
-    if (!from || !cep_match_config_known(configs, from, &to) || to == MATCH_CONFIG_FULL)
+    if (!from || !cep_match_config_known(configs, from, &to) || cep_match_config_leaves(to))
         return NULL;
     configs->recalled++;
     return to ? configs->at[to] : &configs->none;

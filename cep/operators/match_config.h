@@ -7,7 +7,10 @@
 
 #define MATCH_CONFIG_DEAD 0u          /* no thread is left */
 #define MATCH_CONFIG_START 1u         /* the threads of a start before its first row */
-#define MATCH_CONFIG_FULL UINT32_MAX  /* only the full form can tell: it accepted, met an error or a limit */
+#define MATCH_CONFIG_FULL UINT32_MAX  /* only the full form can tell: it met an error or a limit, or accepted while more preferred threads go on */
+#define MATCH_CONFIG_ACCEPTED (UINT32_MAX - 1) /* it accepted, and no thread is left: the start's match is final */
+/* Does the step lead to no list of threads that a key could keep? */
+static inline bool cep_match_config_leaves(uint32_t to) { return to >= MATCH_CONFIG_ACCEPTED; }
 
 /* What conditions can see of a row: outcomes of unary conditions, columns that others read. */
 #define MATCH_SIGHT_WORDS 4
@@ -34,6 +37,7 @@ struct match_configs {
     bool forgetful;               /* conditions see something that hardly comes twice: nothing is remembered */
     uint32_t collect_at;          /* so many live ones: look for dead ones */
     uint8_t *marks;
+    uint32_t life;                /* counts how often all was forgotten: numbers and sights mean something else then */
     uint32_t row_sight;           /* of the row under way; 0: none */
     const struct cep_row *row;    /* the row under way */
     bool prepared;                /* the general step sees it */
@@ -59,6 +63,8 @@ static inline bool cep_match_config_known(const struct match_configs *configs, u
 }
 /* Where the threads stand behind that row. */
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
+/* Makes the row the one that the general step sees; nothing to do where it does already. */
+void cep_match_config_prepare(struct match_configs *configs, struct match_op *op);
 /* The number of a class's thread list. */
 int cep_match_config_of(struct match_configs *configs, const struct match_class *class, uint32_t *ret) BASE_MUST_CHECK;
 /* ---- for keys in full form, whose classes are not numbered ---- */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "cep/operators/match_class.h"
+#include "cep/operators/match_config.h"
 
 /* Order of rows within a key: event time, the ORDER BY columns behind it, then position. */
 static int order_rows(struct match_op *op, const struct cep_row *a, const struct cep_row *b, int *ret)
@@ -75,13 +76,23 @@ void cep_match_key_clear(struct match_key *state)
 
 /* ---- telling ---- */
 
-static int send(struct match_op *op, struct cep_key *key, const struct match_output *output, struct cep_row *row, uint8_t change)
+struct tell { struct match_op *op; struct cep_key *key; struct match_tolds *tolds; bool limited; };
+
+static struct tell tell_of(struct match_op *op, struct cep_key *key)
 {
+    struct match_key *state = key->state;
+    return (struct tell){ op, key, &state->told, state->limited };
+}
+
+static int send(const struct tell *tell, const struct match_output *output, struct cep_row *row, uint8_t change)
+{
+    struct match_op *op = tell->op;
+    struct cep_key *key = tell->key;
     uint8_t kept = row->change;
     bool settled = change == CEP_SETTLED || !(op->m->eager && !op->m->batch_sort);
     row->change = change;
     struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = output->ident,
-                               .kind = CEP_IS_MATCH, .limited = ((struct match_key *)key->state)->limited, .first_time_ms = output->first_time_ms,
+                               .kind = CEP_IS_MATCH, .limited = tell->limited, .first_time_ms = output->first_time_ms,
                                .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence, .final = settled,
                                .tells_end = change == CEP_DELETE };
     if (output->cand->kind == MATCH_ABSENT)
@@ -93,13 +104,11 @@ static int send(struct match_op *op, struct cep_key *key, const struct match_out
     return rc;
 }
 
-struct tell { struct match_op *op; struct cep_key *key; };
-
 static int tell_final(void *ctx, const struct match_output *output)
 {
     struct tell *tell = ctx;
     tell->op->matches++;
-    return send(tell->op, tell->key, output, (struct cep_row *)output->row, CEP_INSERT);
+    return send(tell, output, (struct cep_row *)output->row, CEP_INSERT);
 }
 
 /* Final: resolved candidates are told and forgotten, in order. */
@@ -107,7 +116,7 @@ static int tell_resolved(struct match_op *op, struct cep_key *key)
 {
     struct match_key *state = key->state;
     struct match_cands *cands = &state->now.cands;
-    struct tell tell = { op, key };
+    struct tell tell = tell_of(op, key);
     size_t kept = 0;
     int rc = 0;
     state->told_ms = op->op.watermark_ms;
@@ -124,24 +133,24 @@ static int tell_resolved(struct match_op *op, struct cep_key *key)
 
 int cep_match_key_tell(struct match_op *op, struct cep_key *key, const struct match_cand *cand)
 {
-    struct tell tell = { op, key };
+    struct tell tell = tell_of(op, key);
     return cep_match_outputs_items(op, key->state, cand, cand->kind > MATCH_ABSENT ? 0 : cand->number, tell_final, &tell);
 }
 
 static int tell_eager(void *ctx, const struct match_output *output)
 {
     struct tell *tell = ctx;
-    struct match_key *state = tell->key->state;
+    struct match_tolds *tolds = tell->tolds;
     struct match_told *old = NULL;
-    for (size_t i = 0; i < state->told.len && !old; i++)
-        if (state->told.at[i].ident.hi == output->ident.hi && state->told.at[i].ident.lo == output->ident.lo)
-            old = &state->told.at[i];
+    for (size_t i = 0; i < tolds->len && !old; i++)
+        if (tolds->at[i].ident.hi == output->ident.hi && tolds->at[i].ident.lo == output->ident.lo)
+            old = &tolds->at[i];
     bool same = old && !old->gone && old->content == output->content && old->row->tuple.size_bytes == output->row->tuple.size_bytes;
     if (!old) {
         struct match_told told = { .ident = output->ident };
-        if (!BASE_VEC_PUSH(&state->told, told))
+        if (!BASE_VEC_PUSH(tolds, told))
             return BASE_E_NOMEM;
-        old = &state->told.at[state->told.len - 1];
+        old = &tolds->at[tolds->len - 1];
     }
     old->start = output->cand->start;
     old->accept_seq = output->cand->accept_seq;
@@ -163,16 +172,28 @@ static int tell_eager(void *ctx, const struct match_output *output)
     old->first_at = output->first_at;
     if (!update)
         tell->op->matches++;
-    return send(tell->op, tell->key, output, copy, update ? CEP_UPDATE_AFTER : CEP_INSERT);
+    return send(tell, output, copy, update ? CEP_UPDATE_AFTER : CEP_INSERT);
 }
 
-/* Tells the end of a told row: withdrawn, or settled. */
-static int end_told(struct match_op *op, struct cep_key *key, struct match_told *told, uint8_t change)
+int cep_match_key_end(struct match_op *op, struct cep_key *key, struct match_told *told, uint8_t change, bool limited)
 {
+    const struct tell tell = { op, key, NULL, limited };
     struct match_cand cand = { .kind = told->cand_kind };
     struct match_output output = { .row = told->row, .ident = told->ident, .cand = &cand, .first_time_ms = told->first_time_ms,
                                    .last_time_ms = told->last_time_ms, .first_at = told->first_at };
-    return send(op, key, &output, told->row, change);
+    return send(&tell, &output, told->row, change);
+}
+
+/* Withdrawn, or settled. */
+static int end_told(struct match_op *op, struct cep_key *key, struct match_told *told, uint8_t change)
+{
+    return cep_match_key_end(op, key, told, change, ((struct match_key *)key->state)->limited);
+}
+
+int cep_match_key_tell_view(struct match_op *op, struct cep_key *key, struct match_tolds *tolds, const struct match_cand *cand)
+{
+    struct tell tell = { op, key, tolds, false };
+    return cep_match_outputs_items(op, &op->steps->dummy, cand, cand->number, tell_eager, &tell);
 }
 
 /* Withdrawn, but remembered while it may come again. */
@@ -244,7 +265,7 @@ static int tell_changes(struct match_op *op, struct cep_key *key)
         return 0;
     for (size_t i = 0; i < state->told.len; i++)
         state->told.at[i].standing = 0;
-    struct tell tell = { op, key };
+    struct tell tell = tell_of(op, key);
     int rc = 0;
     /* Withdrawals go out before what takes their place: first find what stands (0). What is told again is taken for gone (1) until it is told (2), all of it
      * before anything is told: candidates of one start may share told rows. */
@@ -491,8 +512,7 @@ static void renumber_told(struct match_op *op, struct match_key *state, uint64_t
     }
 }
 
-/* Candidates that were told and whose rows are the same need not be explained again. */
-static void find_same(struct match_op *op, struct match_key *state)
+void cep_match_key_find_same(struct match_op *op, struct match_key *state)
 {
     for (size_t i = 0; i < state->now.cands.len; i++) {
         struct match_cand *cand = &state->now.cands.at[i];
@@ -511,7 +531,7 @@ static int rewind_key(struct match_op *op, struct match_key *state, uint64_t seq
         return rc;
     renumber_told(op, state, seq);
     rc = run_rows(op, state, &state->now, state->rows.end_seq, false);
-    find_same(op, state);
+    cep_match_key_find_same(op, state);
     return rc;
 }
 
@@ -533,7 +553,7 @@ static bool stands_as_told(const struct match_op *op, struct match_key *state, c
 static int tell_after_rewind(struct match_op *op, struct cep_key *key, int64_t before_ms)
 {
     struct match_key *state = key->state;
-    struct tell tell = { op, key };
+    struct tell tell = tell_of(op, key);
     struct standing so_far = { .number = state->now.number };
     int rc = 0;
     state->told_ms = op->op.watermark_ms;

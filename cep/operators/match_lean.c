@@ -15,6 +15,8 @@ int cep_match_lean_init(struct match_op *op)
     if (!possible)
         return 0;
     op->lean = base_calloc(1, sizeof *op->lean);
+    if (op->lean)
+        cep_match_lean_tells_init(op);
     return op->lean ? 0 : BASE_E_NOMEM;
 }
 
@@ -23,6 +25,7 @@ void cep_match_lean_finish(struct match_op *op)
     if (!op->lean)
         return;
     cep_match_log_finish(&op->lean->log);
+    cep_match_lean_view_finish(op->lean);
     base_free(op->lean);
     op->lean = NULL;
 }
@@ -212,12 +215,12 @@ static int step_row(struct match_op *op, const struct match_lean_class *classes,
     *ret_full = false;
     for (uint32_t i = 0; i < count && !rc && !*ret_full; i++) {
         rc = cep_match_config_next(op->steps, op, classes[i].config, &to);
-        *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
+        *ret_full = !rc && (cep_match_config_leaves(to) || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
     }
     if (rc || *ret_full || !own)
         return rc;
     rc = cep_match_config_next(op->steps, op, MATCH_CONFIG_START, &to);
-    *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
+    *ret_full = !rc && (cep_match_config_leaves(to) || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
     return rc;
 }
 
@@ -268,7 +271,7 @@ static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
     return rc || *ret_full ? rc : cep_match_lean_set_classes(lean, classes, count);
 }
 
-static void insert_entry(struct match_lean *lean, uint32_t at, struct match_lean_entry entry)
+void cep_match_lean_insert(struct match_lean *lean, uint32_t at, struct match_lean_entry entry)
 {
     struct match_lean_entry *entries = cep_match_lean_entries(lean);
     memmove(entries + at + 1, entries + at, (lean->count - at) * sizeof *entries);
@@ -312,7 +315,7 @@ static int late_row(struct match_op *op, struct match_lean *lean, uint32_t at, c
         *ret_full = rc == BASE_E_LIMIT;
         return *ret_full ? 0 : rc;
     }
-    insert_entry(lean, at, (struct match_lean_entry){ ref, (uint32_t)(row->time_ms - lean->base_ms) });
+    cep_match_lean_insert(lean, at, (struct match_lean_entry){ ref, (uint32_t)(row->time_ms - lean->base_ms) });
     rc = refold(op, lean, ret_full);
     if (rc || *ret_full) {
         remove_entry(lean, at);
@@ -342,7 +345,7 @@ static int next_row(struct match_op *op, struct match_lean *lean, const struct c
         *ret_full = rc == BASE_E_LIMIT;
         return *ret_full ? 0 : rc;
     }
-    insert_entry(lean, lean->count, (struct match_lean_entry){ ref, own.youngest });
+    cep_match_lean_insert(lean, lean->count, (struct match_lean_entry){ ref, own.youngest });
     return 0;
 }
 
@@ -427,6 +430,8 @@ int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct ce
         cep_match_lean_begin(key);
     if (!full && !cep_match_is_lean(op, key))
         rc = cep_match_lean_deflate(op, key);
+    if (!rc && cep_match_is_lean(op, key))
+        rc = cep_match_lean_settle(op, key);
     if (rc || full || !cep_match_is_lean(op, key))
         return rc ? rc : full_row(op, key, event);
     rc = cep_match_lean_upkeep(op, 1);
@@ -438,8 +443,11 @@ int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct ce
     if (lean->count >= limits->rows_per_key || (lean->count >= limits->tail_rows && unsettled(op, lean) >= limits->tail_rows) || !rebase(lean, row->time_ms))
         return full_row(op, key, event);
     uint32_t at = place_of(op, lean, row, &full);
-    if (!full)
+    bool asked = !full, again = asked && cep_match_lean_told_behind(lean, at);
+    if (asked && !again)
         rc = at < lean->count ? late_row(op, lean, at, row, &full) : next_row(op, lean, row, &full);
+    if (!rc && asked && (full || again)) /* a match, or what was told may be another now */
+        rc = cep_match_lean_complete(op, key, row, at, &full);
     if (rc)
         return rc;
     if (full)
@@ -454,6 +462,9 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
     struct match_lean *lean = key->state;
     bool ended = op->op.watermark_ms == BASE_TIME_MAX_MS;
     uint32_t count = lean->class_count;
+    int rc = cep_match_lean_settle(op, key);
+    if (rc)
+        return rc;
     if (ended) {
         for (uint32_t i = 0; i < lean->count && op->within_ms; i++)
             tell_expired(op, lean, i);
@@ -466,7 +477,7 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
             expire_classes(op, lean, cep_match_lean_classes(lean), &count, op->op.watermark_ms + 1);
     }
     lean->class_count = (uint16_t)count;
-    int rc = count == 0 ? cep_match_lean_set_classes(lean, NULL, 0) : 0;
+    rc = count == 0 ? cep_match_lean_set_classes(lean, NULL, 0) : 0;
     cep_match_lean_drop_settled(op, lean);
     cep_match_lean_count(op, lean, false);
     return rc;
@@ -477,22 +488,25 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
     struct match_lean *l = (struct match_lean *)(uintptr_t)lean;
     if (lean->count == 0)
         return BASE_TIME_MAX_MS;
+    int64_t told_ms = lean->told ? cep_match_lean_told_ms(lean) : BASE_TIME_MAX_MS;
     if (lean->class_count == 0)
-        return entry_ms(l, lean->count - 1);
+        return told_ms < BASE_TIME_MAX_MS ? told_ms : entry_ms(l, lean->count - 1);
     if (!op->within_ms)
-        return BASE_TIME_MAX_MS - 1;
+        return told_ms < BASE_TIME_MAX_MS ? told_ms : BASE_TIME_MAX_MS - 1;
     uint32_t youngest = 0;
     for (uint32_t i = 0; i < lean->class_count; i++) {
         uint32_t at = cep_match_lean_classes(l)[i].youngest;
         youngest = at > youngest ? at : youngest;
     }
-    return lean->base_ms + youngest + op->within_ms - 1;
+    int64_t at_ms = lean->base_ms + youngest + op->within_ms - 1;
+    return told_ms < at_ms ? told_ms : at_ms;
 }
 
 void cep_match_lean_free(struct match_op *op, struct cep_key *key)
 {
     struct match_lean *lean = key->state;
     cep_match_lean_count(op, lean, true);
+    cep_match_lean_told_free(op, lean);
     drop_front(op, lean, lean->count);
     if (lean->cap)
         base_free(lean->rows.many);
@@ -507,7 +521,8 @@ size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *
 {
     const struct match_log *log = &op->lean->log;
     uint64_t row = log->rows ? log->bytes / log->rows : 0;
-    return lean->cap * sizeof(struct match_lean_entry) + (lean->snap ? sizeof *lean->snap : 0) + lean->class_cap * sizeof(struct match_lean_class) + lean->count * row;
+    return lean->cap * sizeof(struct match_lean_entry) + (lean->snap ? sizeof *lean->snap : 0) + lean->class_cap * sizeof(struct match_lean_class) +
+           (lean->told ? cep_match_lean_told_bytes(lean) : 0) + lean->count * row;
 }
 
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)

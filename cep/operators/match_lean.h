@@ -1,12 +1,13 @@
-/* Lean keys: the form that a key of an eager pattern has most of the time, when no candidate stands and nothing was told. Its rows lie in the operator's log, its
- * classes are numbers of thread lists, each with its youngest start; it fits a few cache lines, and a row costs a look-up for each class. Whatever is out of the
- * ordinary - a match, an error, a limit - first turns the key into its full form (struct match_key) by going through its rows again, and the full form does it. The
+/* Lean keys: the form that a key of an eager pattern has most of the time. Its rows lie in the operator's log, its
+ * classes are numbers of thread lists, each with its youngest start; it fits a few cache lines, and a row costs a look-up for each class. The usual match is told
+ * in this form too (match_lean_match.c). Whatever is out of the ordinary - a match to be withdrawn, an error, a limit - first turns the key into its full form (struct match_key) by going through its rows again, and the full form does it. The
  * full form turns back once all is settled. docs/engine.md, "Lean keys", says why nothing can be told apart. Used by match.c, match_key.c and match_codec.c. */
 #ifndef CEP_OPERATORS_MATCH_LEAN_H
 #define CEP_OPERATORS_MATCH_LEAN_H
 
 #include "cep/operators/match.h"
 #include "cep/operators/match_config.h"
+#include "cep/operators/match_edges.h"
 #include "cep/operators/match_log.h"
 
 #define LEAN_NO_START (UINT32_C(1) << 31) /* in a ref: the row is no start, whatever conditions say: a match skipped it */
@@ -22,6 +23,9 @@ struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in 
 struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
 /* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
 struct match_lean_snap { uint32_t seq /* low half */, count; struct match_lean_class classes[LEAN_CLASSES_MOST]; };
+/* What was told and is not settled: its rows are no starts, but will be again if a late row changes the match. Nothing in it was withdrawn. */
+struct match_lean_told { struct match_tolds list; };
+
 struct match_lean {
     int64_t base_ms;
     uint64_t first_seq;      /* of the first entry */
@@ -32,14 +36,24 @@ struct match_lean {
     uint32_t saved_first;    /* pieces from here on, below that of the first row, may be stored and must go */
     uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
     struct match_lean_snap *snap; /* NULL: none */
+    struct match_lean_told *told; /* NULL: nothing */
     union { struct match_lean_entry few[LEAN_ENTRIES], *many; } rows;
     union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
+};
+/* The rows of a key with a new one among them. */
+struct match_lean_view {
+    struct { const struct cep_row **at; size_t len, cap; } rows;
+    struct { struct match_lean_entry *at; size_t len, cap; } entries;
 };
 struct match_lean_op {
     struct match_log log;
     struct match_lean_class next[LEAN_CLASSES_MOST + 2]; /* classes behind the row under way */
     uint32_t next_count;
     uint64_t hand;           /* where the search for lonely rows goes on */
+    bool tells;              /* the pattern's matches may be told in lean form */
+    struct match_lean_view view;
+    struct match_edge_table edges;
+    struct match_lean_told *spare_told; /* an empty list, for the next match */
 };
 
 /* Makes the operator keep lean keys if its pattern allows it; op->lean stays NULL otherwise. */
@@ -78,6 +92,20 @@ int cep_match_lean_deflate(struct match_op *op, struct cep_key *key) BASE_MUST_C
 static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->cap ? lean->rows.many : lean->rows.few; }
 static inline struct match_lean_class *cep_match_lean_classes(struct match_lean *lean) { return lean->class_cap ? lean->classes.many : lean->classes.few; }
 static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + lean->bias; }
+
+/* ---- match_lean_match.c: matches ---- */
+void cep_match_lean_tells_init(struct match_op *op); /* says whether the pattern's matches are told in lean form */
+void cep_match_lean_view_finish(struct match_lean_op *lean_op);
+/* A row at its place, which completes a match or comes before the end of one that was told: what follows is found and told. *ret_full: nothing was done, only the
+ * full form can. */
+int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t at, bool *ret_full) BASE_MUST_CHECK;
+/* Tells what is settled so, and forgets it: before anything else is done with the key. */
+int cep_match_lean_settle(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
+int64_t cep_match_lean_told_ms(const struct match_lean *lean); /* when the first of it is settled; BASE_TIME_MAX_MS: nothing was told */
+bool cep_match_lean_told_behind(const struct match_lean *lean, uint32_t at); /* was something told that ends there or later? */
+size_t cep_match_lean_told_bytes(const struct match_lean *lean);
+void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean);
+void cep_match_lean_insert(struct match_lean *lean, uint32_t at, struct match_lean_entry entry); /* there is room */
 
 /* ---- match_lean_codec.c ---- */
 int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;

@@ -57,12 +57,12 @@ static int build_row(struct match_op *op, struct match_head *head, struct buildi
             rc = cep_match_config_next(configs, op, class->config, &to);
         if (!to)
             head->parents[class->id] = MATCH_NO_CLASS;
-        *ret_full = !rc && (to == MATCH_CONFIG_FULL || (to && !build_join(&next, head, (struct built){ to, class->id, class->youngest_ms })));
+        *ret_full = !rc && (cep_match_config_leaves(to) || (to && !build_join(&next, head, (struct built){ to, class->id, class->youngest_ms })));
     }
     to = MATCH_CONFIG_DEAD;
     if (!rc && !*ret_full && !no_start)
         rc = cep_match_config_next(configs, op, MATCH_CONFIG_START, &to);
-    *ret_full |= to == MATCH_CONFIG_FULL;
+    *ret_full |= cep_match_config_leaves(to);
     if (!rc && !*ret_full && to) {
         rc = cep_match_new_class_id(head, &id);
         *ret_full = !rc && !build_join(&next, head, (struct built){ to, id, row->time_ms });
@@ -175,6 +175,9 @@ static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_
         if (entries[i].ref & LEAN_NO_START)
             no_start[i / 8] |= (uint8_t)(1u << i % 8);
     }
+    for (size_t k = 0; lean->told && k < lean->told->list.len; k++) /* these will be found again */
+        for (uint64_t seq = lean->told->list.at[k].start; seq <= lean->told->list.at[k].accept_seq; seq++)
+            no_start[(seq - lean->first_seq) / 8] &= (uint8_t)~(1u << (seq - lean->first_seq) % 8);
     state->now.next_seq = state->now.first_start = state->now.unmatched_next = lean->first_seq;
     /* the pieces of the lean form go, those of the full one are numbered behind them */
     uint32_t first, end;
@@ -206,6 +209,11 @@ int cep_match_lean_inflate(struct match_op *op, struct cep_key *key)
         base_free(state);
         return rc;
     }
+    if (lean->told) {
+        state->told = lean->told->list;
+        lean->told->list = (struct match_tolds){ 0 };
+    }
+    cep_match_key_find_same(op, state);
     cep_match_lean_free(op, key);
     key->state = state;
     cep_match_key_count(op, state, false);

@@ -32,12 +32,12 @@ static bool step(struct match_op *op, struct match_lean *lean, struct match_lean
     for (uint32_t i = 0; i < lean->class_count; i++) {
         if (op->within_ms && lean->base_ms + classes[i].youngest + op->within_ms <= time_ms)
             continue; /* out of time */
-        if (!cep_match_config_known(op->steps, classes[i].config, &to) || to == MATCH_CONFIG_FULL)
+        if (!cep_match_config_known(op->steps, classes[i].config, &to) || cep_match_config_leaves(to))
             return false;
         if (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest }))
             return false;
     }
-    if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, &to) || to == MATCH_CONFIG_FULL)
+    if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, &to) || cep_match_config_leaves(to))
         return false;
     own.config = to;
     return !to || cep_match_lean_join(lean_op, own);
@@ -73,7 +73,7 @@ int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct 
     else if (!cep_match_is_lean(op, key))
         return 0;
     struct match_lean *lean = key->state;
-    if (!is_usual(op, lean, row))
+    if (lean->told || !is_usual(op, lean, row)) /* what was told may be settled now */
         return 0;
     int rc = cep_match_config_row(op->steps, op, row);
     if (rc)

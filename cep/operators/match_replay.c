@@ -237,6 +237,11 @@ int cep_match_replay_live(struct match_op *op, struct match_key *key, uint64_t s
 
 /* ---- outputs ---- */
 
+static const struct cep_row *row_at(const struct match_op *op, const struct match_key *key, uint64_t seq)
+{
+    return op->view ? op->view[seq - op->view_first] : cep_match_rows_at(&key->rows, seq);
+}
+
 static bool label_at(void *ctx, int32_t distance, struct base_str *ret)
 {
     const struct match_op *op = ctx;
@@ -265,7 +270,7 @@ static void report(struct match_op *op, int rc, uint32_t code)
 static void at_row(struct match_op *op, struct match_key *key, uint64_t seq)
 {
     op->seq = seq;
-    op->row = cep_match_rows_at(&key->rows, seq);
+    op->row = row_at(op, key, seq);
     op->frame.row = &op->row->tuple;
     op->frame.row_time_ms = op->row->time_ms;
 }
@@ -302,11 +307,11 @@ static int ident_of(struct match_op *op, struct match_key *key, const struct mat
 {
     struct base_buf buf = { 0 };
     base_buf_put_u8(&buf, cand->kind == MATCH_ABSENT ? MATCH_FOUND : cand->kind);
-    hash_position(&buf, &cep_match_rows_at(&key->rows, cand->start)->at);
+    hash_position(&buf, &row_at(op, key, cand->start)->at);
     if (op->m->rows != CEP_ROWS_ONE)
-        hash_position(&buf, &cep_match_rows_at(&key->rows, row_seq)->at);
+        hash_position(&buf, &row_at(op, key, row_seq)->at);
     for (size_t i = 0; op->m->all_matches && i < op->items.len; i++) {
-        hash_position(&buf, &cep_match_rows_at(&key->rows, op->items.at[i].seq)->at);
+        hash_position(&buf, &row_at(op, key, op->items.at[i].seq)->at);
         base_buf_put_str(&buf, cep_program_text(op->program, op->vars[op->items.at[i].var].name));
         base_buf_put_u8(&buf, 0);
     }
@@ -331,7 +336,7 @@ static int fill_evidence(struct match_op *op, struct match_key *key, struct cep_
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct match_item *item = &op->items.at[i < head ? i : total - count + i];
-        op->evidence[i] = (struct cep_evidence_item){ .row = cep_match_rows_at(&key->rows, item->seq), .var = op->m->vars.first + item->var,
+        op->evidence[i] = (struct cep_evidence_item){ .row = row_at(op, key, item->seq), .var = op->m->vars.first + item->var,
                                                       .excluded = item->excluded != 0 };
     }
     const struct cep_node *node = cep_program_node(op->program, op->op.node);
@@ -379,15 +384,15 @@ static int output_row(const struct output_args *args, bool unmatched, int64_t ti
         rc = ident_of(op, args->key, args->cand, op->seq, &ident);
     if (rc)
         return rc;
-    const struct cep_row *first = cep_match_rows_at(&args->key->rows, op->items.len ? op->items.at[0].seq : args->cand->start);
+    const struct cep_row *first = row_at(op, args->key, op->items.len ? op->items.at[0].seq : args->cand->start);
     struct match_output output = { .row = row, .ident = ident, .cand = args->cand,
-                                   .first_time_ms = first->time_ms, .last_time_ms = op->items.len ? cep_match_rows_at(&args->key->rows, op->items.at[op->items.len - 1].seq)->time_ms : first->time_ms,
+                                   .first_time_ms = first->time_ms, .last_time_ms = op->items.len ? row_at(op, args->key, op->items.at[op->items.len - 1].seq)->time_ms : first->time_ms,
                                    .first_at = first->at, .evidence = op->items.len && !op->plain ? &evidence : NULL };
     if (op->plain)
         return args->fn(args->ctx, &output);
     output.content = base_hash64(&row->tuple, row->tuple.size_bytes, (uint64_t)row->time_ms);
     for (uint32_t i = 0; i < op->items.len; i++) {
-        uint64_t item[2] = { (uint64_t)cep_match_rows_at(&args->key->rows, op->items.at[i].seq)->at.offset, op->items.at[i].var };
+        uint64_t item[2] = { (uint64_t)row_at(op, args->key, op->items.at[i].seq)->at.offset, op->items.at[i].var };
         output.content = base_hash64(item, sizeof item, output.content);
     }
     return args->fn(args->ctx, &output);

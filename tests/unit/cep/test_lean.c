@@ -18,6 +18,10 @@
 #define RULE(name, emit, partition, pattern, defines) \
     "CREATE RULE " name " WITH ('emit' = '" emit "') AS SELECT c1, n FROM t MATCH_RECOGNIZE (" partition " ORDER BY ts MEASURES A.c AS c1, LAST(B.v) AS n" \
     " ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (" pattern ") WITHIN INTERVAL '40' SECOND DEFINE " defines ");\n"
+/* several output rows for a match, some rows left out, a row that may be missing */
+#define ALL_ROWS(name, pattern, defines) \
+    "CREATE RULE " name " WITH ('emit' = 'eager') AS SELECT c1, n FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES FIRST(A.c) AS c1, LAST(B.v) AS n" \
+    " ALL ROWS PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (" pattern ") WITHIN INTERVAL '20' SECOND DEFINE " defines ");\n"
 #define BY_USER "PARTITION BY u"
 #define THREE "B AS B.c <> A.c, C AS C.c <> A.c AND C.c <> B.c"
 
@@ -28,6 +32,8 @@ static const char *const rules[] = {
     TABLE RULE("r", "final", BY_USER, "A B* C", "A AS A.v < 4, B AS B.v > A.v, C AS C.v = 0"),
     TABLE RULE("r", "eager", "", "A -> B -> C", "A AS A.c = 'us', B AS B.c = 'de', C AS C.v = 5 AND C.u <> 'nobody'"),
     TABLE RULE("r", "eager", BY_USER, "A -> NOT N -> B", "B AS B.c = 'a country with a name', N AS N.v = 7"),
+    TABLE ALL_ROWS("r1", "A -> {- B -} -> C", THREE)
+          ALL_ROWS("r2", "A{2,3} -> B? C", "A AS A.v > 2, B AS B.v < LAST(A.v), C AS C.c = 'us'"),
     TABLE RULE("r1", "eager", BY_USER, "A -> B", "A AS A.c = 'us', B AS B.c = 'us' AND B.v > A.v")
           RULE("r2", "eager", BY_USER, "A -> B", "A AS A.c = 'de' AND A.v > 3, B AS B.c = 'gb'")
           RULE("r3", "final", BY_USER, "A -> B", "A AS A.v = 6, B AS B.v = 2")

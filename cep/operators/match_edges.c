@@ -1,0 +1,195 @@
+#include "cep/operators/match_edges.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cep/operators/match_class.h"
+
+#define TABLE_LEAST 64u
+#define TABLE_MOST 16384u
+
+void cep_match_edges_finish(struct match_edge_table *table)
+{
+    base_free(table->at);
+    BASE_VEC_FINISH(&table->walk);
+    *table = (struct match_edge_table){ 0 };
+}
+
+/* ---- one step ---- */
+
+/* The first nodes of op->paths stand for the threads of the list that is stepped. */
+static int root_paths(struct match_op *op, uint32_t count)
+{
+    if (op->path_cap < MATCH_EDGES_MOST) {
+        struct match_path *paths = base_realloc(op->paths, 64 * sizeof *paths);
+        if (!paths)
+            return BASE_E_NOMEM;
+        op->paths = paths;
+        op->path_cap = 64;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        op->paths[i] = (struct match_path){ .parent = MATCH_NO_PATH };
+    op->path_count = count;
+    return 0;
+}
+
+static bool edge_of(const struct match_op *op, uint32_t path, uint32_t roots, struct match_edge *ret)
+{
+    if (path < roots) {
+        *ret = (struct match_edge){ .from = (uint8_t)path, .var = MATCH_EDGE_WAITED };
+        return true;
+    }
+    if (path >= op->path_count || op->paths[path].parent >= roots)
+        return false;
+    *ret = (struct match_edge){ .from = (uint8_t)op->paths[path].parent, .excluded = op->paths[path].excluded != 0, .var = op->paths[path].var };
+    return true;
+}
+
+/* What the step just made says: where it leads, and from where each thread came. */
+static int read_step(struct match_op *op, uint32_t from, uint32_t roots, struct match_edges *ret)
+{
+    bool good = true;
+    ret->to = MATCH_CONFIG_FULL;
+    if (op->accepted) {
+        if (op->out.len == 0 && edge_of(op, op->accept_path, roots, &ret->at[0])) {
+            ret->to = MATCH_CONFIG_ACCEPTED;
+            ret->count = 1;
+        }
+        return 0;
+    }
+    if (op->out.len == 0 || op->out.len > MATCH_EDGES_MOST)
+        return 0;
+    for (uint32_t i = 0; i < op->out.len && good; i++)
+        good = edge_of(op, op->out.at[i].path, roots, &ret->at[i]);
+    struct match_class *class;
+    op->scratch_used = 0;
+    int rc = good ? cep_match_write_class(op, &class) : 0;
+    if (!rc && good)
+        rc = cep_match_config_of(op->steps, class, &ret->to);
+    ret->count = (uint8_t)op->out.len;
+    ret->idle = good && ret->to == from;
+    for (uint32_t i = 0; i < ret->count && ret->idle; i++)
+        ret->idle = ret->at[i].from == i && ret->at[i].var == MATCH_EDGE_WAITED;
+    return rc == BASE_E_LIMIT ? 0 : rc;
+}
+
+/* Steps the list over the row under way, with paths. ret->to is MATCH_CONFIG_FULL where that cannot be told here. */
+static int trace_step(struct match_op *op, uint32_t from, struct match_edges *ret)
+{
+    struct match_configs *configs = op->steps;
+    struct match_thread threads[MATCH_EDGES_MOST];
+    const struct match_threads *list = &op->first_plain;
+    uint64_t errors = op->row_errors;
+    int rc = 0;
+    *ret = (struct match_edges){ .config = from, .to = MATCH_CONFIG_FULL };
+    cep_match_config_prepare(configs, op);
+    if (from != MATCH_CONFIG_START) {
+        rc = cep_match_load_threads(op, configs->at[from]);
+        list = &op->in;
+    }
+    if (rc || list->len > MATCH_EDGES_MOST)
+        return rc;
+    uint32_t count = (uint32_t)list->len;
+    rc = root_paths(op, count);
+    for (uint32_t i = 0; i < count && !rc; i++) {
+        threads[i] = list->at[i];
+        threads[i].path = i;
+    }
+    bool quiet = op->quiet;
+    op->quiet = op->track = true;
+    op->unpacked = NULL;
+    if (!rc)
+        rc = cep_match_step(op, threads, count);
+    op->track = false;
+    op->quiet = quiet;
+    cep_match_forget_seen(op);
+    bool failed = op->row_errors != errors || configs->dummy.limited;
+    configs->dummy.limited = false;
+    return rc || failed ? rc : read_step(op, from, count, ret);
+}
+
+/* ---- the table ---- */
+
+static int ready(struct match_edge_table *table, const struct match_configs *configs)
+{
+    if (table->life != configs->life && table->at)
+        memset(table->at, 0, table->cap * sizeof *table->at);
+    table->life = configs->life;
+    if (table->at && (table->missed <= 2 * table->cap || table->cap == TABLE_MOST))
+        return 0;
+    uint32_t cap = table->cap ? table->cap * 4 : TABLE_LEAST;
+    struct match_edges *at = base_calloc(cap, sizeof *at);
+    if (!at)
+        return BASE_E_NOMEM;
+    base_free(table->at);
+    table->at = at;
+    table->cap = cap;
+    table->missed = 0;
+    return 0;
+}
+
+/* The step from a list over the row under way: remembered, or made now. */
+static int edges_of(struct match_op *op, struct match_edge_table *table, uint32_t from, struct match_edges *scratch, const struct match_edges **ret)
+{
+    uint32_t sight = op->steps->row_sight;
+    *ret = scratch;
+    if (!sight)
+        return trace_step(op, from, scratch);
+    struct match_edges *at = &table->at[(from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (table->cap - 1)];
+    *ret = at;
+    if (BASE_LIKELY(at->config == from && at->sight == sight))
+        return 0;
+    table->missed++;
+    int rc = trace_step(op, from, at);
+    at->sight = rc ? 0 : sight;
+    return rc;
+}
+
+/* ---- a match ---- */
+
+static int unwind(struct match_op *op, const struct match_edge_table *table)
+{
+    uint32_t thread = 0;
+    op->items.len = 0;
+    for (size_t i = table->walk.len; i-- > 0;) {
+        const struct match_edge_record *record = &table->walk.at[i];
+        struct match_edge edge = record->edges.at[thread];
+        struct match_item item = { .seq = record->seq, .var = edge.var, .excluded = edge.excluded };
+        if (edge.var != MATCH_EDGE_WAITED && !BASE_VEC_PUSH(&op->items, item))
+            return BASE_E_NOMEM;
+        thread = edge.from;
+    }
+    for (size_t i = 0, j = op->items.len; i + 1 < j; i++) {
+        struct match_item swap = op->items.at[i];
+        op->items.at[i] = op->items.at[--j];
+        op->items.at[j] = swap;
+    }
+    return 0;
+}
+
+int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct cep_row *const *rows, uint32_t count, uint64_t seq, bool *ret_found)
+{
+    uint32_t config = MATCH_CONFIG_START;
+    struct match_edges scratch;
+    const struct match_edges *edges;
+    *ret_found = false;
+    table->walk.len = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        int rc = cep_match_config_row(op->steps, op, rows[i]);
+        if (!rc)
+            rc = ready(table, op->steps);
+        if (!rc)
+            rc = edges_of(op, table, config, &scratch, &edges);
+        if (rc)
+            return rc;
+        if ((edges->to == MATCH_CONFIG_ACCEPTED) != (i + 1 == count) || edges->to == MATCH_CONFIG_DEAD || edges->to == MATCH_CONFIG_FULL)
+            return 0;
+        config = edges->to;
+        if (edges->idle)
+            continue;
+        struct match_edge_record record = { seq + i, *edges };
+        if (!BASE_VEC_PUSH(&table->walk, record))
+            return BASE_E_NOMEM;
+    }
+    *ret_found = true;
+    return unwind(op, table);
+}

@@ -1,0 +1,32 @@
+/* Which thread came from which, and with which label, in the steps that match_config.h remembers: so the rows and labels of a match are read off without running the
+ * automaton again (docs/engine.md, "Lean keys"). A small direct-mapped table per operator that forgets with the memo. Used by match_lean_match.c; never for patterns
+ * whose matches may be told in several ways (ALL MATCHES). */
+#ifndef CEP_OPERATORS_MATCH_EDGES_H
+#define CEP_OPERATORS_MATCH_EDGES_H
+
+#include "cep/operators/match_config.h"
+
+#define MATCH_EDGES_MOST 6       /* threads of a list; those with more are explained by replay */
+#define MATCH_EDGE_WAITED UINT16_MAX
+
+struct match_edge { uint8_t from; uint8_t excluded; uint16_t var; }; /* the thread it comes from; the label that the row got, MATCH_EDGE_WAITED: none */
+struct match_edges {
+    uint32_t config, sight; /* sight 0: free */
+    uint32_t to;
+    uint8_t count;          /* threads of `to`; MATCH_CONFIG_ACCEPTED: 1, the accepted one */
+    bool idle;              /* nothing moved: `to` is `config`, and every thread waited where it is */
+    struct match_edge at[MATCH_EDGES_MOST];
+};
+struct match_edge_record { uint64_t seq; struct match_edges edges; };
+struct match_edge_table {
+    struct match_edges *at;
+    uint32_t cap, missed, life;
+    struct { struct match_edge_record *at; size_t len, cap; } walk; /* rows of the match under way that moved something */
+};
+void cep_match_edges_finish(struct match_edge_table *table);
+/* Rows and labels of the start rows[0], which is accepted by rows[count - 1] with no thread left: op->items, numbered from seq on. *ret_found false: this way cannot
+ * tell (too many threads, an error), replay can. BASE_E_NOMEM. */
+int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct cep_row *const *rows, uint32_t count, uint64_t seq, bool *ret_found)
+    BASE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,439 @@
+/* Matches of keys in lean form: found, explained and told while the key stays as it is. What was told is kept with the key until it is settled, so that a late row
+ * can change it; only what would have to be withdrawn, or whose start cannot be singled out, asks for the full form. docs/engine.md, "Lean keys", Claim 16. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "cep/operators/match_lean.h"
+
+#define FOUND_MOST 16u
+
+/* Offsets in the rows of the plan. same: it was told so and its rows are the same. */
+struct found { uint32_t start, accept; bool same; };
+/* What a row makes of a key: worked out before anything is changed. */
+struct plan {
+    struct match_op *op;
+    struct match_lean *lean;
+    struct match_lean_view *view;
+    const struct cep_row *row;
+    uint32_t at;             /* where it comes in */
+    bool redo;               /* something that was told lies behind it */
+    bool full;               /* only the full form can tell */
+    struct found found[FOUND_MOST];
+    uint32_t found_count, explained;
+    struct match_lean_class classes[LEAN_CLASSES_MOST];
+    uint32_t class_count;
+};
+
+/* ---- which operators, memory ---- */
+
+static bool navigates(const struct match_op *op, uint32_t code)
+{
+    return code != CEP_NONE && (cep_program_code(op->program, code)->flags & CEP_CODE_NAV);
+}
+
+void cep_match_lean_tells_init(struct match_op *op)
+{
+    bool tells = op->early_discard && !op->plain && !op->counts;
+    for (uint32_t i = 0; i < op->m->outs.count; i++) {
+        const struct cep_out *out = cep_program_out(op->program, op->m->outs.first + i);
+        tells &= out->kind == CEP_OUT_COLUMN || !navigates(op, out->code);
+    }
+    for (uint32_t i = 0; i < op->m->vars.count; i++)
+        tells &= !navigates(op, op->vars[i].out_update);
+    op->lean->tells = tells;
+}
+
+void cep_match_lean_view_finish(struct match_lean_op *lean_op)
+{
+    BASE_VEC_FINISH(&lean_op->view.rows);
+    BASE_VEC_FINISH(&lean_op->view.entries);
+    cep_match_edges_finish(&lean_op->edges);
+    if (lean_op->spare_told)
+        BASE_VEC_FINISH(&lean_op->spare_told->list);
+    base_free(lean_op->spare_told);
+    lean_op->spare_told = NULL;
+}
+
+static struct match_lean_told *told_of(struct match_op *op, struct match_lean *lean)
+{
+    if (!lean->told && op->lean->spare_told) {
+        lean->told = op->lean->spare_told;
+        op->lean->spare_told = NULL;
+    } else if (!lean->told) {
+        lean->told = base_calloc(1, sizeof *lean->told);
+    }
+    return lean->told;
+}
+
+/* The list, empty or handed over, goes back. */
+void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean)
+{
+    struct match_lean_told *told = lean->told;
+    if (!told)
+        return;
+    for (size_t i = 0; i < told->list.len; i++)
+        base_free(told->list.at[i].row);
+    told->list.len = 0;
+    if (!op->lean->spare_told) {
+        op->lean->spare_told = told;
+    } else {
+        BASE_VEC_FINISH(&told->list);
+        base_free(told);
+    }
+    lean->told = NULL;
+}
+
+size_t cep_match_lean_told_bytes(const struct match_lean *lean)
+{
+    size_t sum = sizeof *lean->told + lean->told->list.cap * sizeof *lean->told->list.at;
+    for (size_t i = 0; i < lean->told->list.len; i++)
+        sum += cep_row_size(lean->told->list.at[i].row);
+    return sum;
+}
+
+int64_t cep_match_lean_told_ms(const struct match_lean *lean)
+{
+    int64_t first_ms = BASE_TIME_MAX_MS;
+    for (size_t i = 0; lean->told && i < lean->told->list.len; i++)
+        first_ms = lean->told->list.at[i].last_time_ms < first_ms ? lean->told->list.at[i].last_time_ms : first_ms;
+    return first_ms;
+}
+
+int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
+{
+    struct match_lean *lean = key->state;
+    size_t kept = 0;
+    int rc = 0;
+    if (!lean->told)
+        return 0;
+    struct match_tolds *list = &lean->told->list;
+    for (size_t i = 0; i < list->len; i++) {
+        if (rc || list->at[i].last_time_ms > op->op.watermark_ms) {
+            list->at[kept++] = list->at[i];
+            continue;
+        }
+        rc = cep_match_key_end(op, key, &list->at[i], CEP_SETTLED, false);
+        base_free(list->at[i].row);
+    }
+    list->len = kept;
+    if (kept == 0)
+        cep_match_lean_told_free(op, lean);
+    return rc;
+}
+
+/* ---- the rows with the new one among them ---- */
+
+static int look_at_rows(struct plan *plan)
+{
+    const struct match_lean *lean = plan->lean;
+    const struct match_lean_entry *entries = cep_match_lean_entries(plan->lean);
+    struct match_lean_view *view = plan->view;
+    uint32_t count = lean->count + 1;
+    if (!BASE_VEC_RESERVE(&view->rows, count) || !BASE_VEC_RESERVE(&view->entries, count))
+        return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        bool own = i == plan->at;
+        struct match_lean_entry entry = own ? (struct match_lean_entry){ 0, (uint32_t)(plan->row->time_ms - lean->base_ms) } : entries[i - (i > plan->at)];
+        view->rows.at[i] = own ? plan->row : cep_match_log_row(&plan->op->lean->log, entry.ref & ~LEAN_NO_START);
+        view->entries.at[i] = entry;
+    }
+    view->rows.len = view->entries.len = count;
+    /* what was told of rows from the new one on is looked for anew */
+    for (size_t k = 0; lean->told && k < lean->told->list.len; k++) {
+        const struct match_told *told = &lean->told->list.at[k];
+        uint32_t start = (uint32_t)(told->start - lean->first_seq), accept = (uint32_t)(told->accept_seq - lean->first_seq);
+        if (accept < plan->at)
+            continue;
+        plan->redo = true;
+        for (uint32_t i = start + (start >= plan->at); i <= accept + 1; i++)
+            view->entries.at[i].ref &= ~LEAN_NO_START;
+    }
+    return 0;
+}
+
+static int64_t view_ms(const struct plan *plan, uint32_t i) { return plan->lean->base_ms + plan->view->entries.at[i].at; }
+static bool no_start(const struct plan *plan, uint32_t i) { return plan->view->entries.at[i].ref & LEAN_NO_START; }
+
+/* Is the row still alive as a start when row at comes? */
+static bool alive(const struct plan *plan, uint32_t start, uint32_t at)
+{
+    return !plan->op->within_ms || view_ms(plan, start) + plan->op->within_ms > view_ms(plan, at);
+}
+
+/* ---- which start ---- */
+
+struct single { uint32_t config, start; };
+
+/* Steps the classes, each with the earliest of those starts in it that are alive at row `last`. Accepting ones: *ret_start, and *ret_other of all others. */
+static int step_singles(struct plan *plan, struct single *classes, uint32_t *count, uint32_t *ret_start, uint32_t *ret_other)
+{
+    struct match_op *op = plan->op;
+    uint32_t kept = 0, to;
+    *ret_start = *ret_other = UINT32_MAX;
+    for (uint32_t i = 0; i < *count; i++) {
+        struct single class = classes[i];
+        int rc = cep_match_config_next(op->steps, op, class.config, &to);
+        if (rc)
+            return rc;
+        plan->full |= to == MATCH_CONFIG_FULL;
+        uint32_t *least = to == MATCH_CONFIG_ACCEPTED ? ret_start : ret_other;
+        if (to && class.start < *least)
+            *least = class.start;
+        if (!to || cep_match_config_leaves(to))
+            continue;
+        uint32_t k = 0;
+        while (k < kept && classes[k].config != to)
+            k++;
+        if (k == kept)
+            classes[kept++] = (struct single){ to, class.start };
+        else if (class.start < classes[k].start)
+            classes[k].start = class.start;
+    }
+    *count = kept;
+    return 0;
+}
+
+/* The earliest start that row `last` completes, by going through the rows with those starts alone that live to see it. */
+static int single_out(struct plan *plan, uint32_t last, uint32_t *ret)
+{
+    struct match_op *op = plan->op;
+    struct single classes[LEAN_CLASSES_MOST + 1];
+    uint32_t count = 0, other, to;
+    *ret = UINT32_MAX;
+    for (uint32_t i = 0; i <= last && !plan->full; i++) {
+        bool start = i < last && !no_start(plan, i) && alive(plan, i, last);
+        if (!start && count == 0)
+            continue;
+        int rc = cep_match_config_row(op->steps, op, plan->view->rows.at[i]);
+        if (!rc)
+            rc = step_singles(plan, classes, &count, ret, &other);
+        if (!rc && start && !plan->full) {
+            rc = cep_match_config_next(op->steps, op, MATCH_CONFIG_START, &to);
+            plan->full |= !rc && cep_match_config_leaves(to);
+            uint32_t k = 0;
+            while (k < count && classes[k].config != to)
+                k++;
+            if (to && k == count && count <= LEAN_CLASSES_MOST)
+                classes[count++] = (struct single){ to, i };
+        }
+        if (rc)
+            return rc;
+        plan->full |= (*ret != UINT32_MAX && i < last) || count > LEAN_CLASSES_MOST || (i == last && other < *ret);
+    }
+    plan->full |= *ret == UINT32_MAX;
+    return 0;
+}
+
+/* ---- going through the rows ---- */
+
+struct step { uint32_t accepted, other; bool exact; }; /* earliest start of accepting classes and of the others; exact: they are alive */
+
+static void expire(struct plan *plan, int64_t time_ms)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < plan->class_count; i++)
+        if (!plan->op->within_ms || plan->lean->base_ms + plan->classes[i].youngest + plan->op->within_ms > time_ms)
+            plan->classes[kept++] = plan->classes[i];
+    plan->class_count = kept;
+}
+
+/* Steps the classes, then the row as a start, unless it completed one. */
+static int step_row(struct plan *plan, uint32_t row, struct step *step)
+{
+    struct match_op *op = plan->op;
+    struct match_lean_op *lean_op = op->lean;
+    uint32_t to, first = (uint32_t)plan->lean->first_seq;
+    int rc = cep_match_config_row(op->steps, op, plan->view->rows.at[row]);
+    *step = (struct step){ UINT32_MAX, UINT32_MAX, true };
+    lean_op->next_count = 0;
+    for (uint32_t i = 0; i < plan->class_count && !rc && !plan->full; i++) {
+        struct match_lean_class class = plan->classes[i];
+        rc = cep_match_config_next(op->steps, op, class.config, &to);
+        if (rc || !to)
+            continue;
+        int32_t offset = (int32_t)(class.earliest - first); /* below 0: its row has gone */
+        uint32_t start = offset < 0 ? 0 : (uint32_t)offset;
+        step->exact &= offset >= 0 && alive(plan, start, row);
+        uint32_t *least = to == MATCH_CONFIG_ACCEPTED ? &step->accepted : &step->other;
+        *least = start < *least ? start : *least;
+        class.config = to;
+        plan->full |= to == MATCH_CONFIG_FULL || (to != MATCH_CONFIG_ACCEPTED && !cep_match_lean_join(lean_op, class));
+    }
+    if (rc || plan->full || step->accepted != UINT32_MAX || no_start(plan, row))
+        return rc;
+    rc = cep_match_config_next(op->steps, op, MATCH_CONFIG_START, &to);
+    if (rc || !to)
+        return rc;
+    if (to == MATCH_CONFIG_ACCEPTED) {
+        step->accepted = row;
+        step->exact = lean_op->next_count == 0; /* it covers none of those */
+        plan->full |= !step->exact;
+        return 0;
+    }
+    plan->full |= to == MATCH_CONFIG_FULL || !cep_match_lean_join(lean_op, (struct match_lean_class){ to, first + row, plan->view->entries.at[row].at });
+    return 0;
+}
+
+/* A match from start to row: all starts behind it are covered, and no earlier one is alive. */
+static void find(struct plan *plan, uint32_t start, uint32_t row)
+{
+    plan->full |= plan->found_count == FOUND_MOST;
+    if (plan->full)
+        return;
+    plan->found[plan->found_count++] = (struct found){ start, row, false };
+    for (uint32_t i = start; i <= row; i++)
+        plan->view->entries.at[i].ref |= LEAN_NO_START;
+    plan->class_count = 0;
+}
+
+static int go_through(struct plan *plan, uint32_t from)
+{
+    struct step step;
+    int rc = 0;
+    for (uint32_t i = from; i < plan->view->rows.len && !rc && !plan->full; i++) {
+        expire(plan, view_ms(plan, i));
+        rc = step_row(plan, i, &step);
+        if (rc || plan->full)
+            break;
+        if (step.accepted == UINT32_MAX) {
+            plan->class_count = plan->op->lean->next_count;
+            memcpy(plan->classes, plan->op->lean->next, plan->class_count * sizeof *plan->classes);
+            continue;
+        }
+        uint32_t start = step.accepted;
+        if (!step.exact || step.other < start)
+            rc = single_out(plan, i, &start);
+        if (!rc && !plan->full)
+            find(plan, start, i);
+    }
+    return rc;
+}
+
+/* ---- what was told ---- */
+
+/* What was told of rows behind the new one must be among what was found: changed, perhaps, but not gone. */
+static void compare(struct plan *plan)
+{
+    const struct match_lean *lean = plan->lean;
+    for (size_t k = 0; plan->redo && k < lean->told->list.len && !plan->full; k++) {
+        const struct match_told *told = &lean->told->list.at[k];
+        uint32_t start = (uint32_t)(told->start - lean->first_seq), accept = (uint32_t)(told->accept_seq - lean->first_seq);
+        if (accept < plan->at)
+            continue;
+        bool inside = start < plan->at;
+        start += start >= plan->at;
+        uint32_t i = 0;
+        while (i < plan->found_count && plan->found[i].start != start)
+            i++;
+        bool any = i < plan->found_count;
+        if (any)
+            plan->found[i].same = !inside && plan->found[i].accept == accept + 1;
+        plan->full |= !any || (!plan->found[i].same && plan->op->m->rows != CEP_ROWS_ONE);
+    }
+}
+
+static int explain(struct plan *plan, const struct found *found)
+{
+    bool good;
+    int rc = cep_match_edges_explain(plan->op, &plan->op->lean->edges, (const struct cep_row *const *)plan->view->rows.at + found->start,
+                                     found->accept - found->start + 1, plan->lean->first_seq + found->start, &good);
+    plan->full |= !rc && !good;
+    return rc;
+}
+
+static int tell(struct plan *plan, struct cep_key *key)
+{
+    struct match_op *op = plan->op;
+    int rc = 0;
+    for (uint32_t i = 0; i < plan->found_count && !rc; i++) {
+        const struct found *found = &plan->found[i];
+        if (found->same)
+            continue;
+        uint64_t first = plan->lean->first_seq, start = first + found->start, accept = first + found->accept;
+        struct match_cand cand = { .start = start, .end = accept, .accept_seq = accept, .not_before_ms = INT64_MIN, .number = 1, .kind = MATCH_FOUND,
+                                   .step = MATCH_STEP_ROW, .resolved = 1 };
+        if (plan->explained > 1)
+            rc = explain(plan, found);
+        if (!rc && !told_of(op, plan->lean))
+            rc = BASE_E_NOMEM;
+        op->view = (const struct cep_row *const *)plan->view->rows.at;
+        op->view_first = first;
+        if (!rc)
+            rc = cep_match_key_tell_view(op, key, &plan->lean->told->list, &cand);
+        op->view = NULL;
+    }
+    return rc;
+}
+
+/* A row was put in at this offset. */
+static void renumber_told(struct match_lean *lean, uint32_t at)
+{
+    uint64_t seq = lean->first_seq + at;
+    for (size_t i = 0; lean->told && i < lean->told->list.len; i++) {
+        struct match_told *told = &lean->told->list.at[i];
+        told->start += told->start >= seq;
+        told->accept_seq += told->accept_seq >= seq;
+    }
+}
+
+/* The key becomes what the plan says. */
+static int take(struct plan *plan)
+{
+    struct match_lean *lean = plan->lean;
+    uint32_t ref;
+    int rc = cep_match_lean_reserve(lean, lean->count + 1);
+    if (!rc)
+        rc = cep_match_log_put(&plan->op->lean->log, plan->row, &ref);
+    if (rc) {
+        plan->full = rc == BASE_E_LIMIT;
+        return plan->full ? 0 : rc;
+    }
+    rc = cep_match_lean_set_classes(lean, plan->classes, plan->class_count);
+    if (rc) {
+        cep_match_log_drop(&plan->op->lean->log, ref);
+        return rc;
+    }
+    cep_match_lean_insert(lean, plan->at, (struct match_lean_entry){ ref, plan->view->entries.at[plan->at].at });
+    struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    for (uint32_t i = 0; i < lean->count; i++)
+        entries[i].ref = (entries[i].ref & ~LEAN_NO_START) | (plan->view->entries.at[i].ref & LEAN_NO_START);
+    renumber_told(lean, plan->at);
+    base_free(lean->snap); /* its classes may hold starts that are covered now */
+    lean->snap = NULL;
+    return 0;
+}
+
+bool cep_match_lean_told_behind(const struct match_lean *lean, uint32_t at)
+{
+    bool any = false;
+    for (size_t i = 0; lean->told && i < lean->told->list.len; i++)
+        any |= lean->told->list.at[i].accept_seq >= lean->first_seq + at;
+    return any;
+}
+
+int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t at, bool *ret_full)
+{
+    struct plan plan = { .op = op, .lean = key->state, .view = &op->lean->view, .row = row, .at = at };
+    *ret_full = true;
+    if (!op->lean->tells || plan.lean->count > LEAN_REFOLD_MOST)
+        return 0;
+    int rc = look_at_rows(&plan);
+    if (rc)
+        return rc;
+    if (at == plan.lean->count) {
+        plan.class_count = plan.lean->class_count;
+        memcpy(plan.classes, cep_match_lean_classes(plan.lean), plan.class_count * sizeof *plan.classes);
+    }
+    rc = go_through(&plan, at == plan.lean->count ? at : 0);
+    if (!rc && !plan.full)
+        compare(&plan);
+    for (uint32_t i = 0; i < plan.found_count && !rc && !plan.full; i++) {
+        if (!plan.found[i].same)
+            rc = explain(&plan, &plan.found[i]);
+        plan.explained += !plan.found[i].same;
+    }
+    if (!rc && !plan.full)
+        rc = take(&plan);
+    *ret_full = plan.full;
+    return rc || plan.full ? rc : tell(&plan, key);
+}
