@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "patterns/fold.h"
+#include "patterns/hints.h"
 #include "patterns/literal.h"
 #include "patterns/types.h"
 
@@ -70,7 +71,9 @@ static int unknown_function(struct patterns_binder *binder, const struct pattern
             near = func->name;
         }
     }
-    const char *hint = near ? base_arena_printf(binder->arena, "did you mean %s?", near) : NULL;
+    const char *hint = patterns_hint_function(name);
+    if (!hint && near)
+        hint = base_arena_printf(binder->arena, "did you mean %s?", near);
     return patterns_refuse(binder, place, "unknown-function", hint, "unknown function \"%.*s\"", (int)name.len,
                            name.ptr);
 }
@@ -334,8 +337,9 @@ static int refuse_misplaced(struct patterns_binder *binder, const struct pattern
         return patterns_refuse(binder, expr, "not-supported", "it belongs into MEASURES or DEFINE of MATCH_RECOGNIZE",
                                "\"%.*s\" has no meaning in %s", (int)name.len, name.ptr, where);
     if (patterns_is_aggregate(name))
-        return patterns_refuse(binder, expr, "not-supported", NULL, "aggregate \"%.*s\" cannot stand in %s",
-                               (int)name.len, name.ptr, where);
+        return patterns_refuse(binder, expr, "not-supported",
+                               strcmp(where, "WHERE") == 0 ? "a condition on aggregates belongs into HAVING" : patterns_hint_function(name),
+                               "aggregate \"%.*s\" cannot stand in %s", (int)name.len, name.ptr, where);
     if (call->distinct || call->filter || call->within_count || call->nulls != PATTERNS_CALL_NULLS_NONE)
         return patterns_refuse(
             binder, expr, "type-mismatch", NULL,

@@ -7,6 +7,7 @@
 #include "patterns/bind_call.h"
 #include "patterns/bind_subquery.h"
 #include "patterns/fold.h"
+#include "patterns/hints.h"
 #include "patterns/literal.h"
 #include "patterns/types.h"
 
@@ -67,7 +68,11 @@ static int refuse_types(struct patterns_binder *binder, const struct patterns_ex
     const char *hint = "convert one side with CAST(... AS ...)";
     bool text_and_number = (a.kind == CEP_KIND_STRING && cep_kind_is_number(b.kind)) ||
                            (b.kind == CEP_KIND_STRING && cep_kind_is_number(a.kind));
-    if (text_and_number)
+    bool time_and_number = ((cep_kind_is_time(a.kind) || a.kind == CEP_KIND_INTERVAL_DAY) && cep_kind_is_number(b.kind)) ||
+                           ((cep_kind_is_time(b.kind) || b.kind == CEP_KIND_INTERVAL_DAY) && cep_kind_is_number(a.kind));
+    if (time_and_number)
+        hint = "a duration is written INTERVAL '60' SECOND; TIMESTAMPDIFF(SECOND, a, b) makes a number of two times";
+    else if (text_and_number)
         hint = base_arena_printf(binder->arena, "write CAST(... AS %s) around the text",
                                  patterns_type_text(binder, a.kind == CEP_KIND_STRING ? b : a));
     return patterns_refuse(binder, place, "type-mismatch", hint, "%s cannot stand between %s and %s", op,
@@ -139,13 +144,7 @@ int patterns_coerce(struct patterns_binder *binder, const struct patterns_bound 
 static const char *unknown_hint(struct patterns_binder *binder, const struct patterns_scope *scope,
                                 const struct patterns_ident *part)
 {
-    struct base_str near = patterns_relation_nearest(scope->relation, part->text);
-    if (near.len)
-        return base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr);
-    if (part->quoted)
-        return base_arena_printf(binder->arena, "a text literal stands in single quotes: '%.*s'", (int)part->text.len,
-                                 part->text.ptr);
-    return NULL;
+    return patterns_hint_column(binder->arena, scope->relation, part);
 }
 
 static int bind_name(struct patterns_binder *binder, const struct patterns_scope *scope,
@@ -723,7 +722,7 @@ static int bind_kind(struct patterns_binder *binder, const struct patterns_scope
         return patterns_refuse(binder, expr, "not-supported", "* stands in a SELECT list and in COUNT(*) only",
                                "* is no value");
     case PATTERNS_EXPR_FIELD:
-        return patterns_refuse(binder, expr, "not-supported", "name the field of a ROW column directly: column.field",
+        return patterns_refuse(binder, expr, "not-supported", "name the field of a ROW column directly: column.field; of a pattern variable's rows write LAST(A.column) or FIRST(A.column, 1)",
                                "a field cannot be taken from this expression");
     case PATTERNS_EXPR_MAP:
     case PATTERNS_EXPR_ROW:

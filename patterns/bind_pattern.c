@@ -217,7 +217,10 @@ static int bind_skip(struct patterns_match_detail *rp)
     if (clause->skip != PATTERNS_SKIP_TO_FIRST && clause->skip != PATTERNS_SKIP_TO_LAST)
         return 0;
     if (!patterns_rp_find_label(rp, target->text, target->quoted, &rows))
-        return patterns_refuse_at(rp->binder, clause->source, target->begin, target->end, "unknown-variable", NULL,
+        return patterns_refuse_at(rp->binder, clause->source, target->begin, target->end, "unknown-variable",
+                                  base_str_equal_fold(target->text, BASE_STR("NEXT"))    ? "write SKIP TO NEXT ROW"
+                                  : base_str_equal_fold(target->text, BASE_STR("CURRENT")) ? "write SKIP TO CURRENT ROW"
+                                                                                          : patterns_rp_list_labels(rp),
                                   "AFTER MATCH SKIP TO %.*s: no variable of the pattern and no SUBSET",
                                   (int)target->text.len, target->text.ptr);
     rp->skip_set = rows.set;

@@ -134,6 +134,8 @@ static const char *found_hint(const struct patterns_cursor *c)
         return "<= and >= are written without a blank";
     if (!c->in_pattern && (token->kind == PATTERNS_TOKEN_ARROW || token->kind == PATTERNS_TOKEN_ARROW_ANY))
         return "-> and ->> order the steps inside PATTERN (...)";
+    if (token->kind == PATTERNS_TOKEN_NAMED && c->in_pattern)
+        return "a step that may come later is written ->";
     if (token->kind == PATTERNS_TOKEN_NAMED)
         return "greater or equal is written >=";
     bool ends = c->at >= c->end || token->kind == PATTERNS_TOKEN_CLOSE || token->kind == PATTERNS_TOKEN_COMMA ||
@@ -287,6 +289,10 @@ bool patterns_cursor_name(struct patterns_cursor *c, const char *what, struct pa
         if (!patterns_cursor_ident(c, what, &part) || !PATTERNS_PUSH(c, &parts, part))
             return false;
         what = "a name after \".\"";
+        if (patterns_cursor_is(c, PATTERNS_TOKEN_DOT) && patterns_cursor_ahead(c, 1, PATTERNS_TOKEN_STAR)) {
+            patterns_cursor_skip(c, 1);
+            return patterns_cursor_expected(c, what, "name the columns one by one; COUNT(A.*) counts the rows of A, ALL ROWS PER MATCH shows them");
+        }
     } while (patterns_cursor_accept(c, PATTERNS_TOKEN_DOT));
     *ret = (struct patterns_name){
         .parts = parts.at, .count = (uint32_t)parts.len, .begin = begin, .end = patterns_cursor_last(c)

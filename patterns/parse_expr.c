@@ -302,7 +302,7 @@ static const struct patterns_expr *parse_name(struct patterns_cursor *c)
         return NULL;
     expr->end = patterns_cursor_last(c);
     if (patterns_cursor_is(c, PATTERNS_TOKEN_OPEN)) {
-        patterns_cursor_refuse(c, "syntax", expr->begin, expr->end, "functions are called by their name alone",
+        patterns_cursor_refuse(c, "syntax", expr->begin, expr->end, "functions are called by their name alone: LAST(A.amount), not A.LAST(amount)",
                                "a function has no qualifier");
         return NULL;
     }

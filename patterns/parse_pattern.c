@@ -430,9 +430,10 @@ static bool parse_skip(struct patterns_cursor *c, struct patterns_match *match)
         !patterns_cursor_expect_word(c, PATTERNS_WORD_SKIP, "after AFTER MATCH"))
         return false;
     if (patterns_cursor_accept_word(c, PATTERNS_WORD_PAST)) {
-        if (!patterns_cursor_expect_word(c, PATTERNS_WORD_LAST, "after SKIP PAST") ||
-            !patterns_cursor_expect_word(c, PATTERNS_WORD_ROW, "after SKIP PAST LAST"))
-            return false;
+        if (!patterns_cursor_accept_word(c, PATTERNS_WORD_LAST))
+            return patterns_cursor_expected(c, "\"LAST\" after SKIP PAST", "write AFTER MATCH SKIP PAST LAST ROW");
+        if (!patterns_cursor_accept_word(c, PATTERNS_WORD_ROW))
+            return patterns_cursor_expected(c, "\"ROW\" after SKIP PAST LAST", "write AFTER MATCH SKIP PAST LAST ROW");
         match->skip = PATTERNS_SKIP_PAST_LAST_ROW;
     } else if (!patterns_cursor_accept_word(c, PATTERNS_WORD_TO)) {
         return patterns_cursor_expected(c, "\"PAST LAST ROW\" or \"TO\" after AFTER MATCH SKIP",
@@ -508,10 +509,12 @@ static bool parse_pattern_clause(struct patterns_cursor *c, struct patterns_matc
                                         "the clauses stand in this order: PARTITION BY, ORDER BY, MEASURES, ONE ROW "
                                         "PER MATCH, ALL MATCHES, AFTER MATCH, PATTERN, WITHIN, SUBSET, DEFINE");
     patterns_cursor_skip(c, 1);
-    if (!patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after PATTERN", NULL) ||
+    if (!patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after PATTERN", "write PATTERN (A B)") ||
         !(match->pattern = patterns_parse_row_pattern(c)) ||
         !patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "after the pattern", comma_hint(c)))
         return false;
+    if (patterns_cursor_is(c, PATTERNS_TOKEN_PLUS) || patterns_cursor_is(c, PATTERNS_TOKEN_STAR) || patterns_cursor_is(c, PATTERNS_TOKEN_QUESTION))
+        return patterns_cursor_expected(c, "WITHIN, SUBSET or DEFINE", "a quantifier of the whole pattern stands inside: PATTERN ((A B)+)");
     if (patterns_cursor_accept_word(c, PATTERNS_WORD_WITHIN)) {
         if (patterns_cursor_is(c, PATTERNS_TOKEN_NUMBER) && patterns_cursor_ahead(c, 1, PATTERNS_TOKEN_WORD))
             return patterns_cursor_expected(c, "\"INTERVAL\" after WITHIN", "write WITHIN INTERVAL '5' MINUTE");

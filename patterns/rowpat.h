@@ -166,6 +166,7 @@ struct patterns_rp_read {
     uint32_t var;
     bool final; /* FINAL value */
     bool distinct; /* an aggregate over different values */
+    const struct patterns_bound *filter; /* of ARRAY_AGG, which collects NULLs too: only rows for which it holds; NULL: all */
     const struct patterns_expr *place;
 };
 const struct patterns_bound *patterns_rp_nav_leaf(struct patterns_match_detail *rp, const struct patterns_expr *place,
@@ -226,6 +227,8 @@ int patterns_rp_bind_measure(struct patterns_match_detail *rp, const struct patt
 /* Variable or subset of that name; *ret_rows says which rows. False: neither. */
 bool patterns_rp_find_label(const struct patterns_match_detail *rp, struct base_str name, bool quoted,
                             struct patterns_rp_rows *ret_rows);
+/* "the variables are A, B", for hints; in the arena; NULL: none. */
+const char *patterns_rp_list_labels(const struct patterns_match_detail *rp);
 /* Name as compared and as CLASSIFIER() gives it; ptr NULL: no memory. */
 struct base_str patterns_rp_label(struct patterns_match_detail *rp, struct base_str name, bool quoted);
 

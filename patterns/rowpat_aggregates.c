@@ -35,8 +35,8 @@ static const struct aggregate_name {
     { "COUNT_IF", AGG_COUNT_IF, 1, 1 },
     { "SUM", AGG_SUM, 1, 1 },
     { "AVG", AGG_AVG, 1, 1 },
-    { "MIN", AGG_MIN, 1, 1 },
-    { "MAX", AGG_MAX, 1, 1 },
+    { "MIN", AGG_MIN, 1, 2 },
+    { "MAX", AGG_MAX, 1, 2 },
     { "VAR_POP", AGG_VAR_POP, 1, 1 },
     { "VAR_SAMP", AGG_VAR_SAMP, 1, 1 },
     { "VARIANCE", AGG_VAR_SAMP, 1, 1 },
@@ -231,7 +231,7 @@ static int by_key(const struct call *call, bool greatest, const struct patterns_
             (n->type.kind != CEP_KIND_INT && n->type.kind != CEP_KIND_BIGINT) || n->value.i < 1 ||
             n->value.i > PATTERNS_TOP_MAX)
             return patterns_refuse(binder, call->read->place, "bad-argument", NULL,
-                                   "the third argument of %s is a constant from 1 to %d", call->name, PATTERNS_TOP_MAX);
+                                   "the last argument of %s is a constant from 1 to %d", call->name, PATTERNS_TOP_MAX);
         return top_n(call, want, args[0]->type, (uint32_t)n->value.i, ret);
     }
     *ret = patterns_rp_read_reg(call->read, &want);
@@ -282,7 +282,7 @@ static int only_different(const struct call *call, enum aggregate what, const st
     if (r)
         return r;
     struct patterns_rp_request want = {
-        .kind = PATTERNS_RP_DIFFERENT, .rows = call->rows, .args = { *x }, .type = type
+        .kind = PATTERNS_RP_DIFFERENT, .rows = call->rows, .args = { *x, call->read->filter }, .type = type
     };
     if (what == AGG_ARRAY)
         *ret = patterns_rp_read_reg(call->read, &want);
@@ -335,6 +335,8 @@ static int aggregate(const struct patterns_rp_read *read, struct base_str name, 
     case AGG_MAX:
         if (x->type.kind == CEP_KIND_ARRAY || x->type.kind == CEP_KIND_ROW)
             return refuse_type(&call, x->type, "values that have an order");
+        if (count == 2) /* the n greatest */
+            return by_key(&call, found->what == AGG_MAX, (const struct patterns_bound *[3]){ x, x, args[1] }, 3, ret);
         return plain(&call, found->what == AGG_MIN ? PATTERNS_RP_MIN : PATTERNS_RP_MAX, x, x->type, ret);
     case AGG_VAR_POP:
     case AGG_VAR_SAMP:
@@ -343,7 +345,8 @@ static int aggregate(const struct patterns_rp_read *read, struct base_str name, 
     case AGG_ARRAY:
         if (array_type(&call, x->type, &type))
             return BASE_E_SYNTAX;
-        return plain(&call, PATTERNS_RP_ARRAY, x, type, ret);
+        *ret = reg(&call, PATTERNS_RP_ARRAY, x, read->filter, type);
+        return *ret ? 0 : BASE_E_NOMEM;
     case AGG_LIST: return list(&call, first, count, ret);
     case AGG_MAX_BY:
     case AGG_MIN_BY: return by_key(&call, found->what == AGG_MAX_BY, args, count, ret);
@@ -364,13 +367,14 @@ int patterns_rp_aggregate(const struct patterns_rp_read *read, struct base_str n
                           const struct patterns_bound **ret)
 {
     const struct aggregate_name *found = find(name);
-    uint64_t parts[5] = { count };
+    uint64_t parts[6] = { count };
     int r = aggregate(read, name, rows, args, count, ret);
     if (r)
         return r;
     parts[1] = base_hash64(found->name, strlen(found->name), read->distinct);
     for (uint32_t i = 0; i < count && i < 3; i++)
         parts[2 + i] = args[i]->hash;
+    parts[5] = read->filter ? read->filter->hash : 0;
     *ret = patterns_rp_named(read, rows, base_hash64(parts, sizeof parts, 0), *ret);
     return *ret ? 0 : BASE_E_NOMEM;
 }

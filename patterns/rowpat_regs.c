@@ -232,6 +232,12 @@ static bound is_among(struct patterns_match_detail *rp, const struct patterns_rp
     return contains && args[0] && x ? patterns_bound_call(rp->binder, NULL, contains, CEP_TYPE(BOOLEAN), args, 2) : NULL;
 }
 
+/* `next` where the FILTER of a list holds, if it has one. */
+static bound filtered(struct patterns_match_detail *rp, const struct patterns_rp_reg *reg, bound next)
+{
+    return reg->args[1] ? make_case(rp, reg->args[1], next, reg_leaf(rp, reg)) : next;
+}
+
 static bound make_update(struct patterns_match_detail *rp, struct patterns_rp_file *file, struct patterns_rp_reg *reg)
 {
     struct cep_type boolean = CEP_TYPE(BOOLEAN), bigint = CEP_TYPE(BIGINT), text = CEP_TYPE(STRING),
@@ -261,9 +267,9 @@ static bound make_update(struct patterns_match_detail *rp, struct patterns_rp_fi
     case PATTERNS_RP_MAX: return accumulate(rp, CEP_OP_MAX, reg->type, self, x);
     case PATTERNS_RP_MEAN:
     case PATTERNS_RP_M2: return welford(rp, file, reg);
-    case PATTERNS_RP_ARRAY: return accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x);
+    case PATTERNS_RP_ARRAY: return filtered(rp, reg, accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x));
     case PATTERNS_RP_DIFFERENT:
-        return make_case(rp, is_among(rp, reg, x), self, accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x));
+        return filtered(rp, reg, make_case(rp, is_among(rp, reg, x), self, accumulate(rp, CEP_OP_ARRAY_APPEND, reg->type, self, x)));
     case PATTERNS_RP_LIST: {
         bound longer =
             make_op(rp, PATTERNS_BOUND_CONCAT, text, make_op(rp, PATTERNS_BOUND_CONCAT, text, self, reg->args[1]), x);

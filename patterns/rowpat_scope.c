@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/error.h"
+#include "patterns/hints.h"
 
 enum place { AT_TOP, IN_NAVIGATION, IN_AGGREGATE };
 struct scope {
@@ -77,6 +78,14 @@ static const char *near_label(const struct patterns_match_detail *rp, struct bas
     return found;
 }
 
+const char *patterns_rp_list_labels(const struct patterns_match_detail *rp)
+{
+    const char *list = "";
+    for (uint32_t v = 0; v < rp->var_count && v < 8 && list; v++)
+        list = base_arena_printf(rp->binder->arena, "%s%s%.*s", list, v ? ", " : "", (int)rp->vars[v].label.len, rp->vars[v].label.ptr);
+    return list && *list ? base_arena_printf(rp->binder->arena, "the variables are %s%s", list, rp->var_count > 8 ? ", ..." : "") : NULL;
+}
+
 static const char *rows_text(struct patterns_binder *binder, struct base_str name)
 {
     return name.len ? base_arena_printf(binder->arena, "rows of %.*s", (int)name.len, name.ptr) : "all rows";
@@ -116,6 +125,17 @@ static int place_value(struct scope *scope, const struct patterns_expr *place, c
 
 /* ---- names ---- */
 
+/* CLASSIFIER and its relatives, which are written with parentheses. */
+static bool is_bare_function(struct base_str name)
+{
+    static const char *const names[] = { "CLASSIFIER", "MATCH_NUMBER", "MATCH_ROWTIME", "MATCH_PROCTIME" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (base_str_equal_fold(name, base_str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
 /* parts[first] is where the search failed; first 1: behind a pattern variable. */
 static int unknown_name(struct scope *scope, const struct patterns_expr *place, const struct patterns_name_part *parts,
                         uint32_t count, uint32_t first)
@@ -123,15 +143,21 @@ static int unknown_name(struct scope *scope, const struct patterns_expr *place, 
     struct patterns_match_detail *rp = scope->read.rp;
     struct patterns_binder *binder = rp->binder;
     const struct patterns_ident *at = &place->name.parts[first];
-    struct base_str near = patterns_relation_nearest(&rp->plain, parts[first].text);
-    const char *hint =
-        near.len ? base_arena_printf(binder->arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr) : NULL;
+    const char *hint = patterns_hint_column(binder->arena, &rp->plain, at);
+    struct patterns_rp_rows rows;
     uint32_t column;
+    if (!first && count == 1 && is_bare_function(parts[0].text))
+        hint = base_arena_printf(binder->arena, "write %.*s()", (int)at->text.len, at->text.ptr);
+    else if (!first && count == 1 && patterns_rp_find_label(rp, parts[0].text, parts[0].quoted, &rows))
+        hint = base_arena_printf(binder->arena, "%.*s is a variable of the pattern: %.*s.column reads its row, COUNT(%.*s.*) counts its rows", (int)at->text.len,
+                                 at->text.ptr, (int)at->text.len, at->text.ptr, (int)at->text.len, at->text.ptr);
     if (first || count == 1)
         return patterns_refuse_at(binder, place->source, at->begin, at->end, "unknown-column", hint,
                                   "unknown column \"%.*s\"", (int)at->text.len, at->text.ptr);
     hint = near_label(rp, parts[0].text);
-    if (!hint && patterns_relation_find(rp->input, parts, count, &column) != PATTERNS_FOUND_NONE)
+    if (!hint)
+        hint = patterns_rp_list_labels(rp);
+    if (patterns_relation_find(rp->input, parts, count, &column) != PATTERNS_FOUND_NONE)
         hint = "inside MATCH_RECOGNIZE a column is written alone or behind a pattern variable, not behind the table's "
                "name";
     return patterns_refuse_at(binder, place->source, at->begin, at->end, "unknown-variable", hint,
@@ -377,7 +403,7 @@ static int bind_time(struct scope *scope, const struct patterns_expr *place, boo
 
 /* FILTER (WHERE condition): what the aggregate does not see is NULL to it. The condition ranges over the same rows as the arguments. */
 static int apply_filter(struct scope *inner, const struct patterns_expr *place, const struct patterns_bound **args, uint32_t *count,
-                        struct base_str *name)
+                        struct base_str *name, const struct patterns_bound **ret_rows)
 {
     struct patterns_binder *binder = inner->read.rp->binder;
     const struct patterns_call *call = place->call;
@@ -388,9 +414,10 @@ static int apply_filter(struct scope *inner, const struct patterns_expr *place, 
         return r;
     bool counts = called(call, "COUNT_IF"), by_key = called(call, "MAX_BY") || called(call, "MIN_BY");
     uint32_t at = by_key ? 1 : 0;
-    if (called(call, "ARRAY_AGG") || called(call, "COLLECT"))
-        return patterns_refuse(binder, place, "not-supported", "it collects NULLs too: give the rows a variable of their own, ARRAY_AGG(A.x)",
-                               "%s with FILTER inside a row pattern", inner->function);
+    if (called(call, "ARRAY_AGG") || called(call, "COLLECT")) {
+        *ret_rows = when; /* NULLs are values to it */
+        return 0;
+    }
     if (*count <= at && !called(call, "COUNT"))
         return 0; /* too few arguments: told by the aggregate */
     const struct patterns_bound *parts[3] = { when, *count ? args[at] : NULL, NULL };
@@ -435,14 +462,16 @@ static int bind_aggregate(struct scope *scope, const struct patterns_expr *place
         }
     }
     struct base_str name = call->name.text;
+    const struct patterns_bound *filter = NULL;
     if (!r && call->filter)
-        r = apply_filter(&inner, place, args, &count, &name);
+        r = apply_filter(&inner, place, args, &count, &name, &filter);
     if (r)
         return r;
     struct patterns_rp_read read = scope->read;
     read.place = place;
     read.final = call->mode == PATTERNS_MODE_FINAL;
     read.distinct = call->distinct;
+    read.filter = filter;
     return patterns_rp_aggregate(&read, name, inner.has_rows ? &inner.rows : &all_rows, args, count, ret);
 }
 

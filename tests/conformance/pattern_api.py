@@ -349,7 +349,8 @@ class Writer:
             within = " WITHIN INTERVAL '%d.%03d' SECOND" % divmod(self.api['within_ms'], 1000)
         key = self.case.get('partition_by')
         order = self.case.get('order_by') or 'ts'
-        defines = ',\n    '.join('%s AS %s' % d for d in self.defines if d[1] != '(TRUE)') or None
+        names = [d[0] for d in self.defines]  # two stages of one name are two definitions, which must be refused
+        defines = ',\n    '.join('%s AS %s' % d for d in self.defines if d[1] != '(TRUE)' or names.count(d[0]) > 1) or None
         return ('SELECT * FROM ev MATCH_RECOGNIZE (\n  %sORDER BY %s\n  MEASURES %s\n  ONE ROW PER MATCH%s ALL MATCHES\n'
                 '  AFTER MATCH %s\n  PATTERN (%s)%s%s\n) AS mr'
                 % ('PARTITION BY %s ' % key if key else '', order, ', '.join(measures),

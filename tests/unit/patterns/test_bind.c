@@ -186,8 +186,8 @@ static void test_errors(const struct cep_funcs *funcs)
 {
     static const char *const cases[][2] = {
         { "ii", "! unknown-column unknown column \"ii\" | did you mean \"i\"?" },
-        { "t.x2", "! unknown-column unknown column \"x2\"" },
-        { "zz.top", "! unknown-table unknown table or column \"zz\"" },
+        { "t.x2", "! unknown-column unknown column \"x2\" | the columns are i, b, d, m, s, f, ts, lt and 3 more" },
+        { "zz.top", "! unknown-table unknown table or column \"zz\" | the columns are i, b, d, m, s, f, ts, lt and 3 more" },
         { "\"hello\"", "! unknown-column unknown column \"hello\" | a text literal stands in single quotes: 'hello'" },
         { "s > 5", "! type-mismatch > cannot stand between STRING and INT | write CAST(... AS INT) around the text" },
         { "f + 1", "! type-mismatch + cannot stand between BOOLEAN and INT | convert one side with CAST(... AS ...)" },

@@ -181,6 +181,40 @@ static void refused(const char *clause, const char *code, const char *place)
     release(&c);
 }
 
+static void hinted(const char *clause, const char *hint)
+{
+    struct compiled c;
+    bool found = false;
+    compile_rule(&c, clause);
+    for (size_t i = 0; i < c.diags.len && !found; i++)
+        found = c.diags.at[i].severity == BASE_SEVERITY_ERROR && c.diags.at[i].hint && strstr(c.diags.at[i].hint, hint);
+    OK(found && !c.result, clause);
+    for (size_t i = 0; i < c.diags.len && !found; i++)
+        printf("# %s: %s | %s\n", c.diags.at[i].code, c.diags.at[i].message, c.diags.at[i].hint ? c.diags.at[i].hint : "no hint");
+    release(&c);
+}
+
+/* What users of other systems write: the remedy must be theirs. */
+static void test_hints(void)
+{
+    hinted("MEASURES COUNT(A) AS n PATTERN (A B)", "COUNT(A.*) counts its rows");
+    hinted("MEASURES CLASSIFIER AS n PATTERN (A B)", "write CLASSIFIER()");
+    hinted("MEASURES A.* PATTERN (A B)", "name the columns one by one");
+    hinted("MEASURES A.LAST(v) AS n PATTERN (A B)", "LAST(A.amount), not A.LAST(amount)");
+    hinted("MEASURES A.v AS n PATTERN A B", "write PATTERN (A B)");
+    hinted("MEASURES A.v AS n PATTERN (A B)+", "PATTERN ((A B)+)");
+    hinted("MEASURES A.v AS n PATTERN (A => B)", "is written ->");
+    hinted("AFTER MATCH SKIP TO NEXT PATTERN (A B)", "SKIP TO NEXT ROW");
+    hinted("AFTER MATCH SKIP PAST LAST PATTERN (A B)", "SKIP PAST LAST ROW");
+    hinted("AFTER MATCH SKIP TO C PATTERN (A B)", "the variables are A, B");
+    hinted("PATTERN (A B) DEFINE B AS c = \"US\"", "single quotes: 'US'");
+    hinted("PATTERN (A B) DEFINE B AS LAG(v) > 1", "PREV(x)");
+    hinted("PATTERN (A B) DEFINE B AS PREVIOUS(v) > 1", "PREV(x)");
+    hinted("PATTERN (A B) DEFINE B AS ts - A.ts < 60", "INTERVAL '60' SECOND");
+    hinted("PATTERN (A B) DEFINE B AS zzzzz > 1", "the columns are ");
+    hinted("PATTERN (A B) DEFINE B AS ZZ.v > 1", "the variables are A, B");
+}
+
 static void test_refusals(void)
 {
     refused("PATTERN (A B) DEFINE X AS TRUE", "unknown-variable", "X");
@@ -444,6 +478,7 @@ int main(void)
     funcs = cep_funcs_create();
     test_registers();
     test_refusals();
+    test_hints();
     test_orders();
     test_warnings();
     test_stability();

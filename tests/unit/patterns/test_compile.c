@@ -464,7 +464,7 @@ static void test_refusals(void)
                      "RULE c AS SELECT o.x FROM orders AS o;",
               "unknown-column 2:25 unknown column \"contry\" | did you mean \"country\"?\n"
               "unknown-table 3:38 unknown table \"oders\" | did you mean \"orders\"?\n"
-              "unknown-column 4:27 unknown column \"x\"\n");
+              "unknown-column 4:27 unknown column \"x\" | the columns are order_id, user_id, country, amount, dev, ts\n");
     diags_are("joins",
               ORDERS REFUNDS HISTORY
               "CREATE RULE a AS SELECT o.user_id FROM orders AS o JOIN refunds AS r ON r.user_id = o.user_id;\n"
@@ -505,7 +505,7 @@ static void test_refusals(void)
               "not-grouped 3:8 * cannot stand beside aggregates | name the columns of GROUP BY\n"
               "not-supported 4:8 SUM takes no WITHIN GROUP and no RESPECT or IGNORE NULLS\n"
               "type-mismatch 5:8 SUM takes a number, not STRING | CAST the argument\n"
-              "not-supported 6:30 aggregate \"COUNT\" cannot stand in WHERE\n");
+              "not-supported 6:30 aggregate \"COUNT\" cannot stand in WHERE | a condition on aggregates belongs into HAVING\n");
     diags_are("windows",
               ORDERS "CREATE RULE a AS SELECT user_id FROM TABLE(SESSION(TABLE orders PARTITION BY user_id, DESCRIPTOR(ts), INTERVAL '1' MINUTE));\n"
                      "CREATE RULE b AS SELECT window_start FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '4' MINUTE, INTERVAL '10' MINUTE)) GROUP BY "
