@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include "base/attr.h"
 
-/* Live blocks are counted in stripes, one cache line each, so that threads do not fight over one counter. A block may
- * be freed by another thread than the one that made it: only the sum over all stripes means anything. */
+/* Live blocks are counted in stripes, one cache line each, so that threads do not fight over one counter. The first threads have one each and add to it
+ * without locking the bus; later ones share the last. A block may be freed by another thread than the one that made it: only the sum over all stripes means anything. */
 #define STRIPES 16
 struct stripe {
     _Atomic int64_t blocks;
@@ -29,9 +29,15 @@ static _Atomic int64_t anywhere_left; /* calls of any thread until one fails; 0 
 
 static void count_block(int64_t delta)
 {
-    if (BASE_UNLIKELY(hook.stripe == 0))
-        hook.stripe = 1 + atomic_fetch_add_explicit(&threads_seen, 1, memory_order_relaxed) % STRIPES;
-    atomic_fetch_add_explicit(&live[hook.stripe - 1].blocks, delta, memory_order_relaxed);
+    if (BASE_UNLIKELY(hook.stripe == 0)) {
+        uint32_t seen = atomic_fetch_add_explicit(&threads_seen, 1, memory_order_relaxed);
+        hook.stripe = 1 + (seen < STRIPES ? seen : STRIPES - 1);
+    }
+    _Atomic int64_t *blocks = &live[hook.stripe - 1].blocks;
+    if (BASE_LIKELY(hook.stripe < STRIPES))
+        atomic_store_explicit(blocks, atomic_load_explicit(blocks, memory_order_relaxed) + delta, memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(blocks, delta, memory_order_relaxed);
 }
 
 static bool must_fail(void)

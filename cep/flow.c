@@ -438,6 +438,12 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
         in_vain = key == last && at_ms <= last_ms ? in_vain + 1 : 0;
         last = key;
         last_ms = at_ms;
+        if (at_ms > op->watermark_ms && at_ms != BASE_TIME_MAX_MS && !flow->env.load) {
+            rc = cep_keyed_arm(&op->keyed, key, at_ms); /* rows came since it was armed; its state is as they left it */
+            if (rc)
+                break;
+            continue;
+        }
         if (at_ms <= op->watermark_ms)
             rc = in_vain < WAKES_IN_VAIN ? op->ops->wake(op, key) : BASE_E_CORRUPT;
         if (!rc)

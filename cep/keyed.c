@@ -249,7 +249,9 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
             continue; /* an older, later entry of a key that was re-armed earlier */
         timer.key->armed_ms = BASE_TIME_MAX_MS;
         *ret = timer.key;
-        cep_keyed_prefetch_slot(keyed, cep_key_place(&timer.key->tuple)); /* it may go */
+        const struct cep_key *soon = cep_wheel_peek(&keyed->wheel, 1);
+        if (soon)
+            cep_keyed_prefetch_slot(keyed, cep_key_place(&soon->tuple)); /* it may go */
         return 0;
     }
 }

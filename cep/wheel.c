@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #define FINE_SHIFT 9 /* a fine slot is 512 ms wide, a coarse one CEP_WHEEL_SLOTS of them */
+#define FINE_MS (1 << FINE_SHIFT)
 #define MASK (CEP_WHEEL_SLOTS - 1)
 
 static int64_t fine_of(int64_t at_ms) { return at_ms >> FINE_SHIFT; }
@@ -75,6 +76,7 @@ void cep_wheel_finish(struct cep_wheel *wheel)
     }
     base_free(wheel->rings);
     base_free(wheel->near.at);
+    base_free(wheel->late.at);
     base_free(wheel->far.at);
     *wheel = (struct cep_wheel){ 0 };
 }
@@ -90,7 +92,7 @@ int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer)
         wheel->next_coarse = coarse + 1;
     }
     if (fine < wheel->next_fine)
-        return push(&wheel->near, timer);
+        return push(&wheel->late, timer);
     if (coarse >= wheel->next_coarse + CEP_WHEEL_SLOTS)
         return push(&wheel->far, timer);
     bool near = coarse < wheel->next_coarse;
@@ -126,7 +128,56 @@ static int open_coarse(struct cep_wheel *wheel)
     return 0;
 }
 
-/* One slot on, or over empty ones, at most up to `until`; near is empty. */
+#define FEW 48 /* fewer are put in order one by one */
+
+/* Into order of time; those of the same time in the order in which they were added. */
+static void insert_in_order(const struct cep_timer *from, uint32_t count, struct cep_timer *to)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && to[at - 1].at_ms > from[i].at_ms; at--)
+            to[at] = to[at - 1];
+        to[at] = from[i];
+    }
+}
+
+/* The same for many of one fine slot. */
+static void count_in_order(const struct cep_timer *from, uint32_t count, struct cep_timer *to)
+{
+    uint32_t first[FINE_MS + 1] = { 0 };
+    for (uint32_t i = 0; i < count; i++)
+        first[(from[i].at_ms & (FINE_MS - 1)) + 1]++;
+    for (uint32_t i = 1; i < FINE_MS; i++)
+        first[i] += first[i - 1];
+    for (uint32_t i = 0; i < count; i++)
+        to[first[from[i].at_ms & (FINE_MS - 1)]++] = from[i];
+}
+
+/* The next fine slot becomes what is near. */
+static int open_fine(struct cep_wheel *wheel)
+{
+    struct cep_timers *slot = &wheel->rings->fine[wheel->next_fine & MASK], *near = &wheel->near;
+    if (near->cap < slot->len) {
+        struct cep_timer *at = base_alloc(slot->cap * sizeof *at);
+        if (!at)
+            return BASE_E_NOMEM;
+        base_free(near->at);
+        near->at = at;
+        near->cap = slot->cap;
+    }
+    if (slot->len <= FEW)
+        insert_in_order(slot->at, slot->len, near->at);
+    else
+        count_in_order(slot->at, slot->len, near->at);
+    near->len = slot->len;
+    wheel->near_at = 0;
+    wheel->fine_count -= slot->len;
+    slot->len = 0;
+    wheel->next_fine++;
+    return 0;
+}
+
+/* One slot on, or over empty ones, at most up to `until`; nothing is near. */
 static int advance(struct cep_wheel *wheel, int64_t until)
 {
     int64_t ring_end = wheel->next_coarse << CEP_WHEEL_BITS;
@@ -145,26 +196,19 @@ static int advance(struct cep_wheel *wheel, int64_t until)
     }
     if (wheel->next_fine >= ring_end)
         return open_coarse(wheel);
-    struct cep_timers *slot = &wheel->rings->fine[wheel->next_fine & MASK];
-    struct cep_timers swap = *slot;
-    *slot = wheel->near;
-    wheel->near = swap;
-    wheel->fine_count -= swap.len;
-    for (uint32_t i = swap.len / 2; i-- > 0;)
-        sift_down(&wheel->near, i);
-    wheel->next_fine++;
-    return 0;
+    return open_fine(wheel);
 }
 
-/* One of these comes behind the one that comes next: the waits for memory overlap with what is done for that one. */
-static void bring_near(const struct cep_timers *heap)
+#define NEAR_TIMERS 4 /* so many before its turn a key is brought near: the waits for memory overlap with what is done for those before it */
+
+static void bring_near(const struct cep_wheel *wheel)
 {
-    for (uint32_t i = 1; i < 3 && i < heap->len; i++) {
-        const char *key = (const char *)heap->at[i].key;
-        __builtin_prefetch(key);
-        __builtin_prefetch(key + 64);
-        __builtin_prefetch(key + 128);
-    }
+    const char *key = (const char *)cep_wheel_peek(wheel, NEAR_TIMERS);
+    if (!key)
+        return;
+    __builtin_prefetch(key);
+    __builtin_prefetch(key + 64);
+    __builtin_prefetch(key + 128);
 }
 
 int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any)
@@ -172,12 +216,19 @@ int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *re
     int64_t until = fine_of(now_ms) + 1;
     *ret_any = false;
     for (;;) {
-        if (wheel->near.len) {
-            *ret_any = wheel->near.at[0].at_ms <= now_ms;
-            if (*ret_any) {
-                *ret = pop(&wheel->near);
-                bring_near(&wheel->near);
-            }
+        bool near = wheel->near_at < wheel->near.len;
+        if (wheel->late.len && (!near || wheel->late.at[0].at_ms < wheel->near.at[wheel->near_at].at_ms)) {
+            *ret_any = wheel->late.at[0].at_ms <= now_ms;
+            if (*ret_any)
+                *ret = pop(&wheel->late);
+            return 0;
+        }
+        if (near) {
+            *ret = wheel->near.at[wheel->near_at];
+            *ret_any = ret->at_ms <= now_ms;
+            wheel->near_at += *ret_any;
+            if (*ret_any)
+                bring_near(wheel);
             return 0;
         }
         if (!wheel->rings || wheel->next_fine >= until)
@@ -188,26 +239,27 @@ int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *re
     }
 }
 
-static void each_of(const struct cep_timers *timers, void (*each)(void *ctx, struct cep_key *key), void *ctx)
+static void each_of(const struct cep_timers *timers, uint32_t from, void (*each)(void *ctx, struct cep_key *key), void *ctx)
 {
-    for (uint32_t i = 0; i < timers->len; i++)
+    for (uint32_t i = from; i < timers->len; i++)
         each(ctx, timers->at[i].key);
 }
 
 void cep_wheel_each(const struct cep_wheel *wheel, void (*each)(void *ctx, struct cep_key *key), void *ctx)
 {
-    each_of(&wheel->near, each, ctx);
-    each_of(&wheel->far, each, ctx);
+    each_of(&wheel->near, wheel->near_at, each, ctx);
+    each_of(&wheel->late, 0, each, ctx);
+    each_of(&wheel->far, 0, each, ctx);
     for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
-        each_of(&wheel->rings->fine[i], each, ctx);
-        each_of(&wheel->rings->coarse[i], each, ctx);
+        each_of(&wheel->rings->fine[i], 0, each, ctx);
+        each_of(&wheel->rings->coarse[i], 0, each, ctx);
     }
 }
 
-static uint64_t sweep_of(struct cep_timers *timers, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
+static uint64_t sweep_of(struct cep_timers *timers, uint32_t from, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
 {
-    uint32_t kept = 0, had = timers->len;
-    for (uint32_t i = 0; i < had; i++)
+    uint32_t kept = from, had = timers->len;
+    for (uint32_t i = from; i < had; i++)
         if (!gone(ctx, timers->at[i].key))
             timers->at[kept++] = timers->at[i];
     timers->len = kept;
@@ -216,7 +268,7 @@ static uint64_t sweep_of(struct cep_timers *timers, bool (*gone)(void *ctx, stru
 
 static void sweep_heap(struct cep_timers *heap, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
 {
-    if (sweep_of(heap, gone, ctx) == 0)
+    if (sweep_of(heap, 0, gone, ctx) == 0)
         return;
     for (uint32_t i = heap->len / 2; i-- > 0;)
         sift_down(heap, i);
@@ -224,10 +276,11 @@ static void sweep_heap(struct cep_timers *heap, bool (*gone)(void *ctx, struct c
 
 void cep_wheel_sweep(struct cep_wheel *wheel, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
 {
-    sweep_heap(&wheel->near, gone, ctx);
+    sweep_of(&wheel->near, wheel->near_at, gone, ctx);
+    sweep_heap(&wheel->late, gone, ctx);
     sweep_heap(&wheel->far, gone, ctx);
     for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
-        wheel->fine_count -= sweep_of(&wheel->rings->fine[i], gone, ctx);
-        wheel->coarse_count -= sweep_of(&wheel->rings->coarse[i], gone, ctx);
+        wheel->fine_count -= sweep_of(&wheel->rings->fine[i], 0, gone, ctx);
+        wheel->coarse_count -= sweep_of(&wheel->rings->coarse[i], 0, gone, ctx);
     }
 }

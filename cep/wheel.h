@@ -1,10 +1,11 @@
 /* Wake-ups in event time: (time, key) pairs, taken out in order of time as the watermark rises. Two rings of slots (half a second, two minutes wide) whose entries
- * are only put in order when their slot is reached, and heaps for what is due now and for what lies beyond the rings: adding costs one append, also with millions of
- * entries. Used by cep/keyed.c alone; knows nothing of keys but their pointer. Shard thread only. */
+ * are only put in order when their slot is reached, in one go by counting their milliseconds, and heaps for what comes into a slot that is reached and for what lies
+ * beyond the rings: adding costs one append and taking out one step, also with millions of entries. Used by cep/keyed.c alone; knows nothing of keys but their pointer. Shard thread only. */
 #ifndef CEP_WHEEL_H
 #define CEP_WHEEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/attr.h"
 
@@ -15,7 +16,9 @@ struct cep_timers { struct cep_timer *at; uint32_t len, cap; };
 #define CEP_WHEEL_SLOTS (1 << CEP_WHEEL_BITS)
 struct cep_wheel_rings { struct cep_timers fine[CEP_WHEEL_SLOTS], coarse[CEP_WHEEL_SLOTS]; };
 struct cep_wheel {
-    struct cep_timers near; /* heap: slots below next_fine */
+    struct cep_timers near; /* in order: what the slot below next_fine held */
+    uint32_t near_at;       /* the first of them that is not taken */
+    struct cep_timers late; /* heap: what was added below next_fine since */
     struct cep_timers far;  /* heap: beyond the coarse ring */
     struct cep_wheel_rings *rings; /* NULL until the first entry */
     int64_t next_fine;      /* first fine slot that is not opened */
@@ -26,6 +29,11 @@ void cep_wheel_finish(struct cep_wheel *wheel);
 int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer) BASE_MUST_CHECK;
 /* Takes out the first entry at or below now_ms; *ret_any false: there is none. BASE_E_NOMEM: ask again. */
 int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any) BASE_MUST_CHECK;
+/* The key that comes a few after the next one, if it is known; NULL: it is not. */
+static inline struct cep_key *cep_wheel_peek(const struct cep_wheel *wheel, uint32_t after)
+{
+    return after < wheel->near.len - wheel->near_at ? wheel->near.at[wheel->near_at + after].key : NULL;
+}
 /* Takes out the entries whose key `gone` says true of; it is asked once for every entry, in no order. */
 void cep_wheel_sweep(struct cep_wheel *wheel, bool (*gone)(void *ctx, struct cep_key *key), void *ctx);
 /* Once for every entry, in no order. */

@@ -31,6 +31,8 @@ static const char *const rules[] = {
     TABLE RULE("r", "eager", BY_USER, "A B+ C", "A AS A.v < 4, B AS B.v > 1, C AS C.v = 0"),
     TABLE RULE("r", "final", BY_USER, "A B* C", "A AS A.v < 4, B AS B.v > A.v, C AS C.v = 0"),
     TABLE RULE("r", "eager", "", "A -> B -> C", "A AS A.c = 'us', B AS B.c = 'de', C AS C.v = 5 AND C.u <> 'nobody'"),
+    TABLE RULE("r", "eager", "PARTITION BY u, v", "A -> B -> C", THREE),
+    TABLE RULE("r", "eager", "PARTITION BY v", "A -> B", "A AS A.c = 'us' AND A.u <> 'u1', B AS B.c = 'de'"),
     TABLE RULE("r", "eager", BY_USER, "A -> NOT N -> B", "B AS B.c = 'a country with a name', N AS N.v = 7"),
     TABLE ALL_ROWS("r1", "A -> {- B -} -> C", THREE)
           ALL_ROWS("r2", "A{2,3} -> B? C", "A AS A.v > 2, B AS B.v < LAST(A.v), C AS C.c = 'us'"),
@@ -90,10 +92,12 @@ static int make_rows(struct base_arena *arena, struct cep_row **rows)
     const struct cep_type types[4] = { CEP_TYPE(STRING), CEP_TYPE(STRING), CEP_TYPE(INT), { .kind = CEP_KIND_TIMESTAMP_LTZ, .precision = 3 } };
     int rc = 0;
     for (int64_t i = 0; i < ROWS && !rc; i++) {
-        char user[24];
+        static const char *const names[] = { "u", "user-no-", "a user with a long name " }; /* keys of one word, of two, of more */
+        char user[48];
         int64_t ms = 1000000 + i * 20 - (rnd(4) == 0 ? (int64_t)rnd(2900) : 0);
         const char *country = countries[rnd(5)];
-        int len = snprintf(user, sizeof user, "u%" PRIu64, rnd(8) == 0 ? 1 : rnd(rnd(2) ? 40 : 4000));
+        uint64_t number = rnd(8) == 0 ? 1 : rnd(rnd(2) ? 40 : 4000);
+        int len = snprintf(user, sizeof user, "%s%" PRIu64, names[number % 3], number);
         struct cep_value values[4] = { cep_string(user, (uint64_t)len), cep_string(country, strlen(country)), cep_int((int64_t)rnd(8)), cep_int(ms) };
         if (rnd(50) == 0)
             values[1 + rnd(2)] = cep_null();
