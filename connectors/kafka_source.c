@@ -1,5 +1,6 @@
 #include "connectors/kafka_source.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
@@ -16,9 +17,6 @@
 static const struct clients_option defaults[] = {
     { "isolation.level", "read_committed" },
     { "auto.offset.reset", "error" }, /* a gap in the log is told, not jumped over */
-    /* Beyond these fetching pauses for a whole second: room for what the decoder takes in one. */
-    { "queued.min.messages", "500000" },
-    { "queued.max.messages.kbytes", "131072" },
     { "fetch.error.backoff.ms", "100" },
     { "reconnect.backoff.ms", "100" },
     { "reconnect.backoff.max.ms", "2000" },
@@ -28,10 +26,29 @@ static const struct clients_option defaults[] = {
     { "client.id", "cepheid" },
 };
 
+#define QUEUED_KBYTES 131072u /* of all partitions; beyond its share a partition's fetching pauses for a whole second: room for what the decoder takes in one */
+#define QUEUED_MESSAGES 500000u
+#define OPTIONS_MAX 16u
+
+static uint32_t share_of(uint32_t whole, uint32_t parts, uint32_t least)
+{
+    uint32_t share = whole / (parts ? parts : 1);
+    return share > least ? share : least;
+}
+
 int kafka_source_client(struct connectors_kafka_source *source, const char *group, struct clients_kafka **ret,
                         struct base_buf *reterr)
 {
-    char name[160];
+    char name[160], messages[16], kbytes[16];
+    const uint32_t parts = (uint32_t)source->partitions.len;
+    size_t count = sizeof defaults / sizeof defaults[0];
+    struct clients_option all[OPTIONS_MAX];
+    static_assert(sizeof defaults / sizeof defaults[0] + 2 <= OPTIONS_MAX, "room for all");
+    memcpy(all, defaults, sizeof defaults);
+    snprintf(messages, sizeof messages, "%u", share_of(QUEUED_MESSAGES, parts, 20000));
+    snprintf(kbytes, sizeof kbytes, "%u", share_of(QUEUED_KBYTES, parts, 4096));
+    all[count++] = (struct clients_option){ "queued.min.messages", messages };
+    all[count++] = (struct clients_option){ "queued.max.messages.kbytes", kbytes };
     struct clients_option fixed[] = {
         { "group.id", group },
         { "enable.auto.commit", "false" },
@@ -43,8 +60,8 @@ int kafka_source_client(struct connectors_kafka_source *source, const char *grou
         .name = name,
         .options = source->options,
         .option_count = source->option_count,
-        .defaults = defaults,
-        .default_count = sizeof defaults / sizeof defaults[0],
+        .defaults = all,
+        .default_count = count,
         .fixed = fixed,
         .fixed_count = sizeof fixed / sizeof fixed[0],
     };
@@ -67,10 +84,11 @@ int kafka_source_connect(struct connectors_kafka_source *source, struct base_buf
         base_str_to_i64(base_str_of(text), &refresh_ms) && refresh_ms > 0)
         source->refresh_us = refresh_ms * 1000;
     source->queue = rd_kafka_queue_get_consumer(clients_kafka_handle(kafka));
+    source->room_for = (uint32_t)source->partitions.len;
     pthread_mutex_lock(&source->lock);
     source->kafka = kafka;
     pthread_mutex_unlock(&source->lock);
-    return 0;
+    return kafka_turns_open(source);
 }
 
 static int copy_options(struct connectors_kafka_source *source, const struct connectors_kafka_source_options *options)
@@ -167,6 +185,7 @@ int connectors_kafka_source_create(const struct connectors_kafka_source_options 
     if (!source)
         return BASE_E_NOMEM;
     pthread_mutex_init(&source->lock, NULL);
+    source->wake_fd = -1;
     source->name = base_strdup(options->name);
     source->group_id = base_strdup(options->group_id);
     source->messages = base_calloc(KAFKA_BATCH_MAX, sizeof *source->messages);
@@ -190,6 +209,7 @@ static void disconnect(struct connectors_kafka_source *source)
     struct clients_kafka *kafka = source->kafka;
     source->kafka = NULL;
     pthread_mutex_unlock(&source->lock);
+    kafka_turns_close(source);
     if (source->queue)
         rd_kafka_queue_destroy(source->queue);
     source->queue = NULL;
@@ -212,6 +232,7 @@ void connectors_kafka_source_destroy(struct connectors_kafka_source *source)
     }
     kafka_mode_finish(&source->start);
     kafka_mode_finish(&source->bounded);
+    BASE_VEC_FINISH(&source->turns);
     BASE_VEC_FINISH(&source->partitions);
     base_free(source->options);
     base_free(source->topics);
@@ -258,6 +279,7 @@ static int add_partitions(struct connectors_kafka_source *source, uint32_t topic
             .position_partition = (int32_t)(topic_index << POSITION_BITS | i),
             .next_offset = CONNECTORS_KAFKA_NO_OFFSET,
             .end_offset = CONNECTORS_KAFKA_NO_OFFSET,
+            .time_ms = BASE_TIME_MIN_MS,
         };
         indexes[i] = (uint32_t)source->partitions.len;
         pthread_mutex_lock(&source->lock); /* the array may move while `high` reads it */
@@ -357,9 +379,20 @@ void kafka_source_update_finished(struct connectors_kafka_partition *partition)
         partition->finished = true;
 }
 
+static bool none_started(const struct connectors_kafka_source *source)
+{
+    for (size_t i = 0; i < source->partitions.len; i++) {
+        if (source->partitions.at[i].started)
+            return false;
+    }
+    return true;
+}
+
 int connectors_kafka_source_start(struct connectors_kafka_source *source, const struct connectors_kafka_start *start,
                                   size_t count, struct base_buf *reterr)
 {
+    if (source->kafka && source->room_for != source->partitions.len && none_started(source))
+        disconnect(source); /* the client was made before it was known among how many partitions it parts its memory */
     int error = kafka_source_connect(source, reterr);
     if (error)
         return error;

@@ -57,6 +57,8 @@ struct connectors_kafka_partition {
     bool paused;   /* by connectors_kafka_source_pause */
     bool at_end;   /* everything that a reader of its isolation may see was handed out, as of the last fetch */
     bool finished; /* bounded and end_offset reached */
+    bool own_queue;  /* of the source: librdkafka keeps its messages apart */
+    int64_t time_ms; /* as connectors_kafka_source_reached said */
 };
 struct connectors_kafka_start {
     uint32_t partition; /* index in the source */
@@ -110,6 +112,8 @@ int connectors_kafka_source_stop(struct connectors_kafka_source *source) BASE_MU
  * out together with an error are good. */
 int connectors_kafka_source_poll(struct connectors_kafka_source *source, int timeout_ms, uint32_t max_records,
                                  struct connectors_kafka_batch *batch, struct base_buf *reterr) BASE_MUST_CHECK;
+/* How far a partition has come in event time: where several have something to give, those least far are read first. Without it they take turns as they stand. */
+void connectors_kafka_source_reached(struct connectors_kafka_source *source, uint32_t partition, int64_t time_ms);
 /* All partitions of a bounded source are finished. */
 bool connectors_kafka_source_finished(const struct connectors_kafka_source *source);
 /* Watermark alignment: paused partitions hand out nothing, what was fetched of them is fetched again after resume. */

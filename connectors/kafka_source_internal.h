@@ -26,6 +26,10 @@ struct kafka_mode { /* where reading starts or ends */
     int64_t timestamp_ms;                            /* TIMESTAMP */
     struct BASE_VEC(struct kafka_specific) specific; /* SPECIFIC */
 };
+struct kafka_turn {
+    uint32_t partition; /* index in the source */
+    rd_kafka_queue_t *queue;
+};
 struct kafka_topic {
     char *name;               /* owned */
     struct cep_origin origin; /* records point to it */
@@ -49,7 +53,10 @@ struct connectors_kafka_source {
     pthread_mutex_t
         lock; /* guards the pointer `kafka` and the array of partitions: health and high are asked from other threads */
     struct clients_kafka *kafka;        /* NULL after stop, made again when needed */
-    rd_kafka_queue_t *queue;            /* of the consumer */
+    rd_kafka_queue_t *queue;            /* of the consumer: what is about no partition, and of each partition what came before it had its own */
+    struct BASE_VEC(struct kafka_turn) turns; /* partitions with a queue of their own */
+    int wake_fd;                        /* eventfd: something came into an empty queue; -1: none */
+    uint32_t room_for;                  /* partitions that the client's bound on fetched bytes was made for; 0: not known yet */
     rd_kafka_message_t **messages;      /* owned: room for KAFKA_BATCH_MAX */
     const rd_kafka_topic_t *last_topic; /* cache of topic_of: librdkafka's handle of the last message … */
     uint32_t last_index;                /* … and its place in topics */
@@ -75,5 +82,13 @@ int kafka_source_failed(struct connectors_kafka_source *source, struct clients_k
                         rd_kafka_resp_err_t error, struct base_buf *reterr);
 /* Sets `finished` if a bounded partition has been read to its end. */
 void kafka_source_update_finished(struct connectors_kafka_partition *partition);
+
+/* kafka_source_turn.c. open: once the consumer's queue is there; close: before it is given back, also without open. */
+int kafka_turns_open(struct connectors_kafka_source *source) BASE_MUST_CHECK;
+void kafka_turns_close(struct connectors_kafka_source *source);
+/* For each message of the common queue. BASE_E_NOMEM */
+int kafka_turns_split(struct connectors_kafka_source *source, uint32_t index) BASE_MUST_CHECK;
+/* Up to `most` messages into source->messages: of the common queue, else of the partitions that are least far in time. Waits at most timeout_ms for the first. */
+ssize_t kafka_turns_take(struct connectors_kafka_source *source, int timeout_ms, size_t most);
 
 #endif

@@ -44,7 +44,7 @@ static int take_event(struct connectors_kafka_source *source, const rd_kafka_mes
         if (partition && partition->started) {
             if (message->offset > partition->next_offset)
                 partition->next_offset = message->offset;
-            partition->at_end = true;
+            partition->at_end = message->offset >= partition->next_offset; /* one from before its queue became its own may come late */
             kafka_source_update_finished(partition);
         }
         return 0;
@@ -175,6 +175,12 @@ static int take_messages(struct connectors_kafka_source *source, size_t count, s
         return error;
     struct writer at = { batch->bytes, batch->keys };
     for (size_t i = 0; i < count; i++) {
+        struct kafka_topic *topic = NULL;
+        struct connectors_kafka_partition *partition = partition_of(source, source->messages[i], &topic);
+        if (partition && !partition->own_queue) {
+            error = kafka_turns_split(source, (uint32_t)(partition - source->partitions.at));
+            first = first ? first : error;
+        }
         if (source->messages[i]->err)
             error = take_event(source, source->messages[i], first ? NULL : reterr);
         else
@@ -195,13 +201,7 @@ int connectors_kafka_source_poll(struct connectors_kafka_source *source, int tim
         return error;
     clients_kafka_poll(source->kafka, 0);
     size_t most = max_records < KAFKA_BATCH_MAX ? max_records : KAFKA_BATCH_MAX;
-    /* A request for many waits for all of them or the timeout: the first is asked for alone, then what is there with
-     * it. */
-    ssize_t count = rd_kafka_consume_batch_queue(source->queue, timeout_ms, source->messages, 1);
-    if (count == 1 && most > 1) {
-        ssize_t more = rd_kafka_consume_batch_queue(source->queue, 0, source->messages + 1, most - 1);
-        count += more > 0 ? more : 0;
-    }
+    ssize_t count = kafka_turns_take(source, timeout_ms, most);
     if (count <= 0)
         return 0;
     /* Without memory the batch is lost to us but not to Kafka: the caller starts again from its positions, as after any

@@ -317,11 +317,25 @@ static void kafka_trouble(struct service_input *input, const struct base_buf *wh
         set_trouble(input, "");
 }
 
+/* Those partitions that are least far are read first. */
+static void tell_reached(struct service_input *input)
+{
+    struct service_watermarks *marks = &input->marks;
+    for (uint32_t i = 0; i < connectors_kafka_source_partitions(input->kafka); i++) {
+        int32_t number = connectors_kafka_source_partition(input->kafka, i)->position_partition;
+        if (i < marks->len && marks->at[i].partition == number)
+            marks->last = i; /* they were met in the same order: no search */
+        const struct service_partition *p = service_watermarks_partition(marks, number);
+        connectors_kafka_source_reached(input->kafka, i, p ? p->watermark_ms : BASE_TIME_MIN_MS);
+    }
+}
+
 static int poll_kafka(struct service_input *input, size_t max, int timeout_ms, struct service_input_batch *ret)
 {
     int e = discover_when_due(input);
     if (e < 0 || !input->started)
         return e;
+    tell_reached(input);
     struct base_buf why = { .limit = 4096 };
     e = connectors_kafka_source_poll(input->kafka, timeout_ms, (uint32_t)max, &input->kafka_batch, &why);
     kafka_trouble(input, &why);
