@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/vec.h"
+#include "cep/demand.h"
 
 #define COLUMNS_MOST 8
 #define PREDS_MOST 64
@@ -29,39 +30,6 @@ struct cep_care {
 
 /* ---- what conditions demand ---- */
 
-/* Is the code's result FALSE if at insn `at` slot s is? */
-static bool leads_to_false(const struct cep_insn *insns, uint32_t count, uint32_t at, uint16_t s)
-{
-    for (uint32_t turn = 0; at < count && turn < count; turn++) {
-        const struct cep_insn *insn = &insns[at];
-        bool reads = insn->a == s;
-        if (insn->op == CEP_OP_RETURN)
-            return reads;
-        if ((insn->op == CEP_OP_JUMP_FALSE || insn->op == CEP_OP_JUMP_NOT_TRUE) && reads) {
-            at = insn->c;
-            continue;
-        }
-        if (insn->op == CEP_OP_AND && (reads || insn->b == s))
-            s = insn->d;
-        else
-            return false;
-        at++;
-    }
-    return false;
-}
-
-static bool is_equality(uint16_t op) { return op == CEP_OP_EQ_I || op == CEP_OP_EQ_N || op == CEP_OP_EQ_S; }
-
-/* May stand before the equality: ends in no error, leads nowhere else than to FALSE. */
-static bool is_plain(const struct cep_insn *insns, uint32_t count, uint32_t at)
-{
-    const struct cep_insn *insn = &insns[at];
-    if (insn->op == CEP_OP_JUMP_FALSE || insn->op == CEP_OP_JUMP_NOT_TRUE)
-        return leads_to_false(insns, count, insn->c, insn->a);
-    return insn->op == CEP_OP_COLUMN || insn->op == CEP_OP_CONST || insn->op == CEP_OP_REG || insn->op == CEP_OP_AND ||
-           (insn->op >= CEP_OP_EQ_I && insn->op <= CEP_OP_GE_S);
-}
-
 static struct cep_value const_value(const struct cep_program *program, uint32_t index)
 {
     const struct cep_const *c = cep_program_const(program, index);
@@ -78,23 +46,12 @@ static struct cep_value const_value(const struct cep_program *program, uint32_t 
 /* An equality of a column with a constant without which the condition cannot be TRUE. */
 static bool find_demand(const struct cep_program *program, uint32_t code, struct want *ret)
 {
-    const struct cep_code *c = cep_program_code(program, code);
-    const struct cep_insn *insns = cep_program_insn(program, c->first);
-    for (uint32_t i = 0; i < c->count; i++) {
-        if (i >= 2 && is_equality(insns[i].op) && leads_to_false(insns, c->count, i + 1, insns[i].d)) {
-            const struct cep_insn *x = &insns[i - 2], *y = &insns[i - 1];
-            const struct cep_insn *column = x->op == CEP_OP_COLUMN ? x : y, *constant = x->op == CEP_OP_COLUMN ? y : x;
-            bool operands = (insns[i].a == x->d && insns[i].b == y->d) || (insns[i].a == y->d && insns[i].b == x->d);
-            if (column->op == CEP_OP_COLUMN && constant->op == CEP_OP_CONST && operands && x->d != y->d) {
-                ret->column = column->c;
-                ret->value = const_value(program, constant->c);
-                return !ret->value.null;
-            }
-        }
-        if (!is_plain(insns, c->count, i))
-            return false;
-    }
-    return false;
+    struct cep_demand demand;
+    if (!cep_demand_of(program, code, false, &demand))
+        return false;
+    ret->column = demand.column;
+    ret->value = const_value(program, demand.operand);
+    return !ret->value.null;
 }
 
 /* Can a thread rest so that a row which nobody takes kills it? Behind a taken row it must come to a WAIT before the next TAKE. */

@@ -691,7 +691,7 @@ static void default_limits(struct cep_limits *limits)
 {
     struct { uint32_t *at, value; } defaults[] = {
         { &limits->rows_per_key, 1u << 20 }, { &limits->threads_per_key, 1u << 16 }, { &limits->tail_rows, 4096 },
-        { &limits->evidence_rows, 1000 }, { &limits->output_per_row, 10000 },
+        { &limits->evidence_rows, 1000 }, { &limits->output_per_row, 10000 }, { &limits->park_classes, 64 },
     };
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
         if (*defaults[i].at == 0)

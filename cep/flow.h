@@ -109,6 +109,7 @@ struct cep_limits {              /* 0 means the default in brackets; all determi
     uint32_t tail_rows;          /* [4,096] unsettled rows per key before it runs as final until drained (semantics.md 15) */
     uint32_t evidence_rows;      /* [1,000] */
     uint32_t output_per_row;     /* [10,000] ALL MATCHES */
+    uint32_t park_classes;       /* [64] no limit: thread lists per key from which on those that wait for a value are found by it (docs/engine.md, Claim 16) */
 };
 
 struct cep_flow;

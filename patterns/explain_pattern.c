@@ -1,6 +1,7 @@
 /* The automaton of a finished program as text, Graphviz or JSON. Reads the program alone; conditions are shown as they
  * were written where the rule text is given. */
 #include <string.h>
+#include "cep/demand.h"
 #include "patterns/bind_pattern.h"
 
 struct view {
@@ -137,10 +138,62 @@ static void put_live(const struct view *v, const struct cep_nfa *s, struct base_
         base_buf_printf(out, "%sr%u", i ? " " : "", *cep_program_u32(v->program, s->live.first + i));
 }
 
+/* The columns of the rows that the pattern reads. */
+static struct cep_list input_columns(const struct view *v)
+{
+    for (uint32_t i = 0; i < cep_program_node_count(v->program); i++) {
+        const struct cep_node *n = cep_program_node(v->program, i);
+        if (n->kind == CEP_NODE_MATCH && cep_program_match(v->program, n->detail) == v->match && n->inputs.count)
+            return cep_program_schema(v->program, cep_program_node(v->program, *cep_program_u32(v->program, n->inputs.first))->schema)->columns;
+    }
+    return (struct cep_list){ 0, 0 };
+}
+
+/* By which values the threads of a wait are found (docs/engine.md, Claim 16). */
+static void put_values(const struct view *v, uint32_t pc, struct base_buf *out)
+{
+    const struct cep_nfa *s = nfa_at(v, pc);
+    const struct cep_list columns = input_columns(v);
+    const char *separator = "   found by ";
+    for (uint32_t i = 0; i < s->firsts.count; i++) {
+        struct cep_demand demand;
+        if (!cep_demand_of(v->program, pred_at(v, *cep_program_u32(v->program, s->firsts.first + i))->code, true, &demand) || demand.column >= columns.count)
+            continue;
+        struct base_str name = cep_program_text(v->program, cep_program_column(v->program, columns.first + demand.column)->name);
+        base_buf_printf(out, "%s%.*s = r%u", separator, (int)name.len, name.ptr, demand.operand);
+        separator = ", ";
+    }
+}
+
+/* Could a later start give way where an earlier one stands in the same state? (docs/engine.md, Claim 13) */
+static bool may_absorb(const struct view *v)
+{
+    const struct cep_match *m = v->match;
+    if (m->skip != CEP_SKIP_PAST_LAST || m->all_matches || m->within_ms || m->hold_ms || m->reads_number ||
+        m->timeout_rows)
+        return false;
+    for (uint32_t pc = 0; pc < m->nfas.count; pc++) {
+        if (nfa_at(v, pc)->op == CEP_NFA_END || nfa_at(v, pc)->op == CEP_NFA_ABSENT)
+            return false;
+    }
+    for (uint32_t i = 0; i < m->guards.count; i++) {
+        uint32_t kind = cep_program_guard(v->program, m->guards.first + i)->kind;
+        if (kind == CEP_GUARD_NOT_NEXT || kind == CEP_GUARD_NOT_AHEAD)
+            return false;
+    }
+    return true;
+}
+
+static bool absorbs_starts(const struct view *v)
+{
+    return may_absorb(v) && !cep_demand_finds_waits(v->program, v->match, true);
+}
+
 /* ---- text ---- */
 
 static void text_states(const struct view *v)
 {
+    const bool by_value = cep_demand_finds_waits(v->program, v->match, may_absorb(v));
     for (uint32_t pc = 0; pc < v->match->nfas.count; pc++) {
         const struct cep_nfa *s = nfa_at(v, pc);
         base_buf_printf(v->out, "  %4u  ", pc);
@@ -156,6 +209,8 @@ static void text_states(const struct view *v)
             put_live(v, s, v->out);
             base_buf_putc(v->out, ']');
         }
+        if (by_value && cep_demand_waits(v->program, v->match, pc))
+            put_values(v, pc, v->out);
         base_buf_putc(v->out, '\n');
     }
 }
@@ -206,24 +261,6 @@ static const char *skip_name(uint32_t skip)
     return skip <= CEP_SKIP_LAST ? names[skip] : "?";
 }
 
-/* Does a later start give way where an earlier one stands in the same state? (docs/engine.md, Claim 13) */
-static bool absorbs_starts(const struct view *v)
-{
-    const struct cep_match *m = v->match;
-    if (m->skip != CEP_SKIP_PAST_LAST || m->all_matches || m->within_ms || m->hold_ms || m->reads_number ||
-        m->timeout_rows)
-        return false;
-    for (uint32_t pc = 0; pc < m->nfas.count; pc++) {
-        if (nfa_at(v, pc)->op == CEP_NFA_END || nfa_at(v, pc)->op == CEP_NFA_ABSENT)
-            return false;
-    }
-    for (uint32_t i = 0; i < m->guards.count; i++) {
-        if (cep_program_guard(v->program, m->guards.first + i)->kind == CEP_GUARD_NOT_NEXT || cep_program_guard(v->program, m->guards.first + i)->kind == CEP_GUARD_NOT_AHEAD)
-            return false;
-    }
-    return true;
-}
-
 static void text_bound(const struct view *v)
 {
     uint32_t resting = 0, with_regs = 0;
@@ -239,6 +276,8 @@ static void text_bound(const struct view *v)
     if (absorbs_starts(v))
         base_buf_puts(v->out, "; a later start gives way where an earlier one stands in the same state, so these are the "
                               "threads of all starts together");
+    if (cep_demand_finds_waits(v->program, v->match, may_absorb(v)))
+        base_buf_puts(v->out, "; where many wait for a value, a row steps those alone whose value it carries");
     if (v->match->all_matches)
         base_buf_puts(v->out, "; ALL MATCHES: no thread is dropped for being less preferred");
     if (v->match->within_ms)

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "cep/operators/match_class.h"
 #include "cep/operators/match_lean.h"
+#include "cep/operators/match_park.h"
 
 static struct match_op *self(struct cep_operator *op) { return (struct match_op *)(void *)op; }
 static const struct match_op *self_const(const struct cep_operator *op) { return (const struct match_op *)(const void *)op; }
@@ -88,7 +89,7 @@ static size_t bytes(const struct cep_operator *op, const struct cep_key *key)
     size_t sum = (self_const(op)->lean ? sizeof *state : 0) + state->rows.bytes + (state->rows.cap > 1 ? state->rows.cap * sizeof *state->rows.chunks : 0) + state->told.cap * sizeof *state->told.at;
     const struct match_head *heads[2] = { &state->now, &state->base };
     for (int i = 0; i < 2; i++)
-        sum += heads[i]->block_bytes + heads[i]->cands.cap * sizeof *heads[i]->cands.at;
+        sum += heads[i]->block_bytes + cep_match_parked_bytes(heads[i]) + heads[i]->cands.cap * sizeof *heads[i]->cands.at;
     return sum;
 }
 
@@ -149,6 +150,7 @@ static void destroy(struct cep_operator *op)
     base_free(me->step_key);
     base_free(me->reads_regs);
     cep_match_absorb_finish(me);
+    cep_match_park_finish(me);
     base_free(me->paths);
     base_free(me->scratch);
     base_free(me->class_table);
@@ -343,6 +345,8 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
         cep_match_note_reads(op);
     if (!rc)
         rc = cep_match_absorb_init(op);
+    if (!rc)
+        rc = cep_match_park_init(op);
     op->frame = (struct cep_frame){ .row_types = op->types, .nav = nav, .ctx = op, .arena = &op->arena, .regs = op->regs, .new_regs = op->new_regs };
     struct match_key none = { 0 };
     op->key = &none;

@@ -33,7 +33,7 @@ struct match_class {
     uint32_t id;        /* index into parents */
     uint32_t bytes;     /* with header and threads */
     uint32_t threads;
-    uint32_t pad;
+    uint32_t pad;       /* match_park.h: its live starts, where the head keeps a store; else unused */
 };
 
 enum match_cand_kind { MATCH_FOUND = 1, MATCH_ABSENT = 2, MATCH_TIMEOUT = 3, MATCH_UNMATCHED = 4 };
@@ -71,6 +71,7 @@ struct match_head {
     uint32_t blob_used, blob_cap, classes;
     uint32_t block_bytes;
     char *block;              /* the memory of starts, blob and parents */
+    struct match_parked *parked; /* classes that wait for a value, beside the blob (match_park.h); NULL: none */
     struct match_cands cands;
 };
 
@@ -189,6 +190,7 @@ struct match_op {
     bool counts;               /* ... nor for any column: */
     uint64_t owed;             /* rows to tell, not yet told */
     struct match_absorb *absorb; /* later starts give way to earlier ones; NULL: the pattern does not allow it */
+    struct match_park *park;   /* classes that wait for a value are found by it; NULL: the pattern has none */
     bool whole_row;            /* steps of several starts over one row, in order, where later ones are absorbed */
     bool no_start;             /* rows gone through again: this one was skipped over */
     uint64_t row_errors;       /* errors of conditions, reported or not */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "cep/operators/match_config.h"
+#include "cep/operators/match_park.h"
 
 #define FEW_THREADS 1024 /* lists with more are hardly met again, and may have been cut by a limit */
 
@@ -16,6 +17,7 @@ void cep_match_head_init(struct match_head *head)
 void cep_match_head_finish(struct match_head *head)
 {
     base_free(head->block);
+    cep_match_parked_free(head);
     BASE_VEC_FINISH(&head->cands);
     cep_match_head_init(head);
 }
@@ -73,6 +75,8 @@ int cep_match_head_copy(const struct match_head *from, struct match_head *to)
     uint32_t live = from->class_len - from->class_skip;
     to->class_len = to->class_skip = to->parent_count = to->blob_used = 0; /* nothing to carry over */
     int rc = cep_match_head_reserve(to, live, from->parent_count, from->blob_used);
+    if (!rc)
+        rc = cep_match_parked_copy(from, to);
     if (!rc && from->cands.len > to->cands.cap && !BASE_VEC_RESERVE(&to->cands, from->cands.len))
         rc = BASE_E_NOMEM;
     if (rc)
@@ -87,6 +91,7 @@ int cep_match_head_copy(const struct match_head *from, struct match_head *to)
     copy.blob_cap = to->blob_cap;
     copy.parents = to->parents;
     copy.parent_cap = to->parent_cap;
+    copy.parked = to->parked;
     copy.cands.at = to->cands.at;
     copy.cands.cap = to->cands.cap;
     *to = copy;
@@ -137,7 +142,8 @@ uint32_t cep_match_class_at(const struct match_head *head, uint64_t seq)
 /* Class ids are given out per row; the dead ones are squeezed out once they outnumber rows and classes together. */
 void cep_match_renumber(struct match_head *head)
 {
-    if (head->parent_count < 16 || head->parent_count < 2 * head->classes + (head->class_len - head->class_skip) / 2)
+    uint32_t classes = head->classes + cep_match_parked_count(head);
+    if (head->parent_count < 16 || head->parent_count < 2 * classes + (head->class_len - head->class_skip) / 2)
         return;
     for (uint32_t i = head->class_skip; i < head->class_len; i++)
         head->starts[i].id = cep_match_find(head, head->starts[i].id);
@@ -148,12 +154,14 @@ void cep_match_renumber(struct match_head *head)
         class->id = next++;
         off += class->bytes;
     }
+    next = cep_match_parked_renumber(head, next);
     for (uint32_t i = head->class_skip; i < head->class_len; i++)
         if (head->starts[i].id != MATCH_NO_CLASS)
             head->starts[i].id = head->parents[head->starts[i].id];
     for (uint32_t i = 0; i < next; i++)
         head->parents[i] = i;
     head->parent_count = next;
+    cep_match_parked_placed(head);
 }
 
 int cep_match_append_start(struct match_head *head, uint64_t seq, int64_t time_ms, uint32_t id)
@@ -184,6 +192,12 @@ void cep_match_pop_dead(struct match_head *head)
         head->class_skip++;
         head->first_start++;
     }
+}
+
+struct match_class *cep_match_class_of(const struct match_head *head, uint32_t id)
+{
+    struct match_class *class = cep_match_parked_class(head, id);
+    return class ? class : cep_match_class_in(head->blob, head->blob_used, id);
 }
 
 struct match_class *cep_match_class_in(char *blob, uint32_t used, uint32_t id)
@@ -223,6 +237,10 @@ void cep_match_kill_start(struct match_head *head, uint64_t seq)
     *slot = MATCH_NO_CLASS;
     if (id == MATCH_NO_CLASS)
         return;
+    if (head->parked) {
+        cep_match_parked_kill(head, id);
+        return;
+    }
     struct match_class *class = cep_match_class_in(head->blob, head->blob_used, id);
     if (!class || class->min_seq != seq)
         return;
@@ -286,9 +304,15 @@ static int table_grow(struct match_op *op)
 
 static int scratch_begin(struct match_op *op)
 {
+    bool wide = op->class_table_cap > 4096 && op->scratch_classes < op->class_table_cap / 16; /* it was made for another key, or before classes were parked */
     op->scratch_used = 0;
     op->scratch_classes = 0;
     cep_match_absorb_begin(op);
+    if (wide) {
+        base_free(op->class_table);
+        op->class_table = NULL;
+        op->class_table_cap /= 8;
+    }
     if (!op->class_table)
         return table_grow(op);
     memset(op->class_table, 0, op->class_table_cap * sizeof *op->class_table);
@@ -336,6 +360,7 @@ int cep_match_intern_class(struct match_op *op, struct match_head *head, struct 
         if (other->hash == class->hash && other->bytes == class->bytes && memcmp(other + 1, class + 1, class->bytes - sizeof *class) == 0) {
             if (class->id != MATCH_NO_CLASS)
                 head->parents[class->id] = other->id;
+            other->pad += class->pad;
             if (class->min_seq < other->min_seq)
                 other->min_seq = class->min_seq;
             *ret = other;
@@ -428,12 +453,13 @@ static int step_known(struct match_op *op, struct match_head *head, const struct
         head->parents[old->id] = MATCH_NO_CLASS;
         return 0;
     }
-    uint32_t id = old->id;
+    uint32_t id = old->id, starts = old->pad;
     uint64_t min_seq = old->min_seq;
     int rc = cep_match_write_known(op, known, &class);
     if (rc)
         return rc;
     class->id = id;
+    class->pad = starts;
     class->min_seq = min_seq;
     return cep_match_intern_class(op, head, class, &class);
 }
@@ -473,6 +499,7 @@ int cep_match_step_classes(struct match_op *op, struct match_head *head)
             if (rc)
                 break;
             class->id = old->id;
+            class->pad = old->pad;
             class->min_seq = old->min_seq;
         }
         if (steps && !op->accepted && op->row_errors == errors && cep_match_few_threads(op))

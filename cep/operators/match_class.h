@@ -20,6 +20,8 @@ int cep_match_append_start(struct match_head *head, uint64_t seq, int64_t time_m
 void cep_match_pop_dead(struct match_head *head);
 /* The class in a blob, NULL if it is not there. */
 struct match_class *cep_match_class_in(char *blob, uint32_t used, uint32_t id);
+/* The class, wherever the head keeps it, NULL if it is not there. */
+struct match_class *cep_match_class_of(const struct match_head *head, uint32_t id);
 /* Id of the nth class in the blob. */
 uint32_t cep_match_blob_id(const struct match_head *head, uint32_t nth);
 /* Takes the class out of the head. */

@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cep/operators/match.h"
+#include "cep/operators/match_park.h"
 
 #define MATCH_CHUNKS_MOST 65536u /* of a key: with 64 KiB each more than fits anywhere; bounds the look-ups that a damaged head asks for */
 
@@ -247,7 +247,11 @@ int cep_match_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed
 {
     struct match_key *state = key->state;
     (void)op;
-    int rc = save_head(state, piece, ctx);
+    int rc = cep_match_unpark(&state->now);
+    if (!rc)
+        rc = cep_match_unpark(&state->base);
+    if (!rc)
+        rc = save_head(state, piece, ctx);
     for (uint32_t n = state->rows.dropped_first; n < state->rows.dropped_end && !rc; n++) {
         bool there = false;
         for (uint32_t i = 0; i < state->rows.count; i++)

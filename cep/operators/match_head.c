@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "cep/operators/match_config.h"
+#include "cep/operators/match_park.h"
 
 /* Starts and candidates in (from, to] are skipped over. */
 void cep_match_discard(struct match_head *head, uint64_t from, uint64_t to)
@@ -71,13 +72,17 @@ int cep_match_put_cand(struct match_op *op, struct match_head *head, struct matc
     return 0;
 }
 
-static uint64_t accepted_min(struct match_op *op, const struct match_head *head)
+/* Where starts of accepting classes begin; how many there are, as far as that is counted. */
+static uint64_t accepted_min(struct match_op *op, const struct match_head *head, uint64_t *ret_starts)
 {
     uint64_t min = UINT64_MAX;
+    *ret_starts = 0;
     for (uint32_t off = 0; off < head->blob_used;) {
         const struct match_class *class = (const struct match_class *)(const void *)(head->blob + off);
-        if (class->min_seq < min && cep_match_was_accepted(op, class->id))
+        bool accepted = (head->parked || class->min_seq < min) && cep_match_was_accepted(op, class->id);
+        if (accepted && class->min_seq < min)
             min = class->min_seq;
+        *ret_starts += accepted ? class->pad : 0;
         off += class->bytes;
     }
     return min;
@@ -123,10 +128,12 @@ int cep_match_handle_accepts(struct match_op *op, struct match_key *key, struct 
     int rc = 0;
     if (op->accepted_count == 0)
         return 0;
-    for (uint64_t seq = accepted_min(op, head); seq < cep_match_starts_end(head) && !rc; seq++) {
+    uint64_t starts;
+    for (uint64_t seq = accepted_min(op, head, &starts); seq < cep_match_starts_end(head) && !rc && (starts || !head->parked); seq++) {
         uint32_t id = cep_match_class_at(head, seq);
         if (id == MATCH_NO_CLASS || !cep_match_was_accepted(op, id))
             continue;
+        starts--; /* nobody counts where nothing is parked */
         struct match_cand cand = { .start = seq, .end = op->seq, .accept_seq = op->seq, .not_before_ms = INT64_MIN, .kind = MATCH_FOUND,
                                    .step = (uint8_t)op->mode, .fresh = 1 };
         cand.number = cep_match_number_read(op, head);
@@ -204,6 +211,7 @@ static int new_start(struct match_op *op, struct match_head *head)
     if (!rc && class) {
         class->min_seq = seq;
         class->id = MATCH_NO_CLASS;
+        class->pad = head->parked != NULL;
         rc = cep_match_intern_class(op, head, class, &taken);
         if (!rc && taken == class) {
             rc = cep_match_new_class_id(head, &id);
@@ -257,7 +265,9 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
     cep_match_begin_row(op, key, seq);
     op->frame.match_number = (int64_t)head->number + 1;
     base_arena_reset(&op->arena);
-    rc = cep_match_step_classes(op, head);
+    rc = cep_match_park_wake(op, head, op->row);
+    if (!rc)
+        rc = cep_match_step_classes(op, head);
     if (!rc && op->accepted_count) {
         rc = cep_match_swap_blob(op, head);
         if (!rc)
@@ -277,6 +287,8 @@ int cep_match_head_row(struct match_op *op, struct match_key *key, struct match_
         rc = cep_match_append_start(head, seq, op->row->time_ms, MATCH_NO_CLASS);
     if (!rc && (free_row || !op->accepted_count))
         rc = cep_match_swap_blob(op, head);
+    if (!rc)
+        rc = cep_match_park_row(op, head);
     if (rc)
         return rc;
     if (free_row)

@@ -4,8 +4,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
-#include "cep/operators/match_class.h"
 #include "cep/operators/match_config.h"
+#include "cep/operators/match_park.h"
 
 /* Order of rows within a key: event time, the ORDER BY columns behind it, then position. */
 static int order_rows(struct match_op *op, const struct cep_row *a, const struct cep_row *b, int *ret)
@@ -711,7 +711,10 @@ static int forget_oldest(struct match_op *op, struct match_key *state)
 {
     struct match_head *head = &state->now;
     uint64_t keep = state->rows.first_seq + (state->rows.end_seq - state->rows.first_seq) / 16 + 1;
+    int rc = cep_match_unpark(head);
     (void)op;
+    if (rc)
+        return rc;
     while (head->class_skip < head->class_len && head->first_start < keep) {
         head->starts[head->class_skip++].id = MATCH_NO_CLASS;
         head->first_start++;

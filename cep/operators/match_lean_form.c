@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "cep/operators/match_class.h"
 #include "cep/operators/match_lean.h"
+#include "cep/operators/match_park.h"
 
 #define DEFLATE_ROWS_MOST 4096
 
@@ -225,7 +226,7 @@ int cep_match_lean_inflate(struct match_op *op, struct cep_key *key)
 static bool ordinary(const struct match_op *op, const struct match_key *state)
 {
     const struct match_rows *rows = &state->rows;
-    return !state->has_base && !state->ended && !state->limited && state->told.len == 0 && state->now.cands.len == 0 && state->now.next_seq == rows->end_seq &&
+    return !state->has_base && !state->ended && !state->now.parked && !state->limited && state->told.len == 0 && state->now.cands.len == 0 && state->now.next_seq == rows->end_seq &&
            rows->end_seq - rows->first_seq <= DEFLATE_ROWS_MOST && state->now.classes <= LEAN_CLASSES_MOST &&
            state->waiting_from == rows->end_seq && op->op.watermark_ms != BASE_TIME_MAX_MS;
 }
@@ -294,6 +295,8 @@ int cep_match_lean_deflate(struct match_op *op, struct cep_key *key)
     if (rows->end_seq > rows->first_seq && cep_match_rows_at(rows, rows->end_seq - 1)->time_ms > op->op.watermark_ms)
         return 0;
     int rc = cep_match_key_settle(op, key);
+    if (!rc && cep_match_parked_count(&state->now) <= LEAN_CLASSES_MOST)
+        rc = cep_match_unpark(&state->now);
     if (rc || !ordinary(op, state))
         return rc;
     int64_t base_ms = rows->end_seq > rows->first_seq ? cep_match_rows_at(rows, rows->first_seq)->time_ms : 0;

@@ -1,5 +1,5 @@
 /* Time and the end of input: starts that run out of it, absences that hold, what only the end decides. */
-#include "cep/operators/match_class.h"
+#include "cep/operators/match_park.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -16,7 +16,7 @@ struct remains {
 static int look_at_remains(struct match_op *op, struct match_head *head, uint64_t seq, struct remains *ret)
 {
     *ret = (struct remains){ false, false, false };
-    struct match_class *class = cep_match_class_in(head->blob, head->blob_used, cep_match_class_at(head, seq));
+    struct match_class *class = cep_match_class_of(head, cep_match_class_at(head, seq));
     int rc = class ? cep_match_load_threads(op, class) : BASE_E_CORRUPT;
     cep_match_reset_out(op);
     for (size_t i = 0; i < op->in.len && !rc; i++) {
@@ -43,10 +43,13 @@ static int outlive(struct match_op *op, struct match_head *head, uint64_t seq)
         return rc;
     class->min_seq = seq;
     class->id = MATCH_NO_CLASS;
+    class->pad = head->parked != NULL;
     rc = cep_match_intern_class(op, head, class, &taken);
     if (!rc && taken == class)
         rc = cep_match_new_class_id(head, &taken->id);
     uint32_t id = rc ? MATCH_NO_CLASS : taken->id;
+    if (!rc && head->parked && cep_match_class_at(head, seq) == id)
+        taken->pad--; /* it is counted there already */
     if (!rc)
         rc = cep_match_swap_blob(op, head);
     if (rc)
@@ -148,7 +151,9 @@ static int step_all(struct match_op *op, struct match_key *key, struct match_hea
     op->step_time_ms = time_ms;
     op->unpacked = NULL;
     base_arena_reset(&op->arena);
-    int rc = cep_match_step_classes(op, head);
+    int rc = mode == MATCH_STEP_END ? cep_match_unpark(head) : 0; /* time passes over who waits for a row */
+    if (!rc)
+        rc = cep_match_step_classes(op, head);
     if (!rc)
         rc = cep_match_swap_blob(op, head);
     return rc ? rc : cep_match_handle_accepts(op, key, head, false);

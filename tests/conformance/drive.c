@@ -3,7 +3,8 @@
  *
  * Standard input, one command a line; a number of bytes announces the text that follows on the next lines:
  *   case ID             a new case
- *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final) |
+ *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final) | by-value (threads that wait for a value are found by it from the
+ *                       first on) | full (no key takes the lean form) |
  *                       columns (a table's rows go to the flow all at once, where it takes them so) | open (time runs out, but the input does not end)
  *   sql BYTES           the rule texts
  *   row TABLE BYTES     a JSON object for a table
@@ -57,7 +58,7 @@ struct queue BASE_VEC(struct routed);
 
 struct drive {
     struct base_str id, sql;
-    bool eager, unoptimised, short_tail, columns, open;
+    bool eager, unoptimised, short_tail, by_value, full, columns, open;
     struct cep_columns whole;  /* columns: the rows of a table that is handed over at once */
     uint32_t whole_node;       /* its SOURCE node; CEP_NONE: there is none */
     bool evicts; /* state leaves memory */
@@ -239,13 +240,15 @@ static int drain(struct drive *d)
     return e;
 }
 
+static void on_trace(void *ctx BASE_UNUSED, const struct cep_trace *trace BASE_UNUSED) {}
+
 static int create_flow(struct drive *d)
 {
     struct cep_env env = {
         .ctx = d, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
-        .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time, .load = on_load,
+        .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time, .load = on_load, .trace = d->full ? on_trace : NULL,
     };
-    struct cep_limits limits = { .state_bytes = d->evicts ? 1 : 0, .tail_rows = d->short_tail ? 2 : 0 };
+    struct cep_limits limits = { .state_bytes = d->evicts ? 1 : 0, .tail_rows = d->short_tail ? 2 : 0, .park_classes = d->by_value ? 1 : 0 };
     return cep_flow_create(d->linked, &env, &limits, &d->flow);
 }
 
@@ -531,13 +534,15 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         base_arena_reset(&d->texts);
         base_arena_reset(&d->rows);
         d->steps.len = 0;
-        d->eager = d->unoptimised = d->short_tail = d->evicts = d->columns = d->open = false;
+        d->eager = d->unoptimised = d->short_tail = d->by_value = d->full = d->evicts = d->columns = d->open = false;
         d->sql = (struct base_str){ 0 };
         d->id = keep(d, one ? one : "");
     } else if (strcmp(word, "option") == 0 && one) {
         d->eager = d->eager || strcmp(one, "eager") == 0;
         d->unoptimised = d->unoptimised || strcmp(one, "unoptimised") == 0;
         d->short_tail = d->short_tail || strcmp(one, "short-tail") == 0;
+        d->by_value = d->by_value || strcmp(one, "by-value") == 0;
+        d->full = d->full || strcmp(one, "full") == 0;
         d->columns = d->columns || strcmp(one, "columns") == 0;
         d->open = d->open || strcmp(one, "open") == 0;
     } else if (strcmp(word, "sql") == 0 && one) {

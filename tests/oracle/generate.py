@@ -27,6 +27,12 @@ class Generator:
         self.anchors = self.profile == 'iso' and not self.timeouts and rng.random() < 0.15
         self.possessive = rng.random() < (0.1 if self.profile == 'iso' else 0.3)
         self.nots = self.arrows and rng.random() < 0.4
+        self.values = self.arrows and rng.random() < 0.4  # what waits, waits for a value
+        if self.values and rng.random() < 0.6:
+            self.names, self.absence = NAMES[:rng.choice([2, 3, 3, 4])], False
+            self.chain = self.linked()
+        else:
+            self.chain = None
         self.used = set()
 
     def pick(self, *items):
@@ -150,7 +156,23 @@ class Generator:
             forms += ['NEXT(v) > v', 'NEXT(%s.v) IS NULL' % name]
         return self.rng.choice(forms)
 
+    def linked(self):
+        """A pattern in which each variable but the first waits for the value of one before it."""
+        rng, text = self.rng, self.pick('A', 'A', 'A', 'A+', 'A{1,2}', '(A | A A)')
+        for name in self.names[1:]:
+            text += self.pick(' -> %s', ' -> %s', ' -> %s', ' ->> %s', ' -> %s+', ' -> %s{1,2}', ' -> %s??', ' -> NOT %s') % name
+        if 'NOT' in text.split('->')[-1]:
+            text += ' -> ' + rng.choice(self.names[1:])
+        return text
+
+    def equality(self, name):
+        earlier = [n for n in self.names if n < name] if self.chain else [n for n in self.names if n != name]
+        other, k = self.rng.choice(earlier or self.names), self.rng.randint(0, 4)
+        return self.pick('v = %s.v', '%s.v = v', 'tag = %s.tag', 'tag = FIRST(%s.tag)') % other + self.pick('', '', ' AND %s' % self.simple(name), ' AND v >= %d' % k)
+
     def condition(self, name):
+        if self.values and self.rng.random() < (0.85 if self.chain else 0.6) and not (self.chain and name == 'A'):
+            return self.equality(name)
         roll = self.rng.random()
         if roll < 0.5:
             return self.simple(name)
@@ -208,7 +230,7 @@ class Generator:
         return found
 
     def case(self):
-        pattern, empty = self.pattern()
+        pattern, empty = (self.chain, False) if self.chain else self.pattern()
         self.used = set(re.findall(r'\b[A-D]\b', pattern))
         self.names = sorted(self.used)
         rows, skip = self.clauses(empty)
