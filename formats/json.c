@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "formats/json_shape.h"
 
 #define RUN_BYTES ((size_t)64 << 10) /* text that is indexed at once: with its places it stays in the second-level cache */
 #define GUESSES 64
@@ -36,6 +37,7 @@ struct formats_json {
     uint64_t number;          /* of the record at hand */
     bool strict;
     bool fail_on_missing;
+    struct formats_json_shape shape;
 };
 
 /* ---- making ---- */
@@ -275,6 +277,66 @@ static int walk_object(struct formats_json_walk *w, struct node *node, uint32_t 
     return 0;
 }
 
+/* ---- shapes ---- */
+
+/* A value that stands where the shape says: the usual kinds at once, others as in a walk. */
+static inline int take_shaped(struct formats_json_walk *w, uint32_t f, uint32_t i)
+{
+    struct formats_decoder *decoder = w->decoder;
+    uint8_t kind = decoder->types[f].kind;
+    struct base_str text;
+    int64_t ms;
+    uint32_t next;
+    if (w->buf[w->at[i]] == '"' && (kind == CEP_KIND_STRING || cep_kind_is_time(kind)) && formats_json_plain_string(w, i, &text)) {
+        if (kind == CEP_KIND_STRING) {
+            decoder->values[f] = cep_string(text.ptr, text.len);
+            return 0;
+        }
+        if (formats_time_text(&decoder->times, text.ptr, text.len, &ms)) {
+            decoder->values[f] = cep_int(ms);
+            return 0;
+        }
+    }
+    return take_field(w, f, i, &next);
+}
+
+static int take_shape(struct formats_json_walk *w, const struct formats_json_shape *shape, uint32_t i, uint32_t *ret_next)
+{
+    if (shape->field_count < w->decoder->field_count)
+        formats_decoder_clear(w->decoder);
+    for (uint32_t k = 0; k < shape->field_count; k++) {
+        int r = take_shaped(w, shape->fields[k].field, i + shape->fields[k].place);
+        if (BASE_UNLIKELY(r < 0))
+            return r;
+    }
+    *ret_next = i + 4 * shape->members + 1;
+    return 0;
+}
+
+/* Of the record at place i, which has just been walked and is good. */
+static void learn_shape(struct formats_json_walk *w, uint32_t i)
+{
+    struct formats_json *json = w->decoder->json;
+    struct formats_json_shape *shape = &json->shape;
+    json->number++; /* keys are seen once more */
+    formats_json_shape_start(shape);
+    for (uint32_t ordinal = 0; w->buf[w->at[i]] != '}'; ordinal++, i += 4) {
+        struct node *node = NULL;
+        if (w->buf[w->at[i + 1]] != '"' || !formats_json_shape_member(shape, w, i)) /* it may be the empty object */
+            return;
+        if (find_key(w, json->root, i + 1, ordinal, &node) < 0 || (node && node->child)) {
+            formats_json_shape_give_up(shape);
+            return;
+        }
+        if (!node || node->seen == json->number)
+            continue;
+        node->seen = json->number;
+        for (uint32_t f = node->field; f != CEP_NONE; f = json->same[f])
+            if (!formats_json_shape_field(shape, f))
+                return;
+    }
+}
+
 static int check_missing(struct formats_json_walk *w)
 {
     const struct formats_json *json = w->decoder->json;
@@ -290,10 +352,13 @@ static int check_missing(struct formats_json_walk *w)
 static int walk_record(struct formats_json_walk *w, uint32_t i, uint32_t *ret_next)
 {
     struct formats_json *json = w->decoder->json;
+    if (BASE_LIKELY(formats_json_shape_try(&json->shape, w, i)))
+        return take_shape(w, &json->shape, i, ret_next);
     formats_decoder_clear(w->decoder);
     json->number++;
     if (w->at[i] >= w->end || w->buf[w->at[i]] != '{')
         return formats_json_bad(w, i, "an object");
+    uint32_t first = i;
     int r;
     if (json->strict) {
         uint32_t behind;
@@ -306,6 +371,8 @@ static int walk_record(struct formats_json_walk *w, uint32_t i, uint32_t *ret_ne
         return r;
     if (w->at[i] < w->end)
         return formats_json_bad(w, i, "the end of the record");
+    if (w->count && !json->strict && !json->fail_on_missing && formats_json_shape_wanted(&json->shape))
+        learn_shape(w, first);
     *ret_next = i;
     return 0;
 }
@@ -350,6 +417,7 @@ static int decode_alone(struct formats_json_walk *w, const char *text, struct ce
     w->buf = bytes.ptr;
     w->begin = 0;
     w->end = (uint32_t)bytes.len;
+    w->count = count;
     return told(w, decode_one(w, 0, &next, ret_row));
 }
 
@@ -369,12 +437,13 @@ static inline size_t run_offset(const struct run *run, const struct cep_record *
 static int decode_run(struct formats_json_walk *w, const struct run *run, const struct cep_record *records, struct cep_row **ret_rows)
 {
     struct formats_json *json = w->decoder->json;
-    uint32_t count, i = 0;
+    uint32_t count = 0, i = 0;
     int indexed = run->count == 1 ? BASE_E_MALFORMED : formats_index_run(json->index, run->buf, run->len, &w->at, &count);
     if (indexed == BASE_E_NOMEM)
         return indexed;
     const uint32_t *at = w->at;
     size_t offset = 0;
+    w->count = indexed < 0 ? 0 : count;
     for (size_t k = 0; k < run->count; k++) {
         offset = run_offset(run, &records[k], offset);
         w->record = &records[k];

@@ -21,6 +21,7 @@ struct formats_json_walk {
     const char *buf;
     const uint32_t *at;
     uint32_t begin, end; /* of the record */
+    uint32_t count;      /* places of the run, without those three; 0: not told, shapes are not used */
     struct base_buf *packed; /* scratch for arrays */
 };
 
