@@ -40,12 +40,38 @@ size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *valu
     return bytes > CEP_ROW_BYTES_MAX ? 0 : bytes;
 }
 
-void cep_tuple_write(const struct cep_type *types, const struct cep_value *values, uint32_t columns,
-                     struct cep_tuple *at)
+/* Most texts are short: no call for them. */
+static inline void copy(char *to, const char *from, size_t len)
+{
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + len - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + len - 8, &last, 8);
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+    } else if (len > 0) {
+        to[0] = from[0];
+        to[len / 2] = from[len / 2];
+        to[len - 1] = from[len - 1];
+    }
+}
+
+/* size: what cep_tuple_size said. */
+static inline void write_tuple(const struct cep_type *types, const struct cep_value *values, uint32_t columns, struct cep_tuple *at, size_t size)
 {
     uint32_t words = cep_tuple_null_words(columns);
     size_t tail = fixed_bytes(columns);
     char *bytes = (char *)at;
+    memset(bytes + size - 8, 0, 8); /* what the last text leaves of its last word */
+    at->size_bytes = (uint32_t)size;
     at->columns = (uint16_t)columns;
     at->reserved = 0;
     for (uint32_t i = 0; i < words; i++)
@@ -56,8 +82,7 @@ void cep_tuple_write(const struct cep_type *types, const struct cep_value *value
             at->data[i / 64] |= UINT64_C(1) << (i % 64);
         } else if (cep_kind_is_text(types[i].kind)) {
             slot = (uint64_t)tail | values[i].s.len << 32;
-            if (values[i].s.len)
-                memcpy(bytes + tail, values[i].s.ptr, values[i].s.len);
+            copy(bytes + tail, values[i].s.ptr, values[i].s.len);
             tail += values[i].s.len;
         } else if (is_wide(types[i])) {
             slot = (uint64_t)tail | UINT64_C(16) << 32;
@@ -70,10 +95,11 @@ void cep_tuple_write(const struct cep_type *types, const struct cep_value *value
         }
         at->data[words + i] = slot;
     }
-    size_t size = round_up8(tail);
-    if (size > tail)
-        memset(bytes + tail, 0, size - tail);
-    at->size_bytes = (uint32_t)size;
+}
+
+void cep_tuple_write(const struct cep_type *types, const struct cep_value *values, uint32_t columns, struct cep_tuple *at)
+{
+    write_tuple(types, values, columns, at, cep_tuple_size(types, values, columns));
 }
 
 /* Does the slot hold what cep_tuple_write puts there for the type? *tail: where the next text must stand. */
@@ -141,7 +167,7 @@ int cep_row_make(const struct cep_type *types, const struct cep_value *values, u
     row->time_ms = time_ms;
     row->at = at;
     row->change = CEP_INSERT;
-    cep_tuple_write(types, values, columns, &row->tuple);
+    write_tuple(types, values, columns, &row->tuple, bytes);
     *ret = row;
     return 0;
 }
