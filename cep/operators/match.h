@@ -185,6 +185,7 @@ struct match_op {
     uint64_t threads_stepped, rows_in, matches;
     uint64_t rows_kept, starts; /* sums over the keys in memory */
     struct match_configs *steps; /* remembered steps, where conditions see the row and registers alone; NULL otherwise */
+    struct match_edge_table *edges; /* each remembered step notes which thread came from which; NULL: it does not */
     struct match_lean_op *lean; /* keys may take the lean form; NULL: they may not */
     bool plain;                /* a bounded table in columns: nobody asks for identity, evidence, or what was told before */
     bool counts;               /* ... nor for any column: */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "cep/operators/match_class.h"
+#include "cep/operators/match_edges.h"
 
 #define SIGHTS_LEAST 64u      /* slots, half of them used at most */
 #define SIGHTS_MOST 4096u
@@ -412,23 +413,13 @@ void cep_match_config_prepare(struct match_configs *configs, struct match_op *op
         prepare(configs, op, configs->row);
 }
 
-static int step(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
+int cep_match_config_step(struct match_configs *configs, struct match_op *op, const struct match_thread *threads, uint32_t count, uint32_t *ret)
 {
-    const struct match_thread *threads = op->first_plain.at;
-    uint32_t count = (uint32_t)op->first_plain.len;
     uint64_t errors = op->row_errors;
-    int rc = 0;
-    cep_match_config_prepare(configs, op);
-    if (from != MATCH_CONFIG_START) {
-        rc = cep_match_load_threads(op, configs->at[from]);
-        threads = op->in.at;
-        count = (uint32_t)op->in.len;
-    }
     bool quiet = op->quiet;
     op->quiet = true; /* what has something to report is stepped again, in full form */
     op->unpacked = NULL;
-    if (!rc)
-        rc = cep_match_step(op, threads, count);
+    int rc = cep_match_step(op, threads, count);
     op->quiet = quiet;
     if (rc)
         return rc;
@@ -437,17 +428,24 @@ static int step(struct match_configs *configs, struct match_op *op, uint32_t fro
         configs->dummy.limited = false;
         return 0;
     }
-    if (op->accepted) {
-        *ret = MATCH_CONFIG_ACCEPTED;
-        return 0;
-    }
-    *ret = MATCH_CONFIG_DEAD;
+    *ret = op->accepted ? MATCH_CONFIG_ACCEPTED : MATCH_CONFIG_DEAD;
     if (op->out.len == 0)
         return 0;
     struct match_class *class;
     op->scratch_used = 0;
     rc = cep_match_write_class(op, &class);
     return rc ? rc : cep_match_config_of(configs, class, ret);
+}
+
+static int step(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
+{
+    if (op->edges)
+        return cep_match_edges_step(op, op->edges, from, ret);
+    cep_match_config_prepare(configs, op);
+    if (from == MATCH_CONFIG_START)
+        return cep_match_config_step(configs, op, op->first_plain.at, (uint32_t)op->first_plain.len, ret);
+    int rc = cep_match_load_threads(op, configs->at[from]);
+    return rc ? rc : cep_match_config_step(configs, op, op->in.at, (uint32_t)op->in.len, ret);
 }
 
 static int grow_memo(struct match_configs *configs)

@@ -65,6 +65,8 @@ static inline bool cep_match_config_known(const struct match_configs *configs, u
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 /* Makes the row the one that the general step sees; nothing to do where it does already. */
 void cep_match_config_prepare(struct match_configs *configs, struct match_op *op);
+/* Steps these threads over that row: where they lead. */
+int cep_match_config_step(struct match_configs *configs, struct match_op *op, const struct match_thread *threads, uint32_t count, uint32_t *ret) BASE_MUST_CHECK;
 /* The number of a class's thread list. */
 int cep_match_config_of(struct match_configs *configs, const struct match_class *class, uint32_t *ret) BASE_MUST_CHECK;
 /* ---- for keys in full form, whose classes are not numbered ---- */

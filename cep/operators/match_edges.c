@@ -44,67 +44,48 @@ static bool edge_of(const struct match_op *op, uint32_t path, uint32_t roots, st
     return true;
 }
 
-/* What the step just made says: where it leads, and from where each thread came. */
-static int read_step(struct match_op *op, uint32_t from, uint32_t roots, struct match_edges *ret)
+/* Where each thread of what the step left came from; count 0: that cannot be told here. */
+static void read_edges(const struct match_op *op, uint32_t roots, struct match_edges *ret)
 {
-    bool good = true;
-    ret->to = MATCH_CONFIG_FULL;
-    if (op->accepted) {
-        if (op->out.len == 0 && edge_of(op, op->accept_path, roots, &ret->at[0])) {
-            ret->to = MATCH_CONFIG_ACCEPTED;
-            ret->count = 1;
-        }
-        return 0;
-    }
-    if (op->out.len == 0 || op->out.len > MATCH_EDGES_MOST)
-        return 0;
-    for (uint32_t i = 0; i < op->out.len && good; i++)
-        good = edge_of(op, op->out.at[i].path, roots, &ret->at[i]);
-    struct match_class *class;
-    op->scratch_used = 0;
-    int rc = good ? cep_match_write_class(op, &class) : 0;
-    if (!rc && good)
-        rc = cep_match_config_of(op->steps, class, &ret->to);
-    ret->count = (uint8_t)op->out.len;
-    ret->idle = good && ret->to == from;
+    uint32_t count = op->accepted ? 1 : (uint32_t)op->out.len;
+    bool good = count <= MATCH_EDGES_MOST;
+    for (uint32_t i = 0; i < count && good; i++)
+        good = edge_of(op, op->accepted ? op->accept_path : op->out.at[i].path, roots, &ret->at[i]);
+    ret->count = good ? (uint8_t)count : 0;
+    ret->idle = good && ret->to == ret->config;
     for (uint32_t i = 0; i < ret->count && ret->idle; i++)
         ret->idle = ret->at[i].from == i && ret->at[i].var == MATCH_EDGE_WAITED;
-    return rc == BASE_E_LIMIT ? 0 : rc;
 }
 
-/* Steps the list over the row under way, with paths. ret->to is MATCH_CONFIG_FULL where that cannot be told here. */
+/* Steps the list over the row under way, with paths. */
 static int trace_step(struct match_op *op, uint32_t from, struct match_edges *ret)
 {
-    struct match_configs *configs = op->steps;
     struct match_thread threads[MATCH_EDGES_MOST];
     const struct match_threads *list = &op->first_plain;
-    uint64_t errors = op->row_errors;
     int rc = 0;
     *ret = (struct match_edges){ .config = from, .to = MATCH_CONFIG_FULL };
-    cep_match_config_prepare(configs, op);
+    cep_match_config_prepare(op->steps, op);
     if (from != MATCH_CONFIG_START) {
-        rc = cep_match_load_threads(op, configs->at[from]);
+        rc = cep_match_load_threads(op, op->steps->at[from]);
         list = &op->in;
     }
-    if (rc || list->len > MATCH_EDGES_MOST)
-        return rc;
     uint32_t count = (uint32_t)list->len;
-    rc = root_paths(op, count);
-    for (uint32_t i = 0; i < count && !rc; i++) {
+    bool tracked = count <= MATCH_EDGES_MOST;
+    if (!rc && tracked)
+        rc = root_paths(op, count);
+    for (uint32_t i = 0; i < count && tracked && !rc; i++) {
         threads[i] = list->at[i];
         threads[i].path = i;
     }
-    bool quiet = op->quiet;
-    op->quiet = op->track = true;
-    op->unpacked = NULL;
+    op->track = tracked;
     if (!rc)
-        rc = cep_match_step(op, threads, count);
+        rc = cep_match_config_step(op->steps, op, tracked ? threads : list->at, count, &ret->to);
     op->track = false;
-    op->quiet = quiet;
-    cep_match_forget_seen(op);
-    bool failed = op->row_errors != errors || configs->dummy.limited;
-    configs->dummy.limited = false;
-    return rc || failed ? rc : read_step(op, from, count, ret);
+    if (tracked)
+        cep_match_forget_seen(op);
+    if (!rc && tracked && ret->to != MATCH_CONFIG_FULL)
+        read_edges(op, count, ret);
+    return rc;
 }
 
 /* ---- the table ---- */
@@ -127,21 +108,39 @@ static int ready(struct match_edge_table *table, const struct match_configs *con
     return 0;
 }
 
+static struct match_edges *place_of(struct match_edge_table *table, uint32_t from, uint32_t sight)
+{
+    return &table->at[(from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (table->cap - 1)];
+}
+
+int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, uint32_t from, uint32_t *ret)
+{
+    uint32_t sight = op->steps->row_sight;
+    struct match_edges scratch, *at = &scratch;
+    int rc = sight ? ready(table, op->steps) : 0;
+    if (rc)
+        return rc;
+    if (sight) {
+        at = place_of(table, from, sight);
+        table->missed++;
+    }
+    rc = trace_step(op, from, at);
+    at->sight = rc ? 0 : sight;
+    *ret = at->to;
+    return rc;
+}
+
 /* The step from a list over the row under way: remembered, or made now. */
 static int edges_of(struct match_op *op, struct match_edge_table *table, uint32_t from, struct match_edges *scratch, const struct match_edges **ret)
 {
-    uint32_t sight = op->steps->row_sight;
+    uint32_t sight = op->steps->row_sight, to;
+    int rc = sight ? ready(table, op->steps) : 0;
     *ret = scratch;
-    if (!sight)
-        return trace_step(op, from, scratch);
-    struct match_edges *at = &table->at[(from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (table->cap - 1)];
+    if (rc || !sight)
+        return rc ? rc : trace_step(op, from, scratch);
+    struct match_edges *at = place_of(table, from, sight);
     *ret = at;
-    if (BASE_LIKELY(at->config == from && at->sight == sight))
-        return 0;
-    table->missed++;
-    int rc = trace_step(op, from, at);
-    at->sight = rc ? 0 : sight;
-    return rc;
+    return BASE_LIKELY(at->config == from && at->sight == sight) ? 0 : cep_match_edges_step(op, table, from, &to);
 }
 
 /* ---- a match ---- */
@@ -176,12 +175,10 @@ int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table,
     for (uint32_t i = 0; i < count; i++) {
         int rc = cep_match_config_row(op->steps, op, rows[i]);
         if (!rc)
-            rc = ready(table, op->steps);
-        if (!rc)
             rc = edges_of(op, table, config, &scratch, &edges);
         if (rc)
             return rc;
-        if ((edges->to == MATCH_CONFIG_ACCEPTED) != (i + 1 == count) || edges->to == MATCH_CONFIG_DEAD || edges->to == MATCH_CONFIG_FULL)
+        if ((edges->to == MATCH_CONFIG_ACCEPTED) != (i + 1 == count) || edges->count == 0)
             return 0;
         config = edges->to;
         if (edges->idle)

@@ -1,5 +1,6 @@
 /* Which thread came from which, and with which label, in the steps that match_config.h remembers: so the rows and labels of a match are read off without running the
- * automaton again (docs/engine.md, "Lean keys"). A small direct-mapped table per operator that forgets with the memo. Used by match_lean_match.c; never for patterns
+ * automaton again (docs/engine.md, "Lean keys"). A small direct-mapped table per operator that forgets with the memo, filled by the steps that fill it. Used by
+ * match_lean_match.c; never for patterns
  * whose matches may be told in several ways (ALL MATCHES). */
 #ifndef CEP_OPERATORS_MATCH_EDGES_H
 #define CEP_OPERATORS_MATCH_EDGES_H
@@ -13,7 +14,7 @@ struct match_edge { uint8_t from; uint8_t excluded; uint16_t var; }; /* the thre
 struct match_edges {
     uint32_t config, sight; /* sight 0: free */
     uint32_t to;
-    uint8_t count;          /* threads of `to`; MATCH_CONFIG_ACCEPTED: 1, the accepted one */
+    uint8_t count;          /* threads of `to`; MATCH_CONFIG_ACCEPTED: 1, the accepted one; 0: not known */
     bool idle;              /* nothing moved: `to` is `config`, and every thread waited where it is */
     struct match_edge at[MATCH_EDGES_MOST];
 };
@@ -23,6 +24,8 @@ struct match_edge_table {
     uint32_t cap, missed, life;
     struct { struct match_edge_record *at; size_t len, cap; } walk; /* rows of the match under way that moved something */
 };
+/* Steps the list `from` over the row under way, as cep_match_config_next does where nothing is remembered, and notes the edges. */
+int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 void cep_match_edges_finish(struct match_edge_table *table);
 /* Rows and labels of the start rows[0], which is accepted by rows[count - 1] with no thread left: op->items, numbered from seq on. *ret_found false: this way cannot
  * tell (too many threads, an error), replay can. BASE_E_NOMEM. */

@@ -265,6 +265,12 @@ static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
         expire_classes(op, lean, classes, &count, entry_ms(lean, i));
         const struct cep_row *row = cep_match_log_row(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
         rc = step_row(op, classes, count, row, entries[i].ref & LEAN_NO_START ? NULL : &own, ret_full);
+        if (*ret_full) { /* a match, as a rule: it goes on from here */
+            op->lean->stop = i;
+            op->lean->stop_count = count;
+            memcpy(op->lean->stop_classes, classes, count * sizeof *classes);
+            break;
+        }
         count = op->lean->next_count;
         memcpy(classes, op->lean->next, count * sizeof *classes);
     }
@@ -309,6 +315,7 @@ static int late_row(struct match_op *op, struct match_lean *lean, uint32_t at, c
 {
     int rc = cep_match_lean_reserve(lean, lean->count + 1);
     uint32_t ref;
+    op->lean->stop = LEAN_NO_STOP;
     if (!rc)
         rc = cep_match_log_put(&op->lean->log, row, &ref);
     if (rc) {

@@ -17,6 +17,7 @@
 #define LEAN_CLASSES_MOST 32
 #define LEAN_REFOLD_MOST 4096 /* rows gone through again for a late one; keys with more take their full form */
 #define LEAN_SNAP_LEAST 8     /* fewer rows are gone through again from the first on */
+#define LEAN_NO_STOP UINT32_MAX
 #define LEAN_GROUP 64       /* rows of one stored piece */
 
 struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in ms since base_ms */
@@ -50,6 +51,8 @@ struct match_lean_op {
     struct match_lean_class next[LEAN_CLASSES_MOST + 2]; /* classes behind the row under way */
     uint32_t next_count;
     uint64_t hand;           /* where the search for lonely rows goes on */
+    uint32_t stop, stop_count; /* where going through the rows again for a late one found what only others can do, LEAN_NO_STOP: at once; the classes there */
+    struct match_lean_class stop_classes[LEAN_CLASSES_MOST];
     bool tells;              /* the pattern's matches may be told in lean form */
     struct match_lean_view view;
     struct match_edge_table edges;

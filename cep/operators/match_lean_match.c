@@ -41,6 +41,7 @@ void cep_match_lean_tells_init(struct match_op *op)
     for (uint32_t i = 0; i < op->m->vars.count; i++)
         tells &= !navigates(op, op->vars[i].out_update);
     op->lean->tells = tells;
+    op->edges = tells ? &op->lean->edges : NULL;
 }
 
 void cep_match_lean_view_finish(struct match_lean_op *lean_op)
@@ -123,6 +124,17 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
 
 /* ---- the rows with the new one among them ---- */
 
+/* Those from `from` to before `end`, `by` places on. */
+static void look_at(struct plan *plan, const struct match_lean_entry *entries, uint32_t from, uint32_t end, uint32_t by)
+{
+    const struct match_log *log = &plan->op->lean->log;
+    const struct cep_row **rows = plan->view->rows.at + by;
+    for (uint32_t i = from; i < end; i++)
+        rows[i] = cep_match_log_row(log, entries[i].ref & ~LEAN_NO_START);
+    if (from < end)
+        memcpy(plan->view->entries.at + from + by, entries + from, (end - from) * sizeof *entries);
+}
+
 static int look_at_rows(struct plan *plan)
 {
     const struct match_lean *lean = plan->lean;
@@ -131,12 +143,10 @@ static int look_at_rows(struct plan *plan)
     uint32_t count = lean->count + 1;
     if (!BASE_VEC_RESERVE(&view->rows, count) || !BASE_VEC_RESERVE(&view->entries, count))
         return BASE_E_NOMEM;
-    for (uint32_t i = 0; i < count; i++) {
-        bool own = i == plan->at;
-        struct match_lean_entry entry = own ? (struct match_lean_entry){ 0, (uint32_t)(plan->row->time_ms - lean->base_ms) } : entries[i - (i > plan->at)];
-        view->rows.at[i] = own ? plan->row : cep_match_log_row(&plan->op->lean->log, entry.ref & ~LEAN_NO_START);
-        view->entries.at[i] = entry;
-    }
+    look_at(plan, entries, 0, plan->at, 0);
+    view->rows.at[plan->at] = plan->row;
+    view->entries.at[plan->at] = (struct match_lean_entry){ 0, (uint32_t)(plan->row->time_ms - lean->base_ms) };
+    look_at(plan, entries, plan->at, lean->count, 1);
     view->rows.len = view->entries.len = count;
     /* what was told of rows from the new one on is looked for anew */
     for (size_t k = 0; lean->told && k < lean->told->list.len; k++) {
@@ -393,10 +403,9 @@ static int take(struct plan *plan)
         cep_match_log_drop(&plan->op->lean->log, ref);
         return rc;
     }
-    cep_match_lean_insert(lean, plan->at, (struct match_lean_entry){ ref, plan->view->entries.at[plan->at].at });
-    struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    for (uint32_t i = 0; i < lean->count; i++)
-        entries[i].ref = (entries[i].ref & ~LEAN_NO_START) | (plan->view->entries.at[i].ref & LEAN_NO_START);
+    plan->view->entries.at[plan->at].ref |= ref;
+    cep_match_lean_insert(lean, plan->at, plan->view->entries.at[plan->at]);
+    memcpy(cep_match_lean_entries(lean), plan->view->entries.at, lean->count * sizeof(struct match_lean_entry)); /* with their marks */
     renumber_told(lean, plan->at);
     base_free(lean->snap); /* its classes may hold starts that are covered now */
     lean->snap = NULL;
@@ -411,20 +420,41 @@ bool cep_match_lean_told_behind(const struct match_lean *lean, uint32_t at)
     return any;
 }
 
+/* The first row to go through, with the classes as they are before it. */
+static uint32_t begin(struct plan *plan)
+{
+    struct match_lean *lean = plan->lean;
+    struct match_lean_op *lean_op = plan->op->lean;
+    uint32_t from = 0;
+    if (plan->at == lean->count) {
+        from = plan->at;
+        plan->class_count = lean->class_count;
+        memcpy(plan->classes, cep_match_lean_classes(lean), plan->class_count * sizeof *plan->classes);
+    } else if (!plan->redo && lean_op->stop != LEAN_NO_STOP) {
+        from = lean_op->stop;
+        plan->class_count = lean_op->stop_count;
+        memcpy(plan->classes, lean_op->stop_classes, plan->class_count * sizeof *plan->classes);
+    }
+    return from;
+}
+
 int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t at, bool *ret_full)
 {
-    struct plan plan = { .op = op, .lean = key->state, .view = &op->lean->view, .row = row, .at = at };
+    struct plan plan;
+    plan.op = op;
+    plan.lean = key->state;
+    plan.view = &op->lean->view;
+    plan.row = row;
+    plan.at = at;
+    plan.redo = plan.full = false;
+    plan.found_count = plan.explained = plan.class_count = 0;
     *ret_full = true;
     if (!op->lean->tells || plan.lean->count > LEAN_REFOLD_MOST)
         return 0;
     int rc = look_at_rows(&plan);
     if (rc)
         return rc;
-    if (at == plan.lean->count) {
-        plan.class_count = plan.lean->class_count;
-        memcpy(plan.classes, cep_match_lean_classes(plan.lean), plan.class_count * sizeof *plan.classes);
-    }
-    rc = go_through(&plan, at == plan.lean->count ? at : 0);
+    rc = go_through(&plan, begin(&plan));
     if (!rc && !plan.full)
         compare(&plan);
     for (uint32_t i = 0; i < plan.found_count && !rc && !plan.full; i++) {
