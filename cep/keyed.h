@@ -68,6 +68,12 @@ int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms) B
 int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key **ret) BASE_MUST_CHECK;
 void cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key); /* changed: onto the dirty list, used */
 void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t state_bytes);
+/* The same, by so much more; a multiple of 16. */
+static inline void cep_keyed_account_more(struct cep_keyed *keyed, struct cep_key *key, uint32_t bytes)
+{
+    keyed->bytes += bytes;
+    key->state_bytes += bytes / 16;
+}
 /* One key after the other, from *at = 0; NULL at the end. Nothing may be added or removed meanwhile. */
 struct cep_key *cep_keyed_each(const struct cep_keyed *keyed, uint64_t *at);
 uint64_t cep_key_hash(const struct cep_tuple *tuple);

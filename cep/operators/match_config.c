@@ -8,10 +8,13 @@
 
 #define SIGHTS_LEAST 64u      /* slots, half of them used at most */
 #define SIGHTS_MOST 4096u
-#define MEMO_LEAST 1024u
-#define MEMO_MOST (1u << 16)
+#define MEMO_LEAST 512u       /* places, two for each pair */
+#define MEMO_MOST (1u << 18)
 #define COLLECT_LEAST (1u << 14)
-#define CONFIGS_MOST (1u << 26)
+#define CONFIGS_MOST (1u << MATCH_CONFIG_BITS)
+
+_Static_assert(SIGHTS_MOST / 2 < 1u << MATCH_SIGHT_BITS, "a sight's number fits");
+_Static_assert(MATCH_MEMO_KEY_BITS <= 32 + 8, "of a key's bits those that are not kept say the place"); /* MEMO_LEAST / 2 pairs: 8 bits */
 
 /* ---- what conditions see ---- */
 
@@ -57,7 +60,8 @@ static bool look_at_code(struct match_configs *configs, const struct match_op *o
 static int look_over(struct match_configs *configs, const struct match_op *op, bool *ret_possible)
 {
     bool possible = true;
-    *configs = (struct match_configs){ .collect_at = COLLECT_LEAST, .count = 2 };
+    *configs = (struct match_configs){ .collect_at = COLLECT_LEAST, .count = 2, .epoch = 1, .memo_shift = MATCH_MEMO_KEY_BITS };
+    configs->memo = configs->no_memo;
     configs->columns = base_calloc((size_t)op->columns + 1, sizeof *configs->columns);
     configs->bits = base_calloc((size_t)op->m->preds.count + 1, sizeof *configs->bits);
     if (!configs->columns || !configs->bits)
@@ -100,9 +104,10 @@ static void finish(struct match_configs *configs)
     base_free(configs->at);
     base_free(configs->free_next);
     base_free(configs->table);
-    base_free(configs->memo);
+    base_free(configs->memo_cap ? configs->memo : NULL);
     base_free(configs->sights);
     base_free(configs->glances);
+    base_free(configs->words);
     base_free(configs->columns);
     base_free(configs->bits);
     base_free(configs->marks);
@@ -153,16 +158,25 @@ static bool pack_sight(const struct match_configs *configs, const struct match_o
     return true;
 }
 
-static void forget_all(struct match_configs *configs)
+static void forget_steps(struct match_configs *configs)
 {
-    if (configs->memo)
+    if (configs->memo_cap)
         memset(configs->memo, 0, configs->memo_cap * sizeof *configs->memo);
-    if (configs->sights)
-        memset(configs->sights, 0, configs->sight_cap * sizeof *configs->sights);
+    configs->memo_used = 0;
+    configs->life++;
+}
+
+/* Their numbers are given anew. */
+static void forget_sights(struct match_configs *configs)
+{
+    memset(configs->sights, 0, configs->sight_cap * sizeof *configs->sights);
     if (configs->glances)
         memset(configs->glances, 0, MATCH_GLANCES * sizeof *configs->glances);
+    if (configs->words)
+        memset(configs->words, 0, MATCH_GLANCES * sizeof *configs->words);
     configs->sight_count = configs->sight_ids = 0;
-    configs->life++;
+    configs->epoch += configs->epoch < MATCH_EPOCH_LAST;
+    forget_steps(configs);
 }
 
 static uint32_t sight_slot(const struct match_configs *configs, const uint64_t words[MATCH_SIGHT_WORDS])
@@ -183,7 +197,7 @@ static int room_for_sight(struct match_configs *configs)
     if (configs->sight_count < configs->sight_cap / 2)
         return 0;
     if (configs->sight_cap == SIGHTS_MOST) {
-        forget_all(configs);
+        forget_sights(configs);
         return 0;
     }
     struct match_sight *old = configs->sights;
@@ -305,16 +319,32 @@ static bool same_glance(const struct match_glance *a, const struct match_glance 
     return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) | (a->words[2] ^ b->words[2]) | (uint64_t)(a->nulls ^ b->nulls)) == 0;
 }
 
-int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+static int make_glances(struct match_configs *configs, const struct match_op *op)
+{
+    if (configs->read_count == 1 && cep_kind_is_text(op->types[configs->read[0]].kind)) {
+        configs->word_slot = cep_tuple_null_words(op->columns) + configs->read[0];
+        configs->words = base_calloc(MATCH_GLANCES, sizeof *configs->words);
+        return configs->words ? 0 : BASE_E_NOMEM;
+    }
+    configs->glances = base_calloc(MATCH_GLANCES, sizeof *configs->glances);
+    return configs->glances ? 0 : BASE_E_NOMEM;
+}
+
+static int word_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+{
+    uint64_t word;
+    configs->row_sight = cep_match_config_glance(configs, row);
+    if (configs->row_sight)
+        return 0;
+    int rc = judge_row(configs, op, row);
+    if (!rc && configs->row_sight && cep_match_word_of(configs, &row->tuple, &word))
+        *cep_match_word_place(configs, word) = (struct match_word){ word, configs->row_sight };
+    return rc;
+}
+
+static int glance_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
 {
     struct match_glance glance, *at = NULL;
-    configs->row = row;
-    configs->prepared = false;
-    if (!configs->glances && configs->read_count <= MATCH_GLANCE_COLUMNS && !configs->forgetful) {
-        configs->glances = base_calloc(MATCH_GLANCES, sizeof *configs->glances);
-        if (!configs->glances)
-            return BASE_E_NOMEM;
-    }
     if (configs->glances && pack_glance(configs, op, row, &glance)) {
         at = find_glance(configs, &glance);
         configs->row_sight = at->sight;
@@ -327,6 +357,18 @@ int cep_match_config_row(struct match_configs *configs, struct match_op *op, con
         at->sight = configs->row_sight;
     }
     return rc;
+}
+
+int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row)
+{
+    configs->row = row;
+    configs->prepared = false;
+    if (!configs->glances && !configs->words && configs->read_count <= MATCH_GLANCE_COLUMNS && !configs->forgetful) {
+        int rc = make_glances(configs, op);
+        if (rc)
+            return rc;
+    }
+    return configs->words ? word_row(configs, op, row) : glance_row(configs, op, row);
 }
 
 /* ---- numbers ---- */
@@ -448,44 +490,59 @@ static int step(struct match_configs *configs, struct match_op *op, uint32_t fro
     return rc ? rc : cep_match_config_step(configs, op, op->in.at, (uint32_t)op->in.len, ret);
 }
 
+/* Puts a step in; false: in place of another. */
+static bool memo_put(struct match_configs *configs, uint64_t key, uint32_t to)
+{
+    struct match_memo *pair = &configs->memo[(key >> configs->memo_shift) * 2], step = { (uint32_t)key, to };
+    bool room = !pair[1].to;
+    if (!pair[0].to) {
+        pair[0] = step;
+        return true;
+    }
+    pair[1] = pair[0]; /* the older one goes */
+    pair[0] = step;
+    return room;
+}
+
+/* A larger memo with the same steps. */
 static int grow_memo(struct match_configs *configs)
 {
-    uint32_t cap = configs->memo_cap ? configs->memo_cap * 4 : MEMO_LEAST;
-    struct match_memo *memo = base_calloc(cap, sizeof *memo);
+    uint32_t had = configs->memo_cap, old_shift = configs->memo_shift, cap = had ? had * 4 : MEMO_LEAST, bits = 0;
+    struct match_memo *old = configs->memo, *memo = base_calloc(cap, sizeof *memo);
     if (!memo)
         return BASE_E_NOMEM;
-    base_free(configs->memo);
+    while (2u << bits < cap)
+        bits++;
     configs->memo = memo;
     configs->memo_cap = cap;
-    configs->memo_missed = 0;
+    configs->memo_shift = MATCH_MEMO_KEY_BITS - bits;
+    configs->memo_used = 0;
+    for (uint32_t i = 0; i < had; i++) {
+        uint64_t high = (uint64_t)(i / 2) << old_shift >> 32 << 32; /* the rest of its place's bits are in check, too */
+        if (old[i].to)
+            configs->memo_used += memo_put(configs, high | old[i].check, old[i].to);
+    }
+    base_free(had ? old : NULL);
     return 0;
 }
 
-static int ready_memo(struct match_configs *configs)
+static int remember(struct match_configs *configs, uint32_t from, uint32_t to)
 {
-    bool grow = !configs->memo || (configs->memo_missed > 2 * configs->memo_cap && configs->memo_cap < MEMO_MOST);
-    return grow ? grow_memo(configs) : 0;
-}
-
-static struct match_memo *memo_of(struct match_configs *configs, uint32_t from)
-{
-    return &configs->memo[(from * UINT32_C(0x9e3779b1) + configs->row_sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1)];
+    if (configs->memo_used >= configs->memo_cap / 2 && configs->memo_cap < MEMO_MOST) {
+        int rc = grow_memo(configs);
+        if (rc)
+            return rc;
+    }
+    configs->memo_used += memo_put(configs, cep_match_memo_key(from, configs->row_sight), to + MATCH_MEMO_BIAS);
+    return 0;
 }
 
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
 {
-    if (!configs->row_sight)
-        return step(configs, op, from, ret);
-    int ready = ready_memo(configs);
-    if (ready)
-        return ready;
-    if (BASE_LIKELY(cep_match_config_known(configs, from, ret)))
+    if (BASE_LIKELY(cep_match_config_known(configs, from, configs->row_sight, ret)))
         return 0;
-    configs->memo_missed++;
     int rc = step(configs, op, from, ret);
-    if (!rc)
-        *memo_of(configs, from) = (struct match_memo){ .config = from, .sight = configs->row_sight, .to = *ret };
-    return rc;
+    return rc || !configs->row_sight ? rc : remember(configs, from, *ret);
 }
 
 /* ---- full form ---- */
@@ -513,7 +570,7 @@ const struct match_class *cep_match_config_recall(struct match_configs *configs,
         return NULL;
     configs->asked++;
     uint32_t from = class ? find_number(configs, class) : MATCH_CONFIG_START;
-    if (!from || !cep_match_config_known(configs, from, &to) || cep_match_config_leaves(to))
+    if (!from || !cep_match_config_known(configs, from, configs->row_sight, &to) || cep_match_config_leaves(to))
         return NULL;
     configs->recalled++;
     return to ? configs->at[to] : &configs->none;
@@ -522,16 +579,15 @@ const struct match_class *cep_match_config_recall(struct match_configs *configs,
 int cep_match_config_learn(struct match_configs *configs, const struct match_class *from, const struct match_class *to)
 {
     uint32_t from_number = MATCH_CONFIG_START, to_number = MATCH_CONFIG_DEAD;
-    int rc = configs->row_sight && !configs->pause ? ready_memo(configs) : 0;
-    if (rc || !configs->row_sight || configs->pause)
-        return rc;
+    int rc = 0;
+    if (!configs->row_sight || configs->pause)
+        return 0;
     if (from)
         rc = cep_match_config_of(configs, from, &from_number);
     if (!rc && to)
         rc = cep_match_config_of(configs, to, &to_number);
-    configs->memo_missed++;
     if (!rc)
-        *memo_of(configs, from_number) = (struct match_memo){ .config = from_number, .sight = configs->row_sight, .to = to_number };
+        rc = remember(configs, from_number, to_number);
     return rc == BASE_E_LIMIT ? 0 : rc;
 }
 
@@ -582,6 +638,6 @@ void cep_match_configs_sweep(struct match_configs *configs)
     }
     base_free(configs->marks);
     configs->marks = NULL;
-    forget_all(configs);
+    forget_steps(configs);
     configs->collect_at = configs->live > COLLECT_LEAST / 2 ? configs->live * 2 : COLLECT_LEAST;
 }

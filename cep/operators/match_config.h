@@ -15,25 +15,39 @@ static inline bool cep_match_config_leaves(uint32_t to) { return to >= MATCH_CON
 /* What conditions can see of a row: outcomes of unary conditions, columns that others read. */
 #define MATCH_SIGHT_WORDS 4
 struct match_sight { uint64_t words[MATCH_SIGHT_WORDS]; uint32_t id; uint32_t pad; };
-struct match_memo { uint32_t config, sight, to, pad; };
+#define MATCH_SIGHT_BITS 12           /* of a sight's number */
+#define MATCH_CONFIG_BITS 26          /* of a configuration's */
+/* A remembered step: where a configuration leads with a sight. Both, multiplied by an odd number, make a key of 38 bits, whose upper ones say the pair of places
+ * that it may stand in and whose lower ones are kept; those in between are in both, and no two keys are taken for each other. */
+struct match_memo { uint32_t check, to; }; /* to: 0 free; else what it leads to, plus MATCH_MEMO_BIAS */
+#define MATCH_MEMO_BIAS 3u /* DEAD, ACCEPTED and FULL are none of 0 */
+#define MATCH_MEMO_KEY_BITS (MATCH_SIGHT_BITS + MATCH_CONFIG_BITS)
 /* A sight by the raw columns that it comes from: unary conditions need not be judged again for a row that looks like an earlier one. */
 #define MATCH_GLANCE_COLUMNS 3
 #define MATCH_GLANCES 256u
 struct match_glance { uint64_t words[MATCH_GLANCE_COLUMNS]; uint32_t nulls, sight; }; /* sight 0: free */
+struct match_word { uint64_t word; uint64_t sight; }; /* the same of one short text, the usual case */
+#define MATCH_WORD_NULL UINT64_C(255)
+#define MATCH_EPOCH_LAST UINT16_MAX
 struct match_configs {
     struct match_class **at;      /* by number, from 2 on; NULL: free */
     uint32_t count, cap, live;
     uint32_t free_first;          /* freed numbers are chained through free_next */
     uint32_t *free_next;
     uint32_t *table, table_cap;   /* hash -> number */
-    struct match_memo *memo;      /* direct-mapped */
-    uint32_t memo_cap, memo_missed;
+    struct match_memo *memo;      /* pairs of places */
+    uint32_t memo_shift;          /* a key's, to the number of its pair */
+    uint32_t memo_cap, memo_used; /* places; memo_cap 0: no_memo, which stays empty */
+    struct match_memo no_memo[2];
     struct match_sight *sights;   /* open addressing; id 0: free */
-    uint32_t sight_cap, sight_count, sight_ids; /* ids are never given twice within one life of the memo */
+    uint32_t sight_cap, sight_count, sight_ids; /* ids are never given twice within one epoch */
+    uint16_t epoch;               /* how often sights were forgotten; at MATCH_EPOCH_LAST their numbers are not to be kept until keys have been told */
     uint32_t *columns, column_count; /* that conditions which are not unary read, and updates */
     uint32_t *bits, bit_count;       /* unary conditions */
     uint32_t read[MATCH_GLANCE_COLUMNS], read_count; /* all columns that conditions and updates read, unary ones too; more: read_count is above */
     struct match_glance *glances; /* direct-mapped; NULL: none yet */
+    struct match_word *words;     /* direct-mapped; NULL: none yet, or it is not one text */
+    uint32_t word_slot;           /* where its slot stands in a tuple's data */
     bool forgetful;               /* conditions see something that hardly comes twice: nothing is remembered */
     uint32_t collect_at;          /* so many live ones: look for dead ones */
     uint8_t *marks;
@@ -48,18 +62,46 @@ struct match_configs {
 /* Can the operator's conditions be judged without key, place and time? If so makes op->steps, with what they see. BASE_E_NOMEM. */
 int cep_match_steps_init(struct match_op *op) BASE_MUST_CHECK;
 void cep_match_steps_finish(struct match_op *op);
-/* The row that comes next into cep_match_config_next. */
+/* The row that comes next into cep_match_config_next: its sight is row_sight then. */
 int cep_match_config_row(struct match_configs *configs, struct match_op *op, const struct cep_row *row) BASE_MUST_CHECK;
-/* What is remembered of a step. False: nothing. */
-static inline bool cep_match_config_known(const struct match_configs *configs, uint32_t from, uint32_t *ret)
+static inline uint64_t cep_match_memo_key(uint32_t from, uint32_t sight)
 {
-    uint32_t sight = configs->row_sight;
-    if (!configs->memo || !sight)
+    return ((uint64_t)from << MATCH_SIGHT_BITS | sight) * UINT64_C(0x2545f4914f6cdd1d) & ((UINT64_C(1) << MATCH_MEMO_KEY_BITS) - 1);
+}
+/* What is remembered of a step over a row of that sight (0: none). False: nothing. */
+static inline bool cep_match_config_known(const struct match_configs *configs, uint32_t from, uint32_t sight, uint32_t *ret)
+{
+    uint64_t key = cep_match_memo_key(from, sight);
+    const struct match_memo *memo = &configs->memo[(key >> configs->memo_shift) * 2];
+    memo += memo->check != (uint32_t)key;
+    *ret = memo->to - MATCH_MEMO_BIAS;
+    return memo->check == (uint32_t)key && memo->to;
+}
+static inline struct match_word *cep_match_word_place(const struct match_configs *configs, uint64_t word)
+{
+    return &configs->words[word * UINT64_C(0x9e3779b97f4a7c15) >> 56 & (MATCH_GLANCES - 1)];
+}
+/* The text's bytes and its length in one word. False: it is too long. */
+static inline bool cep_match_word_of(const struct match_configs *configs, const struct cep_tuple *tuple, uint64_t *ret)
+{
+    uint64_t slot = tuple->data[configs->word_slot], len = slot >> 32, bytes;
+    *ret = MATCH_WORD_NULL;
+    if (cep_tuple_is_null(tuple, configs->read[0]))
+        return true;
+    if (len > 7)
         return false;
-    uint32_t at = (from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (configs->memo_cap - 1);
-    const struct match_memo *memo = &configs->memo[at];
-    *ret = memo->to;
-    return memo->config == from && memo->sight == sight;
+    memcpy(&bytes, (const char *)tuple + ((uint32_t)slot + len - 8), 8); /* up to its last byte: there is a header before the first text */
+    *ret = (bytes >> 1 >> (63 - 8 * len)) << 8 | len;
+    return true;
+}
+/* The row's sight, if that is found at one glance; 0: it is not (ask cep_match_config_row). */
+static inline uint32_t cep_match_config_glance(const struct match_configs *configs, const struct cep_row *row)
+{
+    uint64_t word;
+    if (!configs->words || !cep_match_word_of(configs, &row->tuple, &word))
+        return 0;
+    const struct match_word *at = cep_match_word_place(configs, word);
+    return at->word == word ? (uint32_t)at->sight : 0;
 }
 /* Where the threads stand behind that row. */
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;

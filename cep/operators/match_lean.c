@@ -32,20 +32,34 @@ void cep_match_lean_finish(struct match_op *op)
 
 /* ---- entries and classes ---- */
 
+/* Moves the entries to where there is room for cap of them: 0: in the key itself. They must fit. */
+static void move_entries(struct match_lean *lean, struct match_lean_entry *to, uint32_t cap)
+{
+    struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const uint16_t *sights = cep_match_lean_sights(lean);
+    struct match_lean_few few = { 0 };
+    memcpy(cap ? to : few.entries, entries, lean->count * sizeof *to);
+    memcpy(cap ? (void *)(to + cap) : few.sights, sights, lean->count * sizeof *sights);
+    if (lean->cap)
+        base_free(entries);
+    lean->cap = cap;
+    if (cap)
+        lean->rows.many = to;
+    else
+        lean->rows.few = few;
+}
+
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t need)
 {
     uint32_t have = lean->cap ? lean->cap : LEAN_ENTRIES;
     if (need <= have)
         return 0;
     uint32_t cap = have + have / 2 > need ? have + have / 2 : need;
-    struct match_lean_entry *at = base_alloc(cap * sizeof *at);
+    cap = cap > LEAN_ENTRIES_MANY ? cap : LEAN_ENTRIES_MANY;
+    struct match_lean_entry *at = base_alloc(cap * (sizeof *at + sizeof(uint16_t)));
     if (!at)
         return BASE_E_NOMEM;
-    memcpy(at, cep_match_lean_entries(lean), lean->count * sizeof *at);
-    if (lean->cap)
-        base_free(lean->rows.many);
-    lean->rows.many = at;
-    lean->cap = cap;
+    move_entries(lean, at, cap);
     return 0;
 }
 
@@ -64,23 +78,13 @@ int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_
     }
     if (count)
         memcpy(cep_match_lean_classes(lean), classes, count * sizeof *classes);
-    lean->class_count = (uint16_t)count;
+    lean->class_count = (uint8_t)count;
     return 0;
 }
 
-static int64_t entry_ms(struct match_lean *lean, uint32_t i) { return lean->base_ms + cep_match_lean_entries(lean)[i].at; }
-
-/* Offset of the earliest row that a live start stands at; count: there is none. */
-uint32_t cep_match_lean_earliest(struct match_lean *lean)
+static uint32_t earliest(struct match_lean *lean)
 {
-    const struct match_lean_class *classes = cep_match_lean_classes(lean);
-    uint32_t least = lean->count;
-    for (uint32_t i = 0; i < lean->class_count; i++) {
-        int32_t at = (int32_t)(classes[i].earliest - (uint32_t)lean->first_seq);
-        uint32_t from = at < 0 ? 0 : (uint32_t)at; /* its class has lost its earliest ones */
-        least = from < least ? from : least;
-    }
-    return least;
+    return cep_match_lean_first(cep_match_lean_classes(lean), lean->class_count, (uint32_t)lean->first_seq, lean->count);
 }
 
 static void tell_expired(struct match_op *op, struct match_lean *lean, uint32_t i)
@@ -107,18 +111,14 @@ static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
     lean->first_seq += n;
     if ((int32_t)(lean->dirty - (uint32_t)lean->first_seq) < 0)
         lean->dirty = (uint32_t)lean->first_seq;
+    uint16_t *sights = cep_match_lean_sights(lean);
     memmove(entries, entries + n, lean->count * sizeof *entries);
-    if (lean->cap && lean->count <= LEAN_ENTRIES) {
-        struct match_lean_entry few[LEAN_ENTRIES];
-        memcpy(few, entries, lean->count * sizeof *few);
-        base_free(entries);
-        memcpy(lean->rows.few, few, lean->count * sizeof *few);
-        lean->cap = 0;
-    }
+    memmove(sights, sights + n, lean->count * sizeof *sights);
+    if (lean->cap && lean->count < LEAN_ENTRIES - 1) /* a little later than it could: the next row often needs the room again */
+        move_entries(lean, NULL, 0);
 }
 
-/* Classes whose youngest start has run out of time before time_ms. */
-static void expire_classes(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms)
+void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *count; i++)
@@ -134,13 +134,13 @@ void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean)
     int64_t watermark = op->op.watermark_ms;
     if (watermark == BASE_TIME_MIN_MS || lean->count == 0)
         return;
-    bool settled = entry_ms(lean, lean->count - 1) <= watermark;
-    uint32_t needed = settled ? cep_match_lean_earliest(lean) : 0, n = needed;
+    bool settled = cep_match_lean_ms(lean, lean->count - 1) <= watermark;
+    uint32_t needed = settled ? earliest(lean) : 0, n = needed;
     if (op->within_ms) {
         uint32_t end = lean->count;
         while (n < end) { /* the first that is not out of time */
             uint32_t middle = n + (end - n) / 2;
-            bool out = entry_ms(lean, middle) + op->within_ms - 1 <= watermark;
+            bool out = cep_match_lean_ms(lean, middle) + op->within_ms - 1 <= watermark;
             n = out ? middle + 1 : n;
             end = out ? end : middle;
         }
@@ -155,7 +155,7 @@ void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean)
 static uint32_t unsettled(const struct match_op *op, struct match_lean *lean)
 {
     uint32_t n = 0;
-    while (n < lean->count && entry_ms(lean, lean->count - 1 - n) > op->op.watermark_ms)
+    while (n < lean->count && cep_match_lean_ms(lean, lean->count - 1 - n) > op->op.watermark_ms)
         n++;
     return n;
 }
@@ -172,13 +172,19 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
     }
     if (time_ms - lean->base_ms < (int64_t)LEAN_TIMES_MOST && time_ms >= lean->base_ms)
         return true;
-    int64_t to = entry_ms(lean, 0) < time_ms ? entry_ms(lean, 0) : time_ms, by = to - lean->base_ms;
-    if (time_ms - to >= (int64_t)LEAN_TIMES_MOST || entry_ms(lean, lean->count - 1) - to >= (int64_t)LEAN_TIMES_MOST)
+    int64_t to = cep_match_lean_ms(lean, 0) < time_ms ? cep_match_lean_ms(lean, 0) : time_ms, by = to - lean->base_ms;
+    if (time_ms - to >= (int64_t)LEAN_TIMES_MOST || cep_match_lean_ms(lean, lean->count - 1) - to >= (int64_t)LEAN_TIMES_MOST)
         return false;
     for (uint32_t i = 0; i < lean->count; i++)
         cep_match_lean_entries(lean)[i].at -= (uint32_t)by;
+    struct match_lean_class *classes = cep_match_lean_classes(lean);
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < lean->class_count; i++)
-        cep_match_lean_classes(lean)[i].youngest -= (uint32_t)by;
+        if (classes[i].youngest >= by) { /* else its youngest row has left: it is out of time */
+            classes[kept] = classes[i];
+            classes[kept++].youngest -= (uint32_t)by;
+        }
+    lean->class_count = (uint8_t)kept;
     base_free(lean->snap); /* its classes may be older than any row */
     lean->snap = NULL;
     lean->base_ms = to;
@@ -187,111 +193,37 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
 
 /* ---- a row ---- */
 
-/* Into the class with this configuration, or as one of its own. False: there are too many. */
-bool cep_match_lean_join(struct match_lean_op *lean_op, struct match_lean_class class)
-{
-    for (uint32_t i = 0; i < lean_op->next_count; i++) {
-        struct match_lean_class *other = &lean_op->next[i];
-        if (other->config != class.config)
-            continue;
-        other->earliest = (int32_t)(class.earliest - other->earliest) < 0 ? class.earliest : other->earliest;
-        other->youngest = class.youngest > other->youngest ? class.youngest : other->youngest;
-        return true;
-    }
-    if (lean_op->next_count == LEAN_CLASSES_MOST)
-        return false;
-    lean_op->next[lean_op->next_count++] = class;
-    return true;
-}
-
-/* Steps classes over a row, and the row as a start: op->lean->next. *ret_full: only the full form can tell. */
-static int step_row(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row,
-                    const struct match_lean_class *own, bool *ret_full)
+int cep_match_lean_step(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row,
+                        const struct match_lean_class *own, bool *ret_full)
 {
     struct match_lean_op *lean_op = op->lean;
     int rc = cep_match_config_row(op->steps, op, row);
-    uint32_t to = MATCH_CONFIG_DEAD;
-    lean_op->next_count = 0;
+    uint32_t to = MATCH_CONFIG_DEAD, *n = &lean_op->next_count;
+    *n = 0;
     *ret_full = false;
     for (uint32_t i = 0; i < count && !rc && !*ret_full; i++) {
         rc = cep_match_config_next(op->steps, op, classes[i].config, &to);
-        *ret_full = !rc && (cep_match_config_leaves(to) || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
+        *ret_full = !rc && (cep_match_config_leaves(to) || (to && !cep_match_lean_join(lean_op->next, n, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest })));
     }
     if (rc || *ret_full || !own)
         return rc;
     rc = cep_match_config_next(op->steps, op, MATCH_CONFIG_START, &to);
-    *ret_full = !rc && (cep_match_config_leaves(to) || (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, own->earliest, own->youngest })));
+    *ret_full = !rc && (cep_match_config_leaves(to) || (to && !cep_match_lean_join(lean_op->next, n, (struct match_lean_class){ to, own->earliest, own->youngest })));
     return rc;
 }
 
-/* Where going through the rows again must start, with the classes as they are there. */
-static uint32_t fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count)
+void cep_match_lean_insert(struct match_op *op, struct match_lean *lean, uint32_t at, struct match_lean_entry entry, uint32_t sight)
 {
-    *ret_count = 0;
-    int32_t at = lean->snap ? (int32_t)(lean->snap->seq - (uint32_t)lean->first_seq) : -1;
-    if (at < 0 || (uint32_t)at > lean->count)
-        return 0;
-    *ret_count = lean->snap->count;
-    memcpy(classes, lean->snap->classes, lean->snap->count * sizeof *classes);
-    return (uint32_t)at;
-}
-
-/* Keeps the classes as they are before row i. No memory: the next late row takes longer. */
-static void keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count)
-{
-    if (!lean->snap)
-        lean->snap = base_alloc(sizeof *lean->snap);
-    if (!lean->snap)
-        return;
-    lean->snap->seq = (uint32_t)lean->first_seq + i;
-    lean->snap->count = count;
-    memcpy(lean->snap->classes, classes, count * sizeof *classes);
-}
-
-/* A late row, put in at its place: it and those behind it, and where there is no snapshot those before it, are gone through again. */
-static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
-{
-    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    struct match_lean_class classes[LEAN_CLASSES_MOST];
-    uint32_t count, from = fold_from(lean, classes, &count);
-    int rc = 0;
-    *ret_full = lean->count - from > LEAN_REFOLD_MOST;
-    for (uint32_t i = from; i < lean->count && !rc && !*ret_full; i++) {
-        if (i == from + LEAN_SNAP_LEAST && entry_ms(lean, i - 1) <= op->op.watermark_ms) {
-            keep_snap(lean, i, classes, count);
-            from = i;
-        }
-        struct match_lean_class own = { 0, (uint32_t)lean->first_seq + i, entries[i].at };
-        expire_classes(op, lean, classes, &count, entry_ms(lean, i));
-        const struct cep_row *row = cep_match_log_row(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
-        rc = step_row(op, classes, count, row, entries[i].ref & LEAN_NO_START ? NULL : &own, ret_full);
-        if (*ret_full) { /* a match, as a rule: it goes on from here */
-            op->lean->stop = i;
-            op->lean->stop_count = count;
-            memcpy(op->lean->stop_classes, classes, count * sizeof *classes);
-            break;
-        }
-        count = op->lean->next_count;
-        memcpy(classes, op->lean->next, count * sizeof *classes);
-    }
-    return rc || *ret_full ? rc : cep_match_lean_set_classes(lean, classes, count);
-}
-
-void cep_match_lean_insert(struct match_lean *lean, uint32_t at, struct match_lean_entry entry)
-{
+    cep_match_lean_renew_sights(op, lean);
     struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    uint16_t *sights = cep_match_lean_sights(lean);
     memmove(entries + at + 1, entries + at, (lean->count - at) * sizeof *entries);
+    memmove(sights + at + 1, sights + at, (lean->count - at) * sizeof *sights);
     entries[at] = entry;
+    sights[at] = cep_match_lean_sight(op, sight);
     lean->count++;
     if ((int32_t)(lean->dirty - (uint32_t)(lean->first_seq + at)) > 0)
         lean->dirty = (uint32_t)(lean->first_seq + at);
-}
-
-static void remove_entry(struct match_lean *lean, uint32_t at)
-{
-    struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    lean->count--;
-    memmove(entries + at, entries + at + 1, (lean->count - at) * sizeof *entries);
 }
 
 /* Where the row stands; the time of equal ones is settled by their position. *ret_full: ORDER BY has more to say. */
@@ -299,8 +231,8 @@ static uint32_t place_of(struct match_op *op, struct match_lean *lean, const str
 {
     uint32_t at = lean->count;
     *ret_full = false;
-    while (at > 0 && entry_ms(lean, at - 1) >= row->time_ms) {
-        if (entry_ms(lean, at - 1) == row->time_ms) {
+    while (at > 0 && cep_match_lean_ms(lean, at - 1) >= row->time_ms) {
+        if (cep_match_lean_ms(lean, at - 1) == row->time_ms) {
             *ret_full |= op->m->order.count > 0;
             uint32_t ref = cep_match_lean_entries(lean)[at - 1].ref & ~LEAN_NO_START;
             if (cep_position_compare(&cep_match_log_row(&op->lean->log, ref)->at, &row->at) <= 0)
@@ -311,33 +243,13 @@ static uint32_t place_of(struct match_op *op, struct match_lean *lean, const str
     return at;
 }
 
-static int late_row(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full)
-{
-    int rc = cep_match_lean_reserve(lean, lean->count + 1);
-    uint32_t ref;
-    op->lean->stop = LEAN_NO_STOP;
-    if (!rc)
-        rc = cep_match_log_put(&op->lean->log, row, &ref);
-    if (rc) {
-        *ret_full = rc == BASE_E_LIMIT;
-        return *ret_full ? 0 : rc;
-    }
-    cep_match_lean_insert(lean, at, (struct match_lean_entry){ ref, (uint32_t)(row->time_ms - lean->base_ms) });
-    rc = refold(op, lean, ret_full);
-    if (rc || *ret_full) {
-        remove_entry(lean, at);
-        cep_match_log_drop(&op->lean->log, ref);
-    }
-    return rc;
-}
-
 static int next_row(struct match_op *op, struct match_lean *lean, const struct cep_row *row, bool *ret_full)
 {
     uint32_t count = lean->class_count, ref;
     struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
-    expire_classes(op, lean, cep_match_lean_classes(lean), &count, row->time_ms);
-    lean->class_count = (uint16_t)count;
-    int rc = step_row(op, cep_match_lean_classes(lean), count, row, &own, ret_full);
+    cep_match_lean_expire(op, lean, cep_match_lean_classes(lean), &count, row->time_ms);
+    lean->class_count = (uint8_t)count;
+    int rc = cep_match_lean_step(op, cep_match_lean_classes(lean), count, row, &own, ret_full);
     if (rc || *ret_full)
         return rc;
     rc = cep_match_lean_reserve(lean, lean->count + 1);
@@ -352,8 +264,26 @@ static int next_row(struct match_op *op, struct match_lean *lean, const struct c
         *ret_full = rc == BASE_E_LIMIT;
         return *ret_full ? 0 : rc;
     }
-    cep_match_lean_insert(lean, lean->count, (struct match_lean_entry){ ref, own.youngest });
+    cep_match_lean_insert(op, lean, lean->count, (struct match_lean_entry){ ref, own.youngest }, op->steps->row_sight);
     return 0;
+}
+
+int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t *ret_at, bool *ret_full)
+{
+    const struct cep_limits *limits = cep_flow_limits(op->op.flow);
+    cep_match_lean_drop_settled(op, lean);
+    *ret_at = CEP_NONE;
+    *ret_full = lean->count >= limits->rows_per_key || (lean->count >= limits->tail_rows && unsettled(op, lean) >= limits->tail_rows) || !rebase(lean, row->time_ms);
+    if (*ret_full)
+        return 0;
+    uint32_t at = place_of(op, lean, row, ret_full);
+    if (*ret_full)
+        return 0;
+    *ret_at = at;
+    *ret_full = lean->told && cep_match_lean_told_behind(lean, at);
+    if (*ret_full)
+        return 0;
+    return at < lean->count ? cep_match_lean_late(op, lean, at, row, ret_full) : next_row(op, lean, row, ret_full);
 }
 
 /* ---- upkeep of the operator ---- */
@@ -405,8 +335,23 @@ static int tidy(struct match_op *op, uint32_t rows)
     return 0;
 }
 
+/* Epochs begin anew: what keys keep of earlier ones must not be taken for what is to come. */
+static void renew_epochs(struct match_op *op)
+{
+    uint64_t at = 0;
+    for (struct cep_key *key; (key = cep_keyed_each(&op->op.keyed, &at)) != NULL;)
+        if (key->state && cep_match_is_lean(op, key))
+            ((struct match_lean *)key->state)->epoch = 0;
+    op->steps->epoch = 1;
+}
+
 int cep_match_lean_upkeep(struct match_op *op, uint32_t rows)
 {
+    struct match_log *log = &op->lean->log;
+    cep_match_log_settle(log);
+    op->lean->row_bytes = log->rows ? (uint32_t)(log->bytes / log->rows + 15) & ~UINT32_C(15) : 0;
+    if (op->steps->epoch == MATCH_EPOCH_LAST)
+        renew_epochs(op);
     int rc = cep_match_configs_crowded(op->steps) ? collect(op) : 0;
     return rc ? rc : tidy(op, rows);
 }
@@ -445,15 +390,9 @@ int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct ce
     if (rc)
         return rc;
     struct match_lean *lean = key->state;
-    cep_match_lean_drop_settled(op, lean);
-    const struct cep_limits *limits = cep_flow_limits(op->op.flow);
-    if (lean->count >= limits->rows_per_key || (lean->count >= limits->tail_rows && unsettled(op, lean) >= limits->tail_rows) || !rebase(lean, row->time_ms))
-        return full_row(op, key, event);
-    uint32_t at = place_of(op, lean, row, &full);
-    bool asked = !full, again = asked && cep_match_lean_told_behind(lean, at);
-    if (asked && !again)
-        rc = at < lean->count ? late_row(op, lean, at, row, &full) : next_row(op, lean, row, &full);
-    if (!rc && asked && (full || again)) /* a match, or what was told may be another now */
+    uint32_t at;
+    rc = cep_match_lean_take(op, lean, row, &at, &full);
+    if (!rc && full && at != CEP_NONE) /* a match, or what was told may be another now */
         rc = cep_match_lean_complete(op, key, row, at, &full);
     if (rc)
         return rc;
@@ -478,12 +417,12 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
         drop_front(op, lean, lean->count);
         count = 0;
     } else {
-        bool settled = lean->count && entry_ms(lean, lean->count - 1) <= op->op.watermark_ms;
+        bool settled = lean->count && cep_match_lean_ms(lean, lean->count - 1) <= op->op.watermark_ms;
         cep_match_lean_drop_settled(op, lean);
         if (settled)
-            expire_classes(op, lean, cep_match_lean_classes(lean), &count, op->op.watermark_ms + 1);
+            cep_match_lean_expire(op, lean, cep_match_lean_classes(lean), &count, op->op.watermark_ms + 1);
     }
-    lean->class_count = (uint16_t)count;
+    lean->class_count = (uint8_t)count;
     rc = count == 0 ? cep_match_lean_set_classes(lean, NULL, 0) : 0;
     cep_match_lean_drop_settled(op, lean);
     cep_match_lean_count(op, lean, false);
@@ -497,7 +436,7 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
         return BASE_TIME_MAX_MS;
     int64_t told_ms = lean->told ? cep_match_lean_told_ms(lean) : BASE_TIME_MAX_MS;
     if (lean->class_count == 0)
-        return told_ms < BASE_TIME_MAX_MS ? told_ms : entry_ms(l, lean->count - 1);
+        return told_ms < BASE_TIME_MAX_MS ? told_ms : cep_match_lean_ms(l, lean->count - 1);
     if (!op->within_ms)
         return told_ms < BASE_TIME_MAX_MS ? told_ms : BASE_TIME_MAX_MS - 1;
     uint32_t youngest = 0;
@@ -526,15 +465,13 @@ void cep_match_lean_free(struct match_op *op, struct cep_key *key)
 
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean)
 {
-    const struct match_log *log = &op->lean->log;
-    uint64_t row = log->rows ? log->bytes / log->rows : 0;
-    return lean->cap * sizeof(struct match_lean_entry) + (lean->snap ? sizeof *lean->snap : 0) + lean->class_cap * sizeof(struct match_lean_class) +
-           (lean->told ? cep_match_lean_told_bytes(lean) : 0) + lean->count * row;
+    return lean->cap * (sizeof(struct match_lean_entry) + sizeof(uint16_t)) + (lean->snap ? sizeof *lean->snap + lean->snap->cap * sizeof(struct match_lean_class) : 0) +
+           lean->class_cap * sizeof(struct match_lean_class) + (lean->told ? cep_match_lean_told_bytes(lean) : 0) + (size_t)lean->count * op->lean->row_bytes;
 }
 
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)
 {
-    uint32_t rows = gone ? 0 : lean->count, starts = gone ? 0 : lean->count - cep_match_lean_earliest(lean);
+    uint32_t rows = gone ? 0 : lean->count, starts = gone ? 0 : lean->count - earliest(lean);
     op->rows_kept += (uint64_t)rows - lean->counted_rows;
     op->starts += (uint64_t)starts - lean->counted_starts;
     lean->counted_rows = rows;

@@ -12,18 +12,21 @@
 
 #define LEAN_NO_START (UINT32_C(1) << 31) /* in a ref: the row is no start, whatever conditions say: a match skipped it */
 #define LEAN_TIMES_MOST (UINT32_C(1) << 30) /* ms since base_ms; WITHIN must fit too */
-#define LEAN_ENTRIES 3
+#define LEAN_ENTRIES 3      /* without memory of their own */
+#define LEAN_ENTRIES_MANY 8 /* the least with it */
 #define LEAN_CLASSES 2
 #define LEAN_CLASSES_MOST 32
 #define LEAN_REFOLD_MOST 4096 /* rows gone through again for a late one; keys with more take their full form */
-#define LEAN_SNAP_LEAST 8     /* fewer rows are gone through again from the first on */
+#define LEAN_SNAP_LEAST 3     /* so few settled rows are gone through again each time */
+#define LEAN_SNAP_CLASSES 4
 #define LEAN_NO_STOP UINT32_MAX
 #define LEAN_GROUP 64       /* rows of one stored piece */
 
 struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in ms since base_ms */
+struct match_lean_few { struct match_lean_entry entries[LEAN_ENTRIES]; uint16_t sights[LEAN_ENTRIES], pad; };
 struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
 /* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
-struct match_lean_snap { uint32_t seq /* low half */, count; struct match_lean_class classes[LEAN_CLASSES_MOST]; };
+struct match_lean_snap { uint32_t seq /* low half */; uint16_t count, cap; struct match_lean_class classes[]; };
 /* What was told and is not settled: its rows are no starts, but will be again if a late row changes the match. Nothing in it was withdrawn. */
 struct match_lean_told { struct match_tolds list; };
 
@@ -31,14 +34,15 @@ struct match_lean {
     int64_t base_ms;
     uint64_t first_seq;      /* of the first entry */
     uint32_t count, cap;     /* entries; cap 0: they are in `few` */
-    uint16_t class_count, class_cap;
+    uint8_t class_count, class_cap;
+    uint16_t epoch;          /* of the entries' sights: those of another one say nothing (match_config.h) */
     uint32_t dirty;          /* low half of the first number that is not stored as it is */
     uint32_t bias;           /* number of a row's stored piece: its number / LEAN_GROUP + bias */
     uint32_t saved_first;    /* pieces from here on, below that of the first row, may be stored and must go */
     uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
     struct match_lean_snap *snap; /* NULL: none */
     struct match_lean_told *told; /* NULL: nothing */
-    union { struct match_lean_entry few[LEAN_ENTRIES], *many; } rows;
+    union { struct match_lean_few few; struct match_lean_entry *many; /* their sights stand behind all of them */ } rows;
     union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
 };
 /* The rows of a key with a new one among them. */
@@ -57,6 +61,7 @@ struct match_lean_op {
     struct match_lean_view view;
     struct match_edge_table edges;
     struct match_lean_told *spare_told; /* an empty list, for the next match */
+    uint32_t row_bytes;      /* what a row takes of the log, with the share of what is dead there; a multiple of 16 */
 };
 
 /* Makes the operator keep lean keys if its pattern allows it; op->lean stays NULL otherwise. */
@@ -74,17 +79,27 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
 void cep_match_lean_free(struct match_op *op, struct cep_key *key);
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean);
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone);
-/* The row, if it is an ordinary one: the last in order, of a key in lean form, nothing accepted, every step remembered. False: nothing was done. Arms and accounts. */
+/* The row, if lean keys can take it as they are: nothing accepts it, no limit, no error. False: what is known and told is as before. Arms and accounts. */
 int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool *ret_done) BASE_MUST_CHECK;
 /* What must be done now and then, between rows: so many of them came since it was last done. */
 int cep_match_lean_upkeep(struct match_op *op, uint32_t rows) BASE_MUST_CHECK;
-/* ---- shared with match_quick.c ---- */
+/* ---- shared with match_quick.c and match_late.c ---- */
 void cep_match_lean_begin(struct cep_key *key); /* the empty state */
-uint32_t cep_match_lean_earliest(struct match_lean *lean);
+/* The row, to a key in lean form. *ret_full: it completes a match, or only the full form can take it; what is known and told is as before, and *ret_at its place, or
+ * CEP_NONE: that has not been found. Does not arm, account or count. */
+int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t *ret_at, bool *ret_full) BASE_MUST_CHECK;
 void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean);
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t entries) BASE_MUST_CHECK;
 int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count) BASE_MUST_CHECK;
-bool cep_match_lean_join(struct match_lean_op *lean_op, struct match_lean_class class); /* False: there are too many */
+/* Puts an entry in, for which there is room. */
+void cep_match_lean_insert(struct match_op *op, struct match_lean *lean, uint32_t at, struct match_lean_entry entry, uint32_t sight);
+/* Steps classes over a row, and the row as a start (own NULL: it is none): op->lean->next. *ret_full: only the full form can tell. */
+int cep_match_lean_step(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row,
+                        const struct match_lean_class *own, bool *ret_full) BASE_MUST_CHECK;
+/* Those whose youngest start has not run out of time before time_ms. */
+void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms);
+/* match_late.c: a row that stands before the one at place `at`. */
+int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full) BASE_MUST_CHECK;
 /* The full form, from the rows. */
 int cep_match_lean_inflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 /* Runs the rows of a full form whose heads are empty: settled ones, then the others on top of a base. no_start: one bit per row, NULL: none. */
@@ -92,7 +107,70 @@ int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8
 /* The lean form, if nothing stands in its way: all settled, nothing told. */
 int cep_match_lean_deflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 
-static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->cap ? lean->rows.many : lean->rows.few; }
+static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->cap ? lean->rows.many : lean->rows.few.entries; }
+static inline uint16_t *cep_match_lean_sights(struct match_lean *lean) { return lean->cap ? (uint16_t *)(void *)(lean->rows.many + lean->cap) : lean->rows.few.sights; }
+static inline int64_t cep_match_lean_ms(struct match_lean *lean, uint32_t i) { return lean->base_ms + cep_match_lean_entries(lean)[i].at; }
+/* Where they are of another epoch, nothing is known of them. */
+static inline void cep_match_lean_renew_sights(const struct match_op *op, struct match_lean *lean)
+{
+    if (lean->epoch == op->steps->epoch)
+        return;
+    if (lean->count)
+        memset(cep_match_lean_sights(lean), 0, lean->count * sizeof(uint16_t));
+    lean->epoch = op->steps->epoch;
+}
+/* As it is kept with an entry. */
+static inline uint16_t cep_match_lean_sight(const struct match_op *op, uint32_t sight) { return op->steps->epoch < MATCH_EPOCH_LAST ? (uint16_t)sight : 0; }
+/* Into the class with this configuration, or as one of its own. False: there are too many. */
+static inline bool cep_match_lean_join(struct match_lean_class *classes, uint32_t *count, struct match_lean_class class)
+{
+    for (uint32_t i = 0; i < *count; i++) {
+        struct match_lean_class *other = &classes[i];
+        if (other->config != class.config)
+            continue;
+        other->earliest = (int32_t)(class.earliest - other->earliest) < 0 ? class.earliest : other->earliest;
+        other->youngest = class.youngest > other->youngest ? class.youngest : other->youngest;
+        return true;
+    }
+    if (*count == LEAN_CLASSES_MOST)
+        return false;
+    classes[(*count)++] = class;
+    return true;
+}
+/* Steps classes over a row at the time own.youngest that looks like that, and, if it is a start, the row as one: to `next`. False: not all of it is remembered, or
+ * something else is to be done about it. */
+static inline bool cep_match_lean_known(const struct match_op *op, const struct match_lean_class *classes, uint32_t count, uint32_t sight, struct match_lean_class own,
+                                        bool starts, struct match_lean_class *next, uint32_t *ret_count)
+{
+    uint32_t to, within = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2, n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (classes[i].youngest + within <= own.youngest)
+            continue; /* out of time */
+        if (!cep_match_config_known(op->steps, classes[i].config, sight, &to) || cep_match_config_leaves(to))
+            return false;
+        if (to && !cep_match_lean_join(next, &n, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest }))
+            return false;
+    }
+    if (starts) {
+        if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, sight, &to) || cep_match_config_leaves(to))
+            return false;
+        own.config = to;
+        if (to && !cep_match_lean_join(next, &n, own))
+            return false;
+    }
+    *ret_count = n;
+    return true;
+}
+/* Offset of the earliest row that one of the classes has a start at; `end`: there is none. */
+static inline uint32_t cep_match_lean_first(const struct match_lean_class *classes, uint32_t count, uint32_t first_seq, uint32_t end)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t at = (int32_t)(classes[i].earliest - first_seq);
+        uint32_t from = at < 0 ? 0 : (uint32_t)at; /* its class has lost its earliest ones */
+        end = from < end ? from : end;
+    }
+    return end;
+}
 static inline struct match_lean_class *cep_match_lean_classes(struct match_lean *lean) { return lean->class_cap ? lean->classes.many : lean->classes.few; }
 static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + lean->bias; }
 
@@ -108,7 +186,6 @@ int64_t cep_match_lean_told_ms(const struct match_lean *lean); /* when the first
 bool cep_match_lean_told_behind(const struct match_lean *lean, uint32_t at); /* was something told that ends there or later? */
 size_t cep_match_lean_told_bytes(const struct match_lean *lean);
 void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean);
-void cep_match_lean_insert(struct match_lean *lean, uint32_t at, struct match_lean_entry entry); /* there is room */
 
 /* ---- match_lean_codec.c ---- */
 int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;

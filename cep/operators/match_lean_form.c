@@ -259,7 +259,7 @@ static int take_classes(struct match_op *op, const struct match_key *state, stru
         lean->class_cap = LEAN_CLASSES_MOST;
     }
     memcpy(cep_match_lean_classes(lean), classes, count * sizeof *classes);
-    lean->class_count = (uint16_t)count;
+    lean->class_count = (uint8_t)count;
     return 0;
 }
 
@@ -267,13 +267,7 @@ static int take_rows(struct match_op *op, const struct match_key *state, struct 
 {
     const struct match_rows *rows = &state->rows;
     uint32_t count = (uint32_t)(rows->end_seq - rows->first_seq);
-    int rc = 0;
-    if (count > LEAN_ENTRIES) {
-        lean->rows.many = base_alloc(count * sizeof *lean->rows.many);
-        if (!lean->rows.many)
-            return BASE_E_NOMEM;
-        lean->cap = count;
-    }
+    int rc = cep_match_lean_reserve(lean, count); /* no sights yet: their epoch is none */
     for (uint32_t i = 0; i < count && !rc; i++) {
         const struct cep_row *row = cep_match_rows_at(rows, rows->first_seq + i);
         struct match_lean_entry *entry = &cep_match_lean_entries(lean)[i];

@@ -267,7 +267,7 @@ static int step_row(struct plan *plan, uint32_t row, struct step *step)
         uint32_t *least = to == MATCH_CONFIG_ACCEPTED ? &step->accepted : &step->other;
         *least = start < *least ? start : *least;
         class.config = to;
-        plan->full |= to == MATCH_CONFIG_FULL || (to != MATCH_CONFIG_ACCEPTED && !cep_match_lean_join(lean_op, class));
+        plan->full |= to == MATCH_CONFIG_FULL || (to != MATCH_CONFIG_ACCEPTED && !cep_match_lean_join(lean_op->next, &lean_op->next_count, class));
     }
     if (rc || plan->full || step->accepted != UINT32_MAX || no_start(plan, row))
         return rc;
@@ -280,7 +280,7 @@ static int step_row(struct plan *plan, uint32_t row, struct step *step)
         plan->full |= !step->exact;
         return 0;
     }
-    plan->full |= to == MATCH_CONFIG_FULL || !cep_match_lean_join(lean_op, (struct match_lean_class){ to, first + row, plan->view->entries.at[row].at });
+    plan->full |= to == MATCH_CONFIG_FULL || !cep_match_lean_join(lean_op->next, &lean_op->next_count, (struct match_lean_class){ to, first + row, plan->view->entries.at[row].at });
     return 0;
 }
 
@@ -404,7 +404,7 @@ static int take(struct plan *plan)
         return rc;
     }
     plan->view->entries.at[plan->at].ref |= ref;
-    cep_match_lean_insert(lean, plan->at, plan->view->entries.at[plan->at]);
+    cep_match_lean_insert(plan->op, lean, plan->at, plan->view->entries.at[plan->at], 0);
     memcpy(cep_match_lean_entries(lean), plan->view->entries.at, lean->count * sizeof(struct match_lean_entry)); /* with their marks */
     renumber_told(lean, plan->at);
     base_free(lean->snap); /* its classes may hold starts that are covered now */

@@ -5,6 +5,8 @@
 
 #define SEGMENT_LEAST 4096u
 
+_Static_assert(sizeof(struct cep_row) >= MATCH_LOG_PIECE && sizeof(struct cep_row) % 8 == 0, "a row is no smaller than a piece, and ends where the next may begin");
+
 void cep_match_log_finish(struct match_log *log)
 {
     for (uint32_t i = 0; i < log->count; i++)
@@ -20,7 +22,7 @@ static int find_place(struct match_log *log, uint32_t *ret)
 {
     if (log->free_first) {
         *ret = log->free_first - 1;
-        log->free_first = log->at[*ret].used;
+        log->free_first = log->at[*ret].free_next;
         return 0;
     }
     if (log->count == MATCH_LOG_SEGMENTS_MOST)
@@ -47,8 +49,20 @@ static void give_back(struct match_log *log, uint32_t place)
         log->spare[log->spare_count++] = segment->bytes;
     else
         base_free(segment->bytes);
-    *segment = (struct match_log_segment){ .used = log->free_first };
+    *segment = (struct match_log_segment){ .free_next = log->free_first };
     log->free_first = place + 1;
+}
+
+void cep_match_log_settle(struct match_log *log)
+{
+    if (!log->fresh)
+        return;
+    struct match_log_segment *segment = &log->at[log->current];
+    segment->rows += log->fresh;
+    segment->live += log->fresh;
+    log->rows += log->fresh;
+    log->live += log->fresh;
+    log->fresh = 0;
 }
 
 /* Segments grow with what is kept: an operator with few rows takes little memory. */
@@ -57,44 +71,34 @@ static int open_segment(struct match_log *log, uint32_t bytes)
     uint32_t cap = SEGMENT_LEAST, place;
     while (cap < MATCH_LOG_SEGMENT_MOST && (cap < bytes || cap < log->bytes / 16))
         cap *= 2;
-    if (log->count && log->at[log->current].bytes && log->at[log->current].live == 0)
+    cep_match_log_settle(log);
+    if (log->count && log->at[log->current].bytes && log->at[log->current].live == 0) {
         give_back(log, log->current);
+        log->room = 0;
+    }
     int rc = find_place(log, &place);
     if (rc)
         return rc;
     bool spare = log->spare_count && cap == MATCH_LOG_SEGMENT_MOST;
     char *at = spare ? log->spare[--log->spare_count] : base_alloc(cap);
-    log->at[place] = (struct match_log_segment){ .bytes = at, .cap = at ? cap : 0, .used = log->free_first };
+    log->at[place] = (struct match_log_segment){ .bytes = at, .cap = at ? cap : 0, .free_next = log->free_first };
     if (!at) {
         log->free_first = place + 1;
         return BASE_E_NOMEM;
     }
-    log->at[place].used = 0;
     log->current = place;
+    log->next = at;
+    log->next_ref = place << MATCH_LOG_OFFSET_BITS;
+    log->room = cap;
     log->bytes += spare ? 0 : cap;
     return 0;
 }
 
-int cep_match_log_put(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref)
+int cep_match_log_put_anew(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref)
 {
-    size_t size = cep_row_size(row), bytes = (size + 7) & ~(size_t)7;
-    if (bytes > MATCH_LOG_SEGMENT_MOST)
-        return BASE_E_LIMIT;
-    struct match_log_segment *segment = log->count ? &log->at[log->current] : NULL;
-    if (!segment || !segment->bytes || segment->cap - segment->used < bytes) {
-        int rc = open_segment(log, (uint32_t)bytes);
-        if (rc)
-            return rc;
-        segment = &log->at[log->current];
-    }
-    memcpy(segment->bytes + segment->used, row, size);
-    *ret_ref = log->current << MATCH_LOG_OFFSET_BITS | segment->used >> 3;
-    segment->used += (uint32_t)bytes;
-    segment->rows++;
-    segment->live++;
-    log->rows++;
-    log->live++;
-    return 0;
+    size_t size = cep_row_size(row); /* a multiple of 8, as places are */
+    int rc = size > MATCH_LOG_SEGMENT_MOST ? BASE_E_LIMIT : open_segment(log, (uint32_t)size);
+    return rc ? rc : cep_match_log_put(log, row, ret_ref);
 }
 
 void cep_match_log_drop(struct match_log *log, uint32_t ref)

@@ -12,25 +12,50 @@
 #define MATCH_LOG_SEGMENT_MOST (8u << MATCH_LOG_OFFSET_BITS)
 #define MATCH_LOG_SEGMENTS_MOST (1u << 16)
 #define MATCH_LOG_SPARE 4
+#define MATCH_LOG_PIECE 32 /* bytes; every row has more */
 
 struct match_log_segment {
-    char *bytes;          /* NULL: the place is free, `used` is the next free one + 1 */
-    uint32_t used, cap;   /* bytes */
-    uint32_t rows, live;  /* rows put in; those not dropped */
+    char *bytes;          /* NULL: the place is free */
+    uint32_t cap;         /* bytes */
+    uint32_t free_next;   /* free: the next free one + 1 */
+    uint32_t rows, live;  /* rows put in; those not dropped. Of the current one without the fresh ones */
 };
 struct match_log {
     struct match_log_segment *at;
     uint32_t count, cap;
-    uint32_t current;     /* the one that rows go to; count: none */
+    uint32_t current;     /* the one that rows go to */
+    char *next;           /* where the next one goes, */
+    uint32_t next_ref, room; /* its name, and the bytes that are left; 0: there is no segment */
+    uint32_t fresh;       /* rows that are not counted yet */
     uint32_t free_first;  /* 1 + free place; 0: none */
     char *spare[MATCH_LOG_SPARE]; /* whole segments that were given back: the next ones, without the system's help */
     uint32_t spare_count;
     uint64_t bytes;       /* memory of the segments, spare ones too */
-    uint64_t rows, live;  /* sums over the segments */
+    uint64_t rows, live;  /* sums over the segments; live may be ahead by dropped fresh ones */
 };
 void cep_match_log_finish(struct match_log *log);
 /* BASE_E_LIMIT: the row is too large, or there are too many; the key must be kept in full form. */
-int cep_match_log_put(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref) BASE_MUST_CHECK;
+int cep_match_log_put_anew(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref) BASE_MUST_CHECK; /* the same, where the last segment is full */
+static inline int cep_match_log_put(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref)
+{
+    uint32_t size = (uint32_t)cep_row_size(row);
+    if (BASE_UNLIKELY(size > log->room))
+        return cep_match_log_put_anew(log, row, ret_ref);
+    /* pieces of a fixed size, the last one up to the row's end */
+    char *to = log->next, *last = to + size - MATCH_LOG_PIECE;
+    const char *from = (const char *)row, *from_last = from + size - MATCH_LOG_PIECE;
+    for (; to < last; to += MATCH_LOG_PIECE, from += MATCH_LOG_PIECE)
+        memcpy(to, from, MATCH_LOG_PIECE);
+    memcpy(last, from_last, MATCH_LOG_PIECE);
+    *ret_ref = log->next_ref;
+    log->next += size;
+    log->next_ref += size >> 3;
+    log->room -= size;
+    log->fresh++;
+    return 0;
+}
+/* Counts what came since it was last done. */
+void cep_match_log_settle(struct match_log *log);
 static inline const struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref)
 {
     return (const struct cep_row *)(const void *)(log->at[ref >> MATCH_LOG_OFFSET_BITS].bytes + ((size_t)(ref & ((1u << MATCH_LOG_OFFSET_BITS) - 1)) << 3));

@@ -3,66 +3,146 @@
 #include "base/time.h"
 #include "cep/operators/match_lean.h"
 
-static int64_t entry_ms(struct match_lean *lean, uint32_t i) { return lean->base_ms + cep_match_lean_entries(lean)[i].at; }
-
 /* Is the row the last in order, far from all limits? Drops what has settled first. */
-static bool is_usual(struct match_op *op, struct match_lean *lean, const struct cep_row *row)
+static inline bool is_usual(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row)
 {
     const struct cep_limits *limits = cep_flow_limits(op->op.flow);
     int64_t watermark = op->op.watermark_ms;
-    if (row->change != CEP_INSERT || row->time_ms <= watermark)
-        return false;
-    if (lean->count == 0)
+    if (lean->count == 0) { /* without rows there is no start */
+        lean->base_ms = row->time_ms;
+        lean->class_count = 0;
         return !lean->snap;
-    int64_t last_ms = entry_ms(lean, lean->count - 1);
-    if (row->time_ms <= last_ms || row->time_ms - lean->base_ms >= (int64_t)LEAN_TIMES_MOST || lean->count >= limits->rows_per_key || lean->count >= limits->tail_rows)
+    }
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    int64_t base_ms = lean->base_ms, last_ms = base_ms + entries[lean->count - 1].at;
+    if (row->time_ms <= last_ms || row->time_ms - base_ms >= (int64_t)LEAN_TIMES_MOST || lean->count >= limits->rows_per_key || lean->count >= limits->tail_rows)
         return false;
-    if ((op->within_ms && entry_ms(lean, 0) + op->within_ms - 1 <= watermark) || (last_ms <= watermark && cep_match_lean_earliest(lean) > 0))
+    if ((op->within_ms && base_ms + entries[0].at + op->within_ms - 1 <= watermark) || (last_ms <= watermark && lean->counted_starts < lean->count)) {
         cep_match_lean_drop_settled(op, lean);
+        cep_match_lean_count(op, lean, false);
+        cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+    }
     return true;
 }
 
-/* Steps the classes that are alive, and the row as a start: op->lean->next. False: not all of it is remembered, or something else is to be done about it. */
-static bool step(struct match_op *op, struct match_lean *lean, struct match_lean_class own, int64_t time_ms)
+/* Of a key with one class at most: the classes behind the row, no more than two. False: as for cep_match_lean_known. */
+static inline bool step_one(const struct match_op *op, const struct match_lean *lean, uint32_t sight, struct match_lean_class own, struct match_lean_class next[2],
+                            uint32_t *ret_count)
 {
-    struct match_lean_op *lean_op = op->lean;
-    const struct match_lean_class *classes = cep_match_lean_classes(lean);
-    uint32_t to;
-    lean_op->next_count = 0;
-    for (uint32_t i = 0; i < lean->class_count; i++) {
-        if (op->within_ms && lean->base_ms + classes[i].youngest + op->within_ms <= time_ms)
-            continue; /* out of time */
-        if (!cep_match_config_known(op->steps, classes[i].config, &to) || cep_match_config_leaves(to))
-            return false;
-        if (to && !cep_match_lean_join(lean_op, (struct match_lean_class){ to, classes[i].earliest, classes[i].youngest }))
-            return false;
-    }
-    if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, &to) || cep_match_config_leaves(to))
+    struct match_lean_class class = lean->classes.few[0];
+    uint32_t within = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2;
+    if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, sight, &own.config) || cep_match_config_leaves(own.config))
         return false;
-    own.config = to;
-    return !to || cep_match_lean_join(lean_op, own);
+    next[0] = own;
+    *ret_count = own.config != MATCH_CONFIG_DEAD;
+    if (lean->class_count == 0 || class.youngest + within <= own.youngest)
+        return true;
+    if (!cep_match_config_known(op->steps, class.config, sight, &class.config) || cep_match_config_leaves(class.config))
+        return false;
+    if (class.config == own.config) {
+        next[0].earliest = class.earliest;
+    } else if (class.config) {
+        next[1] = own;
+        next[0] = class;
+        *ret_count += 1;
+    }
+    return true;
 }
 
-static int keep(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t at, bool *ret_done)
+/* The whole of it for such a key where nothing has to grow. */
+static inline int row_of_one(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
 {
-    uint32_t ref;
-    int rc = cep_match_lean_reserve(lean, lean->count + 1);
+    struct match_lean_class next[LEAN_CLASSES] = { { 0 } };
+    uint32_t at = (uint32_t)(row->time_ms - lean->base_ms), seq = (uint32_t)lean->first_seq + lean->count, count, ref;
+    if (!step_one(op, lean, sight, (struct match_lean_class){ 0, seq, at }, next, &count))
+        return 0;
+    int rc = cep_match_log_put(&op->lean->log, row, &ref);
+    if (rc)
+        return rc == BASE_E_LIMIT ? 0 : rc;
+    *ret_done = true;
+    memcpy(lean->classes.few, next, sizeof next);
+    lean->class_count = (uint8_t)count;
+    cep_match_lean_renew_sights(op, lean);
+    cep_match_lean_sights(lean)[lean->count] = cep_match_lean_sight(op, sight);
+    cep_match_lean_entries(lean)[lean->count] = (struct match_lean_entry){ ref, at };
+    if ((int32_t)(lean->dirty - seq) > 0)
+        lean->dirty = seq;
+    lean->count++;
+    op->rows_in++;
+    op->rows_kept++;
+    lean->counted_rows++;
+    uint32_t starts = lean->count - cep_match_lean_first(next, count, (uint32_t)lean->first_seq, lean->count);
+    op->starts += (uint64_t)starts - lean->counted_starts;
+    lean->counted_starts = starts;
+    cep_keyed_account_more(&op->op.keyed, key, op->lean->row_bytes);
+    int64_t deadline = count && next[count - 1].youngest == at && op->within_ms ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
+    return deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+}
+
+/* The row behind the last one, and the classes behind it: op->lean->next. *ret_done false: there is no room in the log. */
+static inline int keep(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t at, uint32_t sight, bool *ret_done)
+{
+    struct match_lean_op *lean_op = op->lean;
+    uint32_t ref, count = lean_op->next_count;
+    int rc = lean->count < (lean->cap ? lean->cap : LEAN_ENTRIES) ? 0 : cep_match_lean_reserve(lean, lean->count + 1);
     if (!rc)
-        rc = cep_match_log_put(&op->lean->log, row, &ref);
+        rc = cep_match_log_put(&lean_op->log, row, &ref);
     if (rc) {
         *ret_done = false;
         return rc == BASE_E_LIMIT ? 0 : rc;
     }
-    rc = cep_match_lean_set_classes(lean, op->lean->next, op->lean->next_count);
-    if (rc) {
-        cep_match_log_drop(&op->lean->log, ref);
-        return rc;
+    if (BASE_LIKELY(!lean->class_cap && count <= LEAN_CLASSES)) {
+        memcpy(lean->classes.few, lean_op->next, sizeof lean->classes.few); /* all of them: a fixed size */
+        lean->class_count = (uint8_t)count;
+    } else {
+        rc = cep_match_lean_set_classes(lean, lean_op->next, count);
+        if (rc) {
+            cep_match_log_drop(&lean_op->log, ref);
+            return rc;
+        }
     }
+    cep_match_lean_renew_sights(op, lean);
     uint32_t seq = (uint32_t)lean->first_seq + lean->count;
+    cep_match_lean_sights(lean)[lean->count] = cep_match_lean_sight(op, sight);
     cep_match_lean_entries(lean)[lean->count++] = (struct match_lean_entry){ ref, at };
     if ((int32_t)(lean->dirty - seq) > 0)
         lean->dirty = seq;
     return 0;
+}
+
+/* *ret_done false: the row is not usual. */
+static inline int usual_row(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
+{
+    struct match_lean_op *lean_op = op->lean;
+    struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
+    if (!cep_match_lean_known(op, cep_match_lean_classes(lean), lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count))
+        return 0;
+    *ret_done = true;
+    return keep(op, lean, row, own.youngest, sight, ret_done);
+}
+
+/* All but the simplest. */
+static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool usual, bool *ret_done)
+{
+    struct match_lean *lean = key->state;
+    uint32_t at;
+    bool full = false;
+    int rc = 0;
+    if (usual) {
+        rc = cep_match_config_row(op->steps, op, row);
+        if (!rc)
+            rc = usual_row(op, lean, row, op->steps->row_sight, ret_done);
+    }
+    if (!rc && !*ret_done) {
+        rc = cep_match_lean_take(op, lean, row, &at, &full);
+        *ret_done = !rc && !full;
+    }
+    if (rc || !*ret_done)
+        return rc;
+    op->rows_in++;
+    cep_match_lean_count(op, lean, false);
+    cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+    return cep_keyed_arm(&op->op.keyed, key, cep_match_lean_deadline(op, lean));
 }
 
 int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool *ret_done)
@@ -73,24 +153,14 @@ int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct 
     else if (!cep_match_is_lean(op, key))
         return 0;
     struct match_lean *lean = key->state;
-    if (lean->told || !is_usual(op, lean, row)) /* what was told may be settled now */
+    if (lean->told || row->change != CEP_INSERT || row->time_ms <= op->op.watermark_ms) /* what was told may be settled now */
         return 0;
-    int rc = cep_match_config_row(op->steps, op, row);
-    if (rc)
-        return rc;
-    if (lean->count == 0) { /* without rows there is no start */
-        lean->base_ms = row->time_ms;
-        lean->class_count = 0;
+    bool usual = is_usual(op, key, lean, row);
+    uint32_t sight = usual ? cep_match_config_glance(op->steps, row) : 0;
+    if (sight && lean->class_count <= 1 && !lean->class_cap && lean->count < (lean->cap ? lean->cap : LEAN_ENTRIES)) {
+        int rc = row_of_one(op, key, lean, row, sight, ret_done);
+        if (rc || *ret_done)
+            return rc;
     }
-    uint32_t at = (uint32_t)(row->time_ms - lean->base_ms);
-    if (!step(op, lean, (struct match_lean_class){ 0, (uint32_t)lean->first_seq + lean->count, at }, row->time_ms))
-        return 0;
-    *ret_done = true;
-    rc = keep(op, lean, row, at, ret_done);
-    if (rc || !*ret_done)
-        return rc;
-    op->rows_in++;
-    cep_match_lean_count(op, lean, false);
-    cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
-    return cep_keyed_arm(&op->op.keyed, key, cep_match_lean_deadline(op, lean));
+    return other_row(op, key, row, usual, ret_done);
 }
