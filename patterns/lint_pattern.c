@@ -254,6 +254,7 @@ static int lint_portability(struct patterns_match_detail *rp)
     item(&text, rp->uses & (PATTERNS_RP_USES_CLASSIFIER | PATTERNS_RP_USES_NUMBER),
          "CLASSIFIER and MATCH_NUMBER are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_MODE, "RUNNING and FINAL are refused");
+    item(&text, rp->uses & PATTERNS_RP_USES_DISTINCT, "DISTINCT and FILTER in a pattern's aggregates are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_AVG_INT, "AVG of integers is truncated to an integer");
     item(&text, ends_greedy(rp->pat), "a greedy quantifier at the end is refused or cut short");
     item(&text, greedy_inside(rp->pat), "greedy loops never give rows back");

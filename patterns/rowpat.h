@@ -122,7 +122,8 @@ enum patterns_rp_uses {
     PATTERNS_RP_USES_CLASSIFIER = 2,
     PATTERNS_RP_USES_NUMBER = 4,
     PATTERNS_RP_USES_MODE = 8, /* RUNNING, FINAL */
-    PATTERNS_RP_USES_AVG_INT = 16
+    PATTERNS_RP_USES_AVG_INT = 16,
+    PATTERNS_RP_USES_DISTINCT = 32 /* DISTINCT or FILTER in an aggregate */
 };
 
 struct patterns_match_detail {

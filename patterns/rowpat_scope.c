@@ -472,6 +472,8 @@ static int bind_aggregate(struct scope *scope, const struct patterns_expr *place
     read.final = call->mode == PATTERNS_MODE_FINAL;
     read.distinct = call->distinct;
     read.filter = filter;
+    if (call->distinct || call->filter)
+        rp->uses |= PATTERNS_RP_USES_DISTINCT;
     return patterns_rp_aggregate(&read, name, inner.has_rows ? &inner.rows : &all_rows, args, count, ret);
 }
 

@@ -143,6 +143,7 @@ static void destroy(struct cep_operator *op)
     base_free(me->pc_first);
     base_free(me->pc_stamp);
     base_free(me->next_same);
+    base_free(me->same_buckets);
     base_free(me->stack);
     base_free(me->seen_stamp);
     base_free(me->seen_key);

@@ -156,8 +156,9 @@ struct match_op {
     struct match_threads in, out, temp;
     uint32_t *pc_first;        /* per pc: 1 + first thread of out at it, valid if pc_stamp == stamp */
     uint32_t *pc_stamp, stamp;
-    uint32_t *next_same;       /* per thread of out: 1 + next at the same pc */
+    uint32_t *next_same;       /* per thread of out: 1 + next at the same pc, or of the same bucket */
     uint32_t next_same_cap;
+    uint32_t *same_buckets, same_bucket_count, same_stamp; /* many threads are found by their values: 1 + first thread of out; valid if same_stamp == stamp */
     struct match_closure *stack; uint32_t stack_cap;
     uint32_t *seen_stamp, seen_now;  /* closure: pcs visited with (guards, loops) of seen_key */
     uint64_t *seen_key;

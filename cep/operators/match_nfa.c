@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/time.h"
 
 struct match_closure { uint32_t pc, guards; uint64_t loops; };
@@ -34,6 +35,7 @@ void cep_match_reset_out(struct match_op *op)
     if (++op->stamp == 0) {
         memset(op->pc_stamp, 0, op->m->nfas.count * sizeof *op->pc_stamp);
         op->stamp = 1;
+        op->same_stamp = 0;
     }
     if (!op->whole_row || op->track)
         cep_match_forget_seen(op);
@@ -95,20 +97,64 @@ static bool same_label(const struct match_op *op, uint32_t a, uint32_t b)
     return a != MATCH_NO_PATH && b != MATCH_NO_PATH && op->paths[a].var == op->paths[b].var && op->paths[a].excluded == op->paths[b].excluded;
 }
 
+#define HASHED_FROM 64 /* threads of a row; fewer are gone through one by one */
+
+static uint32_t *bucket_of(struct match_op *op, const struct match_thread *thread)
+{
+    uint64_t hash = ((uint64_t)thread->guards << 32 | thread->pc) * UINT64_C(0x9E3779B97F4A7C15);
+    hash = thread->regs ? base_hash64(thread->regs, thread->regs->size_bytes, hash) : hash ^ hash >> 32;
+    return &op->same_buckets[hash & (op->same_bucket_count - 1)];
+}
+
+/* Puts all threads of out into buckets, at least twice as many. */
+static int hash_threads(struct match_op *op)
+{
+    uint32_t count = op->same_bucket_count ? op->same_bucket_count : 4 * HASHED_FROM;
+    while (count / 4 < op->out.len)
+        count *= 2;
+    if (count != op->same_bucket_count) {
+        uint32_t *buckets = base_realloc(op->same_buckets, count * sizeof *buckets);
+        if (!buckets)
+            return BASE_E_NOMEM;
+        op->same_buckets = buckets;
+        op->same_bucket_count = count;
+    }
+    memset(op->same_buckets, 0, count * sizeof *op->same_buckets);
+    for (uint32_t i = 0; i < op->out.len; i++) {
+        uint32_t *first = bucket_of(op, &op->out.at[i]);
+        op->next_same[i] = *first;
+        *first = i + 1;
+    }
+    op->same_stamp = op->stamp;
+    return 0;
+}
+
+/* The head of the chain in which a thread equal to this one would stand; NULL: no memory. */
+static uint32_t *chain_of(struct match_op *op, const struct match_thread *thread)
+{
+    if (op->out.len >= HASHED_FROM) {
+        bool full = op->same_stamp != op->stamp || op->out.len >= op->same_bucket_count / 2;
+        return full && hash_threads(op) ? NULL : bucket_of(op, thread);
+    }
+    if (op->pc_stamp[thread->pc] != op->stamp) {
+        op->pc_stamp[thread->pc] = op->stamp;
+        op->pc_first[thread->pc] = 0;
+    }
+    return &op->pc_first[thread->pc];
+}
+
 /* Adds a resting thread unless an equal, more preferred one is there. */
 static int add_thread(struct match_op *op, struct match_threads *list, struct match_thread thread)
 {
     if (list != &op->out)
         return BASE_VEC_PUSH(list, thread) ? 0 : BASE_E_NOMEM;
-    if (op->pc_stamp[thread.pc] == op->stamp) {
-        for (uint32_t i = op->pc_first[thread.pc]; i; i = op->next_same[i - 1]) {
-            const struct match_thread *other = &op->out.at[i - 1];
-            if (other->guards == thread.guards && same_regs(other->regs, thread.regs) && same_label(op, other->path, thread.path))
-                return 0;
-        }
-    } else {
-        op->pc_stamp[thread.pc] = op->stamp;
-        op->pc_first[thread.pc] = 0;
+    uint32_t *first = chain_of(op, &thread);
+    if (!first)
+        return BASE_E_NOMEM;
+    for (uint32_t i = *first; i; i = op->next_same[i - 1]) {
+        const struct match_thread *other = &op->out.at[i - 1];
+        if (other->pc == thread.pc && other->guards == thread.guards && same_regs(other->regs, thread.regs) && same_label(op, other->path, thread.path))
+            return 0;
     }
     if (op->out.len >= cep_flow_limits(op->op.flow)->threads_per_key) {
         op->key->limited = true;
@@ -126,8 +172,8 @@ static int add_thread(struct match_op *op, struct match_threads *list, struct ma
     }
     if (!BASE_VEC_PUSH(&op->out, thread))
         return BASE_E_NOMEM;
-    op->next_same[op->out.len - 1] = op->pc_first[thread.pc];
-    op->pc_first[thread.pc] = (uint32_t)op->out.len;
+    op->next_same[op->out.len - 1] = *first;
+    *first = (uint32_t)op->out.len;
     return 0;
 }
 
