@@ -42,8 +42,8 @@ static uint32_t first_exchange(const struct cep_flow *flow, uint32_t node)
     return to != CEP_NONE && cep_program_node(flow->program, to)->kind == CEP_NODE_EXCHANGE && cep_plain_key_any(&flow->nodes[to].key) ? to : CEP_NONE;
 }
 
-/* Makes the keys of the next rows. */
-static void make_keys(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count)
+/* Makes the keys of the next rows, and brings their slots in a table near if there is one. */
+static void make_keys(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count, const struct cep_keyed *table)
 {
     const struct cep_plain_key *plain = &flow->nodes[exchange_node].key;
     uint32_t i = 0;
@@ -56,6 +56,8 @@ static void make_keys(struct cep_flow *flow, uint32_t exchange_node, const struc
         ahead->row = rows[i];
         ahead->key = key;
         ahead->place = cep_key_place(key);
+        if (table)
+            cep_keyed_prefetch_slot(table, ahead->place);
     }
     flow->ahead_node = exchange_node;
     flow->ahead_at = 0;
@@ -65,7 +67,7 @@ static void make_keys(struct cep_flow *flow, uint32_t exchange_node, const struc
 /* Makes keys and brings what they need near, one step for all before the next step, so that the waits for memory overlap. */
 static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const struct cep_row *const *rows, uint32_t count)
 {
-    make_keys(flow, exchange_node, rows, count);
+    make_keys(flow, exchange_node, rows, count, NULL);
     for (uint32_t i = 0; i < flow->ahead_count; i++)
         expect(flow, exchange_node, flow->ahead[i].place, false);
     for (uint32_t i = 0; i < flow->ahead_count; i++)
@@ -92,11 +94,9 @@ static struct cep_operator *quick_operator(const struct cep_flow *flow, uint32_t
 /* Looks the keys of the next rows up, without touching them, and brings them near. */
 static void guess_keys(struct cep_flow *flow, const struct cep_operator *op)
 {
-    const struct cep_keyed *keyed = &op->keyed;
-    for (uint32_t i = 0; i < flow->ahead_count; i++)
-        cep_keyed_prefetch_slot(keyed, flow->ahead[i].place);
-    for (uint32_t i = 0; i < flow->ahead_count; i++) {
-        struct cep_key *key = cep_keyed_guess(keyed, flow->ahead[i].place);
+    const struct cep_keyed keyed = { .slots = op->keyed.slots, .mask = op->keyed.mask };
+    for (uint32_t i = 0, end = flow->ahead_count; i < end; i++) {
+        struct cep_key *key = cep_keyed_guess(&keyed, flow->ahead[i].place);
         flow->found[i] = (struct cep_keyed_row){ flow->ahead[i].row, key };
         if (!key)
             continue;
@@ -198,7 +198,7 @@ static int concerned_rows(struct cep_flow *flow, uint32_t node, const struct cep
     for (uint32_t i = 0; i < count && !rc; i += AHEAD) {
         uint32_t n = count - i < AHEAD ? count - i : AHEAD;
         if (quick) {
-            make_keys(flow, exchange_node, rows + i, n);
+            make_keys(flow, exchange_node, rows + i, n, &quick->keyed);
             rc = take_ahead(flow, node, quick, rows + i, n);
             continue;
         }

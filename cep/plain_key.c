@@ -7,7 +7,7 @@ static bool has_tail(struct cep_type type)
 
 void cep_plain_key_init(struct cep_plain_key *key, const struct cep_program *program, struct cep_list codes, uint32_t row_columns)
 {
-    *key = (struct cep_plain_key){ .brief = codes.count == 0 ? CEP_PLAIN_NONE : CEP_PLAIN_LONG };
+    *key = (struct cep_plain_key){ .brief = codes.count == 0 ? CEP_PLAIN_NONE : CEP_PLAIN_LONG, .null_words = cep_tuple_null_words(row_columns) };
     if (codes.count == 0 || codes.count > CEP_PLAIN_KEY_MOST)
         return;
     for (uint32_t i = 0; i < codes.count; i++) {

@@ -3,6 +3,7 @@
 #define CEP_PLAIN_KEY_H
 
 #include <stdint.h>
+#include "base/attr.h"
 #include "cep/program.h"
 #include "cep/row.h"
 
@@ -11,6 +12,7 @@ enum cep_plain_brief { CEP_PLAIN_LONG = 0, CEP_PLAIN_SLOT, CEP_PLAIN_TEXT, CEP_P
 struct cep_plain_key {
     uint32_t count; /* 0: not plain, or no column */
     enum cep_plain_brief brief;
+    uint32_t null_words; /* of the input row: its slots come behind them */
     uint32_t columns[CEP_PLAIN_KEY_MOST];
     struct cep_type types[CEP_PLAIN_KEY_MOST];
 };
@@ -34,27 +36,26 @@ static inline bool cep_plain_key_brief(const struct cep_plain_key *key, const st
         memcpy(room, &none, sizeof none);
         return true;
     }
-    uint64_t slot = cep_tuple_slot(row, key->columns[0]);
-    uint32_t words = 3, len = (uint32_t)(slot >> 32);
-    room[1] = cep_tuple_is_null(row, key->columns[0]);
-    if (key->brief == CEP_PLAIN_TEXT && len) { /* the slot of a NULL is zero */
-        if (len > 16)
-            return false;
-        const char *end = (const char *)row + (uint32_t)slot + len;
-        uint64_t last; /* in front of a text stands at least the row's header: eight bytes back from its end are the row's */
-        memcpy(&last, end - 8, 8);
-        if (len > 8)
-            memcpy(&room[words++], end - len, 8);
-        room[words++] = last >> (-len * 8 & 63);
-        slot = 3 * 8 | (uint64_t)len << 32;
-    } else if (key->brief == CEP_PLAIN_LONG) {
+    if (BASE_UNLIKELY(key->brief == CEP_PLAIN_LONG))
         return false;
-    } else if (key->brief == CEP_PLAIN_TEXT && !room[1]) {
-        slot = 3 * 8; /* an empty text */
+    uint32_t words = 3, column = key->columns[0];
+    uint64_t slot = row->data[key->null_words + column], len = slot >> 32, null = row->data[column / 64] >> (column % 64) & 1;
+    if (key->brief == CEP_PLAIN_TEXT) {
+        const char *end = (const char *)row + (uint32_t)slot + len;
+        if (BASE_UNLIKELY(len > 16))
+            return false;
+        slot = null ? 0 : 3 * 8 | len << 32;
+        if (BASE_LIKELY(len)) {
+            uint64_t last; /* in front of a text stands at least the row's header: eight bytes back from its end are the row's */
+            memcpy(&last, end - 8, 8);
+            if (len > 8)
+                memcpy(&room[words++], end - len, 8);
+            room[words++] = last >> (-len * 8 & 63);
+        }
     }
+    room[0] = UINT64_C(1) << 32 | words * 8; /* one column, so many bytes: brief keys are made on little-endian machines alone */
+    room[1] = null;
     room[2] = slot;
-    struct cep_tuple head = { .size_bytes = words * 8, .columns = 1 };
-    memcpy(room, &head, sizeof head);
     return true;
 }
 

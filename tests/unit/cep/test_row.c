@@ -93,7 +93,7 @@ static bool key_right(const struct cep_row *row, uint32_t column, struct cep_typ
 {
     uint64_t wanted[64], made[64], room[CEP_PLAIN_BRIEF_WORDS];
     bool tail = cep_kind_is_text(type.kind) || (type.kind == CEP_KIND_DECIMAL && type.precision > 18);
-    struct cep_plain_key key = { .count = 1, .brief = tail ? CEP_PLAIN_TEXT : CEP_PLAIN_SLOT, .columns = { column }, .types = { type } };
+    struct cep_plain_key key = { .count = 1, .brief = tail ? CEP_PLAIN_TEXT : CEP_PLAIN_SLOT, .null_words = cep_tuple_null_words(row->tuple.columns), .columns = { column }, .types = { type } };
     struct cep_tuple *right = (struct cep_tuple *)(void *)wanted, *brief = (struct cep_tuple *)(void *)room;
     cep_tuple_write(&type, &value, 1, right);
     size_t bytes = cep_plain_key_size(&key, &row->tuple);
