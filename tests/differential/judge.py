@@ -39,6 +39,8 @@ API_MODES = ('plain', 'split', 'eager')
 def trino_text(pair):
     """The rule over its rows as VALUES: a query that needs no table."""
     columns = ', '.join('CAST(%s AS %s) AS %s' % (n, TRINO_TYPES[t], n) for n, t in pair['schema'])
+    if not pair['rows']:
+        return 'WITH ev AS (SELECT * FROM (SELECT %s) WHERE false)\n%s' % (', '.join('CAST(NULL AS %s) AS %s' % (TRINO_TYPES[t], n) for n, t in pair['schema']), pair['rule'])
     rows = ', '.join('(%s)' % ', '.join('NULL' if v is None else rules.literal(v) for v in row) for row in pair['rows'])
     return 'WITH ev AS (SELECT %s FROM (VALUES %s) AS t (%s))\n%s' % (columns, rows, ', '.join(n for n, _ in pair['schema']), pair['rule'])
 

@@ -4,6 +4,8 @@
 Flink's types count here: running FIRST under ALL ROWS (see README.md), CAST of a DOUBLE to INT (Trino rounds), division of a DOUBLE by zero (an error here).
 """
 
+import shapes
+
 SCHEMA = [['account', 'STRING'], ['seq', 'INT'], ['amount', 'INT'], ['d', 'DOUBLE'], ['tag', 'STRING'], ['ok', 'BOOLEAN'], ['big', 'BIGINT']]
 ROWS = [
     ['a1', 1, 90, 1.5, 'x', True, 1], ['a1', 2, 80, None, 'y', False, 2], ['a1', 3, 70, 2.5, None, None, 3000000000], ['a1', 4, 70, 2.5, 'x', True, None],
@@ -134,3 +136,5 @@ def pairs():
             seen.append(text)
     for number, text in enumerate(seen):
         yield {'id': 'neighbour-%d' % number, 'schema': SCHEMA, 'rows': ROWS, 'rule': text}
+    for number, (text, schema, rows) in enumerate(shapes.rules()):
+        yield {'id': 'shape-%d' % number, 'schema': schema, 'rows': rows, 'rule': text}
