@@ -483,6 +483,7 @@ void service_host_finish(struct service_host *host)
     base_free(host->encoders);
     service_lookups_destroy(host->lookups);
     host->lookups = NULL;
+    service_journal_finish(&host->journal);
     base_free(host->written);
     base_free(host->deadlines);
     base_buf_finish(&host->scratch);

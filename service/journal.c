@@ -17,7 +17,14 @@ struct note {
     int32_t error;     /* FOUND, VALUE: what was given instead; ROW: bytes of the key */
     int64_t value;     /* ROW: hash of the key */
 };
-enum note_kind { NOTE_WATERMARK = 16, NOTE_MOVED = 17, NOTE_FOUND = 18, NOTE_REACHED = 19, NOTE_VALUE = 20, NOTE_ANSWERED = 21, NOTE_ROW = 22 };
+enum note_kind { NOTE_WATERMARK = 16, NOTE_MOVED = 17, NOTE_FOUND = 18, NOTE_REACHED = 19, NOTE_VALUE = 20, NOTE_ANSWERED = 21, NOTE_ROW = 22, NOTE_ROW_ANEW = 23, NOTE_ROW_LIKE = 24 };
+/* The begin of ROW_ANEW and ROW_LIKE: a row as of ROW, told against nothing or against the last of these. Words: exchange and bytes of the key, hash of the key, key, row. */
+struct row_note {
+    uint32_t size_bytes;
+    uint16_t kind;
+    uint16_t words;
+};
+#define ROW_HEAD_WORDS 2u
 
 static size_t round8(size_t n)
 {
@@ -26,11 +33,20 @@ static size_t round8(size_t n)
 
 /* ---- writing ---- */
 
+/* A row may be told against the one before in the same epoch alone. */
+static void begin_step(struct service_journal *journal)
+{
+    if (journal->out->len == 0 || journal->last_out != journal->out)
+        service_delta_forget(&journal->last);
+    journal->last_out = journal->out;
+}
+
 static int put(struct service_journal *journal, struct note note, const void *bytes, size_t len)
 {
     static const char zeros[8];
     if (!journal->out)
         return 0;
+    begin_step(journal);
     note.size_bytes = (uint32_t)(sizeof note + round8(len));
     base_buf_put(journal->out, &note, sizeof note);
     base_buf_put(journal->out, bytes, len);
@@ -46,11 +62,32 @@ static bool is_plain(const struct service_message *m)
            memcmp(&m->first_at, &row->at, sizeof row->at) == 0 && !m->has_evidence && m->revision == 0 && m->key_bytes && m->key_node == m->exchange;
 }
 
+static int put_plain(struct service_journal *journal, const struct service_message *m, size_t words)
+{
+    struct base_buf *out = journal->out;
+    size_t start = out->len;
+    struct row_note note = { .kind = journal->last.count ? NOTE_ROW_LIKE : NOTE_ROW_ANEW, .words = (uint16_t)(words + ROW_HEAD_WORDS) };
+    const uint64_t head[ROW_HEAD_WORDS] = { (uint64_t)m->key_bytes << 32 | m->exchange, m->key_hash };
+    base_buf_put(out, &note, sizeof note);
+    const struct service_delta_words all = { .head = head, .rest = (const uint64_t *)(const void *)(m + 1), .head_count = ROW_HEAD_WORDS, .rest_count = words };
+    int e = out->failed ? BASE_E_NOMEM : service_delta_put(&journal->last, &all, out);
+    if (e < 0)
+        return e;
+    note.size_bytes = (uint32_t)(out->len - start);
+    memcpy(out->ptr + start, &note, sizeof note);
+    return 0;
+}
+
 int service_journal_row(struct service_journal *journal, const struct service_message *message)
 {
     if (!journal->out)
         return 0;
-    if (is_plain(message))
+    begin_step(journal);
+    size_t bytes = message->size_bytes - sizeof *message;
+    bool plain = is_plain(message);
+    if (plain && bytes % 8 == 0 && bytes / 8 + ROW_HEAD_WORDS <= SERVICE_DELTA_WORDS_MOST)
+        return put_plain(journal, message, bytes / 8);
+    if (plain)
         return put(journal, (struct note){ .kind = NOTE_ROW, .exchange = message->exchange, .error = (int32_t)message->key_bytes, .value = (int64_t)message->key_hash }, message + 1,
                    message->size_bytes - sizeof *message);
     base_buf_put(journal->out, message, message->size_bytes);
@@ -141,40 +178,81 @@ void service_journal_init(struct service_journal *journal)
     *journal = (struct service_journal){ .tape = { journal, recall_value, keep_value } };
 }
 
+void service_journal_finish(struct service_journal *journal)
+{
+    service_delta_finish(&journal->last);
+}
+
 void service_journal_open(struct service_journal *journal, const char *bytes, size_t len)
 {
     journal->at = bytes;
     journal->end = bytes + len;
+    service_delta_forget(&journal->last);
+    journal->last_out = NULL;
     journal->reads = true;
     journal->out = NULL;
 }
 
+struct plain { /* where a row that is kept without what it says itself stands */
+    const char *at;
+    size_t left;
+    int64_t key_bytes;
+    uint32_t exchange;
+    uint64_t key_hash;
+};
+
 /* False: it does not fit. */
-static bool plain_row(const struct note *note, struct service_step *ret)
+static bool plain_row(const struct plain *plain, struct service_step *ret)
 {
-    const char *at = (const char *)(note + 1);
-    size_t left = note->size_bytes - sizeof *note;
+    const char *at = plain->at;
+    size_t left = plain->left;
     const struct cep_tuple *key = (const struct cep_tuple *)(const void *)at;
-    if (note->error < (int32_t)sizeof *key || round8((size_t)note->error) > left || key->size_bytes != (uint32_t)note->error)
+    if (plain->key_bytes < (int64_t)sizeof *key || round8((size_t)plain->key_bytes) > left || key->size_bytes != (uint32_t)plain->key_bytes)
         return false;
-    at += round8((size_t)note->error);
-    left -= round8((size_t)note->error);
+    at += round8((size_t)plain->key_bytes);
+    left -= round8((size_t)plain->key_bytes);
     const struct cep_row *row = (const struct cep_row *)(const void *)at;
     if (left < sizeof *row || round8(cep_row_size(row)) != left)
         return false;
-    *ret = (struct service_step){ .kind = SERVICE_STEP_ROW, .exchange = note->exchange };
-    ret->event = (struct cep_event){ .row = row, .key = key, .key_node = note->exchange, .key_hash = (uint64_t)note->value, .final = true, .first_time_ms = row->time_ms,
+    *ret = (struct service_step){ .kind = SERVICE_STEP_ROW, .exchange = plain->exchange };
+    ret->event = (struct cep_event){ .row = row, .key = key, .key_node = plain->exchange, .key_hash = plain->key_hash, .final = true, .first_time_ms = row->time_ms,
                                      .last_time_ms = row->time_ms, .first_at = row->at };
     return true;
 }
 
+/* The row note at hand, whose size is known to fit. */
+static int next_row(struct service_journal *journal, const struct row_note *note, struct service_step *ret)
+{
+    if (note->kind == NOTE_ROW_ANEW)
+        service_delta_forget(&journal->last);
+    else if (journal->last.count == 0)
+        return BASE_E_CORRUPT;
+    if (note->words <= ROW_HEAD_WORDS)
+        return BASE_E_CORRUPT;
+    int e = service_delta_take(&journal->last, note->words, (const char *)(note + 1), note->size_bytes - sizeof *note);
+    if (e < 0)
+        return e;
+    const uint64_t *words = journal->last.words;
+    struct plain plain = { .at = (const char *)(words + ROW_HEAD_WORDS), .left = (note->words - (size_t)ROW_HEAD_WORDS) * 8, .key_bytes = (int64_t)(words[0] >> 32),
+                           .exchange = (uint32_t)words[0], .key_hash = words[1] };
+    if (!plain_row(&plain, ret))
+        return BASE_E_CORRUPT;
+    journal->at += note->size_bytes;
+    return 0;
+}
+
 int service_journal_next(struct service_journal *journal, struct service_step *ret)
 {
+    const struct row_note *row = (const struct row_note *)(const void *)journal->at;
     const struct note *note = (const struct note *)(const void *)journal->at;
     size_t left = (size_t)(journal->end - journal->at);
     if (left == 0)
         return BASE_E_EOF;
-    if (left < sizeof *note || note->size_bytes < sizeof *note || note->size_bytes > left || note->size_bytes % 8)
+    if (left < sizeof *row || row->size_bytes < sizeof *row || row->size_bytes > left || row->size_bytes % 8)
+        return BASE_E_CORRUPT;
+    if (row->kind == NOTE_ROW_ANEW || row->kind == NOTE_ROW_LIKE)
+        return next_row(journal, row, ret);
+    if (row->size_bytes < sizeof *note)
         return BASE_E_CORRUPT;
     if (note->kind == SERVICE_MESSAGE_ROW) {
         *ret = (struct service_step){ .kind = SERVICE_STEP_ROW, .message = (const struct service_message *)(const void *)journal->at };
@@ -182,7 +260,8 @@ int service_journal_next(struct service_journal *journal, struct service_step *r
             return BASE_E_CORRUPT;
         ret->exchange = ret->message->exchange;
     } else if (note->kind == NOTE_ROW) {
-        if (!plain_row(note, ret))
+        const struct plain plain = { (const char *)(note + 1), note->size_bytes - sizeof *note, note->error, note->exchange, (uint64_t)note->value };
+        if (!plain_row(&plain, ret))
             return BASE_E_CORRUPT;
     } else if (note->kind == NOTE_WATERMARK) {
         *ret = (struct service_step){ .kind = SERVICE_STEP_WATERMARK, .exchange = note->exchange, .value = note->value };

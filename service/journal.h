@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "cep/expr.h"
+#include "service/journal_delta.h"
 #include "service/message.h"
 #include "service/store.h"
 
@@ -18,11 +19,14 @@
 
 struct service_journal {
     struct base_buf *out;    /* writing: of the running epoch; NULL: nothing is written */
+    const struct base_buf *last_out; /* where the last row was written */
     const char *at, *end;    /* reading */
+    struct service_delta last; /* row written or read last */
     bool reads;              /* rows are gone through again */
     struct cep_tape tape;    /* for the flow */
 };
 void service_journal_init(struct service_journal *journal);
+void service_journal_finish(struct service_journal *journal);
 
 /* ---- writing; nothing is done while reading. BASE_E_NOMEM ---- */
 int service_journal_row(struct service_journal *journal, const struct service_message *message) BASE_MUST_CHECK;
@@ -39,7 +43,7 @@ int service_journal_reached(struct service_journal *journal, int64_t watermark_m
 enum service_step_kind { SERVICE_STEP_ROW, SERVICE_STEP_WATERMARK, SERVICE_STEP_MOVED, SERVICE_STEP_ANSWERED };
 struct service_step {
     enum service_step_kind kind;
-    const struct service_message *message; /* ROW: to be unpacked; NULL: event says all. Both live as long as the bytes */
+    const struct service_message *message; /* ROW: to be unpacked; NULL: event says all. Valid until the next step is asked for */
     struct cep_event event;
     uint32_t exchange;                  /* ROW, WATERMARK */
     int64_t value;                      /* WATERMARK: its time; MOVED: generation */

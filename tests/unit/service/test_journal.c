@@ -84,6 +84,7 @@ static int read_all(const char *bytes, size_t len, struct base_arena *arena, int
             good += step.value == 8;
     }
     service_unpacked_finish(&unpacked);
+    service_journal_finish(&journal);
     return good;
 }
 
@@ -173,6 +174,72 @@ static void check_store(void)
     service_store_close(store);
 }
 
+/* A plain row of some size in `sent`, and in the journal. */
+static int send(struct service_journal *writer, struct base_arena *arena, struct base_buf *sent)
+{
+    char text[200];
+    int digits = rand() % 40 ? 6 : 1 + rand() % 150, size = snprintf(text, sizeof text, "u%0*d", digits, rand() % 100000);
+    struct cep_value key_value = cep_string(text, (uint64_t)size);
+    struct cep_tuple *key = base_arena_alloc(arena, cep_tuple_size(TYPES, &key_value, 1));
+    cep_tuple_write(TYPES, &key_value, 1, key);
+    struct cep_event event = { .row = row(arena, text, rand() - 9), .key = key, .key_node = 6, .key_hash = (uint64_t)rand() << 33, .final = true };
+    event.first_time_ms = event.last_time_ms = event.row->time_ms;
+    event.first_at = event.row->at;
+    size_t at = sent->len;
+    int e = service_message_put_row(sent, 6, &event);
+    if (e == 0 && rand() % 5 == 0)
+        e = service_journal_watermark(writer, 6, 1);
+    return e ? e : service_journal_row(writer, (const struct service_message *)(const void *)(sent->ptr + at));
+}
+
+/* How many of the rows that were sent do not come back as they were. */
+static size_t compare(struct service_journal *reader, const struct base_buf *journal, const struct base_buf *sent)
+{
+    struct service_step step;
+    size_t at = 0, wrong = 0;
+    int e;
+    service_journal_open(reader, journal->ptr, journal->len);
+    while ((e = service_journal_next(reader, &step)) == 0) {
+        if (step.kind != SERVICE_STEP_ROW)
+            continue;
+        if (at >= sent->len)
+            return wrong + 1;
+        const struct service_message *m = (const struct service_message *)(const void *)(sent->ptr + at);
+        wrong += step.event.key_hash != m->key_hash || memcmp(step.event.key, m + 1, m->key_bytes) != 0 ||
+                 memcmp(step.event.row, (const char *)(m + 1) + (m->key_bytes + 7) / 8 * 8, m->row_bytes) != 0;
+        at += m->size_bytes;
+    }
+    return wrong + (e != BASE_E_EOF) + (at != sent->len);
+}
+
+/* Rows of all sizes in several epochs, each of which is read on its own. */
+static void check_likeness(struct base_arena *arena)
+{
+    struct service_journal writer, reader;
+    struct base_buf parts[2] = { { 0 }, { 0 } }, sent = { 0 };
+    size_t before = 0, behind = 0, wrong = 0;
+    service_journal_init(&writer);
+    service_journal_init(&reader);
+    srand(3);
+    for (int epoch = 0; epoch < 40; epoch++) {
+        writer.out = &parts[epoch % 3 == 0]; /* the other one, or the same again */
+        base_buf_clear(writer.out);
+        base_buf_clear(&sent);
+        for (int i = rand() % 60; i >= 0; i--)
+            wrong += send(&writer, arena, &sent) < 0;
+        before += sent.len;
+        behind += writer.out->len;
+        wrong += compare(&reader, writer.out, &sent);
+    }
+    IS_INT(wrong, 0, "rows that are told against the one before are the same when they are read");
+    OK(behind * 3 < before, "in less than a third of a message's bytes");
+    service_journal_finish(&writer);
+    service_journal_finish(&reader);
+    base_buf_finish(&parts[0]);
+    base_buf_finish(&parts[1]);
+    base_buf_finish(&sent);
+}
+
 int main(void)
 {
     struct base_arena arena = { 0 };
@@ -185,7 +252,9 @@ int main(void)
     journal.out = &bytes;
     IS_INT(write_all(&journal, &arena), 0, "written");
     check_bytes(&arena, &bytes);
+    check_likeness(&arena);
     check_store();
+    service_journal_finish(&journal);
     base_buf_finish(&bytes);
     base_arena_finish(&arena);
     char command[160];
