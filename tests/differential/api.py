@@ -2,6 +2,8 @@
 
 A case is made from a seed and a number alone; its id names both. `PROFILES` are the features that a case is about; every case mixes its own with plain ones.
 """
+import functools
+import itertools
 import random
 
 SCHEMA = [['id', 'BIGINT'], ['name', 'STRING'], ['price', 'DOUBLE'], ['volume', 'DOUBLE'], ['ts', 'BIGINT']]
@@ -104,8 +106,39 @@ def rows(rng, used, profile):
     return out
 
 
+@functools.lru_cache(maxsize=None)
+def heads():
+    """Groups whose first stage is optional, behind each kind of contiguity: (stages, names of the rows)."""
+    rng, out = random.Random(5), []
+
+    def stage(name, letter, contiguity, **more):
+        return dict({'name': name, 'contiguity': contiguity, 'cond': "name = '%s'" % letter}, **more)
+    first = ({}, {'oneOrMore': True}, {'times': {'from': 2, 'to': 2}}, {'oneOrMore': True, 'consecutive': True}, {'oneOrMore': True, 'combinations': True}, {'times': {'from': 1, 'to': 2}})
+    whole = ({}, {'optional': True}, {'oneOrMore': True}, {'times': {'from': 2, 'to': 2}}, {'oneOrMore': True, 'optional': True}, {'oneOrMore': True, 'consecutive': True},
+             {'times': {'from': 1, 'to': 2}, 'combinations': True})
+    for head, group, contiguity in itertools.product(first, whole, ('next', 'followedBy', 'followedByAny')):
+        inner, behind = rng.choice(['next', 'followedBy', 'followedByAny']), rng.choice(['next', 'followedBy', 'followedByAny'])
+        stages = [stage('s', 'c', 'begin'), dict({'group': [stage('m', 'a', 'begin', optional=True, **head), stage('n', 'b', inner)], 'contiguity': contiguity}, **group), stage('e', 'd', behind)]
+        if rng.random() < .4:
+            stages.pop()
+        for _ in range(2):
+            names = [rng.choice('aabbccdx') for _ in range(rng.randint(4, 8))]
+            names[0] = 'c'
+            if len(stages) == 3:
+                names[-1] = 'd'
+            out.append((stages, ''.join(names)))
+    return out
+
+
 def case(identity):
-    """The case named `seed.number`."""
+    """The case named `seed.number`; `heads.number` is one of heads(), None behind its last."""
+    seed, number = identity.split('.')
+    if seed == 'heads':
+        if int(number) >= len(heads()):
+            return None
+        stages, names = heads()[int(number)]
+        return {'id': 'api-' + identity, 'kind': 'pattern_api', 'profile': 'heads', 'schema': SCHEMA, 'rows': [[i + 1, c, float(1 + i % 4), None, i + 1] for i, c in enumerate(names)],
+                'pattern_api': {'pattern': stages, 'skip': 'NO_SKIP'}}
     rng = random.Random('api ' + identity)
     profile = PROFILES[int(identity.split('.')[1]) % len(PROFILES)]
     maker = Maker(rng, profile)
