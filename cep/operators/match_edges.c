@@ -90,12 +90,12 @@ static int trace_step(struct match_op *op, uint32_t from, struct match_edges *re
 
 /* ---- the table ---- */
 
-static int ready(struct match_edge_table *table, const struct match_configs *configs)
+static int make_ready(struct match_edge_table *table, const struct match_configs *configs)
 {
     if (table->life != configs->life && table->at)
         memset(table->at, 0, table->cap * sizeof *table->at);
     table->life = configs->life;
-    if (table->at && (table->missed <= 2 * table->cap || table->cap == TABLE_MOST))
+    if (table->missed < 2 * table->cap || table->cap == TABLE_MOST)
         return 0;
     uint32_t cap = table->cap ? table->cap * 4 : TABLE_LEAST;
     struct match_edges *at = base_calloc(cap, sizeof *at);
@@ -106,6 +106,11 @@ static int ready(struct match_edge_table *table, const struct match_configs *con
     table->cap = cap;
     table->missed = 0;
     return 0;
+}
+
+static int ready(struct match_edge_table *table, const struct match_configs *configs)
+{
+    return BASE_LIKELY(table->life == configs->life && (table->missed < 2 * table->cap || table->cap == TABLE_MOST)) ? 0 : make_ready(table, configs);
 }
 
 static struct match_edges *place_of(struct match_edge_table *table, uint32_t from, uint32_t sight)

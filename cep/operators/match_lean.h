@@ -28,7 +28,8 @@ struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of
 /* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
 struct match_lean_snap { uint32_t seq /* low half */; uint16_t count, cap; struct match_lean_class classes[]; };
 /* What was told and is not settled: its rows are no starts, but will be again if a late row changes the match. Nothing in it was withdrawn. */
-struct match_lean_told { struct match_tolds list; };
+struct match_lean_told { struct match_tolds list; struct match_lean_told *next; /* while spare */ };
+#define LEAN_TOLD_SPARE 64u
 
 struct match_lean {
     int64_t base_ms;
@@ -60,7 +61,8 @@ struct match_lean_op {
     bool tells;              /* the pattern's matches may be told in lean form */
     struct match_lean_view view;
     struct match_edge_table edges;
-    struct match_lean_told *spare_told; /* an empty list, for the next match */
+    struct match_lean_told *spare_told; /* empty lists, for the next matches */
+    uint32_t spare_count;
     uint32_t row_bytes;      /* what a row takes of the log, with the share of what is dead there; a multiple of 16 */
 };
 

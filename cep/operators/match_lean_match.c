@@ -49,17 +49,20 @@ void cep_match_lean_view_finish(struct match_lean_op *lean_op)
     BASE_VEC_FINISH(&lean_op->view.rows);
     BASE_VEC_FINISH(&lean_op->view.entries);
     cep_match_edges_finish(&lean_op->edges);
-    if (lean_op->spare_told)
-        BASE_VEC_FINISH(&lean_op->spare_told->list);
-    base_free(lean_op->spare_told);
-    lean_op->spare_told = NULL;
+    while (lean_op->spare_told) {
+        struct match_lean_told *told = lean_op->spare_told;
+        lean_op->spare_told = told->next;
+        BASE_VEC_FINISH(&told->list);
+        base_free(told);
+    }
 }
 
 static struct match_lean_told *told_of(struct match_op *op, struct match_lean *lean)
 {
     if (!lean->told && op->lean->spare_told) {
         lean->told = op->lean->spare_told;
-        op->lean->spare_told = NULL;
+        op->lean->spare_told = lean->told->next;
+        op->lean->spare_count--;
     } else if (!lean->told) {
         lean->told = base_calloc(1, sizeof *lean->told);
     }
@@ -75,8 +78,10 @@ void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean)
     for (size_t i = 0; i < told->list.len; i++)
         base_free(told->list.at[i].row);
     told->list.len = 0;
-    if (!op->lean->spare_told) {
+    if (op->lean->spare_count < LEAN_TOLD_SPARE && told->list.cap <= LEAN_TOLD_SPARE) {
+        told->next = op->lean->spare_told;
         op->lean->spare_told = told;
+        op->lean->spare_count++;
     } else {
         BASE_VEC_FINISH(&told->list);
         base_free(told);

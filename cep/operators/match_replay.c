@@ -303,9 +303,26 @@ static void hash_position(struct base_buf *buf, const struct cep_position *at)
     base_buf_put_u64(buf, (uint64_t)at->offset);
 }
 
+/* The usual identity, of the start alone: the same bytes as below without a buffer for them. */
+static struct cep_ident ident_of_start(const struct cep_position *at)
+{
+    unsigned char bytes[15] = { MATCH_FOUND };
+    uint64_t parts[3] = { at->table, (uint32_t)at->partition, (uint64_t)at->offset };
+    for (uint32_t i = 0; i < 14; i++) { /* 2, 4 and 8 bytes, the lowest first */
+        uint32_t part = i < 2 ? 0 : i < 6 ? 1 : 2;
+        bytes[1 + i] = (unsigned char)parts[part];
+        parts[part] >>= 8;
+    }
+    return (struct cep_ident){ base_hash64(bytes, sizeof bytes, 1), base_hash64(bytes, sizeof bytes, 2) };
+}
+
 static int ident_of(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t row_seq, struct cep_ident *ret)
 {
     struct base_buf buf = { 0 };
+    if (cand->kind <= MATCH_ABSENT && op->m->rows == CEP_ROWS_ONE && !op->m->all_matches) {
+        *ret = ident_of_start(&row_at(op, key, cand->start)->at);
+        return 0;
+    }
     base_buf_put_u8(&buf, cand->kind == MATCH_ABSENT ? MATCH_FOUND : cand->kind);
     hash_position(&buf, &row_at(op, key, cand->start)->at);
     if (op->m->rows != CEP_ROWS_ONE)
