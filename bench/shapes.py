@@ -22,7 +22,7 @@ def shape_data(bench, shapes):
     if not os.path.exists(os.path.join(folder, "bin", "pip")):
         venv.create(folder, with_pip=True)
     subprocess.run([os.path.join(folder, "bin", "pip"), "-q", "install", "duckdb==2.0.0"], check=True)
-    script = ("import sys, json, duckdb\nfor text in sys.stdin:\n    shape = json.loads(text)\n    db = duckdb.connect()\n    db.execute(shape['setup'])\n"
+    script = ("import sys, json, duckdb\nfor text in sys.stdin:\n    shape = json.loads(text)\n    db = duckdb.connect()\n    db.execute('SET enable_progress_bar = false')\n    db.execute(shape['setup'])\n"
               "    db.execute(\"COPY %s TO '%s.csv' (HEADER)\" % (shape['name'], sys.argv[1] + '/' + shape['name']))\n")
     subprocess.run([os.path.join(folder, "bin", "python3"), "-c", script, bench.data("")], input="\n".join(json.dumps(shape) for shape in missing), text=True, check=True)
 

@@ -6,6 +6,7 @@
 #define FINE_SHIFT 9 /* a fine slot is 512 ms wide, a coarse one CEP_WHEEL_SLOTS of them */
 #define FINE_MS (1 << FINE_SHIFT)
 #define MASK (CEP_WHEEL_SLOTS - 1)
+#define KEEP_MOST 64 /* entries whose memory an emptied slot keeps for the next turn: with a million keys the slots of one turn would hold 25 bytes for each */
 
 static int64_t fine_of(int64_t at_ms) { return at_ms >> FINE_SHIFT; }
 static int64_t coarse_of(int64_t fine) { return fine >> CEP_WHEEL_BITS; }
@@ -173,6 +174,10 @@ static int open_fine(struct cep_wheel *wheel)
     wheel->near_at = 0;
     wheel->fine_count -= slot->len;
     slot->len = 0;
+    if (slot->cap > KEEP_MOST) {
+        base_free(slot->at);
+        *slot = (struct cep_timers){ 0 };
+    }
     wheel->next_fine++;
     return 0;
 }
