@@ -18,7 +18,7 @@ AS SELECT m.user_id, m.first_id, m.last_id FROM orders MATCH_RECOGNIZE (
 ) AS m;
 """}
 PIECES = 8    # of what counts of a run, for its spread: one run is long enough
-SECONDS = 300 # of a run; what it has not gone through then is left out, and told
+SECONDS = 200 # of a run; what it has not gone through then is left out, and told
 
 
 def status_mib(process, field):

@@ -61,6 +61,11 @@ def plot(path, part):
     return True
 
 
+def cell(text):
+    """Of a table of Markdown."""
+    return text.replace("|", "\\|")
+
+
 def table(part):
     lines = []
     timed = [row for row in part["rows"] if "seconds" in row]
@@ -70,7 +75,7 @@ def table(part):
         for row in timed:
             seconds = row["seconds"]
             unit, factor = ("s", 1) if row["rows"] > 1 else ("µs a row", 1e6)
-            text = "| %s | %s | %.3f %s | %.3f | %.3f |" % (row["label"], format(round(row["rate"]), ","), seconds["median"] * factor, unit, seconds["least"] * factor,
+            text = "| %s | %s | %.3f %s | %.3f | %.3f |" % (cell(row["label"]), format(round(row["rate"]), ","), seconds["median"] * factor, unit, seconds["least"] * factor,
                                                            seconds["most"] * factor)
             if trino:
                 text += " %s |" % (row["trino"] if isinstance(row["trino"], str) else "%.3f s" % row["trino"])
@@ -83,17 +88,15 @@ def table(part):
 
 def write(folder, result):
     """report.md in the folder; its path."""
-    machine = result["machine"]
-    lines = ["# Benchmark", "", "%s, %d cores, %.1f GiB, Linux %s; begun %s, %.0f minutes, load %.1f at the beginning; %d rounds, all take turns, pinned to one core "
-             "unless a part says otherwise." % (machine["processor"], machine["cores"], machine["memory_gib"], machine["kernel"], result["begun"], result["minutes"],
-                                               machine["load"], result["rounds"]), ""]
+    lines = ["# Benchmark", "", "%s; begun %s, %.0f minutes, load %.1f at the beginning; %d rounds, all take turns, pinned to one core unless a part says otherwise." % (
+        machine_text(result["machine"]), result["begun"], result["minutes"], result["machine"]["load"], result["rounds"]), ""]
     if result.get("failures"):
         lines += ["**Not everything agreed:**", ""] + ["- " + text for text in result["failures"]] + [""]
     found = verdicts(result)
     aimed = [row for row in found if row[4]]
     lines += ["## Ratios", "", "Of medians of runs that took turns. %d of %d aims reached." % (sum(row[4] == "reached" for row in aimed), len(aimed)), "",
               "| part | ratio or figure | found | aim | |", "|---|---|---:|---|---|"]
-    lines += ["| %s | %s | %s | %s | %s |" % row for row in found]
+    lines += ["| %s | %s | %s | %s | %s |" % (row[0], cell(row[1]), *row[2:]) for row in found]
     for name, part in result["parts"].items():
         lines += ["", "## " + part["title"], "", part["note"] + ".", ""] + table(part)
         if plot(os.path.join(folder, name + ".svg"), part):
@@ -102,3 +105,23 @@ def write(folder, result):
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     return path
+
+
+BEGIN, END = "<!-- figures of ./dev bench: begin -->", "<!-- figures: end -->"
+
+
+def machine_text(machine):
+    return "%s, %d cores, %.0f GiB, Linux %s" % (machine["processor"], machine["cores"], machine["memory_gib"], machine["kernel"])
+
+
+def readme(path, result):
+    """Puts the ratios that have an aim between the two marks of a page; missed ones too."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    first, rest = text.split(BEGIN, 1)
+    last = rest.split(END, 1)[1]
+    lines = ["", "Measured by `./dev bench` on %s, %s: medians of %d rounds that took turns, on one core unless it is said otherwise." % (
+        machine_text(result["machine"]), result["begun"][:10], result["rounds"]), "", "| | found | aim | |", "|---|---:|---|---|"]
+    lines += ["| %s | %s | %s | %s |" % (cell(row[1]), *row[2:]) for row in sorted(verdicts(result), key=lambda row: row[4] != "reached") if row[3]]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(first + BEGIN + "\n".join(lines) + "\n" + END + last)

@@ -6,7 +6,7 @@ import re
 from line import line
 from tools import Failure, at_least, at_most, spread
 
-TRINO_SECONDS = 60 # a shape that takes longer is given up
+TRINO_SECONDS = 40 # a shape that takes longer is given up
 LOOPS = ("scan", "partitions") # have a hand-written loop to be held against
 TYPES = {"INTEGER": "INT", "VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE", "TIMESTAMP": "TIMESTAMP(3)"}
 
