@@ -40,6 +40,8 @@ const char *patterns_hint_column(struct base_arena *arena, const struct patterns
     bool same = near.len && base_str_equal_fold(near, part->text);
     if (part->quoted && !same)
         return base_arena_printf(arena, "a text literal stands in single quotes: '%.*s'", (int)part->text.len, part->text.ptr);
+    if (near.len && !same && part->text.len <= 2)
+        return base_arena_printf(arena, "did you mean \"%.*s\", or the text '%.*s'?", (int)near.len, near.ptr, (int)part->text.len, part->text.ptr);
     if (near.len)
         return base_arena_printf(arena, "did you mean \"%.*s\"?", (int)near.len, near.ptr);
     return list_columns(arena, relation);
@@ -62,6 +64,11 @@ const char *patterns_hint_function(struct base_str name)
         { "DATE_ADD", "write ts + INTERVAL '1' DAY" },
         { "DATE_TRUNC", "write FLOOR(ts TO HOUR)" },
         { "TO_CHAR", "write DATE_FORMAT(ts, 'yyyy-MM-dd'), or CAST(x AS STRING)" },
+        { "TUMBLE", "windows stand in FROM: TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE), with GROUP BY window_start, window_end" },
+        { "HOP", "windows stand in FROM: HOP(TABLE t, DESCRIPTOR(ts), slide, size), with GROUP BY window_start, window_end" },
+        { "SESSION", "windows stand in FROM: SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), gap), with GROUP BY window_start, window_end" },
+        { "TUMBLE_START", "group by window_start of FROM TUMBLE(TABLE t, DESCRIPTOR(ts), size)" },
+        { "TUMBLE_END", "group by window_end of FROM TUMBLE(TABLE t, DESCRIPTOR(ts), size)" },
         { "NVL", "write COALESCE(x, y)" },
         { "ISNULL", "write x IS NULL, or COALESCE(x, y)" },
         { "DECODE", "write CASE x WHEN ... THEN ... END" },

@@ -177,6 +177,10 @@ static bool parse_column(struct patterns_cursor *c, struct patterns_create_table
 
 static bool parse_element(struct patterns_cursor *c, struct patterns_create_table *table, struct columns *columns)
 {
+    if (patterns_cursor_is_word(c, PATTERNS_WORD_WATERMARK) && patterns_cursor_ahead_ident(c, 1) && patterns_cursor_ahead_word(c, 2, PATTERNS_WORD_AS)) {
+        patterns_cursor_skip(c, 1);
+        return patterns_cursor_expected(c, "\"FOR\" after WATERMARK", "write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND");
+    }
     if (patterns_cursor_is_word(c, PATTERNS_WORD_WATERMARK) && patterns_cursor_ahead_word(c, 1, PATTERNS_WORD_FOR))
         return parse_watermark(c, table);
     if (patterns_cursor_is_word(c, PATTERNS_WORD_CONSTRAINT) ||

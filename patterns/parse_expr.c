@@ -233,7 +233,9 @@ static const struct patterns_expr *parse_cast(struct patterns_cursor *c, bool tr
     if (!expr || !patterns_cursor_expect(c, PATTERNS_TOKEN_OPEN, "after CAST", "write CAST(value AS type)"))
         return NULL;
     const struct patterns_expr *value = patterns_parse_expr(c);
-    if (!value || !patterns_cursor_expect_word(c, PATTERNS_WORD_AS, "in CAST(value AS type)"))
+    if (value && patterns_cursor_is(c, PATTERNS_TOKEN_COMMA))
+        patterns_cursor_expected(c, "\"AS\" in CAST(value AS type)", "write CAST(x AS INT)");
+    if (!value || patterns_cursor_is(c, PATTERNS_TOKEN_COMMA) || !patterns_cursor_expect_word(c, PATTERNS_WORD_AS, "in CAST(value AS type)"))
         return NULL;
     expr->type = patterns_parse_type(c);
     if (!expr->type || !patterns_cursor_expect(c, PATTERNS_TOKEN_CLOSE, "after the type of CAST", NULL))
@@ -581,7 +583,9 @@ static const struct patterns_expr *parse_between(struct patterns_cursor *c, cons
     if (!symmetric)
         (void)patterns_cursor_accept_word(c, PATTERNS_WORD_ASYMMETRIC);
     const struct patterns_expr *low = patterns_parse_value(c);
-    if (!low || !patterns_cursor_expect_word(c, PATTERNS_WORD_AND, "between the bounds of BETWEEN"))
+    if (low && patterns_cursor_is(c, PATTERNS_TOKEN_COMMA))
+        patterns_cursor_expected(c, "\"AND\" between the bounds of BETWEEN", "write x BETWEEN 1 AND 5");
+    if (!low || patterns_cursor_is(c, PATTERNS_TOKEN_COMMA) || !patterns_cursor_expect_word(c, PATTERNS_WORD_AND, "between the bounds of BETWEEN"))
         return NULL;
     const struct patterns_expr *high = patterns_parse_value(c);
     struct patterns_expr *expr = high ? patterns_expr_new(c, PATTERNS_EXPR_BETWEEN, begin) : NULL;

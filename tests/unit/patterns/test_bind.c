@@ -185,7 +185,7 @@ static void test_constants(const struct cep_funcs *funcs)
 static void test_errors(const struct cep_funcs *funcs)
 {
     static const char *const cases[][2] = {
-        { "ii", "! unknown-column unknown column \"ii\" | did you mean \"i\"?" },
+        { "ii", "! unknown-column unknown column \"ii\" | did you mean \"i\", or the text 'ii'?" },
         { "t.x2", "! unknown-column unknown column \"x2\" | the columns are i, b, d, m, s, f, ts, lt and 3 more" },
         { "zz.top", "! unknown-table unknown table or column \"zz\" | the columns are i, b, d, m, s, f, ts, lt and 3 more" },
         { "\"hello\"", "! unknown-column unknown column \"hello\" | a text literal stands in single quotes: 'hello'" },

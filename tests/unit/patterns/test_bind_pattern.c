@@ -212,6 +212,9 @@ static void test_hints(void)
     hinted("PATTERN (A B) DEFINE B AS PREVIOUS(v) > 1", "PREV(x)");
     hinted("PATTERN (A B) DEFINE B AS ts - A.ts < 60", "INTERVAL '60' SECOND");
     hinted("PATTERN (A B) DEFINE B AS zzzzz > 1", "the columns are ");
+    hinted("PATTERN (A B) DEFINE B AS v BETWEEN 1, 5", "BETWEEN 1 AND 5");
+    hinted("PATTERN (A B) DEFINE B AS CAST(v, INT) > 1", "CAST(x AS INT)");
+    hinted("PATTERN (A B) DEFINE B AS TUMBLE(ts, INTERVAL '5' MINUTE) > 1", "windows stand in FROM");
     hinted("PATTERN (A B) DEFINE B AS ZZ.v > 1", "the variables are A, B");
 }
 
