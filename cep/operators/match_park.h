@@ -13,7 +13,7 @@ int cep_match_park_init(struct match_op *op) BASE_MUST_CHECK;
 void cep_match_park_finish(struct match_op *op);
 /* Before a row: the classes that may do anything with it come back into the blob. */
 int cep_match_park_wake(struct match_op *op, struct match_head *head, const struct cep_row *row) BASE_MUST_CHECK;
-/* Behind a row: classes that wait for a value go into the store, if the head has so many. */
+/* Behind a row, and before time passes: classes that wait for a value go into the store, if the head has so many. */
 int cep_match_park_row(struct match_op *op, struct match_head *head) BASE_MUST_CHECK;
 /* All come back, and the store goes. Nothing happens if there is no memory. */
 int cep_match_unpark(struct match_head *head) BASE_MUST_CHECK;

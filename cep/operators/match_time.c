@@ -161,8 +161,8 @@ static int step_all(struct match_op *op, struct match_key *key, struct match_hea
 
 int cep_match_head_time(struct match_op *op, struct match_key *key, struct match_head *head, int64_t time_ms)
 {
-    int64_t at = for_deadline(op, head);
-    int rc = 0;
+    int rc = head->parked ? 0 : cep_match_park_row(op, head); /* many classes came back, for saving or another form */
+    int64_t at = rc ? BASE_TIME_MAX_MS : for_deadline(op, head);
     while (!rc && at <= time_ms) {
         rc = expire(op, key, head, at - 1);
         if (!rc)
@@ -192,7 +192,9 @@ int cep_match_head_end(struct match_op *op, struct match_key *key, struct match_
         rc = step_all(op, key, head, MATCH_STEP_END, 0);
     else if (!rc) {
         /* time runs out for all; `$` and a trailing NOT, which outlive it, then hold at the end */
-        rc = expire(op, key, head, BASE_TIME_MAX_MS - 1);
+        rc = head->parked ? 0 : cep_match_park_row(op, head);
+        if (!rc)
+            rc = expire(op, key, head, BASE_TIME_MAX_MS - 1);
         if (!rc && op->has_lookahead)
             rc = step_all(op, key, head, MATCH_STEP_END, 0);
     }
