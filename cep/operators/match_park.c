@@ -6,7 +6,7 @@
 #include "cep/demand.h"
 
 #define COLUMNS_MOST 8
-#define DEMANDS_MOST 4 /* values that one class waits for */
+#define DEMANDS_MOST MATCH_PARK_DEMANDS
 
 /* What a condition demands. */
 struct park_want {
@@ -129,10 +129,8 @@ void cep_match_park_finish(struct match_op *op)
 
 /* ---- what a class waits for ---- */
 
-struct demands { uint64_t at[DEMANDS_MOST]; uint32_t count; };
-
 /* False: the thread may care about other rows, too. */
-static bool add_demands(const struct match_op *op, struct cep_list preds, const struct cep_nfa *nfa, const struct cep_tuple *regs, struct demands *demands)
+static bool add_demands(const struct match_op *op, struct cep_list preds, const struct cep_nfa *nfa, const struct cep_tuple *regs, struct match_demands *demands)
 {
     for (uint32_t i = 0; i < preds.count; i++) {
         const struct park_want *want = &op->park->wants[op->u32s[preds.first + i]];
@@ -163,8 +161,21 @@ static bool add_demands(const struct match_op *op, struct cep_list preds, const 
     return true;
 }
 
+static bool thread_demands(const struct match_op *op, uint32_t pc, uint32_t guards, const struct cep_tuple *regs, struct match_demands *demands)
+{
+    const struct cep_nfa *nfa = &op->nfas[pc];
+    if (nfa->op != CEP_NFA_WAIT || (guards & op->guard_next_mask) || !add_demands(op, nfa->firsts, nfa, regs, demands))
+        return false;
+    for (uint32_t bits = guards; bits; bits &= bits - 1) {
+        const struct cep_guard *guard = &op->guards[__builtin_ctz(bits)];
+        if (guard->lifts.count || !add_demands(op, guard->preds, nfa, regs, demands))
+            return false;
+    }
+    return true;
+}
+
 /* The values without which a row leaves the class as it is. False: other rows may change it. */
-static bool demands_of(const struct match_op *op, const struct match_class *class, struct demands *ret)
+static bool demands_of(const struct match_op *op, const struct match_class *class, struct match_demands *ret)
 {
     const char *at = (const char *)(class + 1);
     ret->count = 0;
@@ -173,16 +184,34 @@ static bool demands_of(const struct match_op *op, const struct match_class *clas
         memcpy(&stored, at, sizeof stored);
         const struct cep_tuple *regs = stored.regs_bytes ? (const struct cep_tuple *)(const void *)(at + sizeof stored) : NULL;
         at += sizeof stored + stored.regs_bytes;
-        const struct cep_nfa *nfa = &op->nfas[stored.pc];
-        if (nfa->op != CEP_NFA_WAIT || (stored.guards & op->guard_next_mask) || !add_demands(op, nfa->firsts, nfa, regs, ret))
+        if (!thread_demands(op, stored.pc, stored.guards, regs, ret))
             return false;
-        for (uint32_t bits = stored.guards; bits; bits &= bits - 1) {
-            const struct cep_guard *guard = &op->guards[__builtin_ctz(bits)];
-            if (guard->lifts.count || !add_demands(op, guard->preds, nfa, regs, ret))
-                return false;
-        }
     }
     return class->threads > 0;
+}
+
+bool cep_match_park_demands(const struct match_op *op, const struct match_threads *threads, struct match_demands *ret)
+{
+    ret->count = 0;
+    for (size_t i = 0; i < threads->len; i++)
+        if (!thread_demands(op, threads->at[i].pc, threads->at[i].guards, threads->at[i].regs, ret))
+            return false;
+    return true;
+}
+
+bool cep_match_park_passes(const struct match_op *op, const struct match_demands *demands, const struct cep_row *row)
+{
+    for (uint32_t i = 0; i < op->park->column_count; i++) {
+        uint32_t column = op->park->columns[i];
+        struct cep_value value = cep_tuple_get(&row->tuple, column, op->types[column]);
+        uint64_t hash = value.null ? 0 : hash_of(op->types[column], column, value);
+        if (value.null && !op->park->calm[i])
+            return false;
+        for (uint32_t k = 0; k < demands->count && !value.null; k++)
+            if (demands->at[k] == hash)
+                return false;
+    }
+    return true;
 }
 
 /* ---- the store ---- */
@@ -334,7 +363,7 @@ static struct match_class *find_equal(struct match_parked *parked, const struct 
 static int park_one(const struct match_op *op, struct match_head *head, const struct match_class *class, bool *ret)
 {
     struct match_parked *parked = head->parked;
-    struct demands demands;
+    struct match_demands demands;
     *ret = false;
     if (!demands_of(op, class, &demands))
         return 0;

@@ -17,6 +17,13 @@ int cep_match_park_wake(struct match_op *op, struct match_head *head, const stru
 int cep_match_park_row(struct match_op *op, struct match_head *head) BASE_MUST_CHECK;
 /* All come back, and the store goes. Nothing happens if there is no memory. */
 int cep_match_unpark(struct match_head *head) BASE_MUST_CHECK;
+/* Values that threads wait for, and for nothing else. */
+#define MATCH_PARK_DEMANDS 4
+struct match_demands { uint64_t at[MATCH_PARK_DEMANDS]; uint32_t count; };
+/* Of a single start's threads, while it is replayed. False: a row without these values may change them. Only where op->park. */
+bool cep_match_park_demands(const struct match_op *op, const struct match_threads *threads, struct match_demands *ret);
+/* Does the row leave threads with these demands as they are? */
+bool cep_match_park_passes(const struct match_op *op, const struct match_demands *demands, const struct cep_row *row);
 /* Classes there. */
 uint32_t cep_match_parked_count(const struct match_head *head);
 /* A class there by its id; NULL: it is not there. */

@@ -1,5 +1,5 @@
 /* What a match looks like: the automaton is run once more over the kept rows from one start alone, with paths; then labels, measures, evidence. */
-#include "cep/operators/match.h"
+#include "cep/operators/match_park.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -147,8 +147,12 @@ static int replay_rows(struct match_op *op, struct match_key *key, const struct 
         if (!BASE_VEC_PUSH(&op->replay, thread))
             return BASE_E_NOMEM;
     }
+    struct match_demands demands;
+    bool waits = false; /* for values alone: rows without them are passed over (Claim 16), but the last one */
     int rc = 0;
     for (uint64_t seq = cand->start; seq <= cand->accept_seq && !rc; seq++) {
+        if (waits && seq < cand->accept_seq && cep_match_park_passes(op, &demands, cep_match_rows_at(&key->rows, seq)))
+            continue;
         rc = replay_deadlines(op, replay, cep_match_rows_at(&key->rows, seq)->time_ms);
         if (rc)
             break;
@@ -157,6 +161,7 @@ static int replay_rows(struct match_op *op, struct match_key *key, const struct 
         if (op->within_ms && op->row->time_ms - cep_match_rows_at(&key->rows, cand->start)->time_ms >= op->within_ms)
             drop_waiting(op);
         rc = replay_step(op, replay);
+        waits = !rc && op->park && cep_match_park_demands(op, &op->replay, &demands);
     }
     return rc;
 }
