@@ -62,6 +62,7 @@ static int look_over(struct match_configs *configs, const struct match_op *op, b
     bool possible = true;
     *configs = (struct match_configs){ .collect_at = COLLECT_LEAST, .count = 2, .epoch = 1, .memo_shift = MATCH_MEMO_KEY_BITS };
     configs->memo = configs->no_memo;
+    configs->starts = configs->no_starts;
     configs->columns = base_calloc((size_t)op->columns + 1, sizeof *configs->columns);
     configs->bits = base_calloc((size_t)op->m->preds.count + 1, sizeof *configs->bits);
     if (!configs->columns || !configs->bits)
@@ -106,6 +107,7 @@ static void finish(struct match_configs *configs)
     base_free(configs->table);
     base_free(configs->memo_cap ? configs->memo : NULL);
     base_free(configs->sights);
+    base_free(configs->sight_cap ? configs->starts : NULL);
     base_free(configs->glances);
     base_free(configs->words);
     base_free(configs->columns);
@@ -162,6 +164,7 @@ static void forget_steps(struct match_configs *configs)
 {
     if (configs->memo_cap)
         memset(configs->memo, 0, configs->memo_cap * sizeof *configs->memo);
+    memset(configs->starts, 0, (configs->sight_cap ? configs->sight_cap : 1) * sizeof *configs->starts);
     configs->memo_used = 0;
     configs->life++;
 }
@@ -203,8 +206,14 @@ static int room_for_sight(struct match_configs *configs)
     struct match_sight *old = configs->sights;
     uint32_t had = configs->sight_cap, cap = had ? had * 4 : SIGHTS_LEAST;
     struct match_sight *sights = base_calloc(cap, sizeof *sights);
-    if (!sights)
+    uint32_t *starts = sights ? base_calloc(cap, sizeof *starts) : NULL;
+    if (!starts) {
+        base_free(sights);
         return BASE_E_NOMEM;
+    }
+    memcpy(starts, configs->starts, had * sizeof *starts);
+    base_free(had ? configs->starts : NULL);
+    configs->starts = starts;
     configs->sights = sights;
     configs->sight_cap = cap;
     for (uint32_t i = 0; i < had; i++)
@@ -526,8 +535,18 @@ static int grow_memo(struct match_configs *configs)
     return 0;
 }
 
+static bool known(const struct match_configs *configs, uint32_t from, uint32_t *ret)
+{
+    uint32_t sight = configs->row_sight;
+    return from == MATCH_CONFIG_START ? cep_match_config_start_known(configs, sight, ret) : cep_match_config_known(configs, from, sight, ret);
+}
+
 static int remember(struct match_configs *configs, uint32_t from, uint32_t to)
 {
+    if (from == MATCH_CONFIG_START) {
+        configs->starts[configs->row_sight] = to + MATCH_MEMO_BIAS;
+        return 0;
+    }
     if (configs->memo_used >= configs->memo_cap / 2 && configs->memo_cap < MEMO_MOST) {
         int rc = grow_memo(configs);
         if (rc)
@@ -539,7 +558,7 @@ static int remember(struct match_configs *configs, uint32_t from, uint32_t to)
 
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret)
 {
-    if (BASE_LIKELY(cep_match_config_known(configs, from, configs->row_sight, ret)))
+    if (BASE_LIKELY(known(configs, from, ret)))
         return 0;
     int rc = step(configs, op, from, ret);
     return rc || !configs->row_sight ? rc : remember(configs, from, *ret);
@@ -570,7 +589,7 @@ const struct match_class *cep_match_config_recall(struct match_configs *configs,
         return NULL;
     configs->asked++;
     uint32_t from = class ? find_number(configs, class) : MATCH_CONFIG_START;
-    if (!from || !cep_match_config_known(configs, from, configs->row_sight, &to) || cep_match_config_leaves(to))
+    if (!from || !known(configs, from, &to) || cep_match_config_leaves(to))
         return NULL;
     configs->recalled++;
     return to ? configs->at[to] : &configs->none;

@@ -39,6 +39,8 @@ struct match_configs {
     uint32_t memo_shift;          /* a key's, to the number of its pair */
     uint32_t memo_cap, memo_used; /* places; memo_cap 0: no_memo, which stays empty */
     struct match_memo no_memo[2];
+    uint32_t *starts;             /* by sight: where MATCH_CONFIG_START leads, plus MATCH_MEMO_BIAS; 0: not remembered */
+    uint32_t no_starts[1];        /* before there are sights */
     struct match_sight *sights;   /* open addressing; id 0: free */
     uint32_t sight_cap, sight_count, sight_ids; /* ids are never given twice within one epoch */
     uint16_t epoch;               /* how often sights were forgotten; at MATCH_EPOCH_LAST their numbers are not to be kept until keys have been told */
@@ -68,7 +70,7 @@ static inline uint64_t cep_match_memo_key(uint32_t from, uint32_t sight)
 {
     return ((uint64_t)from << MATCH_SIGHT_BITS | sight) * UINT64_C(0x2545f4914f6cdd1d) & ((UINT64_C(1) << MATCH_MEMO_KEY_BITS) - 1);
 }
-/* What is remembered of a step over a row of that sight (0: none). False: nothing. */
+/* What is remembered of a step over a row of that sight (0: none), not from MATCH_CONFIG_START. False: nothing. */
 static inline bool cep_match_config_known(const struct match_configs *configs, uint32_t from, uint32_t sight, uint32_t *ret)
 {
     uint64_t key = cep_match_memo_key(from, sight);
@@ -76,6 +78,13 @@ static inline bool cep_match_config_known(const struct match_configs *configs, u
     memo += memo->check != (uint32_t)key;
     *ret = memo->to - MATCH_MEMO_BIAS;
     return memo->check == (uint32_t)key && memo->to;
+}
+/* The same from MATCH_CONFIG_START, which stands in a table of its own. */
+static inline bool cep_match_config_start_known(const struct match_configs *configs, uint32_t sight, uint32_t *ret)
+{
+    uint32_t to = configs->starts[sight];
+    *ret = to - MATCH_MEMO_BIAS;
+    return to != 0;
 }
 static inline struct match_word *cep_match_word_place(const struct match_configs *configs, uint64_t word)
 {

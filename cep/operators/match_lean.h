@@ -154,7 +154,7 @@ static inline bool cep_match_lean_known(const struct match_op *op, const struct 
             return false;
     }
     if (starts) {
-        if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, sight, &to) || cep_match_config_leaves(to))
+        if (!cep_match_config_start_known(op->steps, sight, &to) || cep_match_config_leaves(to))
             return false;
         own.config = to;
         if (to && !cep_match_lean_join(next, &n, own))

@@ -25,57 +25,58 @@ static inline bool is_usual(struct match_op *op, struct cep_key *key, struct mat
     return true;
 }
 
-/* Of a key with one class at most: the classes behind the row, no more than two. False: as for cep_match_lean_known. */
-static inline bool step_one(const struct match_op *op, const struct match_lean *lean, uint32_t sight, struct match_lean_class own, struct match_lean_class next[2],
-                            uint32_t *ret_count)
+/* The classes of a key that has one at most, behind a row: none, one or two. */
+static inline void set_one(struct match_lean *lean, uint32_t to, struct match_lean_class own)
 {
-    struct match_lean_class class = lean->classes.few[0];
-    uint32_t within = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2;
-    if (!cep_match_config_known(op->steps, MATCH_CONFIG_START, sight, &own.config) || cep_match_config_leaves(own.config))
-        return false;
-    next[0] = own;
-    *ret_count = own.config != MATCH_CONFIG_DEAD;
-    if (lean->class_count == 0 || class.youngest + within <= own.youngest)
-        return true;
-    if (!cep_match_config_known(op->steps, class.config, sight, &class.config) || cep_match_config_leaves(class.config))
-        return false;
-    if (class.config == own.config) {
-        next[0].earliest = class.earliest;
-    } else if (class.config) {
-        next[1] = own;
-        next[0] = class;
-        *ret_count += 1;
+    struct match_lean_class *classes = lean->classes.few;
+    lean->class_count = (to || own.config) + (to && own.config && to != own.config);
+    if (to && to != own.config) {
+        classes[0].config = to;
+        classes[1] = own;
+    } else if (to) {
+        classes[0].config = to;
+        classes[0].youngest = own.youngest;
+    } else {
+        classes[0] = own;
     }
-    return true;
 }
 
-/* The whole of it for such a key where nothing has to grow. */
+/* The whole of it for such a key where nothing has to grow. *ret_done false: not all of it is remembered, or something else is to be done about it. */
 static inline int row_of_one(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
 {
-    struct match_lean_class next[LEAN_CLASSES] = { { 0 } };
-    uint32_t at = (uint32_t)(row->time_ms - lean->base_ms), seq = (uint32_t)lean->first_seq + lean->count, count, ref;
-    if (!step_one(op, lean, sight, (struct match_lean_class){ 0, seq, at }, next, &count))
+    const struct match_configs *configs = op->steps;
+    const struct match_lean_class *class = lean->classes.few;
+    uint32_t seq = (uint32_t)lean->first_seq + lean->count, within = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2, to = MATCH_CONFIG_DEAD, ref;
+    struct match_lean_class own = { 0, seq, (uint32_t)(row->time_ms - lean->base_ms) };
+    if (!cep_match_config_start_known(configs, sight, &own.config) || cep_match_config_leaves(own.config))
+        return 0;
+    if (lean->class_count && class->youngest + within > own.youngest && (!cep_match_config_known(configs, class->config, sight, &to) || cep_match_config_leaves(to)))
         return 0;
     int rc = cep_match_log_put(&op->lean->log, row, &ref);
     if (rc)
         return rc == BASE_E_LIMIT ? 0 : rc;
     *ret_done = true;
-    memcpy(lean->classes.few, next, sizeof next);
-    lean->class_count = (uint8_t)count;
+    int32_t first = to ? (int32_t)(class->earliest - (uint32_t)lean->first_seq) : (int32_t)lean->count + !own.config;
+    set_one(lean, to, own);
     cep_match_lean_renew_sights(op, lean);
-    cep_match_lean_sights(lean)[lean->count] = cep_match_lean_sight(op, sight);
-    cep_match_lean_entries(lean)[lean->count] = (struct match_lean_entry){ ref, at };
-    if ((int32_t)(lean->dirty - seq) > 0)
-        lean->dirty = seq;
+    struct match_lean_entry *entries = lean->rows.few.entries;
+    uint16_t *sights = lean->rows.few.sights;
+    if (lean->cap) {
+        entries = lean->rows.many;
+        sights = (uint16_t *)(void *)(entries + lean->cap);
+    }
+    entries[lean->count] = (struct match_lean_entry){ ref, own.youngest };
+    sights[lean->count] = cep_match_lean_sight(op, sight);
+    lean->dirty = (int32_t)(lean->dirty - seq) > 0 ? seq : lean->dirty;
     lean->count++;
     op->rows_in++;
     op->rows_kept++;
     lean->counted_rows++;
-    uint32_t starts = lean->count - cep_match_lean_first(next, count, (uint32_t)lean->first_seq, lean->count);
+    uint32_t starts = lean->count - (first < 0 ? 0 : (uint32_t)first);
     op->starts += (uint64_t)starts - lean->counted_starts;
     lean->counted_starts = starts;
     cep_keyed_account_more(&op->op.keyed, key, op->lean->row_bytes);
-    int64_t deadline = count && next[count - 1].youngest == at && op->within_ms ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
+    int64_t deadline = own.config && op->within_ms ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
     return deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
 }
 
@@ -122,17 +123,18 @@ static inline int usual_row(struct match_op *op, struct match_lean *lean, const 
 }
 
 /* All but the simplest. */
-static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool usual, bool *ret_done)
+static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool usual, uint32_t sight, bool *ret_done)
 {
     struct match_lean *lean = key->state;
     uint32_t at;
     bool full = false;
     int rc = 0;
-    if (usual) {
+    if (usual && !sight) {
         rc = cep_match_config_row(op->steps, op, row);
-        if (!rc)
-            rc = usual_row(op, lean, row, op->steps->row_sight, ret_done);
+        sight = op->steps->row_sight;
     }
+    if (!rc && usual && sight)
+        rc = usual_row(op, lean, row, sight, ret_done);
     if (!rc && !*ret_done) {
         rc = cep_match_lean_take(op, lean, row, &at, &full);
         *ret_done = !rc && !full;
@@ -162,5 +164,5 @@ int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct 
         if (rc || *ret_done)
             return rc;
     }
-    return other_row(op, key, row, usual, ret_done);
+    return other_row(op, key, row, usual, sight, ret_done);
 }
