@@ -64,10 +64,11 @@ int cep_flow_emit(struct cep_flow *flow, uint32_t node, const struct cep_event *
 
 /* ---- stateless nodes ---- */
 
-static struct cep_frame frame_of(struct cep_flow *flow, const struct cep_row *row, const struct cep_type *types)
+static struct cep_frame frame_of(struct cep_flow *flow, uint32_t node, const struct cep_row *row, const struct cep_type *types)
 {
+    int64_t now_ms = flow->nodes[node].asks_clock ? cep_flow_proc_time(flow) : 0;
     return (struct cep_frame){ .row = &row->tuple, .row_types = types, .row_time_ms = row->time_ms, .arena = &flow->arena,
-                               .proc_time_ms = cep_flow_proc_time(flow), .now_ms = cep_flow_proc_time(flow) };
+                               .proc_time_ms = now_ms, .now_ms = now_ms };
 }
 
 static const struct cep_type *input_types(const struct cep_flow *flow, const struct cep_node *node, uint32_t input, uint32_t *ret_columns)
@@ -81,7 +82,7 @@ static int calc_row(struct cep_flow *flow, uint32_t node, const struct cep_event
     const struct cep_node *n = cep_program_node(flow->program, node);
     const struct cep_calc *calc = cep_program_calc(flow->program, n->detail);
     uint32_t columns;
-    struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
+    struct cep_frame frame = frame_of(flow, node, event->row, input_types(flow, n, 0, &columns));
     int rc = 0;
     *ret = NULL;
     if (calc->filter != CEP_NONE) {
@@ -164,7 +165,7 @@ int cep_flow_key(struct cep_flow *flow, uint32_t node, struct cep_list codes, co
     const struct cep_plain_key *plain = &flow->nodes[node].key;
     if (codes.first == n->keys.first && plain->count)
         return cep_flow_plain_key(plain, &event->row->tuple, &flow->arena, ret);
-    struct cep_frame frame = frame_of(flow, event->row, input_types(flow, n, 0, &columns));
+    struct cep_frame frame = frame_of(flow, node, event->row, input_types(flow, n, 0, &columns));
     for (uint32_t i = 0; i < codes.count; i++) {
         uint32_t code = *cep_program_u32(flow->program, codes.first + i);
         flow->value_types[i] = cep_program_code(flow->program, code)->type;

@@ -254,10 +254,33 @@ static bool reads_once(const struct cep_flow *flow, uint32_t node)
     return true;
 }
 
+static bool reads_clock(const struct cep_program *p, uint32_t code)
+{
+    return code != CEP_NONE && cep_program_code(p, code)->flags & CEP_CODE_VOLATILE;
+}
+
+static bool some_read_clock(const struct cep_program *p, struct cep_list codes)
+{
+    for (uint32_t i = 0; i < codes.count; i++)
+        if (reads_clock(p, *cep_program_u32(p, codes.first + i)))
+            return true;
+    return false;
+}
+
+/* Reading the clock takes longer than most expressions. */
+static bool asks_clock(const struct cep_program *p, const struct cep_node *n)
+{
+    const struct cep_calc *calc = n->kind == CEP_NODE_CALC ? cep_program_calc(p, n->detail) : NULL;
+    if (calc && (reads_clock(p, calc->filter) || reads_clock(p, calc->rowtime_code) || some_read_clock(p, calc->outputs)))
+        return true;
+    return some_read_clock(p, n->keys) || (n->kind == CEP_NODE_LOOKUP && some_read_clock(p, cep_program_lookup(p, n->detail)->keys));
+}
+
 int cep_flow_plan_node(struct cep_flow *flow, uint32_t node)
 {
     const struct cep_node *n = cep_program_node(flow->program, node);
     struct flow_node *own = &flow->nodes[node];
+    own->asks_clock = asks_clock(flow->program, n);
     if (n->kind == CEP_NODE_SOURCE)
         own->wants_ident = wants_ident(flow, node);
     if (n->inputs.count)

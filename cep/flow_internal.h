@@ -17,6 +17,7 @@ struct flow_node {
     struct cep_care *care;     /* which of its outputs can care about a row; NULL: all */
     struct cep_once *once;     /* conditions that several patterns behind it share; NULL: none */
     bool outside;              /* LOOKUP: its table is asked outside and answers later */
+    bool asks_clock;           /* CALC, LOOKUP, keys: an expression reads the time of day */
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
     struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
 };

@@ -10,7 +10,7 @@
 #include "service/lookups.h"
 #include "service/profiles.h"
 
-#define BATCH 1000
+#define BATCH 256 /* few enough that its rows are still in the cache when the flow comes to them */
 #define IDLE_WAIT_MS 20
 #define HANDED_TOGETHER 64
 
