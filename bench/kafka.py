@@ -6,7 +6,7 @@ import sys
 import time
 
 import rules
-from tools import Failure
+from tools import Failure, at_least, at_most
 
 COUNT = 2_000_000
 
@@ -91,15 +91,24 @@ def part_kafka(bench):
         broker.topic("bench-orders", 8)
         fill(bench, broker, "bench-orders", path)
         floor = [bench.program("bench-kafka-floor"), broker.servers, "bench-orders", str(COUNT)]
+
+        def floor_seconds(mode):
+            found = bench.json_lines(floor + [mode])[0]
+            bench.same_rows("bench-kafka-floor", found["rows"], path)
+            return found["seconds"]
+
         numbers = iter(range(1000))
         from parts import line
         figures = bench.turns({
-            "consume only": lambda: bench.json_lines(floor + ["consume"])[0]["seconds"],
-            "consume and decode (floor)": lambda: bench.json_lines(floor + ["decode"])[0]["seconds"],
+            "consume only": lambda: floor_seconds("consume"),
+            "decode only": lambda: bench.json_lines([bench.program("bench-floor"), path, "decode"])[0]["seconds"],
+            "consume and decode (floor)": lambda: floor_seconds("decode"),
             "cepheid, exactly once": lambda: ours(bench, broker, next(numbers)),
         })
         rows += [line(name, COUNT, value) for name, value in figures.items()]
-        ratios["of the Kafka floor"] = figures["consume and decode (floor)"]["median"] / figures["cepheid, exactly once"]["median"]
+        middle = {name: value["median"] for name, value in figures.items()}
+        ratios["of the Kafka floor, exactly once"] = at_least(middle["consume and decode (floor)"] / middle["cepheid, exactly once"], 0.6)
+        ratios["the floor against the sum of consuming and decoding"] = at_most(middle["consume and decode (floor)"] / (middle["consume only"] + middle["decode only"]), 1.2)
         half = max(10_000, int(COUNT / figures["cepheid, exactly once"]["median"] / 2))
         for number, (delivery, interval) in enumerate((("at-least-once", "100 ms"), ("exactly-once", "100 ms"), ("exactly-once", "50 ms"))):
             for step, rate in enumerate((10_000, 50_000, half)):
