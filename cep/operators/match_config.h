@@ -112,6 +112,13 @@ static inline uint32_t cep_match_config_glance(const struct match_configs *confi
     const struct match_word *at = cep_match_word_place(configs, word);
     return at->word == word ? (uint32_t)at->sight : 0;
 }
+/* The same for a row whose sight is known. */
+static inline void cep_match_config_seen(struct match_configs *configs, const struct cep_row *row, uint32_t sight)
+{
+    configs->row = row;
+    configs->prepared = false;
+    configs->row_sight = sight;
+}
 /* Where the threads stand behind that row. */
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 /* Makes the row the one that the general step sees; nothing to do where it does already. */

@@ -170,25 +170,30 @@ static int unwind(struct match_op *op, const struct match_edge_table *table)
     return 0;
 }
 
-int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct cep_row *const *rows, uint32_t count, uint64_t seq, bool *ret_found)
+int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct match_edge_rows *of, bool *ret_found)
 {
+    struct match_configs *configs = op->steps;
     uint32_t config = MATCH_CONFIG_START;
     struct match_edges scratch;
     const struct match_edges *edges;
+    int rc = 0;
     *ret_found = false;
     table->walk.len = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        int rc = cep_match_config_row(op->steps, op, rows[i]);
+    for (uint32_t i = 0; i < of->count; i++) {
+        if (of->sights[i] && of->epoch == configs->epoch)
+            cep_match_config_seen(configs, of->rows[i], of->sights[i]);
+        else
+            rc = cep_match_config_row(configs, op, of->rows[i]);
         if (!rc)
             rc = edges_of(op, table, config, &scratch, &edges);
         if (rc)
             return rc;
-        if ((edges->to == MATCH_CONFIG_ACCEPTED) != (i + 1 == count) || edges->count == 0)
+        if ((edges->to == MATCH_CONFIG_ACCEPTED) != (i + 1 == of->count) || edges->count == 0)
             return 0;
         config = edges->to;
         if (edges->idle)
             continue;
-        struct match_edge_record record = { seq + i, *edges };
+        struct match_edge_record record = { of->seq + i, *edges };
         if (!BASE_VEC_PUSH(&table->walk, record))
             return BASE_E_NOMEM;
     }

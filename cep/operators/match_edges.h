@@ -27,9 +27,15 @@ struct match_edge_table {
 /* Steps the list `from` over the row under way, as cep_match_config_next does where nothing is remembered, and notes the edges. */
 int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 void cep_match_edges_finish(struct match_edge_table *table);
-/* Rows and labels of the start rows[0], which is accepted by rows[count - 1] with no thread left: op->items, numbered from seq on. *ret_found false: this way cannot
- * tell (too many threads, an error), replay can. BASE_E_NOMEM. */
-int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct cep_row *const *rows, uint32_t count, uint64_t seq, bool *ret_found)
-    BASE_MUST_CHECK;
+/* A start and the rows up to the one that accepts it with no thread left. */
+struct match_edge_rows {
+    const struct cep_row *const *rows;
+    const uint16_t *sights; /* of the rows, 0: not known; all of this epoch */
+    uint16_t epoch;
+    uint32_t count;
+    uint64_t seq;           /* of the start */
+};
+/* Their labels: op->items. *ret_found false: this way cannot tell (too many threads, an error), replay can. BASE_E_NOMEM. */
+int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct match_edge_rows *of, bool *ret_found) BASE_MUST_CHECK;
 
 #endif

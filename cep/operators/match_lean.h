@@ -50,6 +50,8 @@ struct match_lean {
 struct match_lean_view {
     struct { const struct cep_row **at; size_t len, cap; } rows;
     struct { struct match_lean_entry *at; size_t len, cap; } entries;
+    struct { uint16_t *at; size_t len, cap; } sights; /* 0: not known */
+    uint16_t epoch;          /* of the sights */
 };
 struct match_lean_op {
     struct match_log log;

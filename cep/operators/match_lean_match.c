@@ -48,6 +48,7 @@ void cep_match_lean_view_finish(struct match_lean_op *lean_op)
 {
     BASE_VEC_FINISH(&lean_op->view.rows);
     BASE_VEC_FINISH(&lean_op->view.entries);
+    BASE_VEC_FINISH(&lean_op->view.sights);
     cep_match_edges_finish(&lean_op->edges);
     while (lean_op->spare_told) {
         struct match_lean_told *told = lean_op->spare_told;
@@ -130,28 +131,34 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
 /* ---- the rows with the new one among them ---- */
 
 /* Those from `from` to before `end`, `by` places on. */
-static void look_at(struct plan *plan, const struct match_lean_entry *entries, uint32_t from, uint32_t end, uint32_t by)
+static void look_at(struct plan *plan, uint32_t from, uint32_t end, uint32_t by)
 {
     const struct match_log *log = &plan->op->lean->log;
+    const struct match_lean_entry *entries = cep_match_lean_entries(plan->lean);
+    const uint16_t *sights = cep_match_lean_sights(plan->lean);
     const struct cep_row **rows = plan->view->rows.at + by;
     for (uint32_t i = from; i < end; i++)
         rows[i] = cep_match_log_row(log, entries[i].ref & ~LEAN_NO_START);
-    if (from < end)
-        memcpy(plan->view->entries.at + from + by, entries + from, (end - from) * sizeof *entries);
+    if (from == end)
+        return;
+    memcpy(plan->view->entries.at + from + by, entries + from, (end - from) * sizeof *entries);
+    memcpy(plan->view->sights.at + from + by, sights + from, (end - from) * sizeof *sights);
 }
 
 static int look_at_rows(struct plan *plan)
 {
     const struct match_lean *lean = plan->lean;
-    const struct match_lean_entry *entries = cep_match_lean_entries(plan->lean);
     struct match_lean_view *view = plan->view;
     uint32_t count = lean->count + 1;
-    if (!BASE_VEC_RESERVE(&view->rows, count) || !BASE_VEC_RESERVE(&view->entries, count))
+    if (!BASE_VEC_RESERVE(&view->rows, count) || !BASE_VEC_RESERVE(&view->entries, count) || !BASE_VEC_RESERVE(&view->sights, count))
         return BASE_E_NOMEM;
-    look_at(plan, entries, 0, plan->at, 0);
+    cep_match_lean_renew_sights(plan->op, plan->lean);
+    view->epoch = lean->epoch;
+    view->sights.at[plan->at] = 0;
+    look_at(plan, 0, plan->at, 0);
     view->rows.at[plan->at] = plan->row;
     view->entries.at[plan->at] = (struct match_lean_entry){ 0, (uint32_t)(plan->row->time_ms - lean->base_ms) };
-    look_at(plan, entries, plan->at, lean->count, 1);
+    look_at(plan, plan->at, lean->count, 1);
     view->rows.len = view->entries.len = count;
     /* what was told of rows from the new one on is looked for anew */
     for (size_t k = 0; lean->told && k < lean->told->list.len; k++) {
@@ -167,6 +174,21 @@ static int look_at_rows(struct plan *plan)
 }
 
 static int64_t view_ms(const struct plan *plan, uint32_t i) { return plan->lean->base_ms + plan->view->entries.at[i].at; }
+/* The row comes next into cep_match_config_next. */
+static int see(struct plan *plan, uint32_t i)
+{
+    struct match_configs *configs = plan->op->steps;
+    struct match_lean_view *view = plan->view;
+    if (view->sights.at[i] && view->epoch == configs->epoch) {
+        cep_match_config_seen(configs, view->rows.at[i], view->sights.at[i]);
+        return 0;
+    }
+    int rc = cep_match_config_row(configs, plan->op, view->rows.at[i]);
+    if (!rc && view->epoch == configs->epoch)
+        view->sights.at[i] = cep_match_lean_sight(plan->op, configs->row_sight);
+    return rc;
+}
+
 static bool no_start(const struct plan *plan, uint32_t i) { return plan->view->entries.at[i].ref & LEAN_NO_START; }
 
 /* Is the row still alive as a start when row at comes? */
@@ -219,7 +241,7 @@ static int single_out(struct plan *plan, uint32_t last, uint32_t *ret)
         bool start = i < last && !no_start(plan, i) && alive(plan, i, last);
         if (!start && count == 0)
             continue;
-        int rc = cep_match_config_row(op->steps, op, plan->view->rows.at[i]);
+        int rc = see(plan, i);
         if (!rc)
             rc = step_singles(plan, classes, &count, ret, &other);
         if (!rc && start && !plan->full) {
@@ -258,7 +280,7 @@ static int step_row(struct plan *plan, uint32_t row, struct step *step)
     struct match_op *op = plan->op;
     struct match_lean_op *lean_op = op->lean;
     uint32_t to, first = (uint32_t)plan->lean->first_seq;
-    int rc = cep_match_config_row(op->steps, op, plan->view->rows.at[row]);
+    int rc = see(plan, row);
     *step = (struct step){ UINT32_MAX, UINT32_MAX, true };
     lean_op->next_count = 0;
     for (uint32_t i = 0; i < plan->class_count && !rc && !plan->full; i++) {
@@ -350,8 +372,10 @@ static void compare(struct plan *plan)
 static int explain(struct plan *plan, const struct found *found)
 {
     bool good;
-    int rc = cep_match_edges_explain(plan->op, &plan->op->lean->edges, (const struct cep_row *const *)plan->view->rows.at + found->start,
-                                     found->accept - found->start + 1, plan->lean->first_seq + found->start, &good);
+    const struct match_lean_view *view = plan->view;
+    const struct match_edge_rows rows = { .rows = (const struct cep_row *const *)view->rows.at + found->start, .sights = view->sights.at + found->start,
+                                          .epoch = view->epoch, .count = found->accept - found->start + 1, .seq = plan->lean->first_seq + found->start };
+    int rc = cep_match_edges_explain(plan->op, &plan->op->lean->edges, &rows, &good);
     plan->full |= !rc && !good;
     return rc;
 }
@@ -409,7 +433,8 @@ static int take(struct plan *plan)
         return rc;
     }
     plan->view->entries.at[plan->at].ref |= ref;
-    cep_match_lean_insert(plan->op, lean, plan->at, plan->view->entries.at[plan->at], 0);
+    uint32_t sight = plan->view->epoch == plan->op->steps->epoch ? plan->view->sights.at[plan->at] : 0;
+    cep_match_lean_insert(plan->op, lean, plan->at, plan->view->entries.at[plan->at], sight);
     memcpy(cep_match_lean_entries(lean), plan->view->entries.at, lean->count * sizeof(struct match_lean_entry)); /* with their marks */
     renumber_told(lean, plan->at);
     base_free(lean->snap); /* its classes may hold starts that are covered now */
