@@ -113,9 +113,15 @@ static int ready(struct match_edge_table *table, const struct match_configs *con
     return BASE_LIKELY(table->life == configs->life && (table->missed < 2 * table->cap || table->cap == TABLE_MOST)) ? 0 : make_ready(table, configs);
 }
 
+static bool is_step(const struct match_edges *edges, uint32_t from, uint32_t sight) { return edges->config == from && edges->sight == sight; }
+
+/* Its place, or that of the one of two that goes for it. */
 static struct match_edges *place_of(struct match_edge_table *table, uint32_t from, uint32_t sight)
 {
-    return &table->at[(from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (table->cap - 1)];
+    struct match_edges *pair = &table->at[(from * UINT32_C(0x9e3779b1) + sight * UINT32_C(0x85ebca6b)) >> 7 & (table->cap - 2)];
+    if (BASE_LIKELY(is_step(&pair[0], from, sight)))
+        return &pair[0];
+    return is_step(&pair[1], from, sight) || !pair[1].sight || (pair[0].sight && (table->missed & 1)) ? &pair[1] : &pair[0];
 }
 
 int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, uint32_t from, uint32_t *ret)
@@ -145,7 +151,7 @@ static int edges_of(struct match_op *op, struct match_edge_table *table, uint32_
         return rc ? rc : trace_step(op, from, scratch);
     struct match_edges *at = place_of(table, from, sight);
     *ret = at;
-    return BASE_LIKELY(at->config == from && at->sight == sight) ? 0 : cep_match_edges_step(op, table, from, &to);
+    return BASE_LIKELY(is_step(at, from, sight)) ? 0 : cep_match_edges_step(op, table, from, &to);
 }
 
 /* ---- a match ---- */

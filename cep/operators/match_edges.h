@@ -1,5 +1,5 @@
 /* Which thread came from which, and with which label, in the steps that match_config.h remembers: so the rows and labels of a match are read off without running the
- * automaton again (docs/engine.md, "Lean keys"). A small direct-mapped table per operator that forgets with the memo, filled by the steps that fill it. Used by
+ * automaton again (docs/engine.md, "Lean keys"). A small table of pairs per operator that forgets with the memo, filled by the steps that fill it. Used by
  * match_lean_match.c; never for patterns
  * whose matches may be told in several ways (ALL MATCHES). */
 #ifndef CEP_OPERATORS_MATCH_EDGES_H
