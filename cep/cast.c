@@ -390,6 +390,11 @@ static int to_array(struct cep_type from, struct cep_type to, struct cep_value v
 int cep_value_cast(struct cep_type from, struct cep_type to, struct cep_value v, struct base_arena *arena,
                    struct cep_value *ret)
 {
+    /* Integers made wider or doubles: what aggregates and comparisons ask for with each row. */
+    if ((from.kind == CEP_KIND_INT || from.kind == CEP_KIND_BIGINT) && (to.kind == CEP_KIND_BIGINT || to.kind == CEP_KIND_DOUBLE)) {
+        *ret = v.null ? cep_null() : to.kind == CEP_KIND_BIGINT ? cep_int(v.i) : cep_double((double)v.i);
+        return 0;
+    }
     if (!cep_cast_exists(from, to, false))
         return BASE_E_CAST;
     if (v.null) {
