@@ -462,8 +462,8 @@ static int advance(struct cep_flow *flow, uint32_t from)
     for (uint32_t i = 0; i < outputs.count && !rc; i++) {
         uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
         const struct cep_node *n = cep_program_node(flow->program, to);
-        int64_t in = BASE_TIME_MAX_MS;
-        for (uint32_t k = 0; k < n->inputs.count; k++) {
+        int64_t in = flow->nodes[from].out_ms;
+        for (uint32_t k = 0; k < n->inputs.count && n->inputs.count > 1; k++) {
             int64_t out = flow->nodes[*cep_program_u32(flow->program, n->inputs.first + k)].out_ms;
             in = out < in ? out : in;
         }
@@ -481,7 +481,7 @@ static int advance(struct cep_flow *flow, uint32_t from)
         }
         if (op) {
             op->watermark_ms = in;
-            rc = wake_due(flow, op);
+            rc = cep_wheel_quiet(&op->keyed.wheel, in) ? 0 : wake_due(flow, op);
             in = op->ops->output_watermark(op, in);
         }
         if (!rc && in > flow->nodes[to].out_ms) {

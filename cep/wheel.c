@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-#define FINE_SHIFT 9 /* a fine slot is 512 ms wide, a coarse one CEP_WHEEL_SLOTS of them */
+#define FINE_SHIFT CEP_WHEEL_FINE_SHIFT
 #define FINE_MS (1 << FINE_SHIFT)
 #define MASK (CEP_WHEEL_SLOTS - 1)
 #define KEEP_MOST 64 /* entries whose memory an emptied slot keeps for the next turn: with a million keys the slots of one turn would hold 25 bytes for each */

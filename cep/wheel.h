@@ -12,6 +12,7 @@
 struct cep_key;
 struct cep_timer { int64_t at_ms; struct cep_key *key; };
 struct cep_timers { struct cep_timer *at; uint32_t len, cap; };
+#define CEP_WHEEL_FINE_SHIFT 9 /* a fine slot is 512 ms wide, a coarse one CEP_WHEEL_SLOTS of them */
 #define CEP_WHEEL_BITS 8
 #define CEP_WHEEL_SLOTS (1 << CEP_WHEEL_BITS)
 struct cep_wheel_rings { struct cep_timers fine[CEP_WHEEL_SLOTS], coarse[CEP_WHEEL_SLOTS]; };
@@ -29,6 +30,11 @@ void cep_wheel_finish(struct cep_wheel *wheel);
 int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer) BASE_MUST_CHECK;
 /* Takes out the first entry at or below now_ms; *ret_any false: there is none. BASE_E_NOMEM: ask again. */
 int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any) BASE_MUST_CHECK;
+/* Is nothing to be taken at now_ms, nor to be put in order? Most watermarks wake nobody: with many rules that is asked for each of them. */
+static inline bool cep_wheel_quiet(const struct cep_wheel *wheel, int64_t now_ms)
+{
+    return wheel->near_at == wheel->near.len && wheel->late.len == 0 && (!wheel->rings || wheel->next_fine > now_ms >> CEP_WHEEL_FINE_SHIFT);
+}
 /* The key that comes a few after the next one, if it is known; NULL: it is not. */
 static inline struct cep_key *cep_wheel_peek(const struct cep_wheel *wheel, uint32_t after)
 {
