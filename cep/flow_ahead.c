@@ -16,6 +16,7 @@ int cep_flow_plain_key(const struct cep_plain_key *plain, const struct cep_tuple
 
 static void expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t place, bool soon)
 {
+    __asm__ volatile("" ::: "memory"); /* bringing memory near is no effect to the compiler: it left the calls of this function out altogether */
     const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
     if (flow->nodes[exchange_node].care)
         return; /* most will not be asked */

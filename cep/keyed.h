@@ -129,6 +129,7 @@ static inline void cep_keyed_prefetch_slot(const struct cep_keyed *keyed, uint64
 }
 static inline void cep_keyed_prefetch_key(const struct cep_keyed *keyed, uint64_t place)
 {
+    __asm__ volatile("" ::: "memory"); /* as in flow_ahead.c: a function that only brings memory near is left out */
     if (!keyed->slots)
         return;
     uint64_t at = cep_keyed_home(keyed, place);
