@@ -106,7 +106,14 @@ static int tell_watermark(struct local *local, struct stream *stream, int64_t wa
     return 0;
 }
 
-static uint32_t watermark_every(const struct local *local) { return local->config->watermark_rows ? local->config->watermark_rows : 64; }
+#define WATERMARK_ROWS 64
+#define WATERMARK_NODES 8 /* a watermark costs a step for each node: where there are many, so many of them are one row more between two */
+
+static uint32_t watermark_every(const struct local *local)
+{
+    uint32_t most = cep_program_node_count(local->program) / WATERMARK_NODES;
+    return local->config->watermark_rows ? local->config->watermark_rows : most > WATERMARK_ROWS ? most : WATERMARK_ROWS;
+}
 
 /* Hands the rows that are on time to the flow; one source node gets them together. */
 static int hand_over(struct local *local, struct stream *stream)

@@ -24,7 +24,7 @@ struct service_local_config {
     const struct cep_linked *linked;
     const char *base_dir;            /* relative paths of tables stand against it; NULL: the working directory */
     struct cep_limits limits;
-    uint32_t watermark_rows;         /* rows of a table between two watermarks; 0: 64. Results do not depend on it, their order may. */
+    uint32_t watermark_rows;         /* rows of a table between two watermarks; 0: 64, more for programs of many nodes. Results do not depend on it, their order may. */
     bool clock_by_rows;              /* processing time is the greatest event time of a row so far: the same at each run; else the wall clock */
     struct service_local_calls calls;
     service_input_opener *opener;    /* as service_input_config */
