@@ -375,6 +375,7 @@ int patterns_rp_aggregate(const struct patterns_rp_read *read, struct base_str n
     for (uint32_t i = 0; i < count && i < 3; i++)
         parts[2 + i] = args[i]->hash;
     parts[5] = read->filter ? read->filter->hash : 0;
-    *ret = patterns_rp_named(read, rows, base_hash64(parts, sizeof parts, 0), *ret);
+    size_t hashed = read->filter ? sizeof parts : sizeof parts - sizeof *parts; /* without one as before there were any: it is part of stored formats */
+    *ret = patterns_rp_named(read, rows, base_hash64(parts, hashed, 0), *ret);
     return *ret ? 0 : BASE_E_NOMEM;
 }
