@@ -238,6 +238,25 @@ class Node:
                 except subprocess.TimeoutExpired:
                     self.process.kill()
                     self.process.wait()
+            elif number == signal.SIGSTOP:
+                self.wait_until_stopped()
+
+    def wait_until_stopped(self):
+        """The signal is on its way when kill returns: on a busy machine a thread may still answer."""
+        tasks = "/proc/%d/task" % self.process.pid
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            states = []
+            for task in os.listdir(tasks):
+                try:
+                    with open(os.path.join(tasks, task, "stat"), encoding="utf-8", errors="replace") as file:
+                        states.append(file.read().rsplit(")", 1)[1].split()[0])
+                except (FileNotFoundError, ProcessLookupError):
+                    pass  # a thread that ended meanwhile
+            if all(state in "TtZX" for state in states):
+                return
+            time.sleep(0.001)
+        raise RuntimeError("a node did not stop")
 
 
 class Broker:
