@@ -114,6 +114,18 @@ def machine_text(machine):
     return "%s, %d cores, %.0f GiB, Linux %s" % (machine["processor"], machine["cores"], machine["memory_gib"], machine["kernel"])
 
 
+def together(rows):
+    """Rows of one part that ask the same of many cases, "case: what", as one: the range found. Reached where all are."""
+    groups = {}
+    for row in rows:
+        what = row[1].rsplit(": ", 1)[-1] if row[0] in ("shapes", "adversarial") else row[1]
+        groups.setdefault((row[0], what, row[3]), []).append(row)
+    for (part, what, aim), members in groups.items():
+        found = sorted((row[2] for row in members), key=lambda text: float(text.replace(",", "")))
+        verdict = next((row[4] for row in members if row[4] != "reached"), "reached")
+        yield members[0] if len(members) == 1 else (part, "%s, %d cases" % (what, len(members)), "%s to %s" % (found[0], found[-1]), aim, verdict)
+
+
 def readme(path, result):
     """Puts the ratios that have an aim between the two marks of a page; missed ones too."""
     with open(path, encoding="utf-8") as file:
@@ -122,6 +134,6 @@ def readme(path, result):
     last = rest.split(END, 1)[1]
     lines = ["", "Measured by `./dev bench` on %s, %s: medians of %d rounds that took turns, on one core unless it is said otherwise." % (
         machine_text(result["machine"]), result["begun"][:10], result["rounds"]), "", "| | found | aim | |", "|---|---:|---|---|"]
-    lines += ["| %s | %s | %s | %s |" % (cell(row[1]), *row[2:]) for row in sorted(verdicts(result), key=lambda row: row[4] != "reached") if row[3]]
+    lines += ["| %s | %s | %s | %s |" % (cell(row[1]), *row[2:]) for row in sorted(together(row for row in verdicts(result) if row[3]), key=lambda row: row[4] != "reached")]
     with open(path, "w", encoding="utf-8") as file:
         file.write(first + BEGIN + "\n".join(lines) + "\n" + END + last)
