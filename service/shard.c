@@ -267,7 +267,7 @@ static int finish_epoch(struct service_shard *shard)
     if (imaged || shard->settled_bytes < shard->image_bytes)
         shard->image_bytes = shard->settled_bytes;
     uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes;
-    if (limit && (shard->settled_bytes > limit || grown > (limit / 4 > EPOCH_BYTES_LEAST ? limit / 4 : EPOCH_BYTES_LEAST)))
+    if (limit && (shard->settled_bytes > limit || grown > (limit / 12 > EPOCH_BYTES_LEAST ? limit / 12 : EPOCH_BYTES_LEAST)))
         atomic_store(&shard->shared->heavy, true); /* an image passes through memory as a whole: it must not become as large as the state */
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
