@@ -369,7 +369,7 @@ static int join_texts(const struct cep_program *program, const struct cep_agg *a
                       struct cep_value *ret)
 {
     const struct cep_agg_list *list = cell->more;
-    struct cep_value comma = agg->param == CEP_NONE ? cep_string(",", 1) : cep_agg_const(program, agg->param);
+    struct cep_value comma = agg->param == CEP_NONE ? cep_string(",", 1) : cep_program_value(program, agg->param);
     size_t bytes = list->text_bytes + comma.s.len * (list->items.len - list->head), len = 0;
     if (bytes > CEP_ROW_BYTES_MAX)
         return BASE_E_LIMIT;
@@ -421,7 +421,7 @@ int cep_agg_zscore(const struct cep_agg *agg, struct cep_agg_cell *cell, struct 
 static struct cep_value moving_average(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell)
 {
     const struct cep_agg_list *list = cell->more;
-    double a = cep_agg_const(program, agg->param).d, far = ceil(41 / a);
+    double a = cep_program_value(program, agg->param).d, far = ceil(41 / a);
     size_t n = list->items.len - list->head, from = list->head;
     if ((double)n > far)
         from = list->items.len - (size_t)far;
@@ -441,7 +441,7 @@ static struct cep_value edge_of(const struct cep_agg *agg, const struct cep_agg_
 
 static struct cep_value percentile(const struct cep_program *program, const struct cep_agg *agg, const struct cep_agg_cell *cell)
 {
-    double fraction = agg->param == CEP_NONE ? 0.5 : cep_agg_const(program, agg->param).d;
+    double fraction = agg->param == CEP_NONE ? 0.5 : cep_program_value(program, agg->param).d;
     return cep_double(agg->kind == CEP_AGG_APPROX_PERCENTILE ? cep_dd_percentile(cell->more, fraction) : cep_bag_percentile(cell->bag, agg->arg_type, fraction));
 }
 
@@ -669,19 +669,4 @@ int cep_agg_argument(const struct cep_agg *agg, struct cep_expr *expr, const str
         return 0;
     }
     return cep_expr_run(expr, agg->arg, frame, ret);
-}
-
-struct cep_value cep_agg_const(const struct cep_program *program, uint32_t index)
-{
-    const struct cep_const *c = cep_program_const(program, index);
-    struct cep_value v = { .i = 0, .null = false };
-    if (c->null)
-        return cep_null();
-    if (cep_kind_is_text(c->type.kind)) {
-        struct base_str text = cep_program_text(program, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
-        return cep_string(text.ptr, text.len);
-    }
-    v.dec.lo = c->lo;
-    v.dec.hi = c->hi;
-    return v;
 }

@@ -43,7 +43,4 @@ size_t cep_agg_bytes(const struct cep_agg *agg, const struct cep_agg_cell *cell)
 /* The value that a row gives to an aggregate: its argument, NULL where FILTER does not hold. The error of the expression. */
 int cep_agg_argument(const struct cep_agg *agg, struct cep_expr *expr, const struct cep_frame *frame, struct cep_value *ret) BASE_MUST_CHECK;
 
-/* A value of the program's constants. */
-struct cep_value cep_agg_const(const struct cep_program *program, uint32_t index);
-
 #endif

@@ -30,19 +30,6 @@ struct cep_care {
 
 /* ---- what conditions demand ---- */
 
-static struct cep_value const_value(const struct cep_program *program, uint32_t index)
-{
-    const struct cep_const *c = cep_program_const(program, index);
-    struct cep_value v = { .null = c->null };
-    if (cep_kind_is_text(c->type.kind)) {
-        struct base_str text = cep_program_text(program, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
-        return (struct cep_value){ .s = { text.ptr, text.len }, .null = c->null };
-    }
-    v.dec.lo = c->lo;
-    v.dec.hi = c->type.kind == CEP_KIND_DECIMAL ? c->hi : 0;
-    return v;
-}
-
 /* An equality of a column with a constant without which the condition cannot be TRUE. */
 static bool find_demand(const struct cep_program *program, uint32_t code, struct want *ret)
 {
@@ -50,7 +37,7 @@ static bool find_demand(const struct cep_program *program, uint32_t code, struct
     if (!cep_demand_of(program, code, false, &demand))
         return false;
     ret->column = demand.column;
-    ret->value = const_value(program, demand.operand);
+    ret->value = cep_program_value(program, demand.operand);
     return !ret->value.null;
 }
 

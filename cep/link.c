@@ -5,20 +5,8 @@
 
 static void decode_consts(struct cep_linked *l)
 {
-    for (uint32_t i = 0; i < cep_program_const_count(l->program); i++) {
-        const struct cep_const *c = cep_program_const(l->program, i);
-        struct cep_value v = cep_null();
-        if (!c->null && cep_kind_is_text(c->type.kind)) {
-            struct base_str text = cep_program_text(l->program, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
-            v = cep_string(text.ptr, text.len);
-        } else if (!c->null) {
-            v = cep_null();
-            v.dec.lo = c->lo; /* the integer or the bits of the double as well */
-            v.dec.hi = c->hi;
-            v.null = false;
-        }
-        l->consts[i] = v;
-    }
+    for (uint32_t i = 0; i < cep_program_const_count(l->program); i++)
+        l->consts[i] = cep_program_value(l->program, i);
 }
 
 /* The types of the call must be exactly those that the function asked for when it was bound: its code relies on them.

@@ -12,18 +12,7 @@ static void put_text(const struct cep_program *p, struct cep_text text, struct b
 
 static void put_const(const struct cep_program *p, uint32_t index, struct base_buf *out)
 {
-    const struct cep_const *c = cep_program_const(p, index);
-    struct cep_value v = { .null = c->null };
-    if (cep_kind_is_text(c->type.kind)) {
-        struct base_str text = c->null ? (struct base_str){ NULL, 0 }
-                                       : cep_program_text(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
-        v.s.ptr = text.ptr;
-        v.s.len = text.len;
-    } else {
-        v.dec.lo = c->lo;
-        v.dec.hi = c->hi;
-    }
-    cep_value_print_json(c->type, v, out);
+    cep_value_print_json(cep_program_const(p, index)->type, cep_program_value(p, index), out);
 }
 
 static bool names_type(uint16_t op)

@@ -74,6 +74,18 @@ struct base_str cep_program_setting(const struct cep_program *p, struct cep_list
     return (struct base_str){ NULL, 0 };
 }
 
+struct cep_value cep_program_value(const struct cep_program *p, uint32_t index)
+{
+    const struct cep_const *c = cep_program_const(p, index);
+    if (c->null)
+        return cep_null();
+    if (cep_kind_is_text(c->type.kind)) {
+        struct base_str text = cep_program_text(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
+        return cep_string(text.ptr, text.len);
+    }
+    return (struct cep_value){ .dec = { c->lo, c->hi } }; /* the integer or the bits of the double as well */
+}
+
 void cep_program_free(struct cep_program *program)
 {
     base_free(program);

@@ -317,6 +317,8 @@ static inline struct base_str cep_program_text(const struct cep_program *p, stru
 }
 /* Value of option `key` in a run of options; an empty slice with ptr NULL if absent. Keys compare exactly. */
 struct base_str cep_program_setting(const struct cep_program *p, struct cep_list options, const char *key);
+/* A constant as a value; texts lie in the program. */
+struct cep_value cep_program_value(const struct cep_program *p, uint32_t index);
 void cep_program_free(struct cep_program *program); /* NULL allowed */
 /* Checks every index, list, jump, slot and section bound: a program that passes cannot make the engine read outside of it. BASE_E_CORRUPT. */
 int cep_program_verify(const struct cep_program *program, uint64_t bytes) BASE_MUST_CHECK;

@@ -214,25 +214,6 @@ static const struct cep_tuple *nav(void *ctx, int32_t distance)
     return &cep_match_rows_at(&op->key->rows, seq)->tuple;
 }
 
-static struct cep_value const_value(const struct cep_program *p, uint32_t index)
-{
-    const struct cep_const *c = cep_program_const(p, index);
-    if (c->null)
-        return cep_null();
-    struct cep_value v = { .null = false };
-    if (cep_kind_is_text(c->type.kind)) {
-        struct base_str text = cep_program_text(p, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
-        return cep_string(text.ptr, text.len);
-    }
-    if (c->type.kind == CEP_KIND_DECIMAL) {
-        v.dec.lo = c->lo;
-        v.dec.hi = c->hi;
-    } else {
-        v.i = (int64_t)c->lo;
-    }
-    return v;
-}
-
 static bool make_regs(struct match_op *op, struct cep_list regs, struct cep_type **ret_types, struct cep_value **ret_init)
 {
     size_t n = regs.count ? regs.count : 1;
@@ -243,7 +224,7 @@ static bool make_regs(struct match_op *op, struct cep_list regs, struct cep_type
     for (uint32_t i = 0; i < regs.count; i++) {
         const struct cep_reg *reg = cep_program_reg(op->program, regs.first + i);
         (*ret_types)[i] = reg->type;
-        (*ret_init)[i] = reg->init == CEP_NONE ? cep_null() : const_value(op->program, reg->init);
+        (*ret_init)[i] = reg->init == CEP_NONE ? cep_null() : cep_program_value(op->program, reg->init);
     }
     return true;
 }

@@ -63,19 +63,6 @@ static uint32_t column_place(struct match_park *park, uint32_t column)
     return i;
 }
 
-static struct cep_value const_value(const struct cep_program *program, uint32_t index)
-{
-    const struct cep_const *c = cep_program_const(program, index);
-    struct cep_value v = { .null = c->null };
-    if (cep_kind_is_text(c->type.kind)) {
-        struct base_str text = cep_program_text(program, (struct cep_text){ (uint32_t)c->lo, (uint32_t)c->hi });
-        return (struct cep_value){ .s = { text.ptr, text.len }, .null = c->null };
-    }
-    v.dec.lo = c->lo;
-    v.dec.hi = c->type.kind == CEP_KIND_DECIMAL ? c->hi : 0;
-    return v;
-}
-
 static void look_at_pred(const struct match_op *op, struct match_park *park, uint32_t pred)
 {
     struct cep_demand demand;
@@ -86,10 +73,10 @@ static void look_at_pred(const struct match_op *op, struct match_park *park, uin
     want->reg = CEP_NONE;
     if (cep_demand_of(op->program, code, true, &demand)) {
         want->reg = demand.operand;
-    } else if (!cep_demand_of(op->program, code, false, &demand) || const_value(op->program, demand.operand).null) {
+    } else if (!cep_demand_of(op->program, code, false, &demand) || cep_program_value(op->program, demand.operand).null) {
         return;
     } else {
-        want->hash = hash_of(op->types[demand.column], demand.column, const_value(op->program, demand.operand));
+        want->hash = hash_of(op->types[demand.column], demand.column, cep_program_value(op->program, demand.operand));
     }
     uint32_t place = column_place(park, demand.column);
     if (place == COLUMNS_MOST)
