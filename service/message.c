@@ -21,11 +21,13 @@ static void put_padded(struct base_buf *out, const void *bytes, size_t len)
 int service_message_put_row(struct base_buf *out, uint32_t exchange, const struct cep_event *event)
 {
     const struct cep_evidence *evidence = event->evidence;
-    size_t size = sizeof(struct service_message) + round8(cep_row_size(event->row)) + (event->key ? event->key->size_bytes : 0);
+    size_t size = sizeof(struct service_message) + round8(cep_row_size(event->row)) + (event->key ? round8(event->key->size_bytes) : 0);
     for (uint32_t i = 0; evidence && i < evidence->count; i++)
         size += sizeof(struct item_head) + round8(cep_row_size(evidence->items[i].row));
     if (size > UINT32_MAX)
         return BASE_E_LIMIT;
+    if (!base_buf_reserve(out, size)) /* all of it or nothing: what is in the buffer may still be sent */
+        return BASE_E_NOMEM;
     struct service_message head = {
         .size_bytes = (uint32_t)size, .kind = SERVICE_MESSAGE_ROW, .event_kind = event->kind, .exchange = exchange, .limited = event->limited, .final = event->final,
         .key_hash = event->key_hash, .ident = event->ident, .first_time_ms = event->first_time_ms, .last_time_ms = event->last_time_ms,

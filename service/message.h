@@ -32,7 +32,7 @@ struct service_message {
     /* key, row, then for each evidence item {u32 var, u32 excluded} and its row */
 };
 
-/* Appends a row. BASE_E_NOMEM. */
+/* Appends a row, whole or not at all. BASE_E_NOMEM. */
 int service_message_put_row(struct base_buf *out, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
 int service_message_put_mark(struct base_buf *out, enum service_message_kind kind, uint32_t exchange, int64_t value) BASE_MUST_CHECK;
 

@@ -1,6 +1,7 @@
 /* Routed rows as bytes and back: key, row, evidence; several in one buffer. */
 #include "service/message.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "tests/unit/tap.h"
@@ -50,8 +51,24 @@ int main(void)
     IS_INT(service_message_unpack(third, &got), 0, "the bare row");
     OK(got.event.key == NULL && got.event.evidence == NULL, "has neither key nor evidence");
     IS_INT(first->size_bytes + second->size_bytes + third->size_bytes, bytes.len, "sizes add up");
+    size_t first_size = first->size_bytes;
     service_unpacked_finish(&got);
     base_buf_finish(&bytes);
+
+    uint64_t refused = 0, halves = 0; /* a parcel may still be sent after a row did not fit into it: it never holds half a message */
+    for (uint64_t nth = 1; nth <= 8; nth++) {
+        struct base_buf parcel = { 0 };
+        int e = 0;
+        base_alloc_fail_at(nth, true);
+        for (int i = 0; i < 40 && e == 0; i++)
+            e = service_message_put_row(&parcel, 5, &event);
+        base_alloc_fail_at(0, false);
+        refused += e == BASE_E_NOMEM;
+        halves += parcel.len % first_size != 0;
+        base_buf_finish(&parcel);
+    }
+    OK(refused >= 5, "memory ends at several places");
+    IS_INT(halves, 0, "and leaves whole messages");
     base_arena_finish(&arena);
     return tap_done();
 }
