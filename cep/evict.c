@@ -8,7 +8,7 @@ int64_t cep_evict(struct cep_operator *op, uint64_t budget_bytes)
     uint64_t steps = keyed->slots ? 2 * (keyed->mask + 1) : 0;
     int64_t least_ms = BASE_TIME_MAX_MS;
     for (; steps > 0 && keyed->bytes > budget_bytes; steps--) {
-        struct cep_key *key = keyed->slots[keyed->hand].key;
+        struct cep_key *key = cep_slot_key(keyed->slots[keyed->hand]);
         keyed->hand = (keyed->hand + 1) & keyed->mask;
         if (!key || key->dirty || !key->stored || (key->state && op->ops->pinned && op->ops->pinned(op, key)))
             continue;

@@ -334,10 +334,9 @@ static int after_touch(struct cep_flow *flow, struct cep_operator *op, struct ce
         cep_keyed_remove(&op->keyed, key);
         return 0;
     }
-    if (flow->env.load)
-        cep_keyed_mark(&op->keyed, key);
+    int rc = flow->env.load ? cep_keyed_mark(&op->keyed, key) : 0;
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
-    return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
+    return rc ? rc : cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
 }
 
 int cep_flow_key_row(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key, const struct cep_event *event)
@@ -363,7 +362,7 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
         own.key_node = op->node;
     struct cep_key *key;
     bool added;
-    int rc = cep_keyed_get(&op->keyed, own.key, own.key_hash, &key, &added);
+    int rc = cep_keyed_get(&op->keyed, own.key, &key, &added);
     if (!rc && flow->env.load && (added || key->cold))
         rc = cep_flow_load_key(flow, op, key);
     if (!rc && op->ops->quick && !flow->tried_quick) {
@@ -372,7 +371,7 @@ static int keyed_row(struct cep_flow *flow, struct cep_operator *op, uint32_t in
         if (!rc)
             rc = op->ops->quick(op, &(struct cep_keyed_row){ event->row, key }, 1, &done);
         if (!rc && done && flow->env.load)
-            cep_keyed_mark(&op->keyed, key);
+            rc = cep_keyed_mark(&op->keyed, key);
         if (rc || done)
             return rc;
     }
@@ -583,10 +582,9 @@ static bool is_waiting_lookup(const struct cep_flow *flow, uint32_t node)
 
 int cep_flow_key_touched(struct cep_flow *flow, struct cep_operator *op, struct cep_key *key)
 {
-    if (flow->env.load)
-        cep_keyed_mark(&op->keyed, key);
+    int rc = flow->env.load ? cep_keyed_mark(&op->keyed, key) : 0;
     cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
-    return cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
+    return rc ? rc : cep_keyed_arm(&op->keyed, key, op->ops->deadline(op, key));
 }
 
 /* Rows that held a node's watermark back may have left it. */

@@ -135,7 +135,7 @@ static int long_way(struct cep_flow *flow, uint32_t node, struct cep_operator *o
 {
     struct cep_event event = cep_flow_source_event(flow, node, found->row);
     event.key = &found->key->tuple;
-    event.key_hash = found->key->hash;
+    event.key_hash = cep_key_hash(&found->key->tuple);
     event.key_node = op->node;
     cep_flow_enter(flow);
     flow->rows_in++;
@@ -171,8 +171,10 @@ static int take_ahead(struct cep_flow *flow, uint32_t node, struct cep_operator 
             rc = find_keys(flow, op, i, &end);
         if (!rc && i < end)
             rc = op->ops->quick(op, flow->found + i, end - i, &done);
-        for (uint32_t k = i; k < i + done && flow->env.load; k++)
-            cep_keyed_mark(&op->keyed, flow->found[k].key);
+        for (uint32_t k = i; k < i + done && flow->env.load; k++) {
+            int marked = cep_keyed_mark(&op->keyed, flow->found[k].key);
+            rc = rc ? rc : marked;
+        }
         flow->rows_in += done;
         i += done;
         if (rc || (done && i == end))

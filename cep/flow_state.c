@@ -10,7 +10,7 @@ struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct c
 static int forward_piece(void *ctx, uint32_t piece, const void *bytes, size_t len)
 {
     struct piece_ctx *p = ctx;
-    return p->fn(p->ctx, p->fingerprint, (uint32_t)(p->key->hash % CEP_KEY_GROUPS), &p->key->tuple, piece, bytes, len, p->deadline_ms);
+    return p->fn(p->ctx, p->fingerprint, (uint32_t)(cep_key_hash(&p->key->tuple) % CEP_KEY_GROUPS), &p->key->tuple, piece, bytes, len, p->deadline_ms);
 }
 
 static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_ctx *p)
@@ -29,6 +29,7 @@ static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_c
         return rc;
     op->ops->free_state(op, key);
     cep_keyed_account(&op->keyed, key, 0);
+    cep_keyed_clean(&op->keyed, key);
     cep_keyed_remove(&op->keyed, key);
     return 0;
 }
@@ -56,11 +57,9 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
         struct piece_ctx p = { .fn = piece, .ctx = ctx, .fingerprint = cep_program_node(flow->program, i)->fingerprint };
         if (full) /* before this checkpoint's pieces go out: what goes has been in the store since an earlier one */
             flow->evicted_ms = least_of(flow->evicted_ms, cep_evict(op, (flow->limits.state_bytes - flow->limits.state_bytes / 4) / (operators ? operators : 1)));
-        while (!rc && op->keyed.dirty_first) {
-            struct cep_key *key = op->keyed.dirty_first;
+        for (struct cep_key *key; !rc && (key = cep_keyed_dirty(&op->keyed)) != NULL;) {
             p.key = key;
             if (!key->state || op->ops->idle(op, key)) {
-                op->keyed.dirty_first = key->dirty_next;
                 rc = drop_key(op, key, &p);
                 continue;
             }
@@ -68,8 +67,7 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
             rc = op->ops->save(op, key, false, forward_piece, &p);
             if (rc)
                 break;
-            op->keyed.dirty_first = key->dirty_next;
-            key->dirty = false;
+            cep_keyed_clean(&op->keyed, key);
             key->stored = true;
         }
     }
@@ -91,7 +89,7 @@ int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const str
         return BASE_E_NOTFOUND;
     struct cep_key *key;
     bool added;
-    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
+    int rc = cep_keyed_get(&op->keyed, tuple, &key, &added);
     if (rc)
         return rc;
     if (piece == 0 || !key->state) {
@@ -109,7 +107,7 @@ int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, con
         return BASE_E_NOTFOUND;
     struct cep_key *key;
     bool added;
-    int rc = cep_keyed_get(&op->keyed, tuple, cep_key_hash(tuple), &key, &added);
+    int rc = cep_keyed_get(&op->keyed, tuple, &key, &added);
     if (rc)
         return rc;
     if (added) {

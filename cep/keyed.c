@@ -43,25 +43,30 @@ static void free_key(struct cep_keyed *keyed, struct cep_key *key)
         base_free(key);
         return;
     }
-    key->dirty_next = keyed->spare[units];
+    key->state = keyed->spare[units];
     keyed->spare[units] = key;
     keyed->spare_count++;
     keyed->lingering += units * 16;
 }
 
-static struct cep_key *alloc_key(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash)
+static struct cep_key *alloc_key(struct cep_keyed *keyed, const struct cep_tuple *tuple)
 {
     size_t bytes = key_bytes(keyed, tuple), units = units_of(bytes);
     struct cep_key *key = units < CEP_SPARE_UNITS ? keyed->spare[units] : NULL;
     if (key) {
-        keyed->spare[units] = key->dirty_next;
+        keyed->spare[units] = key->state;
         keyed->spare_count--;
         keyed->lingering -= units * 16;
-    } else if (!(key = base_alloc(units * 16))) {
-        return NULL;
+    } else {
+        key = base_alloc(units * 16);
+        if ((uintptr_t)key & ~(uintptr_t)CEP_SLOT_KEY) { /* no system that this runs on gives such an address unasked; a slot could not hold it */
+            base_free(key);
+            key = NULL;
+        }
+        if (!key)
+            return NULL;
     }
     memset(key, 0, offsetof(struct cep_key, tuple));
-    key->hash = hash;
     key->armed_ms = BASE_TIME_MAX_MS;
     memcpy(&key->tuple, tuple, tuple->size_bytes);
     memset(cep_key_room(key), 0, keyed->room_bytes);
@@ -72,7 +77,7 @@ static void free_spare(struct cep_keyed *keyed)
 {
     for (size_t units = 0; units < CEP_SPARE_UNITS; units++) {
         for (struct cep_key *key; (key = keyed->spare[units]) != NULL; base_free(key)) {
-            keyed->spare[units] = key->dirty_next;
+            keyed->spare[units] = key->state;
             keyed->spare_count--;
             keyed->lingering -= units * 16;
         }
@@ -114,8 +119,9 @@ void cep_keyed_finish(struct cep_keyed *keyed)
 {
     cep_wheel_each(&keyed->wheel, forget_timer, NULL);
     for (uint64_t i = 0; keyed->slots && i <= keyed->mask; i++)
-        base_free(keyed->slots[i].key);
+        base_free(cep_slot_key(keyed->slots[i]));
     base_free(keyed->slots);
+    base_free(keyed->dirty.at);
     free_spare(keyed);
     cep_wheel_finish(&keyed->wheel);
     *keyed = (struct cep_keyed){ 0 };
@@ -125,85 +131,96 @@ static struct cep_key *find(const struct cep_keyed *keyed, const struct cep_tupl
 {
     if (!keyed->slots)
         return NULL;
-    for (uint64_t at = cep_keyed_home(keyed, place); keyed->slots[at].key; at = (at + 1) & keyed->mask)
-        if (keyed->slots[at].place == place && cep_key_equal(&keyed->slots[at].key->tuple, tuple))
-            return keyed->slots[at].key;
+    for (uint64_t at = cep_keyed_home(keyed, place); keyed->slots[at]; at = (at + 1) & keyed->mask) {
+        struct cep_key *key = cep_slot_key(keyed->slots[at]);
+        if (!cep_slot_differs(keyed->slots[at], place) && cep_key_equal(&key->tuple, tuple))
+            return key;
+    }
     return NULL;
 }
 
 struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple) { return find(keyed, tuple, cep_key_place(tuple)); }
 
-static void put_slot(struct cep_keyed *keyed, struct cep_slot slot)
+static uint64_t slot_of(const struct cep_key *key, uint64_t tag, uint64_t far)
 {
-    uint64_t at = cep_keyed_home(keyed, slot.place);
-    while (keyed->slots[at].key)
-        at = (at + 1) & keyed->mask;
-    keyed->slots[at] = slot;
+    return (uint64_t)(uintptr_t)key | (tag & CEP_SLOT_TAG) | (far < CEP_SLOT_FAR ? far : CEP_SLOT_FAR);
 }
+
+static void put_slot(struct cep_keyed *keyed, const struct cep_key *key, uint64_t place)
+{
+    uint64_t home = cep_keyed_home(keyed, place), at = home;
+    while (keyed->slots[at])
+        at = (at + 1) & keyed->mask;
+    keyed->slots[at] = slot_of(key, place, (at - home) & keyed->mask);
+}
+
+#define GROW_AHEAD 32
 
 static int grow(struct cep_keyed *keyed)
 {
     uint64_t old = keyed->slots ? keyed->mask + 1 : 0, cap = old ? old * 2 : 16;
-    struct cep_slot *from = keyed->slots, *slots = base_calloc(cap, sizeof *slots);
+    uint64_t *from = keyed->slots, *slots = base_calloc(cap, sizeof *slots);
     if (!slots)
         return BASE_E_NOMEM;
     base_alloc_whole(slots, cap * sizeof *slots); /* looked up all over: small pages would cost a walk of their table each time */
     keyed->slots = slots;
     keyed->mask = cap - 1;
     keyed->hand = 0;
-    for (uint64_t i = 0; i < old; i++)
-        if (from[i].key)
-            put_slot(keyed, from[i]);
+    for (uint64_t i = 0; i < old; i++) { /* the keys alone know their places: they are brought near before it is their turn */
+        if (i + GROW_AHEAD < old)
+            __builtin_prefetch(cep_slot_key(from[i + GROW_AHEAD]));
+        if (from[i])
+            put_slot(keyed, cep_slot_key(from[i]), cep_key_place(&cep_slot_key(from[i])->tuple));
+    }
     base_free(from);
     return 0;
 }
 
-static int add(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, uint64_t hash, struct cep_key **ret)
+static int add(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, struct cep_key **ret)
 {
     int rc = !keyed->slots || keyed->count >= (keyed->mask + 1) / 4 * 3 ? grow(keyed) : 0;
     if (rc)
         return rc;
-    *ret = alloc_key(keyed, tuple, hash);
+    *ret = alloc_key(keyed, tuple);
     if (!*ret)
         return BASE_E_NOMEM;
-    put_slot(keyed, (struct cep_slot){ place, *ret });
+    put_slot(keyed, *ret, place);
     keyed->count++;
     keyed->bytes += key_bytes(keyed, tuple);
     return 0;
 }
 
-int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash, struct cep_key **ret, bool *ret_added)
+int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, struct cep_key **ret, bool *ret_added)
 {
-    uint64_t place = cep_key_place(tuple);
-    *ret = find(keyed, tuple, place);
-    *ret_added = !*ret;
-    return *ret ? 0 : add(keyed, tuple, place, hash, ret);
+    return cep_keyed_get_at(keyed, tuple, cep_key_place(tuple), ret, ret_added);
 }
 
 int cep_keyed_get_at(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, struct cep_key **ret, bool *ret_added)
 {
     *ret = find(keyed, tuple, place);
     *ret_added = !*ret;
-    return *ret ? 0 : add(keyed, tuple, place, cep_key_hash(tuple), ret);
+    return *ret ? 0 : add(keyed, tuple, place, ret);
 }
 
 /* Takes the slot out; those behind it that would no longer be found from their home move up. */
 static void clear_slot(struct cep_keyed *keyed, uint64_t hole)
 {
-    for (uint64_t at = (hole + 1) & keyed->mask; keyed->slots[at].key; at = (at + 1) & keyed->mask) {
-        uint64_t from_home = (at - cep_keyed_home(keyed, keyed->slots[at].place)) & keyed->mask;
-        if (from_home >= ((at - hole) & keyed->mask)) {
-            keyed->slots[hole] = keyed->slots[at];
+    for (uint64_t at = (hole + 1) & keyed->mask; keyed->slots[at]; at = (at + 1) & keyed->mask) {
+        uint64_t slot = keyed->slots[at], far = slot & CEP_SLOT_FAR, up = (at - hole) & keyed->mask;
+        if (far == CEP_SLOT_FAR)
+            far = (at - cep_keyed_home(keyed, cep_key_place(&cep_slot_key(slot)->tuple))) & keyed->mask;
+        if (far >= up) {
+            keyed->slots[hole] = slot_of(cep_slot_key(slot), slot, far - up);
             hole = at;
         }
     }
-    keyed->slots[hole] = (struct cep_slot){ 0 };
+    keyed->slots[hole] = 0;
 }
 
 void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
 {
     uint64_t at = cep_keyed_home(keyed, cep_key_place(&key->tuple));
-    while (keyed->slots[at].key != key)
+    while (cep_slot_key(keyed->slots[at]) != key)
         at = (at + 1) & keyed->mask;
     clear_slot(keyed, at);
     keyed->count--;
@@ -256,15 +273,50 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
     }
 }
 
-void cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key)
+#define DIRTY_KEPT 4096 /* places that the list keeps when it is empty */
+
+static bool more_dirty(struct cep_keyed *keyed)
+{
+    size_t cap = keyed->dirty.cap ? keyed->dirty.cap * 2 : 16;
+    struct cep_key **at = base_realloc(keyed->dirty.at, cap * sizeof(struct cep_key *));
+    if (!at)
+        return false;
+    keyed->bytes += (cap - keyed->dirty.cap) * sizeof *at;
+    keyed->dirty.at = at;
+    keyed->dirty.cap = cap;
+    return true;
+}
+
+int cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key)
 {
     keyed->marks++;
     key->used = true;
-    if (!key->dirty) {
-        key->dirty = true;
-        key->dirty_next = keyed->dirty_first;
-        keyed->dirty_first = key;
+    if (key->dirty)
+        return 0;
+    if (keyed->dirty.len == keyed->dirty.cap && !more_dirty(keyed))
+        return BASE_E_NOMEM;
+    key->dirty = true;
+    keyed->dirty.at[keyed->dirty.len++] = key;
+    return 0;
+}
+
+struct cep_key *cep_keyed_dirty(struct cep_keyed *keyed)
+{
+    if (keyed->dirty.len)
+        return keyed->dirty.at[keyed->dirty.len - 1];
+    if (keyed->dirty.cap > DIRTY_KEPT) {
+        base_free(keyed->dirty.at);
+        keyed->bytes -= keyed->dirty.cap * sizeof *keyed->dirty.at;
+        keyed->dirty.at = NULL;
+        keyed->dirty.cap = 0;
     }
+    return NULL;
+}
+
+void cep_keyed_clean(struct cep_keyed *keyed, struct cep_key *key)
+{
+    keyed->dirty.len -= key->dirty;
+    key->dirty = false;
 }
 
 void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t state_bytes)
@@ -280,7 +332,7 @@ void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t stat
 struct cep_key *cep_keyed_each(const struct cep_keyed *keyed, uint64_t *at)
 {
     while (keyed->slots && *at <= keyed->mask) {
-        struct cep_key *key = keyed->slots[(*at)++].key;
+        struct cep_key *key = cep_slot_key(keyed->slots[(*at)++]);
         if (key)
             return key;
     }

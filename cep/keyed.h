@@ -1,7 +1,7 @@
 /* Keyed state of one operator: a hash table from key tuples to states, with the timers that wake them, the list of those that changed since the last
  * checkpoint, and marks of use for eviction. Knows nothing of what a state is. Shard thread only.
  *
- * The table is open addressing over {place, pointer}, so that a probe costs one cache line and 64 bits are compared before a key is touched. Eviction goes
+ * The table is open addressing over words of eight bytes, a pointer with 16 bits of the place, so that a probe costs one cache line and hardly a foreign key is touched. Eviction goes
  * round the table like the hand of a clock and passes over keys used since its last turn: nothing is relinked when a key is used. The place is a hash of the
  * table's own: it is asked for with every row and stored nowhere, while cep_key_hash, which is part of stored formats, costs five times as much. */
 #ifndef CEP_KEYED_H
@@ -17,9 +17,7 @@
 typedef int cep_keyed_piece(void *ctx, uint32_t piece, const void *bytes, size_t len); /* bytes NULL: deleted */
 
 struct cep_key {
-    uint64_t hash;               /* cep_key_hash */
-    void *state;                 /* the operator's; NULL: not there (yet) */
-    struct cep_key *dirty_next;  /* list of changed keys */
+    void *state;                 /* the operator's; NULL: not there (yet). Of a spare block: the next one */
     int64_t armed_ms;            /* deadline of its entry in the wheel; BASE_TIME_MAX_MS: none */
     uint32_t state_bytes;        /* as accounted, in units of 16 bytes */
     uint32_t timer_entries : 27; /* entries in the wheel that name this key, stale ones included */
@@ -30,20 +28,23 @@ struct cep_key {
     uint32_t used : 1;           /* since the hand passed */
     struct cep_tuple tuple;      /* last: the key */
 };
-struct cep_slot { uint64_t place; struct cep_key *key; /* NULL: free */ };
+/* A slot: the key's address, of which 44 bits can be other than 0; the upper 16 bits of its place; how far from its home it lies, CEP_SLOT_FAR: so far or farther. 0: free. */
+#define CEP_SLOT_FAR 15u
+#define CEP_SLOT_KEY UINT64_C(0x0000fffffffffff0)
+#define CEP_SLOT_TAG UINT64_C(0xffff000000000000)
 /* Memory of keys that are gone, for keys to come: they go and come again with nearly the same sizes. By size in units of 16 bytes. */
 #define CEP_SPARE_UNITS 32
 struct cep_keyed {
-    struct cep_slot *slots;
+    uint64_t *slots;
     uint64_t mask, count;        /* mask + 1 slots, a power of two; 0: none yet */
     struct cep_wheel wheel;
-    struct cep_key *dirty_first;
+    struct { struct cep_key **at; size_t len, cap; } dirty; /* changed keys */
     uint64_t marks;              /* how often a key was told to have changed */
     uint64_t hand;               /* next slot that eviction looks at */
     uint64_t bytes;              /* accounted memory of keys and states */
     uint64_t lingering;          /* and of removed keys that the wheel still names, and of spare blocks */
     uint64_t removals;           /* how many keys were taken out so far: the same number again means that a key found before is still there */
-    struct cep_key *spare[CEP_SPARE_UNITS]; /* chained by dirty_next */
+    struct cep_key *spare[CEP_SPARE_UNITS]; /* chained by state */
     uint64_t spare_count;
     uint32_t room_bytes;         /* room for the operator's state behind each key's tuple, zeroed: one block for both */
 };
@@ -54,9 +55,9 @@ static inline void *cep_key_room(struct cep_key *key) { return (char *)&key->tup
 void cep_keyed_finish(struct cep_keyed *keyed);
 /* NULL if there is none. */
 struct cep_key *cep_keyed_find(const struct cep_keyed *keyed, const struct cep_tuple *tuple);
-/* Finds or adds; hash: cep_key_hash of the tuple. */
-int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t hash, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
-/* The same for whom knows the tuple's place, and not its hash. */
+/* Finds or adds. */
+int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
+/* The same for whom knows the tuple's place. */
 int cep_keyed_get_at(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
 /* Takes the key out of the table (its state must be gone) and frees it, at once or when the wheel no longer names it. */
 void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key);
@@ -66,7 +67,11 @@ void cep_keyed_sweep(struct cep_keyed *keyed);
 int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms) BASE_MUST_CHECK;
 /* Next key whose entry is at or below watermark_ms, taken off the wheel; *ret NULL if there is none. BASE_E_NOMEM: ask again, nothing is lost. */
 int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key **ret) BASE_MUST_CHECK;
-void cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key); /* changed: onto the dirty list, used */
+int cep_keyed_mark(struct cep_keyed *keyed, struct cep_key *key) BASE_MUST_CHECK; /* changed: onto the dirty list, used */
+/* The changed key that was marked last, which stays one; NULL: there is none any more. */
+struct cep_key *cep_keyed_dirty(struct cep_keyed *keyed);
+/* That one, or one that is not changed, is not changed any more. */
+void cep_keyed_clean(struct cep_keyed *keyed, struct cep_key *key);
 void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t state_bytes);
 /* The same, by so much more; a multiple of 16. */
 static inline void cep_keyed_account_more(struct cep_keyed *keyed, struct cep_key *key, uint32_t bytes)
@@ -111,15 +116,18 @@ static inline bool cep_key_equal(const struct cep_tuple *a, const struct cep_tup
 }
 
 static inline uint64_t cep_keyed_home(const struct cep_keyed *keyed, uint64_t place) { return place >> 20 & keyed->mask; }
-/* A key with this place, whose tuple is not compared; NULL: there is none. */
+static inline struct cep_key *cep_slot_key(uint64_t slot) { return (struct cep_key *)(uintptr_t)(slot & CEP_SLOT_KEY); }
+/* Not that of a key with this place? */
+static inline bool cep_slot_differs(uint64_t slot, uint64_t place) { return (slot ^ place) & CEP_SLOT_TAG; }
+/* A key that may have this place, whose tuple is not compared; NULL: there is none. */
 static inline struct cep_key *cep_keyed_guess(const struct cep_keyed *keyed, uint64_t place)
 {
     if (!keyed->slots)
         return NULL;
     uint64_t at = cep_keyed_home(keyed, place);
-    while (keyed->slots[at].key && keyed->slots[at].place != place)
+    while (keyed->slots[at] && cep_slot_differs(keyed->slots[at], place))
         at = (at + 1) & keyed->mask;
-    return keyed->slots[at].key;
+    return cep_slot_key(keyed->slots[at]);
 }
 /* For batches: first the slot of a coming key is brought near, some rows later the key. */
 static inline void cep_keyed_prefetch_slot(const struct cep_keyed *keyed, uint64_t place)
@@ -134,9 +142,9 @@ static inline void cep_keyed_prefetch_key(const struct cep_keyed *keyed, uint64_
         return;
     uint64_t at = cep_keyed_home(keyed, place);
     for (int i = 0; i < 4; i++, at = (at + 1) & keyed->mask) {
-        const struct cep_slot *slot = &keyed->slots[at];
-        if (!slot->key || slot->place == place) {
-            const char *key = (const char *)slot->key;
+        uint64_t slot = keyed->slots[at];
+        if (!slot || !cep_slot_differs(slot, place)) {
+            const char *key = (const char *)cep_slot_key(slot);
             if (key) {
                 __builtin_prefetch(key);
                 __builtin_prefetch(key + 64);

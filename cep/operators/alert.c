@@ -68,7 +68,7 @@ static int send(struct alert_op *op, const struct cep_event *event, struct alert
 static int send_kept(struct alert_op *op, const struct cep_key *key, struct alert_entry *entry, uint8_t change)
 {
     struct cep_evidence evidence = cep_kept_evidence_of(&entry->evidence);
-    struct cep_event event = { .row = entry->row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = entry->ident, .kind = entry->kind,
+    struct cep_event event = { .row = entry->row, .key = &key->tuple, .key_node = op->op.node, .key_hash = cep_key_hash(&key->tuple), .ident = entry->ident, .kind = entry->kind,
                                .limited = entry->limited, .first_time_ms = entry->first_time_ms, .last_time_ms = entry->last_time_ms,
                                .first_at = entry->first_at, .evidence = evidence.count ? &evidence : NULL };
     return send(op, &event, entry, change);

@@ -207,7 +207,7 @@ struct cep_ident cep_fold_ident(const struct cep_tuple *key, int64_t a, int64_t 
 int cep_fold_tell(struct cep_fold *fold, const struct cep_fold_tell *tell, struct cep_row *row, uint8_t change)
 {
     uint8_t kept = row->change;
-    struct cep_event event = { .row = row, .key = &tell->key->tuple, .key_node = fold->node, .key_hash = tell->key->hash, .ident = tell->ident,
+    struct cep_event event = { .row = row, .key = &tell->key->tuple, .key_node = fold->node, .key_hash = cep_key_hash(&tell->key->tuple), .ident = tell->ident,
                                .limited = tell->limited, .final = tell->final, .first_time_ms = tell->first_ms, .last_time_ms = tell->last_ms,
                                .first_at = row->at };
     row->change = change;

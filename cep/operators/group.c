@@ -215,7 +215,7 @@ static int open_only_group(struct group_op *op)
     struct cep_key *key;
     bool added;
     cep_tuple_write(NULL, NULL, 0, empty);
-    int rc = cep_keyed_get(&op->op.keyed, empty, cep_key_hash(empty), &key, &added);
+    int rc = cep_keyed_get(&op->op.keyed, empty, &key, &added);
     if (rc)
         return rc;
     key->state = make_state(op);

@@ -77,7 +77,7 @@ static int match(struct join_op *op, const struct cep_row *left, const struct ce
 static int send(struct join_op *op, const struct cep_key *key, struct cep_row *row, struct cep_ident ident, enum cep_change change)
 {
     row->change = (uint8_t)change;
-    struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = ident,
+    struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = cep_key_hash(&key->tuple), .ident = ident,
                                .final = op->join->interval, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at };
     return cep_flow_emit(op->op.flow, op->op.node, &event);
 }

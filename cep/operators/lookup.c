@@ -180,7 +180,7 @@ static int emit(struct lookup_op *op, const struct cep_key *key, const struct lo
     cep_kept_event(&entry->left, &evidence, &event);
     event.key = &key->tuple;
     event.key_node = op->key_node;
-    event.key_hash = key->hash;
+    event.key_hash = cep_key_hash(&key->tuple);
     event.row = row;
     event.final = final;
     uint8_t kept = row->change;

@@ -147,7 +147,7 @@ static int give_first(struct outside_op *op, bool *ret_given)
     entry->left.row->change = entry->change;
     event.key = &turn->key->tuple;
     event.key_node = op->key_node;
-    event.key_hash = turn->key->hash;
+    event.key_hash = cep_key_hash(&turn->key->tuple);
     event.final = entry->final;
     int rc = entry->bad ? BASE_E_RANGE : entry->asked ? cep_lookup_join(flow, op->op.node, &event, entry->asked, BASE_TIME_MAX_MS, &row) : 0;
     *ret_given = rc != BASE_E_AGAIN;

@@ -143,7 +143,6 @@ static int make_key(struct batch *b)
     if (!b->key)
         return bytes ? BASE_E_NOMEM : BASE_E_LIMIT;
     cep_tuple_write(types, values, count, &b->key->tuple);
-    b->key->hash = cep_key_hash(&b->key->tuple);
     b->key->state = &b->state;
     return 0;
 }

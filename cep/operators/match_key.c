@@ -91,7 +91,7 @@ static int send(const struct tell *tell, const struct match_output *output, stru
     uint8_t kept = row->change;
     bool settled = change == CEP_SETTLED || !(op->m->eager && !op->m->batch_sort);
     row->change = change;
-    struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .ident = output->ident,
+    struct cep_event event = { .row = row, .key = &key->tuple, .key_node = op->op.node, .key_hash = cep_key_hash(&key->tuple), .ident = output->ident,
                                .kind = CEP_IS_MATCH, .limited = tell->limited, .first_time_ms = output->first_time_ms,
                                .last_time_ms = output->last_time_ms, .first_at = output->first_at, .evidence = output->evidence, .final = settled,
                                .tells_end = change == CEP_DELETE };

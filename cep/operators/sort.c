@@ -148,7 +148,7 @@ static int on_wake(struct cep_operator *base, struct cep_key *key)
     }
     int rc = 0;
     for (size_t i = op->sort->offset; i < state->rows.len && i - op->sort->offset < op->sort->limit && !rc; i++) {
-        struct cep_event event = { .row = state->rows.at[i].row, .key = &key->tuple, .key_node = op->op.node, .key_hash = key->hash, .final = true,
+        struct cep_event event = { .row = state->rows.at[i].row, .key = &key->tuple, .key_node = op->op.node, .key_hash = cep_key_hash(&key->tuple), .final = true,
                                    .first_time_ms = state->rows.at[i].row->time_ms, .last_time_ms = state->rows.at[i].row->time_ms };
         rc = cep_flow_emit(op->op.flow, op->op.node, &event);
     }

@@ -89,9 +89,9 @@ static int tell(const struct telling *t, struct cep_row *row, struct cep_ident i
             return rc;
     }
     out->change = (uint8_t)change;
-    struct cep_event event = { .row = out, .key = &t->key->tuple, .key_node = op->op.node, .key_hash = t->key->hash, .final = final,
+    struct cep_event event = { .row = out, .key = &t->key->tuple, .key_node = op->op.node, .key_hash = cep_key_hash(&t->key->tuple), .final = final,
                                .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at };
-    event.ident = op->by_rank ? cep_ident_rank(t->key->hash, rank) : ident;
+    event.ident = op->by_rank ? cep_ident_rank(cep_key_hash(&t->key->tuple), rank) : ident;
     int rc = cep_flow_emit(op->op.flow, op->op.node, &event);
     out->change = CEP_INSERT;
     return rc;
