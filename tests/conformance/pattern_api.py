@@ -48,7 +48,7 @@ class Writer:
         self.defines = []          # (variable, condition)
         self.variables = {}        # stage name -> variable
         self.measured = []         # (stage name, variable)
-        self.count = 0
+        self.groups_stopped = {}   # stop condition of a group -> number
 
     # ---- conditions ----
     def variable(self, name):
@@ -175,6 +175,8 @@ class Writer:
         parts += self.gaps(stage)
         if stage.get('until') is not None:
             parts.append('(%s) IS NOT TRUE' % self.condition(stage['until'], name))
+        if stage.get('group_until') is not None:
+            parts.append('(%s) IS NOT TRUE' % self.condition(stage['group_until'], name))
         parts += extra
         self.defines.append((var, ' AND '.join('(%s)' % p for p in parts)))
         return var
@@ -188,6 +190,13 @@ class Writer:
             cond = '(%s) AND (%s)' % (self.condition(stage['cond'], None), cond)
         if var not in [d[0] for d in self.defines]:
             self.defines.append((var, cond))
+        return '-> NOT %s ' % var
+
+    def group_stop(self, until):
+        """The variable that ends every wait in a group, and the wait for it."""
+        var = 'G%d_STOP' % (self.groups_stopped.setdefault(until, len(self.groups_stopped)) + 1)
+        if var not in [d[0] for d in self.defines]:
+            self.defines.append((var, self.condition(until, None)))
         return '-> NOT %s ' % var
 
     def absent(self, stage):
@@ -224,20 +233,25 @@ class Writer:
         body = self.body(stage, extra)
         if self.unwritable(low, high):  # as it stands: it must be refused
             return '%s{%d,%s}' % (body, low, '' if high is None else high)
-        if 'group' in stage and stage.get('until') is not None:
-            raise NotClaimed('a stop condition of a group')
-        stops = stage.get('until') is not None
+        group_until = stage.get('until') if 'group' in stage else stage.get('group_until')
+        if group_until is not None and HEAD in body:
+            raise NotClaimed('a stop condition of a group that begins with an optional stage')
+        stops = stage.get('until') is not None and 'group' not in stage
         inner = '' if stage.get('consecutive') else '->> ' if stage.get('combinations') else '-> '
         loops = low > 1 or high is None or high > low
         again = (self.stop(stage, False) if stops and inner and loops else '') + entered(inner, body)
+        if group_until is not None and inner and loops:
+            again = self.group_stop(group_until) + again
         may_leave = ''.join('-> NOT %s ' % n for n in nots) if inner else ''
         greed = '+' if stage.get('greedy') else ''
         enter = entered(entry, body)
         if stops and entry == '-> ':
             enter = self.stop(stage, True) + enter
+        if group_until is not None and entry:
+            enter = self.group_stop(group_until) + enter
         text = enter
         if low > 1:
-            text += ' (%s){%d}' % (again, low - 1)
+            text += ' (%s%s){%d}' % (may_leave, again, low - 1)
         if high is None:
             text += ' (%s%s)*%s' % (may_leave, again, greed)
         elif high > low:
@@ -256,6 +270,10 @@ class Writer:
             stages = [dict(stages[0], consecutive=group.get('consecutive'), combinations=group.get('combinations'))] + stages[1:]
             if stages[0].get('optional') and stages[0]['contiguity'] == 'begin':
                 stages[0]['contiguity'] = 'head'
+            if group.get('until') is not None:
+                if any('group' in s for s in stages):
+                    raise NotClaimed('a stop condition of a group of groups')
+                stages = [dict(s, group_until=group['until']) for s in stages]
         pending = []               # from a notNext before: conditions for the next stage's variable, with what excuses from them
         for i, stage in enumerate(stages):
             kind = stage['contiguity']

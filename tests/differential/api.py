@@ -130,14 +130,37 @@ def heads():
     return out
 
 
+@functools.lru_cache(maxsize=None)
+def stops():
+    """Loops of groups with a stop condition, and loops of exact length before a notFollowedBy: (stages, names of the rows)."""
+    rng, out = random.Random(6), []
+
+    def stage(name, letter, contiguity, **more):
+        return dict({'name': name, 'contiguity': contiguity, 'cond': "name = '%s'" % letter}, **more)
+    loops = ({}, {'consecutive': True}, {'combinations': True})
+    for loop, low, contiguity, inner in itertools.product(loops, (1, 2), ('next', 'followedBy', 'followedByAny'), ('next', 'followedBy', 'followedByAny')):
+        count = {'oneOrMore': True} if low == 1 else {'times': {'from': low, 'to': None}}
+        stages = [stage('s', 'c', 'begin'), dict({'group': [stage('m', 'a', 'begin'), stage('n', 'b', inner)], 'contiguity': contiguity, 'until': "name = '%s'" % rng.choice('ddxb')}, **count, **loop),
+                  stage('e', 'd', rng.choice(['next', 'followedBy', 'followedByAny']))]
+        out += [(stages, 'c' + ''.join(rng.choice('ab' * (i + 1) + 'dx') for _ in range(rng.randint(3, 6))) + 'd') for i in range(2)]
+    for loop, low, contiguity, more in itertools.product(loops, (2, 3), ('next', 'followedBy', 'followedByAny'), (0, 1)):
+        stages = [stage('s', 'c', 'begin'), stage('m', 'a', contiguity, times={'from': low, 'to': low + more}, **loop), stage('no', 'x', 'notFollowedBy'), stage('e', 'd', rng.choice(['followedBy', 'followedByAny']))]
+        out += [(stages, 'c' + ''.join(rng.choice('aaaxb') for _ in range(rng.randint(3, 6))) + 'd') for _ in range(2)]
+    return out
+
+
+FAMILIES = {'heads': heads, 'stops': stops}
+
+
 def case(identity):
-    """The case named `seed.number`; `heads.number` is one of heads(), None behind its last."""
+    """The case named `seed.number`; `heads.number` is one of heads(), None behind its last, `stops.number` likewise."""
     seed, number = identity.split('.')
-    if seed == 'heads':
-        if int(number) >= len(heads()):
+    if seed in FAMILIES:
+        family = FAMILIES[seed]()
+        if int(number) >= len(family):
             return None
-        stages, names = heads()[int(number)]
-        return {'id': 'api-' + identity, 'kind': 'pattern_api', 'profile': 'heads', 'schema': SCHEMA, 'rows': [[i + 1, c, float(1 + i % 4), None, i + 1] for i, c in enumerate(names)],
+        stages, names = family[int(number)]
+        return {'id': 'api-' + identity, 'kind': 'pattern_api', 'profile': seed, 'schema': SCHEMA, 'rows': [[i + 1, c, float(1 + i % 4), None, i + 1] for i, c in enumerate(names)],
                 'pattern_api': {'pattern': stages, 'skip': 'NO_SKIP'}}
     rng = random.Random('api ' + identity)
     profile = PROFILES[int(identity.split('.')[1]) % len(PROFILES)]

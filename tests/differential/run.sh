@@ -10,7 +10,7 @@ engine=${1:-}
 case $engine in
 trino) version=435 pairs=1600 seed=1,2 ;;
 flink) version=2.3.0 pairs=2500 seed=1 ;;
-cep) version=2.3.0 pairs=2100 seed=1,heads ;; # heads: api.py
+cep) version=2.3.0 pairs=2100 seed=1,heads,stops ;; # families of api.py
 neighbours) version=435 pairs=0 seed=- ;; # rules of neighbours.py, on Trino
 *) usage ;;
 esac
