@@ -236,10 +236,39 @@ static int run_concat(const struct cep_call *call, const struct cep_value *args,
     return joined(call, args, call->args, cep_string("", 0), ret);
 }
 
+/* (text, text, ...) or (text, ARRAY<text>) */
+static bool rule_concat_ws(const struct cep_type *args, uint32_t n, struct cep_type *want, struct cep_type *ret)
+{
+    if (n != 2 || args[1].kind != CEP_KIND_ARRAY)
+        return strings_string(args, n, want, ret);
+    want[0] = CEP_TYPE(STRING);
+    want[1] = cep_type_array(CEP_TYPE(STRING));
+    *ret = CEP_TYPE(STRING);
+    return cep_cast_exists(args[0], want[0], true) && cep_type_element(args[1]).kind == CEP_KIND_STRING;
+}
+
 static int run_concat_ws(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
+    struct base_buf buf = { .limit = CEP_ROW_BYTES_MAX };
+    struct cep_array_reader reader;
+    struct cep_value v;
     *ret = cep_null();
-    return args[0].null ? 0 : joined(call, args + 1, call->args - 1, args[0], ret);
+    if (args[0].null)
+        return 0;
+    if (call->arg_types[1].kind != CEP_KIND_ARRAY)
+        return joined(call, args + 1, call->args - 1, args[0], ret);
+    if (args[1].null)
+        return 0;
+    cep_array_read(args[1], &reader);
+    for (bool any = false; cep_array_next(call->arg_types[1], &reader, &v);) {
+        if (v.null)
+            continue;
+        if (any)
+            base_buf_put(&buf, args[0].s.ptr, args[0].s.len);
+        base_buf_put(&buf, v.s.ptr, v.s.len);
+        any = true;
+    }
+    return cep_text_take(&buf, call->arena, ret);
 }
 
 static int run_overlay(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
@@ -469,8 +498,8 @@ static const struct cep_func table[] = {
     { "RIGHT", 2, 2, 0, string_long_long, run_right, NULL, NULL, "RIGHT(text, n)", "The last n characters." },
     { "CONCAT", 1, CEP_FUNC_ARGS_MAX, 0, strings_string, run_concat, NULL, NULL, "CONCAT(a, b, ...)",
       "The texts one behind the other; NULL if any is NULL." },
-    { "CONCAT_WS", 2, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, strings_string, run_concat_ws, NULL, NULL,
-      "CONCAT_WS(separator, a, b, ...)", "The texts that are not NULL, with the separator between." },
+    { "CONCAT_WS", 2, CEP_FUNC_ARGS_MAX, CEP_FUNC_SEES_NULL, rule_concat_ws, run_concat_ws, NULL, NULL,
+      "CONCAT_WS(separator, a, b, ...)", "The texts, or those of one array, that are not NULL, with the separator between." },
     { "OVERLAY", 3, 4, 0, overlay, run_overlay, NULL, NULL, "OVERLAY(text, part, from[, length])",
       "The text with the part put in the place of its characters from a place on. Also OVERLAY(text PLACING part FROM "
       "from FOR length)." },

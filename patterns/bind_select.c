@@ -173,6 +173,8 @@ static int add_item(struct selecting *s, const struct patterns_select_item *item
         if (!s->group && value->kind == PATTERNS_BOUND_COLUMN && !s->from.relation->columns[value->column].hidden)
             name = s->from.relation->columns[value->column].name; /* as declared, whatever case the query uses */
         quoted = last->quoted;
+        if (item->expr->name.count > 1) /* a.x, b.x: x and x0, as `*` would call them */
+            name = free_name(s, name);
     } else {
         const char *text = base_arena_printf(binder->arena, "EXPR$%u", index);
         if (!text)

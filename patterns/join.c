@@ -188,11 +188,11 @@ struct parts {
 static int read_on(struct joining *j, struct parts *parts)
 {
     const struct patterns_scope names = { .relation = j->both, .where = "ON" };
-    const struct patterns_bound *on;
-    int error = patterns_bind_condition(j->binder, &names, j->text->join.on, &on);
+    const struct patterns_bound *on = NULL;
+    int error = j->text->join.on ? patterns_bind_condition(j->binder, &names, j->text->join.on, &on) : 0;
     if (error)
         return error;
-    parts->count = patterns_conjuncts(on, parts->at, CONJUNCTS_MAX);
+    parts->count = on ? patterns_conjuncts(on, parts->at, CONJUNCTS_MAX) : 0;
     if (parts->count > CONJUNCTS_MAX)
         return refuse(j, "limit", NULL, "ON has at most 256 conditions");
     for (unsigned side = 0; side < 2; side++)
@@ -209,7 +209,7 @@ static int read_on(struct joining *j, struct parts *parts)
     }
     j->on->interval = j->has_low && j->has_high;
     j->plan->rows = patterns_hash_mix(patterns_hash_mix(patterns_hash_mix(23, j->side[0].plan->rows), j->side[1].plan->rows),
-                                      patterns_hash_mix(on->hash, j->on->outer));
+                                      patterns_hash_mix(on ? on->hash : 24, j->on->outer));
     return error;
 }
 
@@ -232,6 +232,8 @@ static int make_filter(struct joining *j, const struct parts *parts)
 static int check(struct joining *j)
 {
     struct patterns_join_on *on = j->on;
+    if (j->text->join.kind == PATTERNS_JOIN_CROSS)
+        return j->both->bounded ? 0 : refuse(j, "not-supported", "write a JOIN b ON a.k = b.k", "a join of every row with every row (CROSS JOIN, a comma) takes bounded tables only");
     if (on->key_count == 0)
         return refuse(j, "not-supported", "add an equality of both sides: ON a.user_id = b.user_id AND ...", "a join needs an equality of both sides in ON");
     if (on->interval && on->lo_ms > on->hi_ms)
@@ -314,11 +316,9 @@ static int settle_sides(struct joining *j, struct parts *parts)
 static int check_text(struct joining *j)
 {
     const struct patterns_join *join = &j->text->join;
-    if (join->kind == PATTERNS_JOIN_CROSS)
-        return refuse(j, "not-supported", "write a JOIN b ON a.k = b.k", "a join of every row with every row (CROSS JOIN, a comma) is not supported");
     if (join->using_count)
         return refuse(j, "not-supported", "write ON a.k = b.k", "USING is not supported");
-    return join->on ? 0 : refuse(j, "not-supported", "write ON a.k = b.k", "a join needs ON");
+    return join->on || join->kind == PATTERNS_JOIN_CROSS ? 0 : refuse(j, "not-supported", "write ON a.k = b.k", "a join needs ON");
 }
 
 int patterns_join_bind(const struct patterns_query_scope *scope, const struct patterns_table *text, struct patterns_from *ret)

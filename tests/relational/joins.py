@@ -217,7 +217,16 @@ def activity_with_profiles():
     return Query(sql, meaning), rows
 
 
-WORKED = [top_songs, activity_with_profiles]  # of the documentation
+def every_pair():
+    """Each row of one table with each of the other (CROSS JOIN, here a comma), as bounded tables take it."""
+    sql = 'SELECT a.id AS aid, b.id AS bid, c.v FROM ev AS a, ew AS b CROSS JOIN (SELECT v FROM ew WHERE v = 1) AS c WHERE a.v < b.v OR b.k IS NULL'
+
+    def meaning(db):
+        return [(a[0], b[0], c[2]) for a in db['ev'] for b in db['ew'] for c in db['ew'] if c[2] == 1 and (b[1] is None or a[2] < b[2])]
+    return Query(sql, meaning), [(('ev', 'ew')[n % 2], (n, 'xyz'[n % 3] if n % 5 else None, n % 4, START_MS + n * 500)) for n in range(18)]
+
+
+WORKED = [top_songs, activity_with_profiles, every_pair]  # the first two of the documentation
 
 
 def make_case(seed, number):

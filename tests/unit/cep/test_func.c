@@ -382,6 +382,14 @@ static void test_arrays(void)
         IS_STR(buf.ptr, calls[i].want, calls[i].name);
         base_buf_finish(&buf);
     }
+    const struct cep_func *ws = cep_funcs_find(funcs, base_str_of("CONCAT_WS"), NULL);
+    struct cep_type texts[] = { CEP_TYPE(STRING), array }, numbers[] = { CEP_TYPE(STRING), cep_type_array(CEP_TYPE(INT)) }, asked[2], made;
+    struct cep_value parts[] = { cep_string("-", 1), v }, none[] = { cep_string("-", 1), cep_null() }, r = cep_null();
+    OK(ws && ws->resolve(texts, 2, asked, &made) && !ws->resolve(numbers, 2, asked, &made), "CONCAT_WS takes an array of texts alone");
+    (void)ws->resolve(texts, 2, asked, &made);
+    struct cep_call join = { .arena = &arena, .arg_types = asked, .args = 2, .ret_type = made };
+    OK(ws->run(&join, parts, &r) == 0 && r.s.len == 4 && memcmp(r.s.ptr, "a-bc", 4) == 0, "CONCAT_WS of an array leaves NULL out");
+    OK(ws->run(&join, none, &r) == 0 && r.null, "CONCAT_WS of no array is NULL");
 }
 
 /* Random texts out of JSON's own characters, each in a block of its own size, so that a read behind it is seen. */
