@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "cep/operators/match_lean.h"
 
-/* Where going through the rows again must start, with the classes as they are there. */
-static uint32_t fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count)
+uint32_t cep_match_lean_fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count)
 {
     *ret_count = 0;
     int32_t at = lean->snap ? (int32_t)(lean->snap->seq - (uint32_t)lean->first_seq) : -1;
@@ -52,7 +51,7 @@ static int fold_row(struct match_op *op, struct match_lean *lean, uint32_t i, st
 static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
 {
     struct match_lean_class lists[2][LEAN_CLASSES_MOST], *classes = lists[0], *next = lists[1];
-    uint32_t count, next_count, from = fold_from(lean, classes, &count);
+    uint32_t count, next_count, from = cep_match_lean_fold_from(lean, classes, &count);
     const struct match_lean_entry *entries = cep_match_lean_entries(lean);
     const uint16_t *sights = cep_match_lean_sights(lean);
     bool snap = lean->count - from > LEAN_SNAP_LEAST;

@@ -46,12 +46,17 @@ struct match_lean {
     union { struct match_lean_few few; struct match_lean_entry *many; /* their sights stand behind all of them */ } rows;
     union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
 };
+/* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items. */
+struct match_lean_found { uint32_t start, accept, first_item, items; bool same; };
 /* The rows of a key with a new one among them. */
 struct match_lean_view {
     struct { const struct cep_row **at; size_t len, cap; } rows;
     struct { struct match_lean_entry *at; size_t len, cap; } entries;
     struct { uint16_t *at; size_t len, cap; } sights; /* 0: not known */
     uint16_t epoch;          /* of the sights */
+    struct { struct match_lean_found *at; size_t len, cap; } found;
+    struct match_items items;
+    struct { uint32_t *at; size_t len, cap; } chain; /* match_lean_each.c: starts of one class, one behind the other */
 };
 struct match_lean_op {
     struct match_log log;
@@ -61,6 +66,7 @@ struct match_lean_op {
     uint32_t stop, stop_count; /* where going through the rows again for a late one found what only others can do, LEAN_NO_STOP: at once; the classes there */
     struct match_lean_class stop_classes[LEAN_CLASSES_MOST];
     bool tells;              /* the pattern's matches may be told in lean form */
+    bool each;               /* ... and no match concerns another start (Claim 17) */
     struct match_lean_view view;
     struct match_edge_table edges;
     struct match_lean_told *spare_told; /* empty lists, for the next matches */
@@ -104,6 +110,8 @@ int cep_match_lean_step(struct match_op *op, const struct match_lean_class *clas
 void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms);
 /* match_late.c: a row that stands before the one at place `at`. */
 int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full) BASE_MUST_CHECK;
+/* Where going through the rows again must start, with the classes (room for LEAN_CLASSES_MOST) as they are there. */
+uint32_t cep_match_lean_fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count);
 /* The full form, from the rows. */
 int cep_match_lean_inflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 /* Runs the rows of a full form whose heads are empty: settled ones, then the others on top of a base. no_start: one bit per row, NULL: none. */
@@ -190,6 +198,19 @@ int64_t cep_match_lean_told_ms(const struct match_lean *lean); /* when the first
 bool cep_match_lean_told_behind(const struct match_lean *lean, uint32_t at); /* was something told that ends there or later? */
 size_t cep_match_lean_told_bytes(const struct match_lean *lean);
 void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean);
+
+/* ---- shared with match_lean_each.c: the view ---- */
+/* Row i comes next into cep_match_config_next. */
+int cep_match_lean_see(struct match_op *op, uint32_t i) BASE_MUST_CHECK;
+static inline int64_t cep_match_lean_view_ms(const struct match_op *op, const struct match_lean *lean, uint32_t i) { return lean->base_ms + op->lean->view.entries.at[i].at; }
+/* Is the row still alive as a start when row `at` comes? */
+static inline bool cep_match_lean_alive(const struct match_op *op, uint32_t start, uint32_t at)
+{
+    const struct match_lean_entry *entries = op->lean->view.entries.at;
+    return !op->within_ms || entries[start].at + op->within_ms > entries[at].at;
+}
+/* match_lean_each.c: finds all starts, from row `from` on, that row `last` completes. *ret_full: only the full form can tell. */
+int cep_match_lean_each(struct match_op *op, uint32_t from, uint32_t last, bool *ret_full) BASE_MUST_CHECK;
 
 /* ---- match_lean_codec.c ---- */
 int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;

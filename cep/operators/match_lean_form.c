@@ -176,7 +176,7 @@ static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_
         if (entries[i].ref & LEAN_NO_START)
             no_start[i / 8] |= (uint8_t)(1u << i % 8);
     }
-    for (size_t k = 0; lean->told && k < lean->told->list.len; k++) /* these will be found again */
+    for (size_t k = 0; lean->told && !op->lean->each && k < lean->told->list.len; k++) /* these will be found again */
         for (uint64_t seq = lean->told->list.at[k].start; seq <= lean->told->list.at[k].accept_seq; seq++)
             no_start[(seq - lean->first_seq) / 8] &= (uint8_t)~(1u << (seq - lean->first_seq) % 8);
     state->now.next_seq = state->now.first_start = state->now.unmatched_next = lean->first_seq;

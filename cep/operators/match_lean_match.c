@@ -1,14 +1,12 @@
 /* Matches of keys in lean form: found, explained and told while the key stays as it is. What was told is kept with the key until it is settled, so that a late row
  * can change it; only what would have to be withdrawn, or whose start cannot be singled out, asks for the full form. docs/engine.md, "Lean keys", Claim 16. */
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "cep/operators/match_lean.h"
 
-#define FOUND_MOST 16u
-
-/* Offsets in the rows of the plan. same: it was told so and its rows are the same. */
-struct found { uint32_t start, accept; bool same; };
 /* What a row makes of a key: worked out before anything is changed. */
 struct plan {
     struct match_op *op;
@@ -18,8 +16,6 @@ struct plan {
     uint32_t at;             /* where it comes in */
     bool redo;               /* something that was told lies behind it */
     bool full;               /* only the full form can tell */
-    struct found found[FOUND_MOST];
-    uint32_t found_count, explained;
     struct match_lean_class classes[LEAN_CLASSES_MOST];
     uint32_t class_count;
 };
@@ -33,7 +29,8 @@ static bool navigates(const struct match_op *op, uint32_t code)
 
 void cep_match_lean_tells_init(struct match_op *op)
 {
-    bool tells = op->early_discard && !op->plain && !op->counts;
+    bool each = op->independent && !op->m->all_matches && !op->has_lookahead && !op->has_absence;
+    bool tells = (op->early_discard || each) && !op->plain && !op->counts;
     for (uint32_t i = 0; i < op->m->outs.count; i++) {
         const struct cep_out *out = cep_program_out(op->program, op->m->outs.first + i);
         tells &= out->kind == CEP_OUT_COLUMN || !navigates(op, out->code);
@@ -41,6 +38,7 @@ void cep_match_lean_tells_init(struct match_op *op)
     for (uint32_t i = 0; i < op->m->vars.count; i++)
         tells &= !navigates(op, op->vars[i].out_update);
     op->lean->tells = tells;
+    op->lean->each = tells && each;
     op->edges = tells ? &op->lean->edges : NULL;
 }
 
@@ -49,6 +47,9 @@ void cep_match_lean_view_finish(struct match_lean_op *lean_op)
     BASE_VEC_FINISH(&lean_op->view.rows);
     BASE_VEC_FINISH(&lean_op->view.entries);
     BASE_VEC_FINISH(&lean_op->view.sights);
+    BASE_VEC_FINISH(&lean_op->view.found);
+    BASE_VEC_FINISH(&lean_op->view.items);
+    BASE_VEC_FINISH(&lean_op->view.chain);
     cep_match_edges_finish(&lean_op->edges);
     while (lean_op->spare_told) {
         struct match_lean_told *told = lean_op->spare_told;
@@ -119,6 +120,9 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
             list->at[kept++] = list->at[i];
             continue;
         }
+        uint64_t offset = list->at[i].start - lean->first_seq;
+        if (op->lean->each && offset < lean->count)
+            cep_match_lean_entries(lean)[offset].ref |= LEAN_NO_START; /* it had its match: it is told no more */
         rc = cep_match_key_end(op, key, &list->at[i], CEP_SETTLED, false);
         base_free(list->at[i].row);
     }
@@ -167,35 +171,27 @@ static int look_at_rows(struct plan *plan)
         if (accept < plan->at)
             continue;
         plan->redo = true;
-        for (uint32_t i = start + (start >= plan->at); i <= accept + 1; i++)
+        for (uint32_t i = plan->op->lean->each ? UINT32_MAX : start + (start >= plan->at); i <= accept + 1; i++)
             view->entries.at[i].ref &= ~LEAN_NO_START;
     }
     return 0;
 }
 
-static int64_t view_ms(const struct plan *plan, uint32_t i) { return plan->lean->base_ms + plan->view->entries.at[i].at; }
-/* The row comes next into cep_match_config_next. */
-static int see(struct plan *plan, uint32_t i)
+int cep_match_lean_see(struct match_op *op, uint32_t i)
 {
-    struct match_configs *configs = plan->op->steps;
-    struct match_lean_view *view = plan->view;
+    struct match_configs *configs = op->steps;
+    struct match_lean_view *view = &op->lean->view;
     if (view->sights.at[i] && view->epoch == configs->epoch) {
         cep_match_config_seen(configs, view->rows.at[i], view->sights.at[i]);
         return 0;
     }
-    int rc = cep_match_config_row(configs, plan->op, view->rows.at[i]);
+    int rc = cep_match_config_row(configs, op, view->rows.at[i]);
     if (!rc && view->epoch == configs->epoch)
-        view->sights.at[i] = cep_match_lean_sight(plan->op, configs->row_sight);
+        view->sights.at[i] = cep_match_lean_sight(op, configs->row_sight);
     return rc;
 }
 
 static bool no_start(const struct plan *plan, uint32_t i) { return plan->view->entries.at[i].ref & LEAN_NO_START; }
-
-/* Is the row still alive as a start when row at comes? */
-static bool alive(const struct plan *plan, uint32_t start, uint32_t at)
-{
-    return !plan->op->within_ms || view_ms(plan, start) + plan->op->within_ms > view_ms(plan, at);
-}
 
 /* ---- which start ---- */
 
@@ -238,10 +234,10 @@ static int single_out(struct plan *plan, uint32_t last, uint32_t *ret)
     uint32_t count = 0, other, to;
     *ret = UINT32_MAX;
     for (uint32_t i = 0; i <= last && !plan->full; i++) {
-        bool start = i < last && !no_start(plan, i) && alive(plan, i, last);
+        bool start = i < last && !no_start(plan, i) && cep_match_lean_alive(op, i, last);
         if (!start && count == 0)
             continue;
-        int rc = see(plan, i);
+        int rc = cep_match_lean_see(op, i);
         if (!rc)
             rc = step_singles(plan, classes, &count, ret, &other);
         if (!rc && start && !plan->full) {
@@ -263,7 +259,8 @@ static int single_out(struct plan *plan, uint32_t last, uint32_t *ret)
 
 /* ---- going through the rows ---- */
 
-struct step { uint32_t accepted, other; bool exact; }; /* earliest start of accepting classes and of the others; exact: they are alive */
+/* Earliest start of accepting classes and of the others; exact: they are alive; itself: the row is a match of its own, beside them. */
+struct step { uint32_t accepted, other; bool exact, itself; };
 
 static void expire(struct plan *plan, int64_t time_ms)
 {
@@ -274,14 +271,14 @@ static void expire(struct plan *plan, int64_t time_ms)
     plan->class_count = kept;
 }
 
-/* Steps the classes, then the row as a start, unless it completed one. */
+/* Steps the classes, then the row as a start, unless it completed one that covers it. */
 static int step_row(struct plan *plan, uint32_t row, struct step *step)
 {
     struct match_op *op = plan->op;
     struct match_lean_op *lean_op = op->lean;
     uint32_t to, first = (uint32_t)plan->lean->first_seq;
-    int rc = see(plan, row);
-    *step = (struct step){ UINT32_MAX, UINT32_MAX, true };
+    int rc = cep_match_lean_see(op, row);
+    *step = (struct step){ UINT32_MAX, UINT32_MAX, true, false };
     lean_op->next_count = 0;
     for (uint32_t i = 0; i < plan->class_count && !rc && !plan->full; i++) {
         struct match_lean_class class = plan->classes[i];
@@ -290,17 +287,21 @@ static int step_row(struct plan *plan, uint32_t row, struct step *step)
             continue;
         int32_t offset = (int32_t)(class.earliest - first); /* below 0: its row has gone */
         uint32_t start = offset < 0 ? 0 : (uint32_t)offset;
-        step->exact &= offset >= 0 && alive(plan, start, row);
+        step->exact &= offset >= 0 && cep_match_lean_alive(op, start, row);
         uint32_t *least = to == MATCH_CONFIG_ACCEPTED ? &step->accepted : &step->other;
         *least = start < *least ? start : *least;
         class.config = to;
         plan->full |= to == MATCH_CONFIG_FULL || (to != MATCH_CONFIG_ACCEPTED && !cep_match_lean_join(lean_op->next, &lean_op->next_count, class));
     }
-    if (rc || plan->full || step->accepted != UINT32_MAX || no_start(plan, row))
+    if (rc || plan->full || (step->accepted != UINT32_MAX && !lean_op->each) || no_start(plan, row))
         return rc;
     rc = cep_match_config_next(op->steps, op, MATCH_CONFIG_START, &to);
     if (rc || !to)
         return rc;
+    if (to == MATCH_CONFIG_ACCEPTED && lean_op->each) {
+        step->itself = true;
+        return 0;
+    }
     if (to == MATCH_CONFIG_ACCEPTED) {
         step->accepted = row;
         step->exact = lean_op->next_count == 0; /* it covers none of those */
@@ -311,16 +312,45 @@ static int step_row(struct plan *plan, uint32_t row, struct step *step)
     return 0;
 }
 
-/* A match from start to row: all starts behind it are covered, and no earlier one is alive. */
-static void find(struct plan *plan, uint32_t start, uint32_t row)
+static int push_found(struct plan *plan, uint32_t start, uint32_t row)
 {
-    plan->full |= plan->found_count == FOUND_MOST;
-    if (plan->full)
-        return;
-    plan->found[plan->found_count++] = (struct found){ start, row, false };
+    const struct match_lean_found found = { .start = start, .accept = row };
+    return BASE_VEC_PUSH(&plan->view->found, found) ? 0 : BASE_E_NOMEM;
+}
+
+/* A match from start to row: all starts behind it are covered, and no earlier one is alive. */
+static int find(struct plan *plan, uint32_t start, uint32_t row)
+{
     for (uint32_t i = start; i <= row; i++)
         plan->view->entries.at[i].ref |= LEAN_NO_START;
     plan->class_count = 0;
+    return push_found(plan, start, row);
+}
+
+static void take_next(struct plan *plan)
+{
+    plan->class_count = plan->op->lean->next_count;
+    memcpy(plan->classes, plan->op->lean->next, plan->class_count * sizeof *plan->classes);
+}
+
+/* The earliest start that row i completes covers all others. */
+static int find_one(struct plan *plan, uint32_t i, const struct step *step)
+{
+    uint32_t start = step->accepted;
+    int rc = !step->exact || step->other < start ? single_out(plan, i, &start) : 0;
+    return rc || plan->full ? rc : find(plan, start, i);
+}
+
+/* Each start that row i completes has a match; those that were complete before the new row are told. */
+static int find_each(struct plan *plan, uint32_t i, const struct step *step)
+{
+    int rc = 0;
+    take_next(plan);
+    if (i < plan->at)
+        return 0;
+    if (step->accepted != UINT32_MAX)
+        rc = cep_match_lean_each(plan->op, step->accepted, i, &plan->full);
+    return rc || plan->full || !step->itself ? rc : push_found(plan, i, i);
 }
 
 static int go_through(struct plan *plan, uint32_t from)
@@ -328,22 +358,22 @@ static int go_through(struct plan *plan, uint32_t from)
     struct step step;
     int rc = 0;
     for (uint32_t i = from; i < plan->view->rows.len && !rc && !plan->full; i++) {
-        expire(plan, view_ms(plan, i));
+        expire(plan, cep_match_lean_view_ms(plan->op, plan->lean, i));
         rc = step_row(plan, i, &step);
         if (rc || plan->full)
             break;
-        if (step.accepted == UINT32_MAX) {
-            plan->class_count = plan->op->lean->next_count;
-            memcpy(plan->classes, plan->op->lean->next, plan->class_count * sizeof *plan->classes);
-            continue;
-        }
-        uint32_t start = step.accepted;
-        if (!step.exact || step.other < start)
-            rc = single_out(plan, i, &start);
-        if (!rc && !plan->full)
-            find(plan, start, i);
+        if (step.accepted == UINT32_MAX && !step.itself)
+            take_next(plan);
+        else
+            rc = plan->op->lean->each ? find_each(plan, i, &step) : find_one(plan, i, &step);
     }
     return rc;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    uint32_t one = ((const struct match_lean_found *)a)->start, other = ((const struct match_lean_found *)b)->start;
+    return (one > other) - (one < other);
 }
 
 /* ---- what was told ---- */
@@ -352,6 +382,7 @@ static int go_through(struct plan *plan, uint32_t from)
 static void compare(struct plan *plan)
 {
     const struct match_lean *lean = plan->lean;
+    struct match_lean_found *found = plan->view->found.at;
     for (size_t k = 0; plan->redo && k < lean->told->list.len && !plan->full; k++) {
         const struct match_told *told = &lean->told->list.at[k];
         uint32_t start = (uint32_t)(told->start - lean->first_seq), accept = (uint32_t)(told->accept_seq - lean->first_seq);
@@ -359,48 +390,84 @@ static void compare(struct plan *plan)
             continue;
         bool inside = start < plan->at;
         start += start >= plan->at;
-        uint32_t i = 0;
-        while (i < plan->found_count && plan->found[i].start != start)
-            i++;
-        bool any = i < plan->found_count;
+        size_t i = 0, end = plan->view->found.len;
+        while (i < end) { /* they stand in order of their starts */
+            size_t middle = i + (end - i) / 2;
+            i = found[middle].start < start ? middle + 1 : i;
+            end = found[middle].start < start ? end : middle;
+        }
+        bool any = i < plan->view->found.len && found[i].start == start;
         if (any)
-            plan->found[i].same = !inside && plan->found[i].accept == accept + 1;
-        plan->full |= !any || (!plan->found[i].same && plan->op->m->rows != CEP_ROWS_ONE);
+            found[i].same = !inside && found[i].accept == accept + 1;
+        plan->full |= !any || (!found[i].same && plan->op->m->rows != CEP_ROWS_ONE);
     }
 }
 
-static int explain(struct plan *plan, const struct found *found)
+static int explain(struct plan *plan, struct match_lean_found *found)
 {
     bool good;
-    const struct match_lean_view *view = plan->view;
+    struct match_op *op = plan->op;
+    struct match_lean_view *view = plan->view;
     const struct match_edge_rows rows = { .rows = (const struct cep_row *const *)view->rows.at + found->start, .sights = view->sights.at + found->start,
                                           .epoch = view->epoch, .count = found->accept - found->start + 1, .seq = plan->lean->first_seq + found->start };
-    int rc = cep_match_edges_explain(plan->op, &plan->op->lean->edges, &rows, &good);
-    plan->full |= !rc && !good;
+    int rc = cep_match_edges_explain(op, &op->lean->edges, &rows, &good);
+    if (rc || !good || plan->view->found.len == 1) { /* one alone stays in op->items */
+        plan->full |= !rc && !good;
+        return rc;
+    }
+    found->first_item = (uint32_t)view->items.len;
+    found->items = (uint32_t)op->items.len;
+    if (!BASE_VEC_RESERVE(&view->items, view->items.len + op->items.len))
+        return BASE_E_NOMEM;
+    memcpy(view->items.at + view->items.len, op->items.at, op->items.len * sizeof *op->items.at);
+    view->items.len += op->items.len;
+    return 0;
+}
+
+/* All that is to be told, before anything is changed. */
+static int explain_all(struct plan *plan)
+{
+    struct match_lean_view *view = plan->view;
+    int rc = 0;
+    if (view->found.len > 1)
+        qsort(view->found.at, view->found.len, sizeof *view->found.at, by_start);
+    compare(plan);
+    view->items.len = 0;
+    for (size_t i = 0; i < view->found.len && !rc && !plan->full; i++)
+        if (!view->found.at[i].same)
+            rc = explain(plan, &view->found.at[i]);
+    return rc;
+}
+
+static int tell_one(struct plan *plan, struct cep_key *key, const struct match_lean_found *found)
+{
+    struct match_op *op = plan->op;
+    const struct match_lean_view *view = plan->view;
+    uint64_t first = plan->lean->first_seq, start = first + found->start, accept = first + found->accept;
+    struct match_cand cand = { .start = start, .end = accept, .accept_seq = accept, .not_before_ms = INT64_MIN, .number = 1, .kind = MATCH_FOUND,
+                               .step = MATCH_STEP_ROW, .resolved = 1 };
+    if (!told_of(op, plan->lean))
+        return BASE_E_NOMEM;
+    if (view->found.len > 1) {
+        if (!BASE_VEC_RESERVE(&op->items, found->items))
+            return BASE_E_NOMEM;
+        op->items.len = found->items;
+        memcpy(op->items.at, view->items.at + found->first_item, found->items * sizeof *op->items.at);
+    }
+    op->view = (const struct cep_row *const *)view->rows.at;
+    op->view_first = first;
+    int rc = cep_match_key_tell_view(op, key, &plan->lean->told->list, &cand);
+    op->view = NULL;
     return rc;
 }
 
 static int tell(struct plan *plan, struct cep_key *key)
 {
-    struct match_op *op = plan->op;
+    const struct match_lean_view *view = plan->view;
     int rc = 0;
-    for (uint32_t i = 0; i < plan->found_count && !rc; i++) {
-        const struct found *found = &plan->found[i];
-        if (found->same)
-            continue;
-        uint64_t first = plan->lean->first_seq, start = first + found->start, accept = first + found->accept;
-        struct match_cand cand = { .start = start, .end = accept, .accept_seq = accept, .not_before_ms = INT64_MIN, .number = 1, .kind = MATCH_FOUND,
-                                   .step = MATCH_STEP_ROW, .resolved = 1 };
-        if (plan->explained > 1)
-            rc = explain(plan, found);
-        if (!rc && !told_of(op, plan->lean))
-            rc = BASE_E_NOMEM;
-        op->view = (const struct cep_row *const *)plan->view->rows.at;
-        op->view_first = first;
-        if (!rc)
-            rc = cep_match_key_tell_view(op, key, &plan->lean->told->list, &cand);
-        op->view = NULL;
-    }
+    for (size_t i = 0; i < view->found.len && !rc; i++)
+        if (!view->found.at[i].same)
+            rc = tell_one(plan, key, &view->found.at[i]);
     return rc;
 }
 
@@ -437,8 +504,10 @@ static int take(struct plan *plan)
     cep_match_lean_insert(plan->op, lean, plan->at, plan->view->entries.at[plan->at], sight);
     memcpy(cep_match_lean_entries(lean), plan->view->entries.at, lean->count * sizeof(struct match_lean_entry)); /* with their marks */
     renumber_told(lean, plan->at);
-    base_free(lean->snap); /* its classes may hold starts that are covered now */
-    lean->snap = NULL;
+    if (!plan->op->lean->each) {
+        base_free(lean->snap); /* its classes may hold starts that are covered now */
+        lean->snap = NULL;
+    }
     return 0;
 }
 
@@ -464,6 +533,8 @@ static uint32_t begin(struct plan *plan)
         from = lean_op->stop;
         plan->class_count = lean_op->stop_count;
         memcpy(plan->classes, lean_op->stop_classes, plan->class_count * sizeof *plan->classes);
+    } else if (lean_op->each) {
+        from = cep_match_lean_fold_from(lean, plan->classes, &plan->class_count);
     }
     return from;
 }
@@ -477,7 +548,8 @@ int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const stru
     plan.row = row;
     plan.at = at;
     plan.redo = plan.full = false;
-    plan.found_count = plan.explained = plan.class_count = 0;
+    plan.class_count = 0;
+    plan.view->found.len = 0;
     *ret_full = true;
     if (!op->lean->tells || plan.lean->count > LEAN_REFOLD_MOST)
         return 0;
@@ -486,12 +558,7 @@ int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const stru
         return rc;
     rc = go_through(&plan, begin(&plan));
     if (!rc && !plan.full)
-        compare(&plan);
-    for (uint32_t i = 0; i < plan.found_count && !rc && !plan.full; i++) {
-        if (!plan.found[i].same)
-            rc = explain(&plan, &plan.found[i]);
-        plan.explained += !plan.found[i].same;
-    }
+        rc = explain_all(&plan);
     if (!rc && !plan.full)
         rc = take(&plan);
     *ret_full = plan.full;

@@ -22,6 +22,10 @@
 #define ALL_ROWS(name, pattern, defines) \
     "CREATE RULE " name " WITH ('emit' = 'eager') AS SELECT c1, n FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES FIRST(A.c) AS c1, LAST(B.v) AS n" \
     " ALL ROWS PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (" pattern ") WITHIN INTERVAL '20' SECOND DEFINE " defines ");\n"
+/* a match from each start */
+#define EACH(name, rows, skip, pattern, defines) \
+    "CREATE RULE " name " WITH ('emit' = 'eager') AS SELECT c1, n FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES FIRST(A.c) AS c1, LAST(B.v) AS n" \
+    " " rows " PER MATCH AFTER MATCH SKIP TO " skip " ROW PATTERN (" pattern ") WITHIN INTERVAL '20' SECOND DEFINE " defines ");\n"
 #define BY_USER "PARTITION BY u"
 #define THREE "B AS B.c <> A.c, C AS C.c <> A.c AND C.c <> B.c"
 
@@ -53,6 +57,14 @@ static const char *const rules[] = {
     TABLE RULE("r", "final", "", "A -> NOT N -> B -> C", "A AS A.v = 0, N AS N.u = A.u AND N.v > 3, B AS B.u = A.u, C AS C.c = B.c AND 12 / C.v > 1 AND C.u = A.u"),
     TABLE RULE("r1", "eager", "", "A -> B+ C", "A AS A.v = 1, B AS B.v = 2 AND B.u = A.u, C AS C.v > 4")
           RULE("r2", "eager", "", "A ->> B -> C", "A AS A.v = 6 AND A.c <> 'us', B AS A.u = B.u, C AS C.u = B.u AND C.v = A.v"),
+    TABLE EACH("r", "ONE ROW", "NEXT", "A -> B -> C", THREE),
+    TABLE EACH("r", "ONE ROW", "CURRENT", "A -> B", "A AS A.v > 1, B AS B.v < 4 AND B.c = A.c"),
+    TABLE EACH("r1", "ONE ROW", "NEXT", "A B*? C", "A AS A.v > 1, B AS B.c <> A.c, C AS C.v = 0")
+          EACH("r2", "ONE ROW", "NEXT", "A B+ C | A B", "A AS A.v < 4, B AS B.v > 1, C AS C.v = 0")
+          EACH("r3", "ONE ROW", "NEXT", "A -> NOT N -> B", "B AS B.v > 4 AND B.c <> A.c, N AS N.v = 7")
+          EACH("r4", "ONE ROW", "NEXT", "A | B", "A AS A.v = 3, B AS B.c = 'us'"),
+    TABLE EACH("r1", "ALL ROWS", "NEXT", "A -> {- B -} -> C", THREE)
+          EACH("r2", "ALL ROWS", "NEXT", "A{2,3} -> B? C", "A AS A.v > 2, B AS B.v < LAST(A.v), C AS C.c = 'us'"),
     TABLE RULE("e1", "eager", BY_USER, "A -> B", "A AS 12 / A.v > 3, B AS 12 / B.v < 3")
           RULE("e2", "eager", BY_USER, "A B", "A AS 12 / A.v > 3, B AS 12 / B.v < 3"),
 };

@@ -10,6 +10,15 @@
 #include "tests/fuzz/bed.h"
 #include "tests/fuzz/programs.h"
 
+/* Beside those of the fuzz targets: matches from each start, several of them at one row, which keys tell in lean form. */
+static const char *const more_programs[] = {
+    FUZZ_RULE("", "MEASURES A.v AS v1, C.v AS v3 ONE ROW PER MATCH AFTER MATCH SKIP TO NEXT ROW PATTERN (A -> B -> C) WITHIN INTERVAL '8' SECOND "
+                  "DEFINE B AS B.v <> A.v, C AS C.v NOT IN (A.v, B.v)"),
+    FUZZ_RULE("", "MEASURES LAST(A.v) AS v1, B.v AS v2 ALL ROWS PER MATCH AFTER MATCH SKIP TO NEXT ROW PATTERN (A+? -> B) WITHIN INTERVAL '8' SECOND "
+                  "DEFINE A AS v > 1, B AS B.v < 3"),
+};
+#define MORE_PROGRAMS (sizeof more_programs / sizeof more_programs[0])
+
 static int feed(struct bed *bed, int from, int count)
 {
     static const int8_t values[] = { 3, 5, 1, 2, 4, 6, 0, 3, 1, 5, 2, 4 };
@@ -77,9 +86,10 @@ static void sweep(struct bed *bed, size_t number, bool lazy)
 int main(void)
 {
     const struct patterns_options options = { .queries = true };
-    for (size_t i = 0; i < FUZZ_PROGRAMS; i++) {
+    for (size_t i = 0; i < FUZZ_PROGRAMS + MORE_PROGRAMS; i++) {
         struct bed bed;
-        int e = bed_open(&bed, NULL, base_str_of(fuzz_programs[i]), &options);
+        const char *text = i < FUZZ_PROGRAMS ? fuzz_programs[i] : more_programs[i - FUZZ_PROGRAMS];
+        int e = bed_open(&bed, NULL, base_str_of(text), &options);
         e = e ? e : bed_link(&bed);
         if (OK(e == 0, "the rule compiles")) {
             sweep(&bed, i, false);
