@@ -94,6 +94,18 @@ void base_alloc_whole(void *block, size_t bytes)
         (void)madvise((void *)first, end - first, MADV_HUGEPAGE); /* only faster, never needed */
 }
 
+void *base_alloc_walked(size_t bytes)
+{
+    void *block = NULL;
+    if (bytes < LARGE)
+        return base_alloc(bytes);
+    if (must_fail() || posix_memalign(&block, LARGE, bytes) != 0)
+        return NULL;
+    count_block(1);
+    base_alloc_whole(block, bytes);
+    return block;
+}
+
 void base_free(void *block)
 {
     if (!block)

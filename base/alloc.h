@@ -15,6 +15,8 @@ void *base_calloc(size_t count, size_t bytes);
 void *base_realloc(void *block, size_t bytes);
 /* The block, of so many bytes, will be gone through from end to end: the system may back it by large pages. A hint; small blocks are left as they are. */
 void base_alloc_whole(void *block, size_t bytes);
+/* As base_alloc, for a block that will be gone through so: a large one begins where a large page does. */
+void *base_alloc_walked(size_t bytes);
 /* NULL is allowed. */
 void base_free(void *block);
 /* Copy of text[0..len) with a NUL behind it; NULL on failure. */

@@ -6,6 +6,8 @@
 #include "base/vec.h"
 
 #define FIRST_ROWS 65536u
+#define SECOND_ROWS 4194304u /* room that is not used yet costs no memory */
+#define COPY_BYTES_MOST ((size_t)8 << 20)
 #define LENGTH_BITS 25
 
 int cep_columns_init(struct cep_columns *columns, const struct cep_type *types, uint32_t count, uint16_t table)
@@ -38,22 +40,40 @@ void cep_columns_finish(struct cep_columns *columns)
     *columns = (struct cep_columns){ 0 };
 }
 
+/* A copy of what is small is cheaper than a block that begins anywhere, whose pages are small ones then. */
+static void *grow_block(void *block, size_t old, size_t bytes)
+{
+    if (old > COPY_BYTES_MOST) {
+        void *grown = base_realloc(block, bytes);
+        if (grown)
+            base_alloc_whole(grown, bytes);
+        return grown;
+    }
+    void *grown = base_alloc_walked(bytes);
+    if (grown && old)
+        memcpy(grown, block, old);
+    if (grown)
+        base_free(block);
+    return grown;
+}
+
 static bool grow_column(struct cep_column_data *data, uint32_t old, uint32_t cap)
 {
     bool narrow = cep_columns_is_narrow(data->type);
-    void *grown = base_realloc(narrow ? (void *)data->narrow : (void *)data->wide, (size_t)cap * (narrow ? sizeof(int32_t) : sizeof(int64_t)));
+    size_t bytes = narrow ? sizeof(int32_t) : sizeof(int64_t);
+    void *grown = grow_block(narrow ? (void *)data->narrow : (void *)data->wide, old * bytes, cap * bytes);
     if (!grown)
         return false;
-    base_alloc_whole(grown, (size_t)cap * (narrow ? sizeof(int32_t) : sizeof(int64_t)));
     if (narrow)
         data->narrow = grown;
     else
         data->wide = grown;
     if (data->nulls) {
-        uint8_t *nulls = base_realloc(data->nulls, cap);
+        uint8_t *nulls = base_calloc(cap, 1);
         if (!nulls)
             return false;
-        memset(nulls + old, 0, cap - old);
+        memcpy(nulls, data->nulls, old);
+        base_free(data->nulls);
         data->nulls = nulls;
     }
     return true;
@@ -67,7 +87,7 @@ int cep_columns_reserve(struct cep_columns *columns, uint32_t more)
     if (need <= columns->cap)
         return 0;
     uint32_t cap = columns->cap < CEP_COLUMNS_ROWS_MOST / 2 ? columns->cap * 2 : CEP_COLUMNS_ROWS_MOST;
-    cap = cap < FIRST_ROWS ? FIRST_ROWS : cap;
+    cap = columns->cap == 0 ? FIRST_ROWS : cap < SECOND_ROWS ? SECOND_ROWS : cap;
     cap = cap < need ? need : cap;
     for (uint32_t i = 0; i < columns->count; i++)
         if (!grow_column(&columns->at[i], columns->cap, cap))

@@ -7,6 +7,10 @@
 #include "cep/columns.h"
 #include "cep/record.h"
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 enum how { HOW_SKIP, HOW_INT, HOW_BIGINT, HOW_TEXT, HOW_OTHER };
 #define COLUMNS_MOST 256u
 #define DIGITS_MOST 18
@@ -40,7 +44,7 @@ static bool plan(struct reading *reading, const struct cep_origin *origin)
         return false;
     reading->delimiter = csv->delimiter;
     reading->needed = csv->needed;
-    reading->integers = csv->needed > 0 && csv->needed <= INTEGERS_MOST;
+    reading->integers = csv->needed > 0 && csv->needed <= INTEGERS_MOST && csv->quote != '-' && (csv->quote < '0' || csv->quote > '9');
     for (uint32_t c = 0; c < csv->needed; c++) {
         uint32_t f = csv->column_field[c];
         if (f != CEP_NONE && csv->same[f] != CEP_NONE)
@@ -80,8 +84,16 @@ static void put_slot(const struct reading *reading, uint32_t field, int64_t slot
 }
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-/* The number of up to seven digits at *inout_at, eight bytes looked at together: those behind the digits are shifted out, the digits joined in pairs, then
- * fours, then all. Without digits, and with eight and more, 0, and *inout_at stays. */
+/* Of eight digits, each a byte from 0 to 9, the first one lowest. */
+static inline uint64_t joined_digits(uint64_t bytes)
+{
+    bytes = bytes * 10 + (bytes >> 8);
+    return ((bytes & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+            ((bytes >> 16) & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001)) >> 32;
+}
+
+/* The number of up to seven digits at *inout_at, eight bytes looked at together: those behind the digits are shifted out. Without digits, and with eight and
+ * more, 0, and *inout_at stays. */
 static inline int64_t short_number(const char **inout_at)
 {
     uint64_t bytes, spread;
@@ -94,10 +106,7 @@ static inline int64_t short_number(const char **inout_at)
     if (digits == 0)
         return 0;
     *inout_at += digits;
-    bytes <<= 64 - 8 * digits;
-    bytes = bytes * 10 + (bytes >> 8);
-    return (int64_t)(((bytes & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
-                      ((bytes >> 16) & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001)) >> 32);
+    return (int64_t)joined_digits(bytes << (64 - 8 * digits));
 }
 #else
 static inline int64_t short_number(const char **inout_at BASE_UNUSED) { return 0; }
@@ -193,44 +202,80 @@ static inline int take_line(struct reading *reading, const char **inout_at)
     return 0;
 }
 
-/* Lines that hold nothing but short integers, as far as they do: the same as take_line, with all that does not change kept at hand. */
-static const char *take_integers(struct reading *reading, const char *at, const char *stop)
+#ifdef __SSE2__
+/* Bit for each of the 64 bytes that is the delimiter or a line end. */
+static inline uint64_t cell_ends(const char *at, char delimiter)
+{
+    uint64_t ends = 0;
+    for (unsigned i = 0; i < 64; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(delimiter)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
+        ends |= (uint64_t)(uint32_t)_mm_movemask_epi8(found) << i;
+    }
+    return ends;
+}
+
+/* The number of the cell of 1 to 8 digits before `end`: the bytes in front of it are shifted out, the digits joined in pairs, then fours, then all. */
+static inline bool digits_before(const char *end, size_t len, uint64_t *ret)
+{
+    uint64_t bytes;
+    unsigned others = 64 - 8 * (unsigned)len;
+    memcpy(&bytes, end - 8, sizeof bytes);
+    bytes = (bytes ^ UINT64_C(0x3030303030303030)) >> others << others;
+    if (BASE_UNLIKELY(((bytes + UINT64_C(0x7676767676767676)) | bytes) & UINT64_C(0x8080808080808080)))
+        return false;
+    *ret = joined_digits(bytes);
+    return true;
+}
+
+/* Lines that hold nothing but short integers, as far as they do: where cells end is found for 64 bytes at a time, so that no number waits for the one before.
+ * first: from where on bytes may be read. */
+static const char *take_integers(struct reading *reading, const char *first, const char *at, const char *stop)
 {
     struct cep_columns *columns = reading->columns;
-    uint32_t row = columns->rows, last = reading->needed - 1, cap = columns->cap;
-    const char delimiter = reading->delimiter;
-    struct { bool wide; void *to; } columns_at[INTEGERS_MOST];
-    for (uint32_t c = 0; c <= last; c++) {
-        const struct cep_column_data *data = &columns->at[reading->plan[c].field];
-        columns_at[c].wide = data->narrow == NULL;
-        columns_at[c].to = data->narrow ? (void *)data->narrow : (void *)data->wide;
+    uint32_t row = columns->rows, last = reading->needed - 1, cap = columns->cap, c = 0;
+    struct { void *to; bool wide; char end; } columns_at[INTEGERS_MOST];
+    for (uint32_t i = 0; i <= last; i++) {
+        const struct cep_column_data *data = &columns->at[reading->plan[i].field];
+        columns_at[i].wide = data->narrow == NULL;
+        columns_at[i].to = data->narrow ? (void *)data->narrow : (void *)data->wide;
+        columns_at[i].end = i < last ? reading->delimiter : '\n';
     }
-    const char *line = at;
-    for (; at < stop && row < cap; row++, line = at) {
-        for (uint32_t c = 0; c <= last; c++) {
-            char ends = c < last ? delimiter : '\n';
-            int64_t value = (int64_t)(unsigned char)*at - '0';
-            if (at[1] == ends && (uint64_t)value <= 9) { /* one digit */
-                at++;
-            } else {
-                bool minus = *at == '-';
-                const char *first = at += minus;
-                value = short_number(&at);
-                if (BASE_UNLIKELY(at == first || *at != ends))
+    const char *line = at, *cell = at;
+    if (at - first < 7)
+        return at; /* digits_before looks at the eight bytes up to a cell's end */
+    for (const char *block = at; block < stop && row < cap; block += 64) {
+        for (uint64_t ends = cell_ends(block, reading->delimiter); ends; ends &= ends - 1) {
+            const char *end = block + __builtin_ctzll(ends);
+            size_t len = (size_t)(end - cell);
+            uint64_t value = 0;
+            if (BASE_UNLIKELY(len - 1 > 7 || *end != columns_at[c].end))
+                goto other;
+            if (BASE_UNLIKELY(!digits_before(end, len, &value))) {
+                if (*cell != '-' || len == 1 || !digits_before(end, len - 1, &value))
                     goto other;
-                value = minus ? -value : value;
+                value = 0 - value;
             }
             if (columns_at[c].wide)
-                ((int64_t *)columns_at[c].to)[row] = value;
+                ((int64_t *)columns_at[c].to)[row] = (int64_t)value;
             else
-                ((int32_t *)columns_at[c].to)[row] = (int32_t)value;
-            at++;
+                ((int32_t *)columns_at[c].to)[row] = (int32_t)(int64_t)value;
+            cell = end + 1;
+            if (c++ < last)
+                continue;
+            c = 0;
+            line = cell;
+            if (++row == cap || line >= stop)
+                goto other;
         }
     }
 other:
     columns->rows = row;
     return line;
 }
+#else
+static const char *take_integers(struct reading *reading BASE_UNUSED, const char *first BASE_UNUSED, const char *at, const char *stop BASE_UNUSED) { return at; }
+#endif
 
 static void forget_line(struct reading *reading)
 {
@@ -253,6 +298,13 @@ static const char *stop_at(const struct reading *reading, struct base_str bytes)
     return bytes.ptr + good;
 }
 
+/* Where lines of digits, which are no quotes and good UTF-8, were taken without asking: may this one be? */
+static bool good_line(const struct reading *reading, const char *at, const char *stop)
+{
+    const char *end = (const char *)memchr(at, '\n', (size_t)(stop - at)) + 1;
+    return stop_at(reading, (struct base_str){ at, (size_t)(end - at) }) == end;
+}
+
 int formats_block_decode(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes, uint32_t *ret_records)
 {
     struct reading reading = { .decoder = decoder, .columns = columns };
@@ -261,16 +313,18 @@ int formats_block_decode(struct formats_decoder *decoder, const struct formats_b
     *ret_bytes = *ret_records = 0;
     if (block->bytes.len > decoder->max_record_bytes || !plan(&reading, block->origin))
         return 0;
-    const char *stop = stop_at(&reading, block->bytes);
+    const char *first = at, *stop = reading.integers ? at + block->bytes.len : stop_at(&reading, block->bytes);
     int rc = at < stop ? cep_columns_place(columns, block->partition, block->offset) : 0;
     while (at < stop && !rc) {
         rc = columns->rows < columns->cap ? 0 : cep_columns_reserve(columns, 1);
         if (rc)
             break;
         if (reading.integers)
-            at = take_integers(&reading, at, stop);
+            at = take_integers(&reading, first, at, stop);
         if (at == stop || columns->rows == columns->cap)
             continue;
+        if (reading.integers && !good_line(&reading, at, stop))
+            break;
         if (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')
             break; /* perhaps a line of blanks */
         rc = take_line(&reading, &at);

@@ -106,10 +106,10 @@ static int test_columns(struct batch *b, uint32_t code, uint32_t bit)
 static int classify(struct batch *b)
 {
     uint32_t rows = b->columns->rows;
-    b->classes = base_calloc((size_t)rows + 1, 1);
+    b->classes = base_alloc_walked((size_t)rows + 1);
     int rc = b->classes ? 0 : BASE_E_NOMEM;
     if (!rc)
-        base_alloc_whole(b->classes, (size_t)rows + 1);
+        memset(b->classes, 0, (size_t)rows + 1);
     uint8_t *low = NULL; /* the first eight conditions, while the others are looked at */
     for (uint32_t i = 0; i < b->reach.pred_count && !rc; i++) {
         if (i == 8) {
@@ -315,11 +315,10 @@ static int run_partition(struct batch *b)
         uint32_t cap = b->count + 64;
         cap = cap < b->sets_cap * 2 ? b->sets_cap * 2 : cap;
         base_free(b->sets);
-        b->sets = base_alloc(cap * sizeof *b->sets);
+        b->sets = base_alloc_walked(cap * sizeof *b->sets);
         b->sets_cap = b->sets ? cap : 0;
         if (!b->sets)
             return BASE_E_NOMEM;
-        base_alloc_whole(b->sets, cap * sizeof *b->sets);
     }
     int rc = cep_match_reach_run(&b->reach, b->classes + b->first, b->count, b->sets);
     if (rc == BASE_E_LIMIT)

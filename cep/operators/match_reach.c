@@ -5,6 +5,7 @@
 #include "base/hash.h"
 
 #define UNKNOWN 0xffffu
+#define STRIDE_SETS 32u /* 64 KiB of strides: what more sets need would not stay in the cache */
 
 /* ---- the order in which states are looked at ---- */
 
@@ -204,21 +205,84 @@ int cep_match_reach_class(struct match_reach *reach, uint32_t sight, uint8_t *re
     return 0;
 }
 
+static int single(struct match_reach *reach, uint16_t *set, uint8_t class)
+{
+    uint16_t next = reach->next[(size_t)*set << reach->shift | class];
+    if (BASE_UNLIKELY(next == UNKNOWN)) {
+        int rc = step(reach, *set, class, &next);
+        if (rc)
+            return rc;
+    }
+    *set = next;
+    return 0;
+}
+
+/* Classes of four rows of at most 2 bits each, of two of at most 4, as one number. */
+static inline uint32_t joined(const uint8_t *classes, uint32_t rows)
+{
+    uint32_t four;
+    if (rows == 2)
+        return classes[0] | (uint32_t)classes[1] << 4;
+    memcpy(&four, classes, sizeof four);
+    return (four * UINT32_C(0x01041040)) >> 24;
+}
+
+static int make_stride(struct match_reach *reach, uint16_t set, const uint8_t *classes, uint32_t rows, struct match_reach_stride *ret)
+{
+    struct match_reach_stride made = { { 0 } };
+    for (uint32_t r = rows; r-- > 0;) {
+        int rc = single(reach, &set, classes[r]);
+        if (rc)
+            return rc;
+        made.sets[r] = set;
+    }
+    *ret = made;
+    return 0;
+}
+
+/* As long as whole strides are left of the rows before *inout_row. Each row waits for the set behind it: several at a time wait once. */
+static inline int run_strides(struct match_reach *reach, const uint8_t *classes, uint32_t rows, uint16_t *sets, uint32_t *inout_row, uint16_t *inout_set)
+{
+    uint32_t r = *inout_row;
+    uint16_t set = *inout_set;
+    int rc = 0;
+    while (r >= rows && set < STRIDE_SETS) {
+        struct match_reach_stride *stride = &reach->strides[(size_t)set << 8 | joined(classes + r - rows, rows)];
+        if (BASE_UNLIKELY(stride->sets[0] == UNKNOWN))
+            rc = make_stride(reach, set, classes + r - rows, rows, stride);
+        if (BASE_UNLIKELY(rc != 0))
+            break;
+        r -= rows;
+        memcpy(sets + r, stride->sets, rows * sizeof *sets);
+        set = stride->sets[0];
+    }
+    *inout_row = r;
+    *inout_set = set;
+    return rc;
+}
+
 int cep_match_reach_run(struct match_reach *reach, const uint8_t *classes, uint32_t count, uint16_t *sets)
 {
     uint16_t set = reach->end;
+    uint32_t rows = reach->shift <= 2 ? 4 : reach->shift <= 4 ? 2 : 0;
+    int rc = 0;
     sets[count] = set;
-    for (uint32_t r = count; r-- > 0;) {
-        uint16_t next = reach->next[(size_t)set << reach->shift | classes[r]];
-        if (BASE_UNLIKELY(next == UNKNOWN)) {
-            int rc = step(reach, set, classes[r], &next);
-            if (rc)
-                return rc;
-        }
-        sets[r] = set = next;
+    if (rows && !reach->strides) {
+        reach->strides = base_alloc(((size_t)STRIDE_SETS << 8) * sizeof *reach->strides);
+        if (!reach->strides)
+            return BASE_E_NOMEM;
+        memset(reach->strides, 0xff, ((size_t)STRIDE_SETS << 8) * sizeof *reach->strides);
     }
-    if (!reach->op->has_start_anchor || count == 0)
-        return 0;
+    for (uint32_t r = count; r > 0 && !rc;) {
+        if (rows)
+            rc = rows == 4 ? run_strides(reach, classes, 4, sets, &r, &set) : run_strides(reach, classes, 2, sets, &r, &set);
+        if (r > 0 && !rc) {
+            rc = single(reach, &set, classes[--r]);
+            sets[r] = set;
+        }
+    }
+    if (rc || !reach->op->has_start_anchor || count == 0)
+        return rc;
     look(reach, reach->sets + (size_t)sets[1] * reach->words, reach->class_sight[classes[0]], true);
     return intern(reach, &sets[0]);
 }
@@ -265,6 +329,7 @@ void cep_match_reach_finish(struct match_reach *reach)
     base_free(reach->sets);
     base_free(reach->hit);
     base_free(reach->next);
+    base_free(reach->strides);
     base_free(reach->table);
     base_free(reach->scratch);
     *reach = (struct match_reach){ 0 };

@@ -12,6 +12,9 @@
 #define MATCH_REACH_STATES_MOST 65000u
 #define MATCH_REACH_BYTES_MOST ((size_t)256 << 20)
 
+/* Where several rows together lead from a set: the sets before each of them. */
+struct match_reach_stride { uint16_t sets[4]; };
+
 struct match_reach {
     const struct match_op *op;
     uint32_t *order;           /* pcs, each behind those that it goes to without a row */
@@ -26,6 +29,7 @@ struct match_reach {
     uint64_t *sets;            /* words each */
     uint8_t *hit;              /* per set: does it hold pc 0? */
     uint16_t *next;            /* 0xffff: not known yet */
+    struct match_reach_stride *strides; /* [set << 8 | classes of as many rows as 8 bits hold], for the first sets; sets[0] 0xffff: not known yet. NULL: none yet */
     uint32_t count, cap;
     uint32_t *table, table_cap; /* hash -> 1 + set */
     uint64_t *scratch;
