@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "formats/json_shape.h"
+#include "formats/json_straight.h"
 
 #define RUN_BYTES ((size_t)64 << 10) /* text that is indexed at once: with its places it stays in the second-level cache */
 #define GUESSES 64
@@ -38,6 +39,7 @@ struct formats_json {
     bool strict;
     bool fail_on_missing;
     struct formats_json_shape shape;
+    struct formats_json_straight straight; /* of the same record, where that can be; counts as long as the shape is known */
 };
 
 /* ---- making ---- */
@@ -320,6 +322,7 @@ static void learn_shape(struct formats_json_walk *w, uint32_t i)
     struct formats_json_shape *shape = &json->shape;
     json->number++; /* keys are seen once more */
     formats_json_shape_start(shape);
+    formats_json_straight_start(&json->straight, w, i, json->same);
     for (uint32_t ordinal = 0; w->buf[w->at[i]] != '}'; ordinal++, i += 4) {
         struct node *node = NULL;
         if (w->buf[w->at[i + 1]] != '"' || !formats_json_shape_member(shape, w, i)) /* it may be the empty object */
@@ -328,13 +331,16 @@ static void learn_shape(struct formats_json_walk *w, uint32_t i)
             formats_json_shape_give_up(shape);
             return;
         }
-        if (!node || node->seen == json->number)
+        bool wanted = node && node->seen != json->number;
+        formats_json_straight_member(&json->straight, w, i, wanted ? node->field : CEP_NONE);
+        if (!wanted)
             continue;
         node->seen = json->number;
         for (uint32_t f = node->field; f != CEP_NONE; f = json->same[f])
             if (!formats_json_shape_field(shape, f))
                 return;
     }
+    formats_json_straight_end(&json->straight, w, i);
 }
 
 static int check_missing(struct formats_json_walk *w)
@@ -434,7 +440,33 @@ static inline size_t run_offset(const struct run *run, const struct cep_record *
     return run->in_place ? (size_t)(record->bytes.ptr - run->buf) : before;
 }
 
-static int decode_run(struct formats_json_walk *w, const struct run *run, const struct cep_record *records, struct cep_row **ret_rows)
+/* The first records of the run are read straight, and those among them that cannot be are walked alone, as long as that is seldom. *ret_rest: what is left. */
+static int decode_straight(struct formats_json_walk *w, const struct run *run, const struct cep_record *records, struct cep_row **ret_rows, struct run *ret_rest)
+{
+    struct formats_json *json = w->decoder->json;
+    size_t offset = 0, k = 0;
+    for (; k < run->count && json->shape.members > 0 && json->straight.known; k++) {
+        offset = run_offset(run, &records[k], offset);
+        w->record = &records[k];
+        ret_rows[k] = NULL;
+        int r;
+        if (BASE_LIKELY(formats_json_straight_read(&json->straight, w, run->buf + offset, records[k].bytes.len))) {
+            formats_json_shape_hit(&json->shape);
+            r = told(w, formats_decoder_finish_row(w->decoder, &records[k], w->arena, &ret_rows[k]));
+        } else {
+            r = decode_alone(w, run->buf + offset, &ret_rows[k]);
+        }
+        if (BASE_UNLIKELY(r < 0))
+            return r;
+        offset += records[k].bytes.len + 1;
+    }
+    if (k < run->count)
+        offset = run_offset(run, &records[k], offset);
+    *ret_rest = (struct run){ .buf = run->buf + offset, .len = k < run->count ? run->len - offset : 0, .count = run->count - k, .in_place = run->in_place };
+    return 0;
+}
+
+static int decode_indexed(struct formats_json_walk *w, const struct run *run, const struct cep_record *records, struct cep_row **ret_rows)
 {
     struct formats_json *json = w->decoder->json;
     uint32_t count = 0, i = 0;
@@ -465,6 +497,14 @@ static int decode_run(struct formats_json_walk *w, const struct run *run, const 
         offset += records[k].bytes.len + 1;
     }
     return 0;
+}
+
+static int decode_run(struct formats_json_walk *w, const struct run *run, const struct cep_record *records, struct cep_row **ret_rows)
+{
+    struct run rest = { .count = 0 };
+    int r = decode_straight(w, run, records, ret_rows, &rest);
+    size_t done = run->count - rest.count;
+    return r < 0 || rest.count == 0 ? r : decode_indexed(w, &rest, records + done, ret_rows + done);
 }
 
 /* Does b stand behind a in one buffer, parted by a line end and blanks only? */

@@ -32,12 +32,13 @@ struct formats_json_shape {
 
 /* Has the record at place i of w this shape? Then its '}' is the place 4 * members behind i and its last one. */
 bool formats_json_shape_fits(const struct formats_json_shape *shape, const struct formats_json_walk *w, uint32_t i);
-/* As fits, with the book kept of how often it does. */
+/* It did fit: the book is kept. */
+static inline void formats_json_shape_hit(struct formats_json_shape *shape) { shape->credit += shape->credit < 64; }
 static inline bool formats_json_shape_try(struct formats_json_shape *shape, const struct formats_json_walk *w, uint32_t i)
 {
     if (shape->members == 0 || !formats_json_shape_fits(shape, w, i))
         return false;
-    shape->credit += shape->credit < 64;
+    formats_json_shape_hit(shape);
     return true;
 }
 /* Of a record that did not fit: is its shape to be learned? Only if none is known; one that fits seldom is forgotten. */

@@ -606,14 +606,24 @@ static bool at_end(const struct service_runtime *rt, uint32_t *quiet)
     return !service_engine_asks(rt->engine) || *quiet > QUIET_EPOCHS;
 }
 
+#define FIRST_EPOCH_US 2000
+
+/* Until the next epoch. The first ones come sooner, each at twice the distance: at their boundaries is seen whether we are ready, which /readyz tells. */
+static int64_t epoch_distance_us(const struct service_runtime *rt, int64_t *inout_early_us)
+{
+    int64_t interval_us = rt->settings->number[SERVICE_COMMIT_INTERVAL] * 1000;
+    *inout_early_us = rt->ready || *inout_early_us >= interval_us / 2 ? interval_us : *inout_early_us * 2;
+    return *inout_early_us;
+}
+
 static int drive(struct service_runtime *rt, struct base_buf *reterr)
 {
     uint32_t quiet = 0;
-    int64_t interval_us = rt->settings->number[SERVICE_COMMIT_INTERVAL] * 1000;
-    int64_t next_us = base_clock_mono_us() + interval_us;
+    int64_t early_us = FIRST_EPOCH_US / 2;
+    int64_t next_us = base_clock_mono_us() + epoch_distance_us(rt, &early_us);
     for (bool last = false; !last;) {
         wait_tick(rt, next_us);
-        next_us = base_clock_mono_us() + interval_us;
+        next_us = base_clock_mono_us() + epoch_distance_us(rt, &early_us);
         last = stopping(rt) || at_end(rt, &quiet);
         base_buf_clear(reterr);
         int e = run_epoch(rt, last, reterr);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "service/store_create.h"
 #include "service/store_internal.h"
 
 #define MEMORY_DEFAULT ((uint64_t)64 << 20)
@@ -132,6 +133,8 @@ static int make_options(struct service_store *store)
     rocksdb_options_set_max_total_wal_size(options, memory);
     rocksdb_options_set_max_background_jobs(options, 2);
     rocksdb_options_set_max_open_files(options, 256);
+    /* By default each family starts 15 threads to open its files, most of which have few or none: 200 threads at a start for nothing. */
+    rocksdb_options_set_max_file_opening_threads(options, 1);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
@@ -285,6 +288,22 @@ static int read_identity(struct service_store *store)
     return error;
 }
 
+static int create_db(struct service_store *store)
+{
+    const char *names[STORE_HANDLES];
+    size_t count = 0;
+    char text[512];
+    for (int i = 0; i < (int)STORE_HANDLES; i++) {
+        if (strcmp(store_family_name(i), "default") != 0)
+            names[count++] = store_family_name(i);
+    }
+    if (store_create(store->path, names, count, text, sizeof text) == 0)
+        return 0;
+    int code = store_code_of(text);
+    return store_fail(store, code, "store %s: cannot be made: %s%s", store->path, text, remedy_of(code));
+}
+
+/* Makes the store if there is none. */
 static int check_folder(struct service_store *store, bool must_exist)
 {
     struct stat there;
@@ -302,7 +321,7 @@ static int check_folder(struct service_store *store, bool must_exist)
     if (mkdir(store->path, 0750) < 0 && errno != EEXIST)
         return store_fail(store, errno == ENOSPC ? BASE_E_FULL : BASE_E_IO, "store %s: the folder cannot be made: %s",
                           store->path, strerror(errno));
-    return 0;
+    return create_db(store);
 }
 
 int service_store_open(const struct service_store_options *options, struct service_store **ret, struct base_buf *reterr)

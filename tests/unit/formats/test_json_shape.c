@@ -1,5 +1,5 @@
 /* Records of a known shape against the same records walked: a decoder that has learned the shape, and a fresh one, must say the same of every mutation. */
-#include "formats/json_shape.h"
+#include "formats/json_straight.h"
 #include "tests/unit/base/random.h"
 #include "tests/unit/formats/table.h"
 #include "tests/unit/tap.h"
@@ -81,6 +81,65 @@ static void say(struct side *side, const struct cep_program *program, const stru
     base_arena_finish(&arena);
 }
 
+/* Which texts are read straight once the layout of the first is known, into text and number. */
+static void test_straight(void)
+{
+    static const struct { const char *text; bool fits; const char *a; int64_t b; } cases[] = {
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : 7 , \"c\":null}", true, "x", 7 },
+        { "{\"a\":\"\", \"skipped\" : \"y\\\\\",\"b\" : -712 , \"c\":true} ", true, "", -712 },
+        { "{\"a\":\"0123456789abcdef\", \"skipped\" : \"sixteen bytes and \\\" more\",\"b\" : 7 , \"c\":1e5}", true, "0123456789abcdef", 7 },
+        { "{\"a\":\"0123456789abcdef0\\n\", \"skipped\" : \"}\",\"b\" : 7 , \"c\":0}", true, "0123456789abcdef0\n", 7 },
+        { "{\"a\":\"\xc3\xa4\", \"skipped\" : \"\xc3\xa4\",\"b\" : 7 , \"c\":0}", true, "\xc3\xa4", 7 },
+        { "{\"a\":\"\xc3\", \"skipped\" : \"\",\"b\" : 7 , \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\xc3(\",\"b\" : 7 , \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"\\x\", \"skipped\" : \"\",\"b\" : 7 , \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"\t\", \"skipped\" : \"\",\"b\" : 7 , \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : 7.5 , \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : 7, \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : \"7\" , \"c\":0}", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : 7 , \"c\":}", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : 7 , \"c\":0} 1", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"\",\"b\" : 7 , \"c\":0", false, NULL, 0 },
+        { "{\"a\":\"x\", \"skipped\" : \"", false, NULL, 0 },
+        { "{\"a\":\"x\\", false, NULL, 0 },
+        { "{", false, NULL, 0 },
+    };
+    struct table_field fields[] = { { .name = "a", .type = CEP_TYPE(STRING) }, { .name = "b", .type = CEP_TYPE(BIGINT) } };
+    struct table_spec spec = { fields, 2, json, -1, 0 };
+    struct cep_program *program = table_program(&spec);
+    static struct formats_json_straight straight;
+    static const uint32_t same[] = { CEP_NONE, CEP_NONE };
+    struct formats_index *index = formats_index_create();
+    struct base_arena arena = { 0 };
+    struct side side = { 0 };
+    OK(open_side(&side, program), "decoder");
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        char buf[256] = "";
+        snprintf(buf, sizeof buf - CEP_RECORD_SLACK, "%s", cases[c].text);
+        size_t len = strlen(buf);
+        if (c == 0) {
+            struct formats_json_walk w = places(index, buf);
+            formats_json_straight_start(&straight, &w, 0, same);
+            for (uint32_t m = 0; m < 4; m++)
+                formats_json_straight_member(&straight, &w, 4 * m, m == 0 ? 0 : m == 2 ? 1 : CEP_NONE);
+            formats_json_straight_end(&straight, &w, 16);
+            OK(straight.known, "learned");
+        }
+        memset(buf + len, '"', CEP_RECORD_SLACK); /* what stands behind must not matter */
+        struct formats_json_walk w = { .decoder = side.decoder, .arena = &arena };
+        bool fits = formats_json_straight_read(&straight, &w, buf, len);
+        buf[len] = 0;
+        OK(fits == cases[c].fits, buf);
+        const struct cep_value *values = side.decoder->values;
+        if (fits && cases[c].fits)
+            OK(base_str_equal((struct base_str){ values[0].s.ptr, values[0].s.len }, base_str_of(cases[c].a)) && values[1].i == cases[c].b, "its values");
+    }
+    base_arena_finish(&arena);
+    formats_index_destroy(index);
+    formats_decoder_destroy(side.decoder);
+    cep_program_free(program);
+}
+
 static size_t mutate(const char *from, char *to, size_t room, uint64_t *seed)
 {
     static const char bytes[] = "\"\"\"\\{}[]:,, \t019-.etfnaZTu\xc3\x01";
@@ -160,10 +219,14 @@ int main(void)
     struct table_spec strict = { fields, 5, json, 2, 0 }, careless = { fields, 5, lenient, 2, 0 };
     const char *compact = "{\"user\":\"u1\",\"country\":\"DE\",\"amount\":12.5,\"a_rather_long_key_that_nobody_reads\":\"x\",\"ts\":\"2026-01-01T00:00:00.123Z\",\"on\":true}";
     const char *spaced = "{ \"ts\": 1767268800000, \"other\": null, \"user\": \"u\\u00e4\", \"user\": \"second\", \"amount\": \"3\", \"on\": false }";
+    const char *escaped = "{\"text\":\"a \\\"quote\\\" and more than sixteen bytes, \u00fc\",\"user\":\"M\u00fcller\\/\\u00e4\",\"amount\":-7,\"ts\":1767268800000,\"on\":null}";
     test_fits();
+    test_straight();
     test_mutations(&strict, compact, "compact records");
     test_mutations(&careless, compact, "compact records, errors ignored");
     test_mutations(&strict, spaced, "records with blanks and a key that comes twice");
     test_mutations(&careless, spaced, "records with blanks, errors ignored");
+    test_mutations(&strict, escaped, "records with escapes");
+    test_mutations(&careless, escaped, "records with escapes, errors ignored");
     return tap_done();
 }

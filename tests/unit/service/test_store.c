@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "service/store_create.h"
 #include "service/store_internal.h"
 #include "tests/unit/tap.h"
 
@@ -454,6 +455,30 @@ static void test_no_memory(void)
     service_store_close(store);
 }
 
+/* A store whose making was interrupted gets the families that it lacks; one that cannot be made says why. */
+static void test_half_made(void)
+{
+    static const char *const some[] = { "state", "meta" };
+    char path[128], text[512] = "";
+    snprintf(path, sizeof path, "%s/half", root);
+    IS_INT(store_create(path, some, 2, text, sizeof text), 0, "made with two families");
+    IS_STR(text, "", "without a word");
+    struct service_store *store = open_at("half", 0);
+    struct service_batch *batch = batch_of("a", "1");
+    OK(store && service_batch_put(batch, SERVICE_CF_VIEWS, SERVICE_STORE_NO_GROUP, str("b"), str("2")) == 0 && service_store_write(store, &batch, 1, true) == 0,
+       "a family that it lacked can be written");
+    service_batch_destroy(batch);
+    service_store_close(store);
+    store = open_at("half", 0);
+    IS_STR(store ? value_of(store, SERVICE_CF_VIEWS, "b") : "", "2", "and read again");
+    service_store_close(store);
+    snprintf(path, sizeof path, "%s/file", root);
+    FILE *at = fopen(path, "w");
+    OK(at && fclose(at) == 0, "a file in the way");
+    IS_INT(store_create(path, some, 2, text, sizeof text), -1, "no store can be made of a file");
+    OK(text[0] != 0, text);
+}
+
 static void test_refusals(void)
 {
     struct service_store *store = open_at("single", 0), *other = NULL;
@@ -511,6 +536,7 @@ int main(void)
     test_faults();
     test_full_disk();
     test_no_memory();
+    test_half_made();
     test_refusals();
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", root);
