@@ -79,6 +79,13 @@ static inline void cep_keyed_account_more(struct cep_keyed *keyed, struct cep_ke
     keyed->bytes += bytes;
     key->state_bytes += bytes / 16;
 }
+/* By so much less, if there is as much. */
+static inline void cep_keyed_account_less(struct cep_keyed *keyed, struct cep_key *key, uint64_t bytes)
+{
+    uint64_t units = bytes / 16 < key->state_bytes ? bytes / 16 : key->state_bytes;
+    keyed->bytes -= units * 16;
+    key->state_bytes -= (uint32_t)units;
+}
 /* One key after the other, from *at = 0; NULL at the end. Nothing may be added or removed meanwhile. */
 struct cep_key *cep_keyed_each(const struct cep_keyed *keyed, uint64_t *at);
 uint64_t cep_key_hash(const struct cep_tuple *tuple);

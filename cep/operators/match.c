@@ -167,29 +167,9 @@ static void destroy(struct cep_operator *op)
     base_free(me);
 }
 
-#define NEAR_ROWS 4 /* so many rows before its turn, what a key has beyond its own block is brought near */
-
-static void bring_near(const struct match_op *op, const struct cep_key *key)
-{
-    if (cep_match_is_lean(op, key) && ((const struct match_lean *)key->state)->cap)
-        __builtin_prefetch(((const struct match_lean *)key->state)->rows.many);
-}
 static int quick(struct cep_operator *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done)
 {
-    struct match_op *me = self(op);
-    uint32_t i = 0;
-    for (; i < count; i++) {
-        bool done;
-        if (i + NEAR_ROWS < count)
-            bring_near(me, rows[i + NEAR_ROWS].key);
-        int rc = cep_match_lean_quick(me, rows[i].key, rows[i].row, &done);
-        if (rc)
-            return rc;
-        if (!done)
-            break;
-    }
-    *ret_done = i;
-    return 0;
+    return cep_match_lean_quick(self(op), rows, count, ret_done);
 }
 static int upkeep(struct cep_operator *op, uint32_t rows)
 {

@@ -15,8 +15,7 @@ uint32_t cep_match_lean_fold_from(const struct match_lean *lean, struct match_le
     return (uint32_t)at;
 }
 
-/* Keeps the classes as they are before row i. No memory: the next late row takes longer. */
-static void keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count)
+void cep_match_lean_keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count)
 {
     if (!lean->snap || lean->snap->cap < count) {
         uint32_t cap = count > LEAN_SNAP_CLASSES ? LEAN_CLASSES_MOST : LEAN_SNAP_CLASSES;
@@ -60,7 +59,7 @@ static int refold(struct match_op *op, struct match_lean *lean, bool *ret_full)
     for (uint32_t i = from; i < lean->count && !rc && !*ret_full; i++) {
         if (snap && lean->base_ms + entries[i].at > op->op.watermark_ms) { /* the first that is not settled */
             if (i - from >= LEAN_SNAP_LEAST)
-                keep_snap(lean, i, classes, count);
+                cep_match_lean_keep_snap(lean, i, classes, count);
             snap = false;
         }
         struct match_lean_class own = { 0, (uint32_t)lean->first_seq + i, entries[i].at };

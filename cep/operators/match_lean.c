@@ -145,8 +145,8 @@ void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean)
             end = out ? end : middle;
         }
     }
-    if (n == 0 || (lean->count > 32 && n < lean->count / 8))
-        return; /* of many, not one by one */
+    if (n == 0 || (lean->count > LEAN_DROP_SINGLY && n < lean->count / 8))
+        return;
     for (uint32_t i = needed; i < n; i++)
         tell_expired(op, lean, i);
     drop_front(op, lean, n);

@@ -17,6 +17,7 @@
 #define LEAN_CLASSES 2
 #define LEAN_CLASSES_MOST 32
 #define LEAN_REFOLD_MOST 4096 /* rows gone through again for a late one; keys with more take their full form */
+#define LEAN_DROP_SINGLY 32   /* rows that have settled leave one by one where there are no more; else an eighth of all together */
 #define LEAN_SNAP_LEAST 3     /* so few settled rows are gone through again each time */
 #define LEAN_SNAP_CLASSES 4
 #define LEAN_NO_STOP UINT32_MAX
@@ -89,8 +90,9 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
 void cep_match_lean_free(struct match_op *op, struct cep_key *key);
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean);
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone);
-/* The row, if lean keys can take it as they are: nothing accepts it, no limit, no error. False: what is known and told is as before. Arms and accounts. */
-int cep_match_lean_quick(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool *ret_done) BASE_MUST_CHECK;
+/* The rows, from the first one on, as long as lean keys can take them as they are: nothing accepts them, no limit, no error. *ret_done: how many; what is known and told
+ * of the next one's key is as before. Arms and accounts. */
+int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done) BASE_MUST_CHECK;
 /* What must be done now and then, between rows: so many of them came since it was last done. */
 int cep_match_lean_upkeep(struct match_op *op, uint32_t rows) BASE_MUST_CHECK;
 /* ---- shared with match_quick.c and match_late.c ---- */
@@ -108,7 +110,9 @@ int cep_match_lean_step(struct match_op *op, const struct match_lean_class *clas
                         const struct match_lean_class *own, bool *ret_full) BASE_MUST_CHECK;
 /* Those whose youngest start has not run out of time before time_ms. */
 void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms);
-/* match_late.c: a row that stands before the one at place `at`. */
+/* match_late.c: classes as they are before row i, for the next late row; all rows before it must be settled. Without memory none are kept: it takes longer. */
+void cep_match_lean_keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count);
+/* A row that stands before the one at place `at`. */
 int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full) BASE_MUST_CHECK;
 /* Where going through the rows again must start, with the classes (room for LEAN_CLASSES_MOST) as they are there. */
 uint32_t cep_match_lean_fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count);
