@@ -504,6 +504,10 @@ static int bind_output(struct patterns_match_detail *rp, struct patterns_bound_m
         if (rp->outs[i].column == input->rowtime && input->rowtime != PATTERNS_NO_COLUMN)
             match->output.rowtime = i;
     }
+    if (!r && match->output.count == 0) /* as the standard has it: a table has columns */
+        return patterns_refuse_at(rp->binder, rp->clause->source, rp->clause->begin, rp->clause->end, "no-columns",
+                                  "say what to tell: MEASURES A.id AS id; or PARTITION BY; or ALL ROWS PER MATCH",
+                                  "the pattern's rows have no columns: there are neither MEASURES nor PARTITION BY");
     return r;
 }
 

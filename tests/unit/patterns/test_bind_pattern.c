@@ -276,7 +276,7 @@ static void test_orders(void)
     refused_order("ORDER BY v + 1", "not-a-column", "v + 1");
     refused_order("PARTITION BY v + 1 ORDER BY ts", "not-a-column", "v + 1");
     struct compiled c = { 0 };
-    base_buf_printf(&c.text, "%sSELECT * FROM t MATCH_RECOGNIZE (ORDER BY v DESC NULLS LAST, ts PATTERN (A B));\n",
+    base_buf_printf(&c.text, "%sSELECT * FROM t MATCH_RECOGNIZE (ORDER BY v DESC NULLS LAST, ts MEASURES A.v AS v PATTERN (A B));\n",
                     table);
     compile_text(&c, true);
     OK(c.r == 0 && cep_program_match(c.result->program, 0)->batch_sort == 1 &&
