@@ -141,8 +141,7 @@ int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, ui
     return rc;
 }
 
-/* The step from a list over the row under way: remembered, or made now. */
-static int edges_of(struct match_op *op, struct match_edge_table *table, uint32_t from, struct match_edges *scratch, const struct match_edges **ret)
+int cep_match_edges_of(struct match_op *op, struct match_edge_table *table, uint32_t from, struct match_edges *scratch, const struct match_edges **ret)
 {
     uint32_t sight = op->steps->row_sight, to;
     int rc = sight ? ready(table, op->steps) : 0;
@@ -191,7 +190,7 @@ int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table,
         else
             rc = cep_match_config_row(configs, op, of->rows[i]);
         if (!rc)
-            rc = edges_of(op, table, config, &scratch, &edges);
+            rc = cep_match_edges_of(op, table, config, &scratch, &edges);
         if (rc)
             return rc;
         if ((edges->to == MATCH_CONFIG_ACCEPTED) != (i + 1 == of->count) || edges->count == 0)

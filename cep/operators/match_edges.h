@@ -1,6 +1,6 @@
 /* Which thread came from which, and with which label, in the steps that match_config.h remembers: so the rows and labels of a match are read off without running the
  * automaton again (docs/engine.md, "Lean keys"). A small table of pairs per operator that forgets with the memo, filled by the steps that fill it. Used by
- * match_lean_match.c; never for patterns
+ * match_lean_match.c and match_lean_each.c; never for patterns
  * whose matches may be told in several ways (ALL MATCHES). */
 #ifndef CEP_OPERATORS_MATCH_EDGES_H
 #define CEP_OPERATORS_MATCH_EDGES_H
@@ -26,6 +26,8 @@ struct match_edge_table {
 };
 /* Steps the list `from` over the row under way, as cep_match_config_next does where nothing is remembered, and notes the edges. */
 int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
+/* The step from a list over the row under way: remembered, or made now in scratch. *ret is good until the next call. */
+int cep_match_edges_of(struct match_op *op, struct match_edge_table *table, uint32_t from, struct match_edges *scratch, const struct match_edges **ret) BASE_MUST_CHECK;
 void cep_match_edges_finish(struct match_edge_table *table);
 /* A start and the rows up to the one that accepts it with no thread left. */
 struct match_edge_rows {

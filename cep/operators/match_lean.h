@@ -47,8 +47,10 @@ struct match_lean {
     union { struct match_lean_few few; struct match_lean_entry *many; /* their sights stand behind all of them */ } rows;
     union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
 };
-/* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items. */
+/* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items; none: not known yet. */
 struct match_lean_found { uint32_t start, accept, first_item, items; bool same; };
+/* match_lean_each.c: where starts that have the same threads go together when something moves, at offset `row` in the view; next: which turn comes then. */
+struct match_lean_turn { struct match_edges edges; uint32_t row, next; };
 /* The rows of a key with a new one among them. */
 struct match_lean_view {
     struct { const struct cep_row **at; size_t len, cap; } rows;
@@ -57,7 +59,9 @@ struct match_lean_view {
     uint16_t epoch;          /* of the sights */
     struct { struct match_lean_found *at; size_t len, cap; } found;
     struct match_items items;
-    struct { uint32_t *at; size_t len, cap; } chain; /* match_lean_each.c: starts of one class, one behind the other */
+    struct { uint32_t *at; size_t len, cap; } chain; /* match_lean_each.c: starts of one class, one behind the other; */
+    struct { struct match_lean_turn *at; size_t len, cap; } turns;
+    struct { uint32_t *at; size_t len, cap; } path; /* turns of one start */
 };
 struct match_lean_op {
     struct match_log log;
@@ -213,8 +217,8 @@ static inline bool cep_match_lean_alive(const struct match_op *op, uint32_t star
     const struct match_lean_entry *entries = op->lean->view.entries.at;
     return !op->within_ms || entries[start].at + op->within_ms > entries[at].at;
 }
-/* match_lean_each.c: finds all starts, from row `from` on, that row `last` completes. *ret_full: only the full form can tell. */
-int cep_match_lean_each(struct match_op *op, uint32_t from, uint32_t last, bool *ret_full) BASE_MUST_CHECK;
+/* match_lean_each.c: finds all starts, from row `from` on, that row `last` completes, with their rows and labels. *ret_full: only the full form can tell. */
+int cep_match_lean_each(struct match_op *op, const struct match_lean *lean, uint32_t from, uint32_t last, bool *ret_full) BASE_MUST_CHECK;
 
 /* ---- match_lean_codec.c ---- */
 int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;

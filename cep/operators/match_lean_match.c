@@ -50,6 +50,8 @@ void cep_match_lean_view_finish(struct match_lean_op *lean_op)
     BASE_VEC_FINISH(&lean_op->view.found);
     BASE_VEC_FINISH(&lean_op->view.items);
     BASE_VEC_FINISH(&lean_op->view.chain);
+    BASE_VEC_FINISH(&lean_op->view.turns);
+    BASE_VEC_FINISH(&lean_op->view.path);
     cep_match_edges_finish(&lean_op->edges);
     while (lean_op->spare_told) {
         struct match_lean_told *told = lean_op->spare_told;
@@ -349,7 +351,7 @@ static int find_each(struct plan *plan, uint32_t i, const struct step *step)
     if (i < plan->at)
         return 0;
     if (step->accepted != UINT32_MAX)
-        rc = cep_match_lean_each(plan->op, step->accepted, i, &plan->full);
+        rc = cep_match_lean_each(plan->op, plan->lean, step->accepted, i, &plan->full);
     return rc || plan->full || !step->itself ? rc : push_found(plan, i, i);
 }
 
@@ -377,6 +379,23 @@ static int by_start(const void *a, const void *b)
 }
 
 /* ---- what was told ---- */
+
+/* A few as a rule, and those of one class are in order. */
+static void sort_found(struct match_lean_view *view)
+{
+    struct match_lean_found *found = view->found.at;
+    if (view->found.len > 32) {
+        qsort(found, view->found.len, sizeof *found, by_start);
+        return;
+    }
+    for (size_t i = 1; i < view->found.len; i++) {
+        struct match_lean_found one = found[i];
+        size_t at = i;
+        for (; at > 0 && found[at - 1].start > one.start; at--)
+            found[at] = found[at - 1];
+        found[at] = one;
+    }
+}
 
 /* What was told of rows behind the new one must be among what was found: changed, perhaps, but not gone. */
 static void compare(struct plan *plan)
@@ -429,12 +448,10 @@ static int explain_all(struct plan *plan)
 {
     struct match_lean_view *view = plan->view;
     int rc = 0;
-    if (view->found.len > 1)
-        qsort(view->found.at, view->found.len, sizeof *view->found.at, by_start);
+    sort_found(view);
     compare(plan);
-    view->items.len = 0;
     for (size_t i = 0; i < view->found.len && !rc && !plan->full; i++)
-        if (!view->found.at[i].same)
+        if (!view->found.at[i].same && !view->found.at[i].items)
             rc = explain(plan, &view->found.at[i]);
     return rc;
 }
@@ -448,7 +465,7 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
                                .step = MATCH_STEP_ROW, .resolved = 1 };
     if (!told_of(op, plan->lean))
         return BASE_E_NOMEM;
-    if (view->found.len > 1) {
+    if (found->items) {
         if (!BASE_VEC_RESERVE(&op->items, found->items))
             return BASE_E_NOMEM;
         op->items.len = found->items;
@@ -549,7 +566,7 @@ int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const stru
     plan.at = at;
     plan.redo = plan.full = false;
     plan.class_count = 0;
-    plan.view->found.len = 0;
+    plan.view->found.len = plan.view->items.len = 0;
     *ret_full = true;
     if (!op->lean->tells || plan.lean->count > LEAN_REFOLD_MOST)
         return 0;
