@@ -315,11 +315,13 @@ class Writer:
     # ---- the whole ----
     def only_theirs(self):
         """Why Flink CEP refuses a pattern that has nothing wrong in our language; or None. (What both refuse is written down and must be refused.)"""
+        if self.api['pattern'][-1]['contiguity'] == 'notFollowedBy' and not self.api.get('within_ms'):
+            return None  # both refuse an absence that has no end
         found = self.theirs(self.api['pattern'])
         if found:
             return found
         gaps = [s['times_window_ms'] for s in self.api['pattern'] if s.get('times_window_ms')]
-        if self.api.get('within_ms') and not self.neighbours() and max(gaps, default=0) > self.api['within_ms']:
+        if self.api.get('within_ms') and not self.neighbours() and gaps and max(gaps) > self.api['within_ms']:
             return 'a gap limit longer than the whole is no error here'
         return None
 
