@@ -416,6 +416,7 @@ int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const st
 
 /* ---- watermarks ---- */
 
+#define NEAR_STATES 4 /* so many wake-ups before its turn, what a key has beyond its block is brought near */
 #define WAKES_IN_VAIN 1000 /* a sound key needs one; a damaged state's deadline may stay where it is */
 
 static int wake_due(struct cep_flow *flow, struct cep_operator *op)
@@ -426,6 +427,9 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
     int64_t last_ms = BASE_TIME_MIN_MS;
     int rc = 0;
     while (!(rc = cep_keyed_due(&op->keyed, op->watermark_ms, &key)) && key) {
+        const struct cep_key *soon = op->ops->near ? cep_wheel_peek(&op->keyed.wheel, NEAR_STATES) : NULL;
+        if (soon)
+            op->ops->near(op, soon);
         if (flow->rows_under_way == 0)
             base_arena_reset(&flow->arena);
         if (key->cold && flow->env.load)

@@ -19,6 +19,8 @@ struct cep_operator_ops {
     int (*quick)(struct cep_operator *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done);
     /* Comes before a run of so many quick rows. */
     int (*upkeep)(struct cep_operator *op, uint32_t rows);
+    /* Brings near what a key has beyond its own block, which was brought near before. NULL: nothing. */
+    void (*near)(const struct cep_operator *op, const struct cep_key *key);
     /* The watermark has reached key->deadline_ms. */
     int (*wake)(struct cep_operator *op, struct cep_key *key);
     /* Earliest event time at which the key must be woken; BASE_TIME_MAX_MS: never. */

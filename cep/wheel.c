@@ -204,7 +204,7 @@ static int advance(struct cep_wheel *wheel, int64_t until)
     return open_fine(wheel);
 }
 
-#define NEAR_TIMERS 4 /* so many before its turn a key is brought near: the waits for memory overlap with what is done for those before it */
+#define NEAR_TIMERS 10 /* so many before its turn a key is brought near: the waits for memory overlap with what is done for those before it */
 
 static void bring_near(const struct cep_wheel *wheel)
 {
@@ -214,6 +214,7 @@ static void bring_near(const struct cep_wheel *wheel)
     __builtin_prefetch(key);
     __builtin_prefetch(key + 64);
     __builtin_prefetch(key + 128);
+    __builtin_prefetch(key + 192);
 }
 
 int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *ret, bool *ret_any)

@@ -97,6 +97,7 @@ void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gon
 /* The rows, from the first one on, as long as lean keys can take them as they are: nothing accepts them, no limit, no error. *ret_done: how many; what is known and told
  * of the next one's key is as before. Arms and accounts. */
 int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done) BASE_MUST_CHECK;
+void cep_match_lean_near(const struct match_op *op, const struct cep_key *key); /* brings near what a lean key has beyond its own block */
 /* What must be done now and then, between rows: so many of them came since it was last done. */
 int cep_match_lean_upkeep(struct match_op *op, uint32_t rows) BASE_MUST_CHECK;
 /* ---- shared with match_quick.c and match_late.c ---- */

@@ -3,7 +3,7 @@
 #include "base/time.h"
 #include "cep/operators/match_lean.h"
 
-#define NEAR_ENTRIES 8 /* so many rows before its turn, what a key has beyond its own block is brought near, */
+#define NEAR_STATES 8 /* so many rows before its turn, what a key has beyond its own block is brought near, */
 #define NEAR_STEPS 4   /* and so many before it, the steps that will be asked for; both divide RING */
 #define RING 8
 #define SNAP_EACH 4    /* a key that late rows came to keeps its classes as often as that: the next late row has few rows to go through */
@@ -207,7 +207,7 @@ static inline int one_row(struct match_op *op, struct cep_key *key, const struct
 
 /* ---- memory brought near ---- */
 
-static inline void bring_entries(const struct match_op *op, const struct cep_key *key)
+static inline void bring_state(const struct match_op *op, const struct cep_key *key)
 {
     __asm__ volatile(""); /* as in flow_ahead.c: a function that only brings memory near is left out */
     if (!cep_match_is_lean(op, key))
@@ -221,7 +221,10 @@ static inline void bring_entries(const struct match_op *op, const struct cep_key
     }
     if (lean->class_cap)
         __builtin_prefetch(lean->classes.many);
+    if (lean->snap)
+        __builtin_prefetch(lean->snap);
 }
+void cep_match_lean_near(const struct match_op *op, const struct cep_key *key) { bring_state(op, key); }
 
 /* The row's sight, and the places of the steps from where its key stands now. */
 static inline uint32_t bring_steps(const struct match_op *op, const struct cep_keyed_row *next)
@@ -240,14 +243,14 @@ int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, 
 {
     uint32_t sights[RING], life = op->steps->life, i = 0;
     int rc = 0;
-    for (uint32_t k = 0; k < count && k < NEAR_ENTRIES; k++)
-        bring_entries(op, rows[k].key);
+    for (uint32_t k = 0; k < count && k < NEAR_STATES; k++)
+        bring_state(op, rows[k].key);
     for (uint32_t k = 0; k < count && k < NEAR_STEPS; k++)
         sights[k] = bring_steps(op, &rows[k]);
     for (; i < count; i++) {
         bool done;
-        if (i + NEAR_ENTRIES < count)
-            bring_entries(op, rows[i + NEAR_ENTRIES].key);
+        if (i + NEAR_STATES < count)
+            bring_state(op, rows[i + NEAR_STATES].key);
         if (i + NEAR_STEPS < count)
             sights[(i + NEAR_STEPS) % RING] = bring_steps(op, &rows[i + NEAR_STEPS]);
         uint32_t sight = BASE_LIKELY(life == op->steps->life) ? sights[i % RING] : 0; /* else their numbers may mean something else */
