@@ -34,7 +34,7 @@ static bool idle(const struct cep_operator *op, const struct cep_key *key)
 static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
 {
     struct match_op *me = self(op);
-    if (cep_match_is_lean(me, key) && ((const struct match_lean *)key->state)->told) {
+    if (cep_match_is_lean(me, key) && cep_match_lean_told(key->state)) {
         int rc = cep_match_lean_inflate(me, key); /* what was told is stored in the full form alone: few keys have told anything that is not settled */
         if (rc)
             return rc;
@@ -112,7 +112,7 @@ static void stats(const struct cep_operator *op, struct cep_flow_stats *add)
     add->rows_in += me->rows_in;
     add->matches += me->matches;
     add->threads += me->starts;
-    add->rows_kept += me->rows_kept;
+    add->rows_kept += me->rows_kept + (me->lean ? me->lean->log.live + me->lean->log.fresh : 0);
 }
 
 static void destroy(struct cep_operator *op)

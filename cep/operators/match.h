@@ -184,7 +184,7 @@ struct match_op {
     struct cep_evidence_item *evidence; uint32_t evidence_cap;
     struct match_dag *dag;     /* ALL MATCHES */
     uint64_t threads_stepped, rows_in, matches;
-    uint64_t rows_kept, starts; /* sums over the keys in memory */
+    uint64_t rows_kept, starts; /* sums over the keys in memory; rows of those in full form */
     struct match_configs *steps; /* remembered steps, where conditions see the row and registers alone; NULL otherwise */
     struct match_edge_table *edges; /* each remembered step notes which thread came from which; NULL: it does not */
     struct match_lean_op *lean; /* keys may take the lean form; NULL: they may not */

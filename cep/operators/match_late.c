@@ -7,27 +7,29 @@
 uint32_t cep_match_lean_fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count)
 {
     *ret_count = 0;
-    int32_t at = lean->snap ? (int32_t)(lean->snap->seq - (uint32_t)lean->first_seq) : -1;
+    const struct match_lean_snap *snap = cep_match_lean_snap(lean);
+    int32_t at = snap ? (int32_t)(snap->seq - (uint32_t)lean->first_seq) : -1;
     if (at < 0 || (uint32_t)at > lean->count)
         return 0;
-    *ret_count = lean->snap->count;
-    memcpy(classes, lean->snap->classes, lean->snap->count * sizeof *classes);
+    *ret_count = snap->count;
+    memcpy(classes, snap->classes, snap->count * sizeof *classes);
     return (uint32_t)at;
 }
 
 void cep_match_lean_keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count)
 {
-    if (!lean->snap || lean->snap->cap < count) {
+    struct match_lean_snap *snap = lean->rows.body->snap;
+    if (!snap || snap->cap < count) {
         uint32_t cap = count > LEAN_SNAP_CLASSES ? LEAN_CLASSES_MOST : LEAN_SNAP_CLASSES;
-        base_free(lean->snap);
-        lean->snap = base_alloc(sizeof *lean->snap + cap * sizeof *classes);
-        if (!lean->snap)
+        base_free(snap);
+        lean->rows.body->snap = snap = base_alloc(sizeof *snap + cap * sizeof *classes);
+        if (!snap)
             return;
-        lean->snap->cap = (uint16_t)cap;
+        snap->cap = (uint16_t)cap;
     }
-    lean->snap->seq = (uint32_t)lean->first_seq + i;
-    lean->snap->count = (uint16_t)count;
-    memcpy(lean->snap->classes, classes, count * sizeof *classes);
+    snap->seq = (uint32_t)lean->first_seq + i;
+    snap->count = (uint16_t)count;
+    memcpy(snap->classes, classes, count * sizeof *classes);
 }
 
 /* The ith row, of which not everything is remembered. */

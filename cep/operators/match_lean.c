@@ -32,34 +32,67 @@ void cep_match_lean_finish(struct match_op *op)
 
 /* ---- entries and classes ---- */
 
-/* Moves the entries to where there is room for cap of them: 0: in the key itself. They must fit. */
-static void move_entries(struct match_lean *lean, struct match_lean_entry *to, uint32_t cap)
+static size_t body_bytes(uint32_t cap) { return sizeof(struct match_lean_body) + cap * (sizeof(struct match_lean_entry) + sizeof(uint16_t)); }
+
+/* A body with room for so many entries, into which those there are go. */
+static int grow_body(struct match_lean *lean, uint32_t cap)
 {
-    struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    const uint16_t *sights = cep_match_lean_sights(lean);
-    struct match_lean_few few = { 0 };
-    memcpy(cap ? to : few.entries, entries, lean->count * sizeof *to);
-    memcpy(cap ? (void *)(to + cap) : few.sights, sights, lean->count * sizeof *sights);
-    if (lean->cap)
-        base_free(entries);
-    lean->cap = cap;
-    if (cap)
-        lean->rows.many = to;
-    else
-        lean->rows.few = few;
+    struct match_lean_body *body = base_alloc(body_bytes(cap)), *had = lean->has_body ? lean->rows.body : NULL;
+    if (!body)
+        return BASE_E_NOMEM;
+    *body = had ? *had : (struct match_lean_body){ .dirty = lean->dirty, .bias = 1, .saved_first = 1 };
+    body->cap = cap;
+    memcpy(body->entries, cep_match_lean_entries(lean), lean->count * sizeof *body->entries);
+    memcpy(cep_match_body_sights(body), cep_match_lean_sights(lean), lean->count * sizeof(uint16_t));
+    base_free(had);
+    lean->rows.body = body;
+    lean->has_body = 1;
+    return 0;
+}
+
+/* Does without a body, if nothing but what fits into the key needs it. */
+static void drop_body(struct match_lean *lean)
+{
+    struct match_lean_body *body = lean->rows.body;
+    if (body->told || body->bias != 1 || body->saved_first != 1)
+        return;
+    lean->has_body = 0;
+    memcpy(lean->rows.few, body->entries, lean->count * sizeof *body->entries);
+    memcpy(lean->sights, cep_match_body_sights(body), lean->count * sizeof(uint16_t));
+    lean->dirty = (uint8_t)(body->dirty < lean->count ? body->dirty : lean->count);
+    base_free(body->snap);
+    base_free(body);
 }
 
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t need)
 {
-    uint32_t have = lean->cap ? lean->cap : LEAN_ENTRIES;
+    uint32_t have = cep_match_lean_cap(lean);
     if (need <= have)
         return 0;
     uint32_t cap = have + have / 2 > need ? have + have / 2 : need;
-    cap = cap > LEAN_ENTRIES_MANY ? cap : LEAN_ENTRIES_MANY;
-    struct match_lean_entry *at = base_alloc(cap * (sizeof *at + sizeof(uint16_t)));
-    if (!at)
+    return grow_body(lean, cap > LEAN_ENTRIES_MANY ? cap : LEAN_ENTRIES_MANY);
+}
+
+struct match_lean_body *cep_match_lean_body(struct match_lean *lean)
+{
+    return lean->has_body || !grow_body(lean, LEAN_ENTRIES_MANY) ? lean->rows.body : NULL;
+}
+
+void cep_match_lean_forget_snap(struct match_lean *lean)
+{
+    if (!lean->has_body)
+        return;
+    base_free(lean->rows.body->snap);
+    lean->rows.body->snap = NULL;
+}
+
+int cep_match_lean_number(struct match_lean *lean, uint32_t bias, uint32_t saved_first)
+{
+    struct match_lean_body *body = cep_match_lean_body(lean);
+    if (!body)
         return BASE_E_NOMEM;
-    move_entries(lean, at, cap);
+    body->bias = bias;
+    body->saved_first = saved_first;
     return 0;
 }
 
@@ -67,11 +100,14 @@ int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_
 {
     uint32_t have = lean->class_cap ? lean->class_cap : LEAN_CLASSES;
     if (count > have) {
-        struct match_lean_class *at = base_alloc(LEAN_CLASSES_MOST * sizeof *at);
+        have = count <= LEAN_CLASSES_SOME ? LEAN_CLASSES_SOME : LEAN_CLASSES_MOST;
+        struct match_lean_class *at = base_alloc(have * sizeof *at);
         if (!at)
             return BASE_E_NOMEM;
+        if (lean->class_cap)
+            base_free(lean->classes.many);
         lean->classes.many = at;
-        lean->class_cap = LEAN_CLASSES_MOST;
+        lean->class_cap = (uint8_t)have;
     } else if (count == 0 && lean->class_cap) {
         base_free(lean->classes.many);
         lean->class_cap = 0;
@@ -109,13 +145,15 @@ static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
         cep_match_log_drop(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
     lean->count -= n;
     lean->first_seq += n;
-    if ((int32_t)(lean->dirty - (uint32_t)lean->first_seq) < 0)
-        lean->dirty = (uint32_t)lean->first_seq;
+    if (lean->has_body)
+        lean->rows.body->dirty -= lean->rows.body->dirty < n ? lean->rows.body->dirty : n;
+    else
+        lean->dirty -= lean->dirty < n ? lean->dirty : (uint8_t)n;
     uint16_t *sights = cep_match_lean_sights(lean);
     memmove(entries, entries + n, lean->count * sizeof *entries);
     memmove(sights, sights + n, lean->count * sizeof *sights);
-    if (lean->cap && lean->count < LEAN_ENTRIES - 1) /* a little later than it could: the next row often needs the room again */
-        move_entries(lean, NULL, 0);
+    if (lean->has_body && lean->count < LEAN_ENTRIES) /* a little later than it could: the next row often needs the room again */
+        drop_body(lean);
 }
 
 void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms)
@@ -166,14 +204,13 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
     if (lean->count == 0) {
         lean->base_ms = time_ms;
         lean->class_count = 0; /* without rows there is no start */
-        base_free(lean->snap);
-        lean->snap = NULL;
+        cep_match_lean_forget_snap(lean);
         return true;
     }
     if (time_ms - lean->base_ms < (int64_t)LEAN_TIMES_MOST && time_ms >= lean->base_ms)
         return true;
     int64_t to = cep_match_lean_ms(lean, 0) < time_ms ? cep_match_lean_ms(lean, 0) : time_ms, by = to - lean->base_ms;
-    if (time_ms - to >= (int64_t)LEAN_TIMES_MOST || cep_match_lean_ms(lean, lean->count - 1) - to >= (int64_t)LEAN_TIMES_MOST)
+    if (lean->first_seq >= LEAN_SEQ_MOST || time_ms - to >= (int64_t)LEAN_TIMES_MOST || cep_match_lean_ms(lean, lean->count - 1) - to >= (int64_t)LEAN_TIMES_MOST)
         return false;
     for (uint32_t i = 0; i < lean->count; i++)
         cep_match_lean_entries(lean)[i].at -= (uint32_t)by;
@@ -185,8 +222,7 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
             classes[kept++].youngest -= (uint32_t)by;
         }
     lean->class_count = (uint8_t)kept;
-    base_free(lean->snap); /* its classes may be older than any row */
-    lean->snap = NULL;
+    cep_match_lean_forget_snap(lean); /* its classes may be older than any row */
     lean->base_ms = to;
     return true;
 }
@@ -222,8 +258,7 @@ void cep_match_lean_insert(struct match_op *op, struct match_lean *lean, uint32_
     entries[at] = entry;
     sights[at] = cep_match_lean_sight(op, sight);
     lean->count++;
-    if ((int32_t)(lean->dirty - (uint32_t)(lean->first_seq + at)) > 0)
-        lean->dirty = (uint32_t)(lean->first_seq + at);
+    cep_match_lean_changed(lean, at);
 }
 
 /* Where the row stands; the time of equal ones is settled by their position. *ret_full: ORDER BY has more to say. */
@@ -280,7 +315,7 @@ int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const stru
     if (*ret_full)
         return 0;
     *ret_at = at;
-    *ret_full = lean->told && cep_match_lean_told_behind(lean, at);
+    *ret_full = cep_match_lean_told_behind(lean, at);
     if (*ret_full)
         return 0;
     return at < lean->count ? cep_match_lean_late(op, lean, at, row, ret_full) : next_row(op, lean, row, ret_full);
@@ -299,8 +334,9 @@ static int collect(struct match_op *op)
         struct match_lean *lean = key->state;
         for (uint32_t i = 0; i < lean->class_count; i++)
             cep_match_config_mark(configs, cep_match_lean_classes(lean)[i].config);
-        for (uint32_t i = 0; lean->snap && i < lean->snap->count; i++)
-            cep_match_config_mark(configs, lean->snap->classes[i].config);
+        const struct match_lean_snap *snap = cep_match_lean_snap(lean);
+        for (uint32_t i = 0; snap && i < snap->count; i++)
+            cep_match_config_mark(configs, snap->classes[i].config);
     }
     if (!rc)
         cep_match_configs_sweep(configs);
@@ -367,7 +403,7 @@ static int full_row(struct match_op *op, struct cep_key *key, const struct cep_e
 void cep_match_lean_begin(struct cep_key *key)
 {
     struct match_lean *lean = cep_key_room(key);
-    *lean = (struct match_lean){ .first_seq = 1, .dirty = 1, .bias = 1, .saved_first = 1 };
+    *lean = (struct match_lean){ .first_seq = 1 };
     key->state = lean;
 }
 
@@ -434,7 +470,7 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
     struct match_lean *l = (struct match_lean *)(uintptr_t)lean;
     if (lean->count == 0)
         return BASE_TIME_MAX_MS;
-    int64_t told_ms = lean->told ? cep_match_lean_told_ms(lean) : BASE_TIME_MAX_MS;
+    int64_t told_ms = cep_match_lean_told_ms(lean);
     if (lean->class_count == 0)
         return told_ms < BASE_TIME_MAX_MS ? told_ms : cep_match_lean_ms(l, lean->count - 1);
     if (!op->within_ms)
@@ -454,26 +490,25 @@ void cep_match_lean_free(struct match_op *op, struct cep_key *key)
     cep_match_lean_count(op, lean, true);
     cep_match_lean_told_free(op, lean);
     drop_front(op, lean, lean->count);
-    if (lean->cap)
-        base_free(lean->rows.many);
+    cep_match_lean_forget_snap(lean);
+    if (lean->has_body)
+        base_free(lean->rows.body);
     if (lean->class_cap)
         base_free(lean->classes.many);
-    base_free(lean->snap);
     *lean = (struct match_lean){ 0 };
     key->state = NULL;
 }
 
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean)
 {
-    return lean->cap * (sizeof(struct match_lean_entry) + sizeof(uint16_t)) + (lean->snap ? sizeof *lean->snap + lean->snap->cap * sizeof(struct match_lean_class) : 0) +
-           lean->class_cap * sizeof(struct match_lean_class) + (lean->told ? cep_match_lean_told_bytes(lean) : 0) + (size_t)lean->count * op->lean->row_bytes;
+    const struct match_lean_snap *snap = cep_match_lean_snap(lean);
+    return (lean->has_body ? body_bytes(lean->rows.body->cap) : 0) + (snap ? sizeof *snap + snap->cap * sizeof(struct match_lean_class) : 0) +
+           lean->class_cap * sizeof(struct match_lean_class) + (cep_match_lean_told(lean) ? cep_match_lean_told_bytes(lean) : 0) + (size_t)lean->count * op->lean->row_bytes;
 }
 
 void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)
 {
-    uint32_t rows = gone ? 0 : lean->count, starts = gone ? 0 : lean->count - earliest(lean);
-    op->rows_kept += (uint64_t)rows - lean->counted_rows;
+    uint32_t starts = gone ? 0 : lean->count - earliest(lean);
     op->starts += (uint64_t)starts - lean->counted_starts;
-    lean->counted_rows = rows;
     lean->counted_starts = starts;
 }

@@ -12,19 +12,20 @@
 
 #define LEAN_NO_START (UINT32_C(1) << 31) /* in a ref: the row is no start, whatever conditions say: a match skipped it */
 #define LEAN_TIMES_MOST (UINT32_C(1) << 30) /* ms since base_ms; WITHIN must fit too */
-#define LEAN_ENTRIES 3      /* without memory of their own */
-#define LEAN_ENTRIES_MANY 8 /* the least with it */
+#define LEAN_ENTRIES 2      /* in the key itself */
+#define LEAN_ENTRIES_MANY 7 /* the least in a body */
 #define LEAN_CLASSES 2
+#define LEAN_CLASSES_SOME 6
 #define LEAN_CLASSES_MOST 32
 #define LEAN_REFOLD_MOST 4096 /* rows gone through again for a late one; keys with more take their full form */
 #define LEAN_DROP_SINGLY 32   /* rows that have settled leave one by one where there are no more; else an eighth of all together */
 #define LEAN_SNAP_LEAST 3     /* so few settled rows are gone through again each time */
 #define LEAN_SNAP_CLASSES 4
+_Static_assert(LEAN_SNAP_LEAST >= LEAN_ENTRIES, "a key with a snap has a body");
 #define LEAN_NO_STOP UINT32_MAX
 #define LEAN_GROUP 64       /* rows of one stored piece */
 
 struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in ms since base_ms */
-struct match_lean_few { struct match_lean_entry entries[LEAN_ENTRIES]; uint16_t sights[LEAN_ENTRIES], pad; };
 struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
 /* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
 struct match_lean_snap { uint32_t seq /* low half */; uint16_t count, cap; struct match_lean_class classes[]; };
@@ -32,21 +33,33 @@ struct match_lean_snap { uint32_t seq /* low half */; uint16_t count, cap; struc
 struct match_lean_told { struct match_tolds list; struct match_lean_told *next; /* while spare */ };
 #define LEAN_TOLD_SPARE 64u
 
-struct match_lean {
-    int64_t base_ms;
-    uint64_t first_seq;      /* of the first entry */
-    uint32_t count, cap;     /* entries; cap 0: they are in `few` */
-    uint8_t class_count, class_cap;
-    uint16_t epoch;          /* of the entries' sights: those of another one say nothing (match_config.h) */
-    uint32_t dirty;          /* low half of the first number that is not stored as it is */
-    uint32_t bias;           /* number of a row's stored piece: its number / LEAN_GROUP + bias */
-    uint32_t saved_first;    /* pieces from here on, below that of the first row, may be stored and must go */
-    uint32_t counted_rows, counted_starts; /* its share of the operator's sums */
+/* What few keys have: more rows than fit into the key, something that was told, pieces with other numbers than usual. */
+struct match_lean_body {
+    uint32_t cap;            /* entries that there is room for */
+    uint32_t dirty;          /* offset of the first entry that is not stored as it is, or one before it */
+    uint32_t bias;           /* number of a row's stored piece: its number / LEAN_GROUP + bias; without a body: 1 */
+    uint32_t saved_first;    /* pieces from here on, below that of the first row, may be stored and must go; without a body: 1 */
     struct match_lean_snap *snap; /* NULL: none */
     struct match_lean_told *told; /* NULL: nothing */
-    union { struct match_lean_few few; struct match_lean_entry *many; /* their sights stand behind all of them */ } rows;
-    union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
+    struct match_lean_entry entries[]; /* and behind all of them their sights */
 };
+/* With the key's own words and a name of eight bytes, two cache lines. */
+struct match_lean {
+    int64_t base_ms;
+    uint64_t first_seq : 48; /* of the first entry */
+    uint64_t epoch : 16;     /* of the entries' sights: those of another one say nothing (match_config.h) */
+    union { struct match_lean_entry few[LEAN_ENTRIES]; struct match_lean_body *body; } rows;
+    union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
+    uint32_t count;          /* entries */
+    uint32_t counted_starts; /* its share of the operator's sum */
+    uint16_t sights[LEAN_ENTRIES];
+    uint8_t dirty;           /* without a body: as there */
+    uint8_t has_body;
+    uint8_t class_count, class_cap; /* class_cap 0: they are in `few` */
+};
+#define LEAN_SEQ_MOST (UINT64_C(1) << 47) /* a key whose numbers have come so far takes its full form when next it is looked at; a row's number is below twice that */
+_Static_assert(sizeof(struct match_lean) == 72, "a key's words, a tuple of 32 bytes and this are 128 bytes");
+/* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items. */
 /* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items; none: not known yet. */
 struct match_lean_found { uint32_t start, accept, first_item, items; bool same; };
 /* match_lean_each.c: where starts that have the same threads go together when something moves, at offset `row` in the view; next: which turn comes then. */
@@ -107,6 +120,12 @@ void cep_match_lean_begin(struct cep_key *key); /* the empty state */
 int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t *ret_at, bool *ret_full) BASE_MUST_CHECK;
 void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean);
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t entries) BASE_MUST_CHECK;
+/* Its body, which is made if there is none; entries and sights may move. NULL: no memory. */
+struct match_lean_body *cep_match_lean_body(struct match_lean *lean);
+/* Without the snap; keys have few. */
+void cep_match_lean_forget_snap(struct match_lean *lean);
+/* The pieces' numbers of a key that has not been stored yet. */
+int cep_match_lean_number(struct match_lean *lean, uint32_t bias, uint32_t saved_first) BASE_MUST_CHECK;
 int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count) BASE_MUST_CHECK;
 /* Puts an entry in, for which there is room. */
 void cep_match_lean_insert(struct match_op *op, struct match_lean *lean, uint32_t at, struct match_lean_entry entry, uint32_t sight);
@@ -128,8 +147,21 @@ int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8
 /* The lean form, if nothing stands in its way: all settled, nothing told. */
 int cep_match_lean_deflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 
-static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->cap ? lean->rows.many : lean->rows.few.entries; }
-static inline uint16_t *cep_match_lean_sights(struct match_lean *lean) { return lean->cap ? (uint16_t *)(void *)(lean->rows.many + lean->cap) : lean->rows.few.sights; }
+static inline uint16_t *cep_match_body_sights(struct match_lean_body *body) { return (uint16_t *)(void *)(body->entries + body->cap); }
+static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->has_body ? lean->rows.body->entries : lean->rows.few; }
+static inline uint16_t *cep_match_lean_sights(struct match_lean *lean) { return lean->has_body ? cep_match_body_sights(lean->rows.body) : lean->sights; }
+static inline uint32_t cep_match_lean_cap(const struct match_lean *lean) { return lean->has_body ? lean->rows.body->cap : LEAN_ENTRIES; }
+/* What was told and is not settled; NULL: nothing. */
+static inline struct match_lean_told *cep_match_lean_told(const struct match_lean *lean) { return lean->has_body ? lean->rows.body->told : NULL; }
+static inline struct match_lean_snap *cep_match_lean_snap(const struct match_lean *lean) { return lean->has_body ? lean->rows.body->snap : NULL; }
+/* The entry at this offset is not stored as it is now. */
+static inline void cep_match_lean_changed(struct match_lean *lean, uint32_t at)
+{
+    if (lean->has_body)
+        lean->rows.body->dirty = lean->rows.body->dirty < at ? lean->rows.body->dirty : at;
+    else
+        lean->dirty = lean->dirty < at ? lean->dirty : (uint8_t)at;
+}
 static inline int64_t cep_match_lean_ms(struct match_lean *lean, uint32_t i) { return lean->base_ms + cep_match_lean_entries(lean)[i].at; }
 /* Where they are of another epoch, nothing is known of them. */
 static inline void cep_match_lean_renew_sights(const struct match_op *op, struct match_lean *lean)
@@ -193,7 +225,7 @@ static inline uint32_t cep_match_lean_first(const struct match_lean_class *class
     return end;
 }
 static inline struct match_lean_class *cep_match_lean_classes(struct match_lean *lean) { return lean->class_cap ? lean->classes.many : lean->classes.few; }
-static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + lean->bias; }
+static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + (lean->has_body ? lean->rows.body->bias : 1); }
 
 /* ---- match_lean_match.c: matches ---- */
 void cep_match_lean_tells_init(struct match_op *op); /* says whether the pattern's matches are told in lean form */

@@ -7,7 +7,7 @@
 
 void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, uint32_t *ret_end)
 {
-    *ret_first = lean->saved_first;
+    *ret_first = lean->has_body ? lean->rows.body->saved_first : 1;
     *ret_end = cep_match_lean_piece(lean, lean->first_seq + lean->count) + 1;
 }
 
@@ -60,10 +60,9 @@ int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_
     struct match_lean *lean = key->state;
     uint32_t first = cep_match_lean_piece(lean, lean->first_seq);
     int rc = save_head(op, lean, piece, ctx);
-    for (uint32_t n = lean->saved_first; n < first && !rc && !all; n++)
+    for (uint32_t n = lean->has_body ? lean->rows.body->saved_first : 1; n < first && !rc && !all; n++)
         rc = piece(ctx, n, NULL, 0);
-    int32_t changed = (int32_t)(lean->dirty - (uint32_t)lean->first_seq);
-    uint32_t from = all || changed < 0 ? 0 : (uint32_t)changed;
+    uint32_t from = all ? 0 : lean->has_body ? lean->rows.body->dirty : lean->dirty;
     /* from the start of its group on */
     uint32_t within = (uint32_t)((lean->first_seq + from) % LEAN_GROUP);
     from = within > from ? 0 : from - within;
@@ -74,8 +73,13 @@ int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_
         from = end;
     }
     if (!rc && !all) {
-        lean->saved_first = first;
-        lean->dirty = (uint32_t)(lean->first_seq + lean->count);
+        struct match_lean_body *body = lean->has_body || first > 1 ? cep_match_lean_body(lean) : NULL;
+        lean->dirty = (uint8_t)(lean->count < LEAN_ENTRIES ? lean->count : LEAN_ENTRIES);
+        if (body) {
+            body->saved_first = first;
+            body->dirty = lean->count;
+        }
+        return !body && first > 1 ? BASE_E_NOMEM : 0;
     }
     return rc;
 }

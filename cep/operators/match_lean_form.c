@@ -169,6 +169,7 @@ int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8
 static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_key *state, uint8_t *no_start)
 {
     const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const struct match_lean_told *told = cep_match_lean_told(lean);
     int rc = 0;
     state->rows.first_seq = state->rows.end_seq = lean->first_seq;
     for (uint32_t i = 0; i < lean->count && !rc; i++) {
@@ -176,8 +177,8 @@ static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_
         if (entries[i].ref & LEAN_NO_START)
             no_start[i / 8] |= (uint8_t)(1u << i % 8);
     }
-    for (size_t k = 0; lean->told && !op->lean->each && k < lean->told->list.len; k++) /* these will be found again */
-        for (uint64_t seq = lean->told->list.at[k].start; seq <= lean->told->list.at[k].accept_seq; seq++)
+    for (size_t k = 0; told && !op->lean->each && k < told->list.len; k++) /* these will be found again */
+        for (uint64_t seq = told->list.at[k].start; seq <= told->list.at[k].accept_seq; seq++)
             no_start[(seq - lean->first_seq) / 8] &= (uint8_t)~(1u << (seq - lean->first_seq) % 8);
     state->now.next_seq = state->now.first_start = state->now.unmatched_next = lean->first_seq;
     /* the pieces of the lean form go, those of the full one are numbered behind them */
@@ -210,9 +211,10 @@ int cep_match_lean_inflate(struct match_op *op, struct cep_key *key)
         base_free(state);
         return rc;
     }
-    if (lean->told) {
-        state->told = lean->told->list;
-        lean->told->list = (struct match_tolds){ 0 };
+    struct match_lean_told *told = cep_match_lean_told(lean);
+    if (told) {
+        state->told = told->list;
+        told->list = (struct match_tolds){ 0 };
     }
     cep_match_key_find_same(op, state);
     cep_match_lean_free(op, key);
@@ -228,7 +230,7 @@ static bool ordinary(const struct match_op *op, const struct match_key *state)
     const struct match_rows *rows = &state->rows;
     return !state->has_base && !state->ended && !state->now.parked && !state->limited && state->told.len == 0 && state->now.cands.len == 0 && state->now.next_seq == rows->end_seq &&
            rows->end_seq - rows->first_seq <= DEFLATE_ROWS_MOST && state->now.classes <= LEAN_CLASSES_MOST &&
-           state->waiting_from == rows->end_seq && op->op.watermark_ms != BASE_TIME_MAX_MS;
+           state->waiting_from == rows->end_seq && rows->end_seq < LEAN_SEQ_MOST && op->op.watermark_ms != BASE_TIME_MAX_MS;
 }
 
 static int take_classes(struct match_op *op, const struct match_key *state, struct match_lean *lean)
@@ -296,14 +298,14 @@ int cep_match_lean_deflate(struct match_op *op, struct cep_key *key)
     int64_t base_ms = rows->end_seq > rows->first_seq ? cep_match_rows_at(rows, rows->first_seq)->time_ms : 0;
     if (rows->end_seq > rows->first_seq && cep_match_rows_at(rows, rows->end_seq - 1)->time_ms - base_ms >= INT32_MAX / 2)
         return 0;
-    struct match_lean lean = { .base_ms = base_ms, .first_seq = rows->first_seq, .dirty = (uint32_t)rows->first_seq };
+    struct match_lean lean = { .base_ms = base_ms, .first_seq = rows->first_seq };
     uint32_t first, end;
     cep_match_pieces(state, &first, &end);
     if (rows->dropped_first < rows->dropped_end && rows->dropped_first < first)
         first = rows->dropped_first;
-    lean.saved_first = first;
-    lean.bias = end - (uint32_t)(rows->first_seq / LEAN_GROUP);
-    rc = take_rows(op, state, &lean);
+    rc = cep_match_lean_number(&lean, end - (uint32_t)(rows->first_seq / LEAN_GROUP), first);
+    if (!rc)
+        rc = take_rows(op, state, &lean);
     if (!rc)
         rc = take_classes(op, state, &lean);
     struct match_lean *room = cep_key_room(key);

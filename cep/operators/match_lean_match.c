@@ -63,20 +63,23 @@ void cep_match_lean_view_finish(struct match_lean_op *lean_op)
 
 static struct match_lean_told *told_of(struct match_op *op, struct match_lean *lean)
 {
-    if (!lean->told && op->lean->spare_told) {
-        lean->told = op->lean->spare_told;
-        op->lean->spare_told = lean->told->next;
+    struct match_lean_body *body = cep_match_lean_body(lean);
+    if (!body)
+        return NULL;
+    if (!body->told && op->lean->spare_told) {
+        body->told = op->lean->spare_told;
+        op->lean->spare_told = body->told->next;
         op->lean->spare_count--;
-    } else if (!lean->told) {
-        lean->told = base_calloc(1, sizeof *lean->told);
+    } else if (!body->told) {
+        body->told = base_calloc(1, sizeof *body->told);
     }
-    return lean->told;
+    return body->told;
 }
 
 /* The list, empty or handed over, goes back. */
 void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean)
 {
-    struct match_lean_told *told = lean->told;
+    struct match_lean_told *told = cep_match_lean_told(lean);
     if (!told)
         return;
     for (size_t i = 0; i < told->list.len; i++)
@@ -90,22 +93,24 @@ void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean)
         BASE_VEC_FINISH(&told->list);
         base_free(told);
     }
-    lean->told = NULL;
+    lean->rows.body->told = NULL;
 }
 
 size_t cep_match_lean_told_bytes(const struct match_lean *lean)
 {
-    size_t sum = sizeof *lean->told + lean->told->list.cap * sizeof *lean->told->list.at;
-    for (size_t i = 0; i < lean->told->list.len; i++)
-        sum += cep_row_size(lean->told->list.at[i].row);
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    size_t sum = sizeof *told + told->list.cap * sizeof *told->list.at;
+    for (size_t i = 0; i < told->list.len; i++)
+        sum += cep_row_size(told->list.at[i].row);
     return sum;
 }
 
 int64_t cep_match_lean_told_ms(const struct match_lean *lean)
 {
     int64_t first_ms = BASE_TIME_MAX_MS;
-    for (size_t i = 0; lean->told && i < lean->told->list.len; i++)
-        first_ms = lean->told->list.at[i].last_time_ms < first_ms ? lean->told->list.at[i].last_time_ms : first_ms;
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    for (size_t i = 0; told && i < told->list.len; i++)
+        first_ms = told->list.at[i].last_time_ms < first_ms ? told->list.at[i].last_time_ms : first_ms;
     return first_ms;
 }
 
@@ -114,9 +119,9 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
     struct match_lean *lean = key->state;
     size_t kept = 0;
     int rc = 0;
-    if (!lean->told)
+    if (!cep_match_lean_told(lean))
         return 0;
-    struct match_tolds *list = &lean->told->list;
+    struct match_tolds *list = &cep_match_lean_told(lean)->list;
     for (size_t i = 0; i < list->len; i++) {
         if (rc || list->at[i].last_time_ms > op->op.watermark_ms) {
             list->at[kept++] = list->at[i];
@@ -167,8 +172,9 @@ static int look_at_rows(struct plan *plan)
     look_at(plan, plan->at, lean->count, 1);
     view->rows.len = view->entries.len = count;
     /* what was told of rows from the new one on is looked for anew */
-    for (size_t k = 0; lean->told && k < lean->told->list.len; k++) {
-        const struct match_told *told = &lean->told->list.at[k];
+    const struct match_lean_told *tolds = cep_match_lean_told(lean);
+    for (size_t k = 0; tolds && k < tolds->list.len; k++) {
+        const struct match_told *told = &tolds->list.at[k];
         uint32_t start = (uint32_t)(told->start - lean->first_seq), accept = (uint32_t)(told->accept_seq - lean->first_seq);
         if (accept < plan->at)
             continue;
@@ -402,8 +408,9 @@ static void compare(struct plan *plan)
 {
     const struct match_lean *lean = plan->lean;
     struct match_lean_found *found = plan->view->found.at;
-    for (size_t k = 0; plan->redo && k < lean->told->list.len && !plan->full; k++) {
-        const struct match_told *told = &lean->told->list.at[k];
+    const struct match_lean_told *tolds = cep_match_lean_told(lean);
+    for (size_t k = 0; plan->redo && k < tolds->list.len && !plan->full; k++) {
+        const struct match_told *told = &tolds->list.at[k];
         uint32_t start = (uint32_t)(told->start - lean->first_seq), accept = (uint32_t)(told->accept_seq - lean->first_seq);
         if (accept < plan->at)
             continue;
@@ -463,7 +470,8 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
     uint64_t first = plan->lean->first_seq, start = first + found->start, accept = first + found->accept;
     struct match_cand cand = { .start = start, .end = accept, .accept_seq = accept, .not_before_ms = INT64_MIN, .number = 1, .kind = MATCH_FOUND,
                                .step = MATCH_STEP_ROW, .resolved = 1 };
-    if (!told_of(op, plan->lean))
+    struct match_lean_told *told = told_of(op, plan->lean);
+    if (!told)
         return BASE_E_NOMEM;
     if (found->items) {
         if (!BASE_VEC_RESERVE(&op->items, found->items))
@@ -473,7 +481,7 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
     }
     op->view = (const struct cep_row *const *)view->rows.at;
     op->view_first = first;
-    int rc = cep_match_key_tell_view(op, key, &plan->lean->told->list, &cand);
+    int rc = cep_match_key_tell_view(op, key, &told->list, &cand);
     op->view = NULL;
     return rc;
 }
@@ -492,8 +500,9 @@ static int tell(struct plan *plan, struct cep_key *key)
 static void renumber_told(struct match_lean *lean, uint32_t at)
 {
     uint64_t seq = lean->first_seq + at;
-    for (size_t i = 0; lean->told && i < lean->told->list.len; i++) {
-        struct match_told *told = &lean->told->list.at[i];
+    struct match_lean_told *tolds = cep_match_lean_told(lean);
+    for (size_t i = 0; tolds && i < tolds->list.len; i++) {
+        struct match_told *told = &tolds->list.at[i];
         told->start += told->start >= seq;
         told->accept_seq += told->accept_seq >= seq;
     }
@@ -521,18 +530,17 @@ static int take(struct plan *plan)
     cep_match_lean_insert(plan->op, lean, plan->at, plan->view->entries.at[plan->at], sight);
     memcpy(cep_match_lean_entries(lean), plan->view->entries.at, lean->count * sizeof(struct match_lean_entry)); /* with their marks */
     renumber_told(lean, plan->at);
-    if (!plan->op->lean->each) {
-        base_free(lean->snap); /* its classes may hold starts that are covered now */
-        lean->snap = NULL;
-    }
+    if (!plan->op->lean->each)
+        cep_match_lean_forget_snap(lean); /* its classes may hold starts that are covered now */
     return 0;
 }
 
 bool cep_match_lean_told_behind(const struct match_lean *lean, uint32_t at)
 {
     bool any = false;
-    for (size_t i = 0; lean->told && i < lean->told->list.len; i++)
-        any |= lean->told->list.at[i].accept_seq >= lean->first_seq + at;
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    for (size_t i = 0; told && i < told->list.len; i++)
+        any |= told->list.at[i].accept_seq >= lean->first_seq + at;
     return any;
 }
 

@@ -14,12 +14,12 @@ _Static_assert(COPIED <= LEAN_CLASSES_MOST && COPIED >= LEAN_CLASSES, "there is 
 /* Drops what has settled, if there is enough of it (cep_match_lean_drop_settled leaves many rows alone for a few). */
 static void drop_settled(struct match_op *op, struct cep_key *key, struct match_lean *lean)
 {
-    uint32_t had = lean->count, cap = lean->cap;
+    uint32_t had = lean->count, cap = cep_match_lean_cap(lean);
     cep_match_lean_drop_settled(op, lean);
     if (lean->count == had)
         return;
     cep_match_lean_count(op, lean, false);
-    if (lean->cap == cap)
+    if (cep_match_lean_cap(lean) == cap)
         cep_keyed_account_less(&op->op.keyed, key, (uint64_t)(had - lean->count) * op->lean->row_bytes);
     else
         cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
@@ -34,7 +34,7 @@ static inline bool is_usual(struct match_op *op, struct cep_key *key, struct mat
     if (count == 0) { /* without rows there is no start */
         lean->base_ms = row->time_ms;
         lean->class_count = 0;
-        return !lean->snap;
+        return !cep_match_lean_snap(lean);
     }
     const struct match_lean_entry *entries = cep_match_lean_entries(lean);
     int64_t base_ms = lean->base_ms, last_ms = base_ms + entries[count - 1].at;
@@ -80,19 +80,17 @@ static inline int row_of_one(struct match_op *op, struct cep_key *key, struct ma
     int32_t first = to ? (int32_t)(class->earliest - (uint32_t)lean->first_seq) : (int32_t)lean->count + !own.config;
     set_one(lean, to, own);
     cep_match_lean_renew_sights(op, lean);
-    struct match_lean_entry *entries = lean->rows.few.entries;
-    uint16_t *sights = lean->rows.few.sights;
-    if (lean->cap) {
-        entries = lean->rows.many;
-        sights = (uint16_t *)(void *)(entries + lean->cap);
+    struct match_lean_entry *entries = lean->rows.few;
+    uint16_t *sights = lean->sights;
+    if (lean->has_body) {
+        entries = lean->rows.body->entries;
+        sights = cep_match_body_sights(lean->rows.body);
     }
     entries[lean->count] = (struct match_lean_entry){ ref, own.youngest };
     sights[lean->count] = cep_match_lean_sight(op, sight);
-    lean->dirty = (int32_t)(lean->dirty - seq) > 0 ? seq : lean->dirty;
+    cep_match_lean_changed(lean, lean->count);
     lean->count++;
     op->rows_in++;
-    op->rows_kept++;
-    lean->counted_rows++;
     uint32_t starts = lean->count - (first < 0 ? 0 : (uint32_t)first);
     op->starts += (uint64_t)starts - lean->counted_starts;
     lean->counted_starts = starts;
@@ -119,9 +117,10 @@ static inline int keep(struct match_op *op, struct match_lean *lean, const struc
 {
     struct match_lean_op *lean_op = op->lean;
     uint32_t ref, seq = (uint32_t)lean->first_seq + lean->count;
-    if (lean->snap && seq % SNAP_EACH == 0 && lean->count && cep_match_lean_ms(lean, lean->count - 1) <= op->op.watermark_ms && lean->class_count <= lean->snap->cap)
+    const struct match_lean_snap *snap = cep_match_lean_snap(lean);
+    if (snap && seq % SNAP_EACH == 0 && lean->count && cep_match_lean_ms(lean, lean->count - 1) <= op->op.watermark_ms && lean->class_count <= snap->cap)
         cep_match_lean_keep_snap(lean, lean->count, cep_match_lean_classes(lean), lean->class_count);
-    int rc = lean->count < (lean->cap ? lean->cap : LEAN_ENTRIES) ? 0 : cep_match_lean_reserve(lean, lean->count + 1);
+    int rc = lean->count < cep_match_lean_cap(lean) ? 0 : cep_match_lean_reserve(lean, lean->count + 1);
     if (!rc)
         rc = cep_match_log_put(&lean_op->log, row, &ref);
     if (rc) {
@@ -134,10 +133,9 @@ static inline int keep(struct match_op *op, struct match_lean *lean, const struc
         return rc;
     }
     cep_match_lean_renew_sights(op, lean);
+    cep_match_lean_changed(lean, lean->count);
     cep_match_lean_sights(lean)[lean->count] = cep_match_lean_sight(op, sight);
     cep_match_lean_entries(lean)[lean->count++] = (struct match_lean_entry){ ref, at };
-    if ((int32_t)(lean->dirty - seq) > 0)
-        lean->dirty = seq;
     return 0;
 }
 
@@ -145,7 +143,7 @@ static inline int keep(struct match_op *op, struct match_lean *lean, const struc
 static int usual_row(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
 {
     struct match_lean_op *lean_op = op->lean;
-    uint32_t cap = lean->cap, class_cap = lean->class_cap, start;
+    uint32_t cap = cep_match_lean_cap(lean), class_cap = lean->class_cap, start;
     struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
     if (!cep_match_lean_known(op, cep_match_lean_classes(lean), lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count))
         return 0;
@@ -155,7 +153,7 @@ static int usual_row(struct match_op *op, struct cep_key *key, struct match_lean
         return rc;
     op->rows_in++;
     cep_match_lean_count(op, lean, false);
-    if (lean->cap == cap && lean->class_cap == class_cap)
+    if (cep_match_lean_cap(lean) == cap && lean->class_cap == class_cap)
         cep_keyed_account_more(&op->op.keyed, key, lean_op->row_bytes);
     else
         cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
@@ -189,7 +187,7 @@ static inline int one_row(struct match_op *op, struct cep_key *key, const struct
     else if (!cep_match_is_lean(op, key))
         return 0;
     struct match_lean *lean = key->state;
-    if (lean->told || row->change != CEP_INSERT || row->time_ms <= op->op.watermark_ms) /* what was told may be settled now */
+    if (cep_match_lean_told(lean) || row->change != CEP_INSERT || row->time_ms <= op->op.watermark_ms) /* what was told may be settled now */
         return 0;
     if (!is_usual(op, key, lean, row))
         return other_row(op, key, row, ret_done);
@@ -198,7 +196,7 @@ static inline int one_row(struct match_op *op, struct cep_key *key, const struct
         rc = cep_match_config_row(op->steps, op, row);
         sight = op->steps->row_sight;
     }
-    if (!rc && sight && lean->class_count <= 1 && !lean->class_cap && lean->count < (lean->cap ? lean->cap : LEAN_ENTRIES))
+    if (!rc && sight && lean->class_count <= 1 && !lean->class_cap && lean->count < cep_match_lean_cap(lean))
         rc = row_of_one(op, key, lean, row, sight, ret_done);
     else if (!rc && sight)
         rc = usual_row(op, key, lean, row, sight, ret_done);
@@ -213,11 +211,12 @@ static inline void bring_state(const struct match_op *op, const struct cep_key *
     if (!cep_match_is_lean(op, key))
         return;
     const struct match_lean *lean = key->state;
-    if (lean->cap) {
-        const struct match_lean_entry *entries = lean->rows.many;
-        __builtin_prefetch(entries);
-        __builtin_prefetch(entries + lean->count);
-        __builtin_prefetch((const uint16_t *)(const void *)(entries + lean->cap) + lean->count);
+    if (lean->has_body) { /* its head may be far: nothing is read of it */
+        const struct match_lean_body *body = lean->rows.body;
+        __builtin_prefetch(body);
+        __builtin_prefetch((const char *)body + 64);
+        if (lean->count > LEAN_ENTRIES_MANY)
+            __builtin_prefetch(body->entries + lean->count);
     }
     if (lean->class_cap)
         __builtin_prefetch(lean->classes.many);
