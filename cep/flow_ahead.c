@@ -96,6 +96,7 @@ static struct cep_operator *quick_operator(const struct cep_flow *flow, uint32_t
 static void guess_keys(struct cep_flow *flow, const struct cep_operator *op)
 {
     const struct cep_keyed keyed = { .slots = op->keyed.slots, .mask = op->keyed.mask };
+    const bool wide = op->keyed.room_bytes > LINE + LINE / 4; /* with the key's own words more than two lines */
     for (uint32_t i = 0, end = flow->ahead_count; i < end; i++) {
         struct cep_key *key = cep_keyed_guess(&keyed, flow->ahead[i].place);
         flow->found[i] = (struct cep_keyed_row){ flow->ahead[i].row, key };
@@ -103,8 +104,10 @@ static void guess_keys(struct cep_flow *flow, const struct cep_operator *op)
             continue;
         __builtin_prefetch(key);
         __builtin_prefetch((const char *)key + LINE);
-        __builtin_prefetch((const char *)key + 2 * LINE);
-        __builtin_prefetch((const char *)key + 3 * LINE);
+        if (wide) {
+            __builtin_prefetch((const char *)key + 2 * LINE);
+            __builtin_prefetch((const char *)key + 3 * LINE);
+        }
     }
 }
 

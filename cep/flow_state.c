@@ -168,7 +168,7 @@ uint64_t cep_flow_state_bytes(const struct cep_flow *flow)
     uint64_t sum = 0;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
         if (flow->nodes[i].op)
-            sum += flow->nodes[i].op->keyed.bytes + flow->nodes[i].op->keyed.lingering;
+            sum += flow->nodes[i].op->keyed.bytes + flow->nodes[i].op->keyed.lingering + cep_keyed_slack(&flow->nodes[i].op->keyed);
     return sum;
 }
 

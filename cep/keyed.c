@@ -7,7 +7,7 @@
 
 /* Part of the stored formats and of the distribution over key groups: never change. */
 #define KEY_SEED UINT64_C(0x6365706865696421)
-#define TIMER_ENTRIES_MOST ((1u << 27) - 1)
+#define TIMER_ENTRIES_MOST ((1u << 26) - 1)
 
 uint64_t cep_key_hash(const struct cep_tuple *tuple) { return base_hash64(tuple, tuple->size_bytes, KEY_SEED); }
 
@@ -32,56 +32,33 @@ static size_t key_bytes(const struct cep_keyed *keyed, const struct cep_tuple *t
 
 /* ---- memory of keys ---- */
 
-#define SPARE_LEAST 64 /* so many spare blocks are kept in any case; more of them while they are few beside the keys */
-
-static size_t units_of(size_t bytes) { return (bytes + 15) / 16; }
+static size_t units_of(size_t bytes) { return (bytes + CEP_BLOCKS_UNIT - 1) / CEP_BLOCKS_UNIT; }
 
 static void free_key(struct cep_keyed *keyed, struct cep_key *key)
 {
-    size_t units = units_of(key_bytes(keyed, &key->tuple));
-    if (units >= CEP_SPARE_UNITS || (keyed->spare_count >= SPARE_LEAST && keyed->spare_count >= keyed->count / 16)) {
+    if (key->single)
         base_free(key);
-        return;
-    }
-    key->state = keyed->spare[units];
-    keyed->spare[units] = key;
-    keyed->spare_count++;
-    keyed->lingering += units * 16;
+    else
+        cep_blocks_give(&keyed->blocks, key);
 }
 
 static struct cep_key *alloc_key(struct cep_keyed *keyed, const struct cep_tuple *tuple)
 {
     size_t bytes = key_bytes(keyed, tuple), units = units_of(bytes);
-    struct cep_key *key = units < CEP_SPARE_UNITS ? keyed->spare[units] : NULL;
-    if (key) {
-        keyed->spare[units] = key->state;
-        keyed->spare_count--;
-        keyed->lingering -= units * 16;
-    } else {
-        key = base_alloc(units * 16);
-        if ((uintptr_t)key & ~(uintptr_t)CEP_SLOT_KEY) { /* no system that this runs on gives such an address unasked; a slot could not hold it */
-            base_free(key);
-            key = NULL;
-        }
-        if (!key)
-            return NULL;
-    }
+    bool single = units > CEP_BLOCKS_MOST || keyed->count < CEP_KEYED_FEW;
+    struct cep_key *key = single ? base_alloc(bytes) : cep_blocks_take(&keyed->blocks, units);
+    if (!key)
+        return NULL;
     memset(key, 0, offsetof(struct cep_key, tuple));
+    key->single = single;
+    if ((uintptr_t)key & ~(uintptr_t)CEP_SLOT_KEY) { /* no system that this runs on gives such an address unasked; a slot could not hold it */
+        free_key(keyed, key);
+        return NULL;
+    }
     key->armed_ms = BASE_TIME_MAX_MS;
     memcpy(&key->tuple, tuple, tuple->size_bytes);
     memset(cep_key_room(key), 0, keyed->room_bytes);
     return key;
-}
-
-static void free_spare(struct cep_keyed *keyed)
-{
-    for (size_t units = 0; units < CEP_SPARE_UNITS; units++) {
-        for (struct cep_key *key; (key = keyed->spare[units]) != NULL; base_free(key)) {
-            keyed->spare[units] = key->state;
-            keyed->spare_count--;
-            keyed->lingering -= units * 16;
-        }
-    }
 }
 
 /* A removed key goes with the last entry that names it. */
@@ -103,26 +80,25 @@ static bool is_removed(void *ctx, struct cep_key *key)
 
 void cep_keyed_sweep(struct cep_keyed *keyed)
 {
-    free_spare(keyed);
     if (keyed->lingering)
         cep_wheel_sweep(&keyed->wheel, is_removed, keyed);
-    free_spare(keyed); /* what that gave */
 }
 
-static void forget_timer(void *ctx BASE_UNUSED, struct cep_key *key)
+static void forget_timer(void *ctx, struct cep_key *key)
 {
     if (--key->timer_entries == 0 && key->removed)
-        base_free(key);
+        free_key(ctx, key);
 }
 
 void cep_keyed_finish(struct cep_keyed *keyed)
 {
-    cep_wheel_each(&keyed->wheel, forget_timer, NULL);
-    for (uint64_t i = 0; keyed->slots && i <= keyed->mask; i++)
-        base_free(cep_slot_key(keyed->slots[i]));
+    cep_wheel_each(&keyed->wheel, forget_timer, keyed);
+    uint64_t at = 0;
+    for (struct cep_key *key; (key = cep_keyed_each(keyed, &at)) != NULL;)
+        free_key(keyed, key);
+    cep_blocks_finish(&keyed->blocks);
     base_free(keyed->slots);
     base_free(keyed->dirty.at);
-    free_spare(keyed);
     cep_wheel_finish(&keyed->wheel);
     *keyed = (struct cep_keyed){ 0 };
 }

@@ -11,29 +11,30 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/attr.h"
+#include "cep/blocks.h"
 #include "cep/row.h"
 #include "cep/wheel.h"
 
 typedef int cep_keyed_piece(void *ctx, uint32_t piece, const void *bytes, size_t len); /* bytes NULL: deleted */
 
 struct cep_key {
-    void *state;                 /* the operator's; NULL: not there (yet). Of a spare block: the next one */
+    void *state;                 /* the operator's; NULL: not there (yet). */
     int64_t armed_ms;            /* deadline of its entry in the wheel; BASE_TIME_MAX_MS: none */
     uint32_t state_bytes;        /* as accounted, in units of 16 bytes */
-    uint32_t timer_entries : 27; /* entries in the wheel that name this key, stale ones included */
+    uint32_t timer_entries : 26; /* entries in the wheel that name this key, stale ones included */
     uint32_t removed : 1;        /* not in the table any more; freed when the last of those entries is gone */
     uint32_t dirty : 1;          /* changed since the last checkpoint */
     uint32_t stored : 1;         /* the store holds pieces of it */
     uint32_t cold : 1;           /* state was dropped from memory and must be loaded from the store before use */
     uint32_t used : 1;           /* since the hand passed */
+    uint32_t single : 1;         /* allocated by itself */
     struct cep_tuple tuple;      /* last: the key */
 };
 /* A slot: the key's address, of which 44 bits can be other than 0; the upper 16 bits of its place; how far from its home it lies, CEP_SLOT_FAR: so far or farther. 0: free. */
 #define CEP_SLOT_FAR 15u
 #define CEP_SLOT_KEY UINT64_C(0x0000fffffffffff0)
 #define CEP_SLOT_TAG UINT64_C(0xffff000000000000)
-/* Memory of keys that are gone, for keys to come: they go and come again with nearly the same sizes. By size in units of 16 bytes. */
-#define CEP_SPARE_UNITS 32
+#define CEP_KEYED_FEW 64 /* so many keys are allocated by themselves: most operators have no more */
 struct cep_keyed {
     uint64_t *slots;
     uint64_t mask, count;        /* mask + 1 slots, a power of two; 0: none yet */
@@ -42,10 +43,9 @@ struct cep_keyed {
     uint64_t marks;              /* how often a key was told to have changed */
     uint64_t hand;               /* next slot that eviction looks at */
     uint64_t bytes;              /* accounted memory of keys and states */
-    uint64_t lingering;          /* and of removed keys that the wheel still names, and of spare blocks */
+    uint64_t lingering;          /* and of removed keys that the wheel still names */
     uint64_t removals;           /* how many keys were taken out so far: the same number again means that a key found before is still there */
-    struct cep_key *spare[CEP_SPARE_UNITS]; /* chained by state */
-    uint64_t spare_count;
+    struct cep_blocks blocks;    /* memory of keys, from CEP_KEYED_FEW on */
     uint32_t room_bytes;         /* room for the operator's state behind each key's tuple, zeroed: one block for both */
 };
 void cep_keyed_init(struct cep_keyed *keyed, uint32_t room_bytes);
@@ -61,7 +61,7 @@ int cep_keyed_get(struct cep_keyed *keyed, const struct cep_tuple *tuple, struct
 int cep_keyed_get_at(struct cep_keyed *keyed, const struct cep_tuple *tuple, uint64_t place, struct cep_key **ret, bool *ret_added) BASE_MUST_CHECK;
 /* Takes the key out of the table (its state must be gone) and frees it, at once or when the wheel no longer names it. */
 void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key);
-/* Frees spare blocks, and the removed keys that the wheel still names. Takes time in proportion to all entries of the wheel. */
+/* Frees the removed keys that the wheel still names. Takes time in proportion to all entries of the wheel. */
 void cep_keyed_sweep(struct cep_keyed *keyed);
 /* Asks for a wake-up at at_ms (BASE_TIME_MAX_MS: none needed). An earlier armed entry stays and re-arms itself when it fires. */
 int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms) BASE_MUST_CHECK;
@@ -86,6 +86,8 @@ static inline void cep_keyed_account_less(struct cep_keyed *keyed, struct cep_ke
     keyed->bytes -= units * 16;
     key->state_bytes -= (uint32_t)units;
 }
+/* Memory held for keys, but not in use. */
+static inline uint64_t cep_keyed_slack(const struct cep_keyed *keyed) { return keyed->blocks.held - keyed->blocks.used; }
 /* One key after the other, from *at = 0; NULL at the end. Nothing may be added or removed meanwhile. */
 struct cep_key *cep_keyed_each(const struct cep_keyed *keyed, uint64_t *at);
 uint64_t cep_key_hash(const struct cep_tuple *tuple);

@@ -62,6 +62,50 @@ static void table(void)
     cep_keyed_finish(&keyed);
 }
 
+/* Blocks are apart, keep what is written into them, and all of their memory comes back. */
+static void blocks(void)
+{
+    static struct { uint64_t *at; size_t units; uint64_t value; } taken[20000];
+    struct cep_blocks blocks = { 0 };
+    uint64_t before = base_alloc_live_blocks(), used = 0;
+    bool right = true;
+    size_t count = 0, failed = 0;
+    for (int turn = 0; turn < 400000; turn++) {
+        bool grows = turn / 50000 % 2 == 0; /* by turns more come than go, and more go than come */
+        if (count < 20000 && rnd(4) < (grows ? 3 : 1)) {
+            size_t units = rnd(8) ? 8 : 1 + rnd(CEP_BLOCKS_MOST);
+            base_alloc_fail_at(rnd(3) == 0, false);
+            uint64_t *at = cep_blocks_take(&blocks, units);
+            base_alloc_fail_at(0, false);
+            failed += !at;
+            if (!at)
+                continue;
+            right = right && (uintptr_t)at % (units % 4 ? 16 : 64) == 0;
+            taken[count].at = at;
+            taken[count].units = units;
+            taken[count].value = at[0] = at[units * 2 - 1] = rnd(UINT64_MAX);
+            memset(at + 1, 0xa5, (units * 2 - 2) * 8);
+            used += units * 16;
+            count++;
+        } else if (count) {
+            size_t i = rnd(count);
+            right = right && taken[i].at[0] == taken[i].value && taken[i].at[taken[i].units * 2 - 1] == taken[i].value;
+            cep_blocks_give(&blocks, taken[i].at);
+            used -= taken[i].units * 16;
+            taken[i] = taken[--count];
+        }
+        right = right && blocks.used == used && blocks.held >= used;
+    }
+    OK(right && failed, "blocks are apart, with memory or without");
+    while (count)
+        cep_blocks_give(&blocks, taken[--count].at);
+    IS_INT(base_alloc_live_blocks(), before, "their memory is back when all of them are");
+    IS_INT(blocks.held + blocks.used, 0, "and counted as such");
+    OK(cep_blocks_take(&blocks, 3) != NULL, "one more");
+    cep_blocks_finish(&blocks);
+    IS_INT(base_alloc_live_blocks(), before, "goes with the others");
+}
+
 /* Keys that have changed are found, the last one first, each once; one that there is no memory to note is not changed. */
 static void changed(void)
 {
@@ -139,6 +183,7 @@ static void wheel(int64_t span_ms, int64_t step_ms, const char *what)
 int main(void)
 {
     table();
+    blocks();
     changed();
     wheel(5000, 100, "wake-ups within seconds");
     wheel(200000, 3000, "wake-ups within minutes");
