@@ -59,7 +59,6 @@ struct match_lean {
 };
 #define LEAN_SEQ_MOST (UINT64_C(1) << 47) /* a key whose numbers have come so far takes its full form when next it is looked at; a row's number is below twice that */
 _Static_assert(sizeof(struct match_lean) == 72, "a key's words, a tuple of 32 bytes and this are 128 bytes");
-/* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items. */
 /* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items; none: not known yet. */
 struct match_lean_found { uint32_t start, accept, first_item, items; bool same; };
 /* match_lean_each.c: where starts that have the same threads go together when something moves, at offset `row` in the view; next: which turn comes then. */
