@@ -12,9 +12,10 @@
 #endif
 #endif
 #ifdef POISONS /* so that a block that was given back is not touched unseen */
-#include <sanitizer/asan_interface.h>
-#define POISON(at, bytes) ASAN_POISON_MEMORY_REGION(at, bytes)
-#define UNPOISON(at, bytes) ASAN_UNPOISON_MEMORY_REGION(at, bytes)
+void __asan_poison_memory_region(const volatile void *at, size_t bytes);
+void __asan_unpoison_memory_region(const volatile void *at, size_t bytes);
+#define POISON(at, bytes) __asan_poison_memory_region(at, bytes)
+#define UNPOISON(at, bytes) __asan_unpoison_memory_region(at, bytes)
 #else
 #define POISON(at, bytes) ((void)(at), (void)(bytes))
 #define UNPOISON(at, bytes) ((void)(at), (void)(bytes))
