@@ -220,8 +220,6 @@ static inline void bring_state(const struct match_op *op, const struct cep_key *
     }
     if (lean->class_cap)
         __builtin_prefetch(lean->classes.many);
-    if (lean->snap)
-        __builtin_prefetch(lean->snap);
 }
 void cep_match_lean_near(const struct match_op *op, const struct cep_key *key) { bring_state(op, key); }
 
