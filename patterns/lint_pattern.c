@@ -169,6 +169,18 @@ static bool loops_over_group(const struct patterns_pat *pat)
     return false;
 }
 
+/* Is there a loop of this greed, or, if `optional`, one of at most one round? */
+static bool has_loop(const struct patterns_pat *pat, enum patterns_greed greed, bool optional)
+{
+    if (pat->kind == PATTERNS_PAT_LOOP && pat->greed == greed && (!optional || (pat->min == 0 && pat->max == 1)))
+        return true;
+    for (uint32_t i = 0; i < pat->count; i++) {
+        if (has_loop(pat->children[i], greed, optional))
+            return true;
+    }
+    return false;
+}
+
 /* A greedy loop with more behind it: Flink's never gives rows back. */
 static bool greedy_inside(const struct patterns_pat *pat)
 {
@@ -233,6 +245,22 @@ static bool cases_differ(const struct patterns_match *clause)
     return false;
 }
 
+static bool measure_twice(const struct patterns_match_detail *rp)
+{
+    for (uint32_t i = 1; i < rp->measure_count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (base_str_equal_fold(rp->measures[i].name, rp->measures[k].name))
+                return true;
+    return false;
+}
+
+/* May ORDER BY begin with an attribute of time, event time or processing time? */
+static bool in_time_order(const struct patterns_match_detail *rp)
+{
+    return !rp->batch_sort || (rp->order_count && !rp->order[0].descending &&
+                               cep_kind_is_time(rp->input->columns[rp->order_columns[0]].type.kind));
+}
+
 static int lint_portability(struct patterns_match_detail *rp)
 {
     const struct patterns_match *clause = rp->clause;
@@ -243,6 +271,9 @@ static int lint_portability(struct patterns_match_detail *rp)
     item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_PERMUTE), "PERMUTE is refused");
     item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_EXCLUDE), "{- -} is refused");
     item(&text, loops_over_group(rp->pat), "quantified groups are refused");
+    item(&text, has_loop(rp->pat, PATTERNS_RELUCTANT, true), "?? is refused");
+    item(&text, has_loop(rp->pat, PATTERNS_POSSESSIVE, false), "possessive quantifiers are refused");
+    item(&text, clause->delay != NULL, "INTERVAL behind PATTERN is refused");
     item(&text, patterns_pat_contains(rp->pat, PATTERNS_PAT_START) || patterns_pat_contains(rp->pat, PATTERNS_PAT_END),
          "^ and $ are silently ignored");
     item(&text, clause->subset_count > 0, "measures over a SUBSET are NULL");
@@ -256,6 +287,8 @@ static int lint_portability(struct patterns_match_detail *rp)
     item(&text, rp->uses & PATTERNS_RP_USES_MODE, "RUNNING and FINAL are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_DISTINCT, "DISTINCT and FILTER in a pattern's aggregates are refused");
     item(&text, rp->uses & PATTERNS_RP_USES_AVG_INT, "AVG of integers is truncated to an integer");
+    item(&text, measure_twice(rp), "two measures of one name are refused");
+    item(&text, !in_time_order(rp), "ORDER BY must begin with the time attribute, ascending");
     item(&text, ends_greedy(rp->pat), "a greedy quantifier at the end is refused or cut short");
     item(&text, greedy_inside(rp->pat), "greedy loops never give rows back");
     item(&text, !clause->skip_written, "without AFTER MATCH it skips TO NEXT ROW, the standard PAST LAST ROW");

@@ -334,6 +334,11 @@ static void test_warnings(void)
     told("AFTER MATCH SKIP PAST LAST ROW PATTERN (A | B)", "portability", true);
     told("MEASURES AVG(A.v) AS x AFTER MATCH SKIP PAST LAST ROW PATTERN (A B)", "portability", true);
     told("MEASURES AVG(A.d) AS x AFTER MATCH SKIP PAST LAST ROW PATTERN (A B)", "portability", false);
+    told("AFTER MATCH SKIP PAST LAST ROW PATTERN (A B?? A)", "portability", true);
+    told("AFTER MATCH SKIP PAST LAST ROW PATTERN (A B+? C)", "portability", false);
+    told("AFTER MATCH SKIP PAST LAST ROW PATTERN (A++ B)", "portability", true);
+    told("MEASURES A.v AS x, B.v AS X AFTER MATCH SKIP PAST LAST ROW PATTERN (A B)", "portability", true);
+    told("MEASURES A.v AS x, B.v AS y AFTER MATCH SKIP PAST LAST ROW PATTERN (A B)", "portability", false);
 }
 
 /* ---- stability ---- */
