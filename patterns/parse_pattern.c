@@ -47,16 +47,37 @@ static const struct patterns_pattern *close_one(struct patterns_cursor *c, struc
 
 /* ---- quantifiers ---- */
 
+/* The number behind the minus is the next token. */
+static bool negative_bound(struct patterns_cursor *c, uint32_t begin)
+{
+    patterns_cursor_skip(c, 1);
+    return patterns_cursor_refuse(c, "quantifier", begin, patterns_cursor_last(c), "bounds are counts: A{2}, A{1,3}, A{,3}",
+                                  "a bound of a quantifier cannot be negative");
+}
+
+static bool minus_number(struct patterns_cursor *c, uint32_t begin)
+{
+    if (!patterns_cursor_is(c, PATTERNS_TOKEN_MINUS) || !patterns_cursor_ahead(c, 1, PATTERNS_TOKEN_NUMBER))
+        return false;
+    patterns_cursor_skip(c, 1);
+    negative_bound(c, begin);
+    return true;
+}
+
 /* {n} {n,} {,m} {n,m}, and {,} for any number; the brace is open. */
 static bool parse_braces(struct patterns_cursor *c, uint32_t begin, uint32_t *ret_min, uint32_t *ret_max)
 {
     uint32_t min = 0;
     uint32_t max = PATTERNS_UNBOUNDED;
+    if (minus_number(c, begin)) /* { -1}; {-1 is read as an exclusion's begin, see parse_group */
+        return false;
     if (!patterns_cursor_is(c, PATTERNS_TOKEN_COMMA) &&
         !patterns_cursor_count(c, "a bound of a quantifier", PATTERNS_MAX_QUANTIFIER, &min))
         return false;
     if (!patterns_cursor_accept(c, PATTERNS_TOKEN_COMMA))
         max = min;
+    else if (minus_number(c, begin))
+        return false;
     else if (!patterns_cursor_is(c, PATTERNS_TOKEN_BRACE_CLOSE) &&
              !patterns_cursor_count(c, "a bound of a quantifier", PATTERNS_MAX_QUANTIFIER, &max))
         return false;
@@ -147,6 +168,10 @@ static const struct patterns_pattern *parse_group(struct patterns_cursor *c)
     patterns_cursor_skip(c, 1);
     if (!exclude && patterns_cursor_accept(c, PATTERNS_TOKEN_CLOSE))
         return new_pattern(c, PATTERNS_PATTERN_EMPTY, begin);
+    if (exclude && patterns_cursor_is(c, PATTERNS_TOKEN_NUMBER)) {
+        negative_bound(c, begin);
+        return NULL;
+    }
     const struct patterns_pattern *inner = parse_choice(c);
     if (!inner)
         return NULL;
