@@ -12,9 +12,11 @@
 #include "service/journal.h"
 #include "service/kafka_options.h"
 #include "service/outlets.h"
+#include "service/segments.h"
 
 #define RECORD_VERSION 1
 #define SYNC_US 1000000
+#define UNSYNCED_TIMES 16 /* a file costs a sync: where the epoch itself is not synced, so much more must go into it */
 #define DRAIN_MS 3000        /* at the end, for stores that are getting on */
 #define HEARTBEAT_MS 3600000 /* an epoch is committed at least so often, so that offsets do not expire (protocol.md 6) */
 
@@ -26,7 +28,8 @@ struct service_epochs {
     bool by_kafka;                       /* epochs are Kafka's to decide: nothing pending may be dropped or written without it */
     const struct cep_program *program;
     struct service_batch *own;           /* the epoch's record, the alert log */
-    struct service_batch *journal;       /* journals of the shards */
+    struct service_batch *journal;       /* journals of the shards, or where they are */
+    struct service_segments *segments;   /* files for large ones */
     struct service_batch *image;         /* that there is an image */
     struct service_batch **batches;
     size_t batch_cap;
@@ -48,6 +51,8 @@ int service_epochs_open(const struct service_epochs_config *config, struct servi
         e = service_batch_create(&epochs->journal);
     if (e == 0)
         e = service_batch_create(&epochs->image);
+    if (e == 0)
+        e = service_segments_open(service_store_path(config->store), (uint64_t)config->config->number[SERVICE_STATE_JOURNAL_FILE], &epochs->segments);
     struct service_row_sinks_config sinks = { config->config, config->store, config->letters, config->stop, config->ctx };
     if (e == 0)
         e = service_row_sinks_open(&sinks, &epochs->row_sinks);
@@ -69,6 +74,7 @@ void service_epochs_close(struct service_epochs *epochs)
     service_decider_close(epochs->decider);
     service_batch_destroy(epochs->own);
     service_batch_destroy(epochs->journal);
+    service_segments_close(epochs->segments);
     service_batch_destroy(epochs->image);
     base_free(epochs->batches);
     BASE_VEC_FINISH(&epochs->sorted);
@@ -395,8 +401,30 @@ static bool something(struct service_epochs *epochs, const struct service_epoch 
     return !same || base_clock_wall_ms() - epochs->committed_at_ms >= HEARTBEAT_MS;
 }
 
+/* Shards' journals: into their batch, or into a file and its place into the batch. */
+static int put_journals(struct service_epochs *epochs, const struct service_epoch *epoch, bool sync, struct base_buf *reterr)
+{
+    uint32_t shards = epoch->part_count - 1;
+    uint64_t bytes = 0;
+    int e = 0;
+    for (uint32_t i = 0; i < shards; i++)
+        bytes += epoch->parts[i]->journal.len;
+    bool in_file = service_segments_wants(epochs->segments, sync ? bytes : bytes / UNSYNCED_TIMES);
+    for (uint32_t i = 0; e == 0 && i < shards; i++) {
+        const struct base_buf *journal = &epoch->parts[i]->journal;
+        struct service_place place;
+        if (!in_file)
+            e = service_journal_put(epochs->journal, i, epoch->number, journal);
+        else if (journal->len)
+            e = service_segments_append(epochs->segments, (struct base_str){ journal->ptr, journal->len }, &place, reterr);
+        if (e == 0 && in_file && journal->len)
+            e = service_journal_put_place(epochs->journal, i, epoch->number, &place);
+    }
+    return e == 0 ? service_segments_sync(epochs->segments, reterr) : e;
+}
+
 /* Shards' journals, or that none is needed: into their batches. */
-static int put_state(struct service_epochs *epochs, const struct service_epoch *epoch)
+static int put_state(struct service_epochs *epochs, const struct service_epoch *epoch, bool sync, struct base_buf *reterr)
 {
     const struct base_buf *watermarks = &epoch->parts[0]->watermarks;
     uint32_t shards = epoch->part_count - 1;
@@ -408,9 +436,7 @@ static int put_state(struct service_epochs *epochs, const struct service_epoch *
         if (e == 0)
             e = service_journal_forget(epochs->image, shards, 0, epoch->number + 1);
     }
-    for (uint32_t i = 0; e == 0 && i < shards && (epochs->by_kafka || !epoch->image); i++)
-        e = service_journal_put(epochs->journal, i, epoch->number, &epoch->parts[i]->journal);
-    return e;
+    return e == 0 && (epochs->by_kafka || !epoch->image) ? put_journals(epochs, epoch, sync, reterr) : e;
 }
 
 static int make_room(struct service_epochs *epochs, size_t need)
@@ -430,8 +456,6 @@ static int collect_batches(struct service_epochs *epochs, const struct service_e
 {
     size_t count = 0;
     int e = make_room(epochs, 2 * (size_t)epoch->part_count + 4);
-    if (e == 0)
-        e = put_state(epochs, epoch);
     if (e < 0)
         return e;
     for (uint32_t i = 0; i < epoch->part_count; i++)
@@ -466,19 +490,39 @@ static bool must_sync(struct service_epochs *epochs, const struct service_epoch 
     return true;
 }
 
+/* What was written holds an image (epoch; NULL: nothing new): the journals up to it are not needed any more, their files as soon as that is synced. */
+static void let_files_go(struct service_epochs *epochs, const struct service_epoch *epoch, bool synced)
+{
+    if (epoch && epoch->image)
+        service_segments_retire(epochs->segments);
+    if (synced)
+        service_segments_sweep(epochs->segments);
+}
+
+void service_epochs_begin(struct service_epochs *epochs, bool journals_needed)
+{
+    if (!journals_needed)
+        service_segments_retire(epochs->segments);
+}
+
 static int decide(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
 {
     size_t state = 0, count = 0;
-    int e = collect_batches(epochs, epoch, &state, &count);
+    bool sync = epochs->by_kafka || must_sync(epochs, epoch);
+    int e = put_state(epochs, epoch, sync, reterr);
+    if (e == 0)
+        e = collect_batches(epochs, epoch, &state, &count);
     if (e < 0)
         return e;
     if (!epochs->by_kafka) {
         e = service_batch_set_applied(epochs->own, epoch->number);
         epochs->batches[count++] = epochs->journal;
         if (e == 0)
-            e = service_store_write(epochs->config.store, epochs->batches, count, must_sync(epochs, epoch));
+            e = service_store_write(epochs->config.store, epochs->batches, count, sync);
         if (e < 0)
             store_reason(epochs, "the state store cannot be written", e, reterr);
+        if (e == 0)
+            let_files_go(epochs, epoch, sync);
         return e;
     }
     e = service_store_prepare(epochs->config.store, epoch->number, epochs->batches, state, epochs->journal);
@@ -486,12 +530,15 @@ static int decide(struct service_epochs *epochs, const struct service_epoch *epo
         store_reason(epochs, "the state store cannot be written", e, reterr);
         return e;
     }
+    let_files_go(epochs, NULL, true);
     e = service_decider_decide(epochs->decider, epoch->number, epoch->offsets, epoch->offset_count, reterr);
     if (e < 0)
         return e;
     e = service_store_apply(epochs->config.store, epoch->number, epochs->batches + state, count - state);
     if (e < 0)
         store_reason(epochs, "a decided epoch cannot be applied to the state store", e, reterr);
+    else
+        let_files_go(epochs, epoch, false);
     return e;
 }
 
@@ -556,6 +603,7 @@ int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr)
     base_buf_clear(&epochs->late);
     base_buf_clear(&epochs->last_record);
     epochs->dead_count = 0;
+    service_segments_turn(epochs->segments);
     int e = 0;
     if (service_store_broken(epochs->config.store)) {
         e = service_store_reopen(epochs->config.store, reterr);

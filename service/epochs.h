@@ -53,6 +53,8 @@ struct service_epoch {
     uint64_t first_image;
     struct base_str first_watermarks;
 };
+/* Before the first epoch, and after an abort: are journals that the store knows of gone through? If not, files of earlier runs are not needed any more. */
+void service_epochs_begin(struct service_epochs *epochs, bool journals_needed);
 /* At rest, before the engine goes on: dead letters and late rows up to the barrier belong to this epoch. */
 void service_epochs_collect(struct service_epochs *epochs);
 /* 0: decided and applied (*ret_empty: there was nothing to decide). Otherwise nothing of it counts and the engine must be restarted from the last decided

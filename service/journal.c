@@ -7,6 +7,7 @@
 
 #define CHUNK_BYTES ((size_t)4 << 20)
 #define KEY_BYTES 14u
+#define IN_FILE 2u /* instead of SERVICE_JOURNAL_VERSION: the steps are of that version, and lie in a file */
 
 /* Rows are kept as messages (message.h); everything else begins like this. Sizes are multiples of 8. */
 struct note {
@@ -330,6 +331,19 @@ int service_journal_put(struct service_batch *batch, uint32_t shard, uint64_t ep
     return e;
 }
 
+int service_journal_put_place(struct service_batch *batch, uint32_t shard, uint64_t epoch, const struct service_place *place)
+{
+    char key[KEY_BYTES];
+    struct base_buf head = { 0 };
+    base_buf_put_u64(&head, IN_FILE);
+    base_buf_put_u64(&head, place->len);
+    service_place_put(place, &head);
+    int e = head.failed ? BASE_E_NOMEM
+                        : service_batch_put(batch, SERVICE_CF_JOURNAL, SERVICE_STORE_NO_GROUP, key_of(shard, epoch, 0, key), (struct base_str){ head.ptr, head.len });
+    base_buf_finish(&head);
+    return e;
+}
+
 int service_journal_forget(struct service_batch *batch, uint32_t shards, uint64_t from, uint64_t to)
 {
     char first[KEY_BYTES], last[KEY_BYTES];
@@ -358,6 +372,7 @@ int service_journal_any(struct service_store *store, uint64_t from)
 }
 
 struct walk {
+    const char *store;     /* its folder */
     struct base_buf bytes; /* of one epoch */
     uint64_t epoch, want;  /* want: bytes in all; 0: no epoch is being put together */
 };
@@ -370,24 +385,33 @@ static uint64_t number_of(const char *at, int bytes)
     return n;
 }
 
+/* The first entry of an epoch. 1: it is whole, too. */
+static int add_head(struct walk *w, uint64_t epoch, struct base_str value)
+{
+    struct base_reader in = base_reader_of(value.ptr, value.len);
+    uint64_t version = base_read_u64(&in), bytes = base_read_u64(&in);
+    if (w->want || in.failed || bytes == 0)
+        return BASE_E_CORRUPT;
+    if (version != SERVICE_JOURNAL_VERSION && version != IN_FILE)
+        return BASE_E_VERSION;
+    w->epoch = epoch;
+    w->want = bytes;
+    base_buf_clear(&w->bytes);
+    if (version == SERVICE_JOURNAL_VERSION)
+        return 0;
+    struct service_place place = service_place_read(&in);
+    int e = in.failed || place.len != bytes ? BASE_E_CORRUPT : service_segments_read(w->store, &place, &w->bytes);
+    return e == 0 ? 1 : e;
+}
+
 /* 1: an epoch is whole. */
 static int add_chunk(struct walk *w, struct base_str key, struct base_str value)
 {
     if (key.len != KEY_BYTES)
         return BASE_E_CORRUPT;
     uint64_t epoch = number_of(key.ptr + 2, 8), chunk = number_of(key.ptr + 10, 4);
-    if (chunk == 0) {
-        struct base_reader in = base_reader_of(value.ptr, value.len);
-        uint64_t version = base_read_u64(&in), bytes = base_read_u64(&in);
-        if (w->want || in.failed || bytes == 0)
-            return BASE_E_CORRUPT;
-        if (version != SERVICE_JOURNAL_VERSION)
-            return BASE_E_VERSION;
-        w->epoch = epoch;
-        w->want = bytes;
-        base_buf_clear(&w->bytes);
-        return 0;
-    }
+    if (chunk == 0)
+        return add_head(w, epoch, value);
     if (!w->want || epoch != w->epoch || chunk != w->bytes.len / CHUNK_BYTES + 1 || value.len > w->want - w->bytes.len)
         return BASE_E_CORRUPT;
     base_buf_put(&w->bytes, value.ptr, value.len);
@@ -400,7 +424,7 @@ int service_journal_each(struct service_store *store, uint32_t shard, uint64_t a
     char from[KEY_BYTES], to[KEY_BYTES];
     struct service_range range = { .from = key_of(shard, after + 1, 0, from), .to = key_of(shard, until + 1, 0, to) };
     struct service_cursor *cursor = NULL;
-    struct walk w = { .want = 0 };
+    struct walk w = { .store = service_store_path(store) };
     struct base_str key, value;
     int e = until > after ? service_cursor_open(store, SERVICE_CF_JOURNAL, &range, &cursor) : BASE_E_EOF;
     while (e == 0 && (e = service_cursor_next(cursor, &key, &value)) == 0) {

@@ -13,6 +13,7 @@
 #include "cep/expr.h"
 #include "service/journal_delta.h"
 #include "service/message.h"
+#include "service/segments.h"
 #include "service/store.h"
 
 #define SERVICE_JOURNAL_VERSION 1
@@ -56,16 +57,18 @@ int service_journal_next(struct service_journal *journal, struct service_step *r
 int service_journal_take_found(struct service_journal *journal, const struct cep_row **ret) BASE_MUST_CHECK;
 int service_journal_take_reached(struct service_journal *journal, int64_t *ret) BASE_MUST_CHECK;
 
-/* ---- in the store ---- */
-/* Puts one shard's journal of an epoch into a batch that is written at once; the bytes stay as they are until then. */
+/* ---- in the store, and in files beside it ---- */
+/* Puts one shard's journal of an epoch into a batch that is written at once; the bytes stay as they are until then. Nothing is put for an empty one. */
 int service_journal_put(struct service_batch *batch, uint32_t shard, uint64_t epoch, const struct base_buf *journal) BASE_MUST_CHECK;
+/* Puts where in a file it lies; the file is synced before the batch is written. */
+int service_journal_put_place(struct service_batch *batch, uint32_t shard, uint64_t epoch, const struct service_place *place) BASE_MUST_CHECK;
 /* Forgets those of [from, to) of the first shards. */
 #define SERVICE_SHARDS_MOST 64u
 int service_journal_forget(struct service_batch *batch, uint32_t shards, uint64_t from, uint64_t to) BASE_MUST_CHECK;
 /* Has one of the shards a journal of an epoch from `from` on? 1, 0 or BASE_E_*. */
 int service_journal_any(struct service_store *store, uint64_t from) BASE_MUST_CHECK;
 /* Calls fn with the journal of each epoch in (after, until] that the shard has one of, in order; 8-byte aligned. What fn returns other than 0 ends the walk.
- * BASE_E_CORRUPT, BASE_E_VERSION: it cannot be read. */
+ * BASE_E_CORRUPT (also: its file is gone or not as it was written), BASE_E_VERSION: it cannot be read. */
 int service_journal_each(struct service_store *store, uint32_t shard, uint64_t after, uint64_t until, int (*fn)(void *ctx, uint64_t epoch, const char *bytes, size_t len),
                          void *ctx) BASE_MUST_CHECK;
 

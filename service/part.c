@@ -8,7 +8,11 @@ int service_part_init(struct service_part *part)
 {
     *part = (struct service_part){ 0 };
     int e = service_batch_create(&part->changes);
-    return e == 0 ? service_batch_create(&part->image) : e;
+    if (e == 0)
+        e = service_batch_create(&part->image);
+    if (e == 0)
+        service_batch_let_go(part->image);
+    return e;
 }
 
 void service_part_finish(struct service_part *part)

@@ -118,6 +118,8 @@ int service_runtime_open_journal(struct service_runtime *rt, uint64_t decided, u
     if (e == 0)
         e = make_head(rt, &rt->journal_head);
     rt->head_due = true;
+    if (e == 0)
+        service_epochs_begin(rt->epochs, *image < decided);
     rt->journal_bytes = *image < decided ? (uint64_t)rt->settings->number[SERVICE_STATE_JOURNAL] : 0; /* then an image comes first, so that no series of crashes adds up */
     if (e < 0)
         base_buf_printf(reterr, "the journals of the state cannot be opened: %s", base_error_text(e));

@@ -249,6 +249,21 @@ static void tell_outputs(struct service_shard *shard)
     config->on_outputs(config->ctx);
 }
 
+/* Is an image due? An image passes through memory as a whole, some three times over, so what it holds must not become as large as the state; but as long as there is
+ * less state than there may be, the rest of the room is there to pass through. */
+static void look_heavy(struct service_shard *shard)
+{
+    if (atomic_load(&shard->shared->image) || shard->settled_bytes < shard->image_bytes)
+        shard->image_bytes = shard->settled_bytes;
+    uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes, most = limit / 12;
+    if (limit == 0)
+        return;
+    if (shard->settled_bytes < limit && (limit - shard->settled_bytes) / 3 > most)
+        most = (limit - shard->settled_bytes) / 3;
+    if (shard->settled_bytes > limit || grown > (most > EPOCH_BYTES_LEAST ? most : EPOCH_BYTES_LEAST))
+        atomic_store(&shard->shared->heavy, true);
+}
+
 static int finish_epoch(struct service_shard *shard)
 {
     struct service_part *part = shard->host.part;
@@ -263,12 +278,7 @@ static int finish_epoch(struct service_shard *shard)
     if (evicted_ms < shard->timers_until_ms)
         shard->timers_until_ms = evicted_ms;
     shard->settled_bytes = cep_flow_state_bytes(shard->flow);
-    bool imaged = atomic_load(&shard->shared->image);
-    if (imaged || shard->settled_bytes < shard->image_bytes)
-        shard->image_bytes = shard->settled_bytes;
-    uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes;
-    if (limit && (shard->settled_bytes > limit || grown > (limit / 12 > EPOCH_BYTES_LEAST ? limit / 12 : EPOCH_BYTES_LEAST)))
-        atomic_store(&shard->shared->heavy, true); /* an image passes through memory as a whole: it must not become as large as the state */
+    look_heavy(shard);
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);
     shard->full = shard->took = shard->told_outputs = false;

@@ -386,6 +386,11 @@ int service_store_reopen(struct service_store *store, struct base_buf *reterr)
     return 0;
 }
 
+const char *service_store_path(const struct service_store *store)
+{
+    return store->path;
+}
+
 const char *service_store_id(const struct service_store *store)
 {
     return store->id;

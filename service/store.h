@@ -67,6 +67,8 @@ int service_store_reopen(struct service_store *store, struct base_buf *reterr) B
 int service_store_broken(struct service_store *store);
 /* Text of the last failure on this store, appended. */
 void service_store_error(struct service_store *store, struct base_buf *out);
+/* The folder, as it was given. */
+const char *service_store_path(const struct service_store *store);
 /* Random at creation, 36 characters: tells this store from any other with the same application id. Lives as long as the
  * store. */
 const char *service_store_id(const struct service_store *store);
@@ -76,6 +78,9 @@ struct service_batch;
 int service_batch_create(struct service_batch **ret) BASE_MUST_CHECK;
 void service_batch_destroy(struct service_batch *batch); /* NULL is allowed */
 void service_batch_clear(struct service_batch *batch);   /* keeps memory for reuse */
+/* From now on this batch lets go of what is large as it is written, so that it is not in memory twice; written once, whether or not that succeeds, it can only be
+ * cleared. For batches of service_store_write and `with`. */
+void service_batch_let_go(struct service_batch *batch);
 size_t service_batch_bytes(const struct service_batch *batch);
 size_t service_batch_count(const struct service_batch *batch);
 /* Copies key and value. Errors are sticky too: a batch that lost a change cannot be written. key_group: < 0xffff or
@@ -102,7 +107,7 @@ int service_store_write(struct service_store *store, struct service_batch *const
  * see. Preparing an epoch again replaces it. Batches without any change give an empty pending epoch, which exists too.
  * aside (NULL: nothing) is changed at once, in the same write: what counts for nothing unless the epoch does. */
 int service_store_prepare(struct service_store *store, uint64_t epoch, struct service_batch *const *batches,
-                          size_t count, const struct service_batch *aside) BASE_MUST_CHECK;
+                          size_t count, struct service_batch *aside) BASE_MUST_CHECK;
 /* pending/epoch becomes the state, atomically, and the last applied epoch is `epoch`; not synced (if it is lost,
  * pending/epoch is there again and is applied again). `with`: changes that come with it in the same write and may be
  * lost with it. BASE_E_NOTFOUND: nothing pending for it. */
@@ -148,7 +153,7 @@ int service_store_each(struct service_store *store, enum service_cf family, stru
 
 /* ---- the rest ---- */
 /* A consistent copy (hard links where possible) in a new folder, openable by service_store_open; pending epochs are in
- * it. BASE_E_EXISTS. */
+ * it, files with journals are not: it is made where an image needs none. BASE_E_EXISTS. */
 int service_store_checkpoint(struct service_store *store, const char *path) BASE_MUST_CHECK;
 struct service_store_stats {
     uint64_t cache_bytes, memtable_bytes, disk_bytes;

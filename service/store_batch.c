@@ -40,6 +40,11 @@ void service_batch_clear(struct service_batch *batch)
     batch->failed = false;
 }
 
+void service_batch_let_go(struct service_batch *batch)
+{
+    batch->let_go = true;
+}
+
 size_t service_batch_count(const struct service_batch *batch)
 {
     return batch->count;

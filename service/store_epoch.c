@@ -114,21 +114,8 @@ static int put_mark(struct service_store *store, uint64_t epoch, rocksdb_writeba
     return error;
 }
 
-int store_put_batch(struct service_store *store, const struct service_batch *batch, rocksdb_writebatch_t *out)
-{
-    int error = batch->failed ? BASE_E_NOMEM : 0;
-    for (size_t s = 0; s < batch->used && !error; s++) {
-        const struct base_buf *bytes = &batch->sections.at[s].bytes;
-        struct base_reader reader = { (const uint8_t *)bytes->ptr + STORE_SECTION_HEAD, (const uint8_t *)bytes->ptr + bytes->len, false };
-        error = store_section_replay(store, &reader, out);
-    }
-    for (size_t i = 0; i < batch->borrowed.len && !error; i++)
-        store_put_borrowed(store, &batch->borrowed.at[i], out);
-    return error;
-}
-
 int service_store_prepare(struct service_store *store, uint64_t epoch, struct service_batch *const *batches,
-                          size_t count, const struct service_batch *aside)
+                          size_t count, struct service_batch *aside)
 {
     if (epoch == SERVICE_STORE_NO_EPOCH || count >= MARK)
         return BASE_E_INVALID;

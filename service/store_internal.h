@@ -70,6 +70,7 @@ struct service_batch {
     size_t last; /* section of the last change */
     size_t count;
     bool failed;
+    bool let_go; /* service_batch_let_go */
 };
 
 struct store_change { /* one decoded operation */
@@ -86,8 +87,8 @@ int store_section_open(struct base_str stored, struct base_reader *ret) BASE_MUS
 int store_section_replay(struct service_store *store, struct base_reader *reader,
                          rocksdb_writebatch_t *out) BASE_MUST_CHECK;
 
-/* Adds all changes of a batch to a RocksDB batch. */
-int store_put_batch(struct service_store *store, const struct service_batch *batch, rocksdb_writebatch_t *out) BASE_MUST_CHECK;
+/* Adds all changes of a batch to a RocksDB batch, those of a section in order of their keys (store_sort.c). */
+int store_put_batch(struct service_store *store, struct service_batch *batch, rocksdb_writebatch_t *out) BASE_MUST_CHECK;
 
 void store_put_borrowed(struct service_store *store, const struct store_borrowed *put, rocksdb_writebatch_t *out);
 

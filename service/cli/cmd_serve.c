@@ -97,7 +97,7 @@ static int run_config(const struct service_config *config, bool check, bool exit
     }
     struct base_buf error = { 0 };
     struct service_runtime *runtime = NULL;
-    struct service_runtime_config runtime_config = { config, funcs, exit_at_end };
+    struct service_runtime_config runtime_config = { .config = config, .funcs = funcs, .exit_at_end = exit_at_end };
     int e = service_runtime_create(&runtime_config, &runtime, &error);
     if (e == 0) {
         status = serve(runtime, config);

@@ -21,7 +21,10 @@
  *    17      while the commit is under way
  *    18      after the commit
  *    19      in the middle of the write of apply to the store's log
- *    20      after apply */
+ *    20      after apply
+ * and, if the epoch's journals go into a file (state.journal-file), before 10:
+ *    21      in the middle of the write of a journal
+ *    22      it is written, but not synced */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -198,6 +201,14 @@ static int in_store(int fd)
     return strstr(path, "/store/") != NULL;
 }
 
+static int in_journal(int fd)
+{
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof path - 1);
+    return len > 8 && memcmp(path + len - 8, ".journal", 8) == 0;
+}
+
 static int asked(const char *variable)
 {
     const char *path = getenv(variable);
@@ -206,7 +217,7 @@ static int asked(const char *variable)
 
 ssize_t write(int fd, const void *bytes, size_t count)
 {
-    if (tear && count > 1) {
+    if ((tear || (wanted == 21 && in_journal(fd) && is_due(21))) && count > 1) {
         (void)!NEXT(write)(fd, bytes, count / 2);
         die();
     }
@@ -228,7 +239,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at)
 
 static int refuses_sync(int fd)
 {
-    if (unsynced)
+    if (unsynced || (wanted == 22 && in_journal(fd) && is_due(22)))
         die();
     if (!asked("CEPHEID_FAULT_SYNC") || !in_store(fd))
         return 0;

@@ -145,6 +145,41 @@ static int put(struct service_store *store, uint32_t shard, uint64_t epoch, size
     return e;
 }
 
+/* One in a file, as a busy epoch's is. */
+static int put_in_file(struct service_store *store, struct service_segments *segments, uint64_t epoch, size_t len)
+{
+    struct base_buf bytes = { 0 }, why = { 0 };
+    struct service_batch *batch = NULL;
+    struct service_place place;
+    for (size_t i = 0; i < len; i += 8)
+        base_buf_put_u64(&bytes, epoch + i);
+    int e = service_batch_create(&batch);
+    e = e ? e : service_segments_append(segments, (struct base_str){ bytes.ptr, bytes.len }, &place, &why);
+    e = e ? e : service_segments_sync(segments, &why);
+    e = e ? e : service_journal_put_place(batch, 0, epoch, &place);
+    e = e ? e : service_store_write(store, &batch, 1, true);
+    service_batch_destroy(batch);
+    base_buf_finish(&bytes);
+    base_buf_finish(&why);
+    return e;
+}
+
+static void check_files(struct service_store *store, const char *path)
+{
+    char file[200];
+    struct service_segments *segments = NULL;
+    struct seen seen = { .count = 0 }, rest = { .count = 0 };
+    IS_INT(service_segments_open(path, 0, &segments), 0, "files beside the store");
+    IS_INT(put(store, 0, 20, 80) | put_in_file(store, segments, 21, 5u << 20) | put(store, 0, 22, (4u << 20) + 8) | put_in_file(store, segments, 23, 64), 0,
+           "journals in the store and in a file, by turns");
+    IS_INT(service_journal_each(store, 0, 19, 23, see, &seen), 0, "are read");
+    OK(seen.count == 4 && !seen.wrong && seen.lens[0] == 80 && seen.lens[1] == 5u << 20 && seen.lens[2] == (4u << 20) + 8 && seen.lens[3] == 64, "whole and in order");
+    service_segments_close(segments);
+    snprintf(file, sizeof file, "%s/journal/0000000000000001.journal", path);
+    IS_INT(unlink(file), 0, "without their file");
+    IS_INT(service_journal_each(store, 0, 19, 23, see, &rest), BASE_E_CORRUPT, "they are refused");
+}
+
 static void check_store(void)
 {
     char path[128];
@@ -171,6 +206,7 @@ static void check_store(void)
                service_store_write(store, &batch, 1, false), 0, "a chunk without a head");
     IS_INT(service_journal_each(store, 0, 7, 100, see, &rest), BASE_E_CORRUPT, "is refused");
     service_batch_destroy(batch);
+    check_files(store, path);
     service_store_close(store);
 }
 

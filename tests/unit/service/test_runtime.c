@@ -111,7 +111,7 @@ static struct outcome run(int shards, int fail_nth, bool after, bool reload)
     snprintf(path, sizeof path, "%s/c.json", folder);
     if (system(command) != 0 || service_config_load(path, env, &config, &error) < 0)
         return outcome;
-    struct service_runtime_config setup = { &config, funcs, true };
+    struct service_runtime_config setup = { .config = &config, .funcs = funcs, .exit_at_end = true };
     struct service_runtime *runtime = NULL;
     outcome.result = service_runtime_create(&setup, &runtime, &error);
     struct trouble trouble = { runtime, 0 };

@@ -58,7 +58,7 @@ static void write_files(void)
                 "CREATE RULE best AS SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, ts) AS n FROM t) WHERE n <= 2;\n",
                 folder);
     if (config)
-        fprintf(config, "{\"state.dir\":\"%s/state\",\"rules.dir\":\"%s/rules\",\"shards\":2,\"commit.interval\":\"2 ms\",\"rules.watch\":false,\"ingest.batch\":20,\"state.memory\":\"32 MiB\"}",
+        fprintf(config, "{\"state.dir\":\"%s/state\",\"rules.dir\":\"%s/rules\",\"shards\":2,\"commit.interval\":\"2 ms\",\"rules.watch\":false,\"ingest.batch\":20,\"state.memory\":\"32 MiB\",\"state.journal-file\":\"1 B\"}",
                 folder, folder);
     if (rows)
         fclose(rows);
@@ -111,7 +111,7 @@ static struct outcome run(enum fault fault, int64_t nth)
     snprintf(path, sizeof path, "%s/c.json", folder);
     if (service_config_load(path, env, &config, &error) < 0)
         return outcome;
-    struct service_runtime_config setup = { &config, funcs, true };
+    struct service_runtime_config setup = { .config = &config, .funcs = funcs, .exit_at_end = true };
     if (fault == NO_MEMORY)
         arm(fault, NULL, nth);
     outcome.result = service_runtime_create(&setup, &runtime, &error);

@@ -1,0 +1,254 @@
+#include "service/segments.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "service/folder.h"
+
+#define PATH_BYTES 4200u
+#define SUFFIX ".journal"
+
+struct service_segments {
+    char *store;          /* its folder; owned */
+    uint64_t least_bytes;
+    uint64_t first, next; /* numbers that may be there; of the file that is begun next */
+    uint64_t retired;     /* those below it are not needed */
+    int fd;               /* of file next - 1; -1: none is open */
+    uint64_t offset;      /* its length */
+    bool fresh, unsynced; /* its name, its bytes are not durable yet */
+    int failed;           /* BASE_E_* of an append or a sync: the file is left as it is */
+};
+
+void service_place_put(const struct service_place *place, struct base_buf *out)
+{
+    base_buf_put_u64(out, place->segment);
+    base_buf_put_u64(out, place->offset);
+    base_buf_put_u64(out, place->len);
+    base_buf_put_u32(out, place->sum);
+}
+
+struct service_place service_place_read(struct base_reader *in)
+{
+    struct service_place place = { .segment = base_read_u64(in) };
+    place.offset = base_read_u64(in);
+    place.len = base_read_u64(in);
+    place.sum = base_read_u32(in);
+    return place;
+}
+
+/* False: too long. */
+static bool path_of(const char *store, uint64_t number, char ret[PATH_BYTES])
+{
+    int len = snprintf(ret, PATH_BYTES, "%s/journal/%016" PRIx64 SUFFIX, store, number);
+    return len > 0 && (size_t)len < PATH_BYTES;
+}
+
+static bool folder_of(const char *store, char ret[PATH_BYTES])
+{
+    int len = snprintf(ret, PATH_BYTES, "%s/journal", store);
+    return len > 0 && (size_t)len < PATH_BYTES;
+}
+
+/* The numbers of files that are there: [first, next). */
+static int look(struct service_segments *segments, const char *folder)
+{
+    struct service_folder names = { 0 };
+    int e = service_folder_read(folder, &names);
+    if (e < 0)
+        return e == BASE_E_NOTFOUND ? 0 : e;
+    for (size_t i = 0; i < names.len; i++) {
+        char *end = NULL;
+        uint64_t number = strtoull(names.at[i], &end, 16);
+        if (end != names.at[i] + 16 || strcmp(end, SUFFIX) != 0 || number == UINT64_MAX)
+            continue; /* nothing of ours */
+        if (segments->first == segments->next)
+            segments->first = number;
+        segments->next = number + 1; /* they are sorted */
+    }
+    service_folder_finish(&names);
+    return 0;
+}
+
+int service_segments_open(const char *store_path, uint64_t least_bytes, struct service_segments **ret)
+{
+    char folder[PATH_BYTES];
+    struct service_segments *segments = base_calloc(1, sizeof *segments);
+    if (!segments)
+        return BASE_E_NOMEM;
+    segments->fd = -1;
+    segments->first = segments->next = 1;
+    segments->least_bytes = least_bytes;
+    segments->store = base_strdup(store_path);
+    int e = !segments->store ? BASE_E_NOMEM : folder_of(store_path, folder) ? look(segments, folder) : BASE_E_LIMIT;
+    if (e < 0) {
+        service_segments_close(segments);
+        return e;
+    }
+    *ret = segments;
+    return 0;
+}
+
+void service_segments_close(struct service_segments *segments)
+{
+    if (!segments)
+        return;
+    service_segments_turn(segments);
+    base_free(segments->store);
+    base_free(segments);
+}
+
+bool service_segments_wants(const struct service_segments *segments, uint64_t bytes)
+{
+    return bytes >= segments->least_bytes;
+}
+
+/* ---- writing ---- */
+
+static int fail(struct service_segments *segments, const char *path, const char *what, struct base_buf *reterr)
+{
+    int code = errno == ENOSPC || errno == EDQUOT ? BASE_E_FULL : BASE_E_IO;
+    base_buf_printf(reterr, "the journal %s cannot be %s: %s%s", path, what, strerror(errno), code == BASE_E_FULL ? "; free space on its file system" : "");
+    segments->failed = code;
+    return code;
+}
+
+static int begin_file(struct service_segments *segments, struct base_buf *reterr)
+{
+    char path[PATH_BYTES];
+    if (!folder_of(segments->store, path))
+        return BASE_E_LIMIT;
+    if (mkdir(path, 0750) < 0 && errno != EEXIST)
+        return fail(segments, path, "made", reterr);
+    if (!path_of(segments->store, segments->next, path))
+        return BASE_E_LIMIT;
+    segments->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (segments->fd < 0)
+        return fail(segments, path, "made", reterr);
+    segments->next++;
+    segments->offset = 0;
+    segments->fresh = true;
+    return 0;
+}
+
+int service_segments_append(struct service_segments *segments, struct base_str bytes, struct service_place *ret, struct base_buf *reterr)
+{
+    int e = segments->failed;
+    if (e == 0 && segments->fd < 0)
+        e = begin_file(segments, reterr);
+    if (e < 0)
+        return e;
+    segments->unsynced = true;
+    for (size_t done = 0; done < bytes.len;) {
+        ssize_t n = write(segments->fd, bytes.ptr + done, bytes.len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            char path[PATH_BYTES];
+            if (n == 0)
+                errno = EIO;
+            return fail(segments, path_of(segments->store, segments->next - 1, path) ? path : "", "written", reterr);
+        }
+        done += (size_t)n;
+    }
+    *ret = (struct service_place){ .segment = segments->next - 1, .offset = segments->offset, .len = bytes.len, .sum = base_crc32c(0, bytes.ptr, bytes.len) };
+    segments->offset += bytes.len;
+    return 0;
+}
+
+/* The names in a folder are durable. */
+static int sync_folder(struct service_segments *segments, const char *path, struct base_buf *reterr)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int e = fd < 0 || fsync(fd) < 0 ? fail(segments, path, "synced", reterr) : 0;
+    if (fd >= 0)
+        close(fd);
+    return e;
+}
+
+int service_segments_sync(struct service_segments *segments, struct base_buf *reterr)
+{
+    char path[PATH_BYTES];
+    if (segments->failed || !segments->unsynced)
+        return segments->failed;
+    if (fdatasync(segments->fd) < 0)
+        return fail(segments, path_of(segments->store, segments->next - 1, path) ? path : "", "synced", reterr);
+    if (segments->fresh) {
+        int e = folder_of(segments->store, path) ? sync_folder(segments, path, reterr) : BASE_E_LIMIT;
+        if (e == 0)
+            e = sync_folder(segments, segments->store, reterr); /* the folder may be new, too */
+        if (e < 0)
+            return e;
+    }
+    segments->fresh = segments->unsynced = false;
+    return 0;
+}
+
+void service_segments_turn(struct service_segments *segments)
+{
+    if (segments->fd >= 0)
+        close(segments->fd);
+    segments->fd = -1;
+    segments->fresh = segments->unsynced = false;
+    segments->failed = 0;
+}
+
+void service_segments_retire(struct service_segments *segments)
+{
+    service_segments_turn(segments);
+    segments->retired = segments->next;
+}
+
+void service_segments_sweep(struct service_segments *segments)
+{
+    char path[PATH_BYTES];
+    while (segments->first < segments->retired) {
+        if (path_of(segments->store, segments->first, path) && unlink(path) < 0 && errno != ENOENT)
+            return;
+        segments->first++;
+    }
+}
+
+/* ---- reading ---- */
+
+static int read_all(int fd, const struct service_place *place, char *to)
+{
+    for (uint64_t done = 0; done < place->len;) {
+        ssize_t n = pread(fd, to + done, place->len - done, (off_t)(place->offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? BASE_E_IO : BASE_E_CORRUPT;
+        done += (uint64_t)n;
+    }
+    return base_crc32c(0, to, place->len) == place->sum ? 0 : BASE_E_CORRUPT;
+}
+
+int service_segments_read(const char *store_path, const struct service_place *place, struct base_buf *ret)
+{
+    char path[PATH_BYTES];
+    struct stat there;
+    uint64_t end;
+    if (!path_of(store_path, place->segment, path) || __builtin_add_overflow(place->offset, place->len, &end))
+        return BASE_E_CORRUPT;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? BASE_E_CORRUPT : BASE_E_IO;
+    int e = fstat(fd, &there) < 0 ? BASE_E_IO : (uint64_t)there.st_size < end ? BASE_E_CORRUPT : 0; /* before memory is asked for */
+    if (e == 0 && !base_buf_reserve(ret, place->len))
+        e = BASE_E_NOMEM;
+    if (e == 0)
+        e = read_all(fd, place, ret->ptr + ret->len);
+    if (e == 0)
+        ret->len += place->len;
+    close(fd);
+    return e;
+}
