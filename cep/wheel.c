@@ -6,6 +6,7 @@
 #define FINE_SHIFT CEP_WHEEL_FINE_SHIFT
 #define FINE_MS (1 << FINE_SHIFT)
 #define MASK (CEP_WHEEL_SLOTS - 1)
+#define GENTLY 4096 /* slots with so many entries no longer double */
 #define KEEP_MOST 64 /* entries whose memory an emptied slot keeps for the next turn: with a million keys the slots of one turn would hold 25 bytes for each */
 
 static int64_t fine_of(int64_t at_ms) { return at_ms >> FINE_SHIFT; }
@@ -24,6 +25,39 @@ static int append(struct cep_timers *to, struct cep_timer timer)
         to->cap = cap;
     }
     to->at[to->len++] = timer;
+    return 0;
+}
+
+/* ---- entries of slots ---- */
+
+#define BRIEF_BITS (FINE_SHIFT + CEP_WHEEL_BITS)
+#define BRIEF_MASK ((UINT64_C(1) << BRIEF_BITS) - 1)
+#define KEY_SHIFT 4 /* keys lie at multiples of 16, below 2^48: cep/keyed.c sees to it */
+
+static uint64_t brief_of(struct cep_timer timer)
+{
+    return (uint64_t)(uintptr_t)timer.key >> KEY_SHIFT << BRIEF_BITS | ((uint64_t)timer.at_ms & BRIEF_MASK);
+}
+static struct cep_key *brief_key(uint64_t brief) { return (struct cep_key *)(uintptr_t)(brief >> BRIEF_BITS << KEY_SHIFT); }
+/* coarse: number of the coarse slot that it lies in, or whose fine slot it lies in. */
+static struct cep_timer timer_of(uint64_t brief, int64_t coarse)
+{
+    return (struct cep_timer){ .at_ms = (int64_t)((uint64_t)coarse << BRIEF_BITS | (brief & BRIEF_MASK)), .key = brief_key(brief) };
+}
+
+static int append_brief(struct cep_briefs *to, uint64_t brief)
+{
+    if (to->len == to->cap) {
+        if (to->cap > UINT32_MAX / 4)
+            return BASE_E_LIMIT;
+        uint32_t cap = to->cap < 8 ? 8 : to->cap < GENTLY ? to->cap * 2 : to->cap + to->cap / 4;
+        uint64_t *at = base_realloc(to->at, cap * sizeof *at);
+        if (!at)
+            return BASE_E_NOMEM;
+        to->at = at;
+        to->cap = cap;
+    }
+    to->at[to->len++] = brief;
     return 0;
 }
 
@@ -97,7 +131,7 @@ int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer)
     if (coarse >= wheel->next_coarse + CEP_WHEEL_SLOTS)
         return push(&wheel->far, timer);
     bool near = coarse < wheel->next_coarse;
-    int rc = append(near ? &wheel->rings->fine[fine & MASK] : &wheel->rings->coarse[coarse & MASK], timer);
+    int rc = append_brief(near ? &wheel->rings->fine[fine & MASK] : &wheel->rings->coarse[coarse & MASK], brief_of(timer));
     if (!rc)
         *(near ? &wheel->fine_count : &wheel->coarse_count) += 1;
     return rc;
@@ -106,19 +140,19 @@ int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer)
 /* The fine ring takes over what the next coarse slot holds. In place on failure: what was moved is moved, the rest stays where it was. */
 static int open_coarse(struct cep_wheel *wheel)
 {
-    struct cep_timers *slot = &wheel->rings->coarse[wheel->next_coarse & MASK];
+    struct cep_briefs *slot = &wheel->rings->coarse[wheel->next_coarse & MASK];
     for (; slot->len; slot->len--, wheel->coarse_count--) {
-        struct cep_timer timer = slot->at[slot->len - 1];
-        int rc = append(&wheel->rings->fine[fine_of(timer.at_ms) & MASK], timer);
+        uint64_t brief = slot->at[slot->len - 1];
+        int rc = append_brief(&wheel->rings->fine[brief >> FINE_SHIFT & MASK], brief);
         if (rc)
             return rc;
         wheel->fine_count++;
     }
     base_free(slot->at); /* slots that were once full must not keep their memory for the next turn */
-    *slot = (struct cep_timers){ 0 };
+    *slot = (struct cep_briefs){ 0 };
     while (wheel->far.len && coarse_of(fine_of(wheel->far.at[0].at_ms)) <= wheel->next_coarse) {
         struct cep_timer timer = wheel->far.at[0];
-        int rc = append(&wheel->rings->fine[fine_of(timer.at_ms) & MASK], timer);
+        int rc = append_brief(&wheel->rings->fine[fine_of(timer.at_ms) & MASK], brief_of(timer));
         if (rc)
             return rc;
         wheel->fine_count++;
@@ -132,32 +166,34 @@ static int open_coarse(struct cep_wheel *wheel)
 #define FEW 48 /* fewer are put in order one by one */
 
 /* Into order of time; those of the same time in the order in which they were added. */
-static void insert_in_order(const struct cep_timer *from, uint32_t count, struct cep_timer *to)
+static void insert_in_order(const uint64_t *from, uint32_t count, int64_t coarse, struct cep_timer *to)
 {
     for (uint32_t i = 0; i < count; i++) {
+        struct cep_timer timer = timer_of(from[i], coarse);
         uint32_t at = i;
-        for (; at > 0 && to[at - 1].at_ms > from[i].at_ms; at--)
+        for (; at > 0 && to[at - 1].at_ms > timer.at_ms; at--)
             to[at] = to[at - 1];
-        to[at] = from[i];
+        to[at] = timer;
     }
 }
 
 /* The same for many of one fine slot. */
-static void count_in_order(const struct cep_timer *from, uint32_t count, struct cep_timer *to)
+static void count_in_order(const uint64_t *from, uint32_t count, int64_t coarse, struct cep_timer *to)
 {
     uint32_t first[FINE_MS + 1] = { 0 };
     for (uint32_t i = 0; i < count; i++)
-        first[(from[i].at_ms & (FINE_MS - 1)) + 1]++;
+        first[(from[i] & (FINE_MS - 1)) + 1]++;
     for (uint32_t i = 1; i < FINE_MS; i++)
         first[i] += first[i - 1];
     for (uint32_t i = 0; i < count; i++)
-        to[first[from[i].at_ms & (FINE_MS - 1)]++] = from[i];
+        to[first[from[i] & (FINE_MS - 1)]++] = timer_of(from[i], coarse);
 }
 
 /* The next fine slot becomes what is near. */
 static int open_fine(struct cep_wheel *wheel)
 {
-    struct cep_timers *slot = &wheel->rings->fine[wheel->next_fine & MASK], *near = &wheel->near;
+    struct cep_briefs *slot = &wheel->rings->fine[wheel->next_fine & MASK];
+    struct cep_timers *near = &wheel->near;
     if (near->cap < slot->len) {
         struct cep_timer *at = base_alloc(slot->cap * sizeof *at);
         if (!at)
@@ -167,16 +203,16 @@ static int open_fine(struct cep_wheel *wheel)
         near->cap = slot->cap;
     }
     if (slot->len <= FEW)
-        insert_in_order(slot->at, slot->len, near->at);
+        insert_in_order(slot->at, slot->len, coarse_of(wheel->next_fine), near->at);
     else
-        count_in_order(slot->at, slot->len, near->at);
+        count_in_order(slot->at, slot->len, coarse_of(wheel->next_fine), near->at);
     near->len = slot->len;
     wheel->near_at = 0;
     wheel->fine_count -= slot->len;
     slot->len = 0;
     if (slot->cap > KEEP_MOST) {
         base_free(slot->at);
-        *slot = (struct cep_timers){ 0 };
+        *slot = (struct cep_briefs){ 0 };
     }
     wheel->next_fine++;
     return 0;
@@ -251,14 +287,20 @@ static void each_of(const struct cep_timers *timers, uint32_t from, void (*each)
         each(ctx, timers->at[i].key);
 }
 
+static void each_brief(const struct cep_briefs *slot, void (*each)(void *ctx, struct cep_key *key), void *ctx)
+{
+    for (uint32_t i = 0; i < slot->len; i++)
+        each(ctx, brief_key(slot->at[i]));
+}
+
 void cep_wheel_each(const struct cep_wheel *wheel, void (*each)(void *ctx, struct cep_key *key), void *ctx)
 {
     each_of(&wheel->near, wheel->near_at, each, ctx);
     each_of(&wheel->late, 0, each, ctx);
     each_of(&wheel->far, 0, each, ctx);
     for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
-        each_of(&wheel->rings->fine[i], 0, each, ctx);
-        each_of(&wheel->rings->coarse[i], 0, each, ctx);
+        each_brief(&wheel->rings->fine[i], each, ctx);
+        each_brief(&wheel->rings->coarse[i], each, ctx);
     }
 }
 
@@ -280,13 +322,23 @@ static void sweep_heap(struct cep_timers *heap, bool (*gone)(void *ctx, struct c
         sift_down(heap, i);
 }
 
+static uint64_t sweep_slot(struct cep_briefs *slot, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
+{
+    uint32_t kept = 0, had = slot->len;
+    for (uint32_t i = 0; i < had; i++)
+        if (!gone(ctx, brief_key(slot->at[i])))
+            slot->at[kept++] = slot->at[i];
+    slot->len = kept;
+    return had - kept;
+}
+
 void cep_wheel_sweep(struct cep_wheel *wheel, bool (*gone)(void *ctx, struct cep_key *key), void *ctx)
 {
     sweep_of(&wheel->near, wheel->near_at, gone, ctx);
     sweep_heap(&wheel->late, gone, ctx);
     sweep_heap(&wheel->far, gone, ctx);
     for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
-        wheel->fine_count -= sweep_of(&wheel->rings->fine[i], 0, gone, ctx);
-        wheel->coarse_count -= sweep_of(&wheel->rings->coarse[i], 0, gone, ctx);
+        wheel->fine_count -= sweep_slot(&wheel->rings->fine[i], gone, ctx);
+        wheel->coarse_count -= sweep_slot(&wheel->rings->coarse[i], gone, ctx);
     }
 }

@@ -12,10 +12,12 @@
 struct cep_key;
 struct cep_timer { int64_t at_ms; struct cep_key *key; };
 struct cep_timers { struct cep_timer *at; uint32_t len, cap; };
+/* An entry of a slot: the key's address without the bits that are always 0, above the time's last CEP_WHEEL_BITS + CEP_WHEEL_FINE_SHIFT bits; the slot says the others. */
+struct cep_briefs { uint64_t *at; uint32_t len, cap; };
 #define CEP_WHEEL_FINE_SHIFT 9 /* a fine slot is 512 ms wide, a coarse one CEP_WHEEL_SLOTS of them */
 #define CEP_WHEEL_BITS 8
 #define CEP_WHEEL_SLOTS (1 << CEP_WHEEL_BITS)
-struct cep_wheel_rings { struct cep_timers fine[CEP_WHEEL_SLOTS], coarse[CEP_WHEEL_SLOTS]; };
+struct cep_wheel_rings { struct cep_briefs fine[CEP_WHEEL_SLOTS], coarse[CEP_WHEEL_SLOTS]; };
 struct cep_wheel {
     struct cep_timers near; /* in order: what the slot below next_fine held */
     uint32_t near_at;       /* the first of them that is not taken */
