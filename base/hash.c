@@ -140,5 +140,10 @@ void base_hash128_hex(const void *bytes, size_t len, char ret[33])
 {
     uint64_t first = base_hash64(bytes, len, 0);
     uint64_t second = base_hash64(bytes, len, PRIME1);
-    snprintf(ret, 33, "%016llx%016llx", (unsigned long long)first, (unsigned long long)second);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < 16; i++) {
+        ret[i] = digits[first >> (60 - 4 * i) & 15];
+        ret[16 + i] = digits[second >> (60 - 4 * i) & 15];
+    }
+    ret[32] = 0;
 }

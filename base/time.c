@@ -232,24 +232,27 @@ int64_t base_time_from_epoch(int64_t number)
     return floor_div(number, 1000);
 }
 
-static size_t print_digits(char *at, uint32_t value, size_t digits)
+/* Two digits of a value below 100. */
+static inline void print_two(char *at, uint32_t value)
 {
-    for (size_t i = digits; i > 0; i--, value /= 10)
-        at[i - 1] = (char)('0' + value % 10);
-    return digits;
+    at[0] = (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
 }
 
 static size_t print_date(const struct base_civil *civil, char *at)
 {
     size_t len = 0;
-    if (civil->year >= 0 && civil->year <= 9999)
-        len += print_digits(at, (uint32_t)civil->year, 4);
-    else
+    if (civil->year >= 0 && civil->year <= 9999) {
+        print_two(at, (uint32_t)civil->year / 100);
+        print_two(at + 2, (uint32_t)civil->year % 100);
+        len = 4;
+    } else
         len += (size_t)snprintf(at, 16, "%+05d", civil->year);
     at[len++] = '-';
-    len += print_digits(at + len, (uint32_t)civil->month, 2);
-    at[len++] = '-';
-    return len + print_digits(at + len, (uint32_t)civil->day, 2);
+    print_two(at + len, (uint32_t)civil->month);
+    at[len + 2] = '-';
+    print_two(at + len + 3, (uint32_t)civil->day);
+    return len + 5;
 }
 
 static size_t print_time(int64_t time_ms, char separator, bool zulu, char ret[40])
@@ -258,13 +261,15 @@ static size_t print_time(int64_t time_ms, char separator, bool zulu, char ret[40
     base_time_to_civil(time_ms, &civil);
     size_t len = print_date(&civil, ret);
     ret[len++] = separator;
-    len += print_digits(ret + len, (uint32_t)civil.hour, 2);
-    ret[len++] = ':';
-    len += print_digits(ret + len, (uint32_t)civil.minute, 2);
-    ret[len++] = ':';
-    len += print_digits(ret + len, (uint32_t)civil.second, 2);
-    ret[len++] = '.';
-    len += print_digits(ret + len, (uint32_t)civil.milli, 3);
+    print_two(ret + len, (uint32_t)civil.hour);
+    ret[len + 2] = ':';
+    print_two(ret + len + 3, (uint32_t)civil.minute);
+    ret[len + 5] = ':';
+    print_two(ret + len + 6, (uint32_t)civil.second);
+    ret[len + 8] = '.';
+    ret[len + 9] = (char)('0' + civil.milli / 100);
+    print_two(ret + len + 10, (uint32_t)civil.milli % 100);
+    len += 12;
     if (zulu)
         ret[len++] = 'Z';
     ret[len] = 0;

@@ -18,6 +18,14 @@ static size_t fixed_bytes(uint32_t columns)
     return sizeof(struct cep_tuple) + ((size_t)cep_tuple_null_words(columns) + columns) * 8;
 }
 
+/* One bit a kind: asked for every value of every row. */
+#define TEXT_KINDS (1u << CEP_KIND_STRING | 1u << CEP_KIND_ARRAY | 1u << CEP_KIND_ROW | 1u << CEP_KIND_BYTES)
+
+static inline bool is_text(struct cep_type type)
+{
+    return TEXT_KINDS >> (type.kind & 31) & 1;
+}
+
 size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *values, uint32_t columns)
 {
     if (columns > CEP_COLUMNS_MAX)
@@ -26,15 +34,13 @@ size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *valu
     for (uint32_t i = 0; i < columns; i++) {
         if (values[i].null)
             continue;
-        if (cep_kind_is_text(types[i].kind)) {
-            if (values[i].s.len > CEP_ROW_BYTES_MAX)
+        if (is_text(types[i])) {
+            if (values[i].s.len > CEP_ROW_BYTES_MAX) /* so the sum cannot overflow either */
                 return 0;
             bytes += values[i].s.len;
         } else if (is_wide(types[i])) {
             bytes += 16;
         }
-        if (bytes > CEP_ROW_BYTES_MAX)
-            return 0;
     }
     bytes = round_up8(bytes);
     return bytes > CEP_ROW_BYTES_MAX ? 0 : bytes;
@@ -78,9 +84,9 @@ static inline void write_tuple(const struct cep_type *types, const struct cep_va
         at->data[i] = 0;
     for (uint32_t i = 0; i < columns; i++) {
         uint64_t slot = 0;
-        if (values[i].null) {
+        if (BASE_UNLIKELY(values[i].null)) {
             at->data[i / 64] |= UINT64_C(1) << (i % 64);
-        } else if (cep_kind_is_text(types[i].kind)) {
+        } else if (is_text(types[i])) {
             slot = (uint64_t)tail | values[i].s.len << 32;
             copy(bytes + tail, values[i].s.ptr, values[i].s.len);
             tail += values[i].s.len;
@@ -163,10 +169,12 @@ int cep_row_make(const struct cep_type *types, const struct cep_value *values, u
     struct cep_row *row = base_arena_alloc(arena, offsetof(struct cep_row, tuple) + bytes);
     if (!row)
         return BASE_E_NOMEM;
-    memset(row, 0, offsetof(struct cep_row, tuple));
     row->time_ms = time_ms;
     row->at = at;
     row->change = CEP_INSERT;
+    row->flags = 0;
+    row->reserved = 0;
+    row->reserved2 = 0;
     write_tuple(types, values, columns, &row->tuple, bytes);
     *ret = row;
     return 0;

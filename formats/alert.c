@@ -1,5 +1,6 @@
 #include "formats/alert.h"
 
+#include <string.h>
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/time.h"
@@ -26,18 +27,33 @@ void formats_alert_id_of(struct base_str name, struct base_str fingerprint, stru
     base_hash128_hex(bytes, sizeof bytes, ret);
 }
 
-/* opening: the member's name with all that stands before its value. */
-static inline void put_member(struct base_buf *out, const char *opening, struct base_str text)
+/* Most of an alert is text of known length: copied in place where there is room. */
+static inline void put_known(struct base_buf *out, const char *text, size_t len)
 {
-    base_buf_puts(out, opening);
+    if (BASE_UNLIKELY(out->failed || out->limit || out->cap - out->len <= len)) {
+        base_buf_put(out, text, len);
+        return;
+    }
+    memcpy(out->ptr + out->len, text, len);
+    out->len += len;
+    out->ptr[out->len] = 0;
+}
+#define PUT(out, literal) put_known((out), (literal), sizeof(literal) - 1)
+
+/* opening: the member's name with all that stands before its value. */
+static inline void put_member_of(struct base_buf *out, const char *opening, size_t len, struct base_str text)
+{
+    put_known(out, opening, len);
     base_buf_put_json(out, text);
 }
+#define put_member(out, opening, text) put_member_of((out), (opening), sizeof(opening) - 1, (text))
 
-static inline void put_number(struct base_buf *out, const char *opening, int64_t number)
+static inline void put_number_of(struct base_buf *out, const char *opening, size_t len, int64_t number)
 {
-    base_buf_puts(out, opening);
+    put_known(out, opening, len);
     base_buf_put_i64(out, number);
 }
+#define put_number(out, opening, number) put_number_of((out), (opening), sizeof(opening) - 1, (number))
 
 static void put_time(struct base_buf *out, const char *opening, int64_t time_ms)
 {
@@ -46,10 +62,11 @@ static void put_time(struct base_buf *out, const char *opening, int64_t time_ms)
         base_buf_puts(out, "null");
         return;
     }
-    char text[40];
-    base_buf_putc(out, '"');
-    base_buf_put(out, text, base_time_print(time_ms, true, text));
-    base_buf_putc(out, '"');
+    char text[48];
+    text[0] = '"';
+    size_t len = 1 + base_time_print(time_ms, true, text + 1);
+    text[len++] = '"';
+    base_buf_put(out, text, len);
 }
 
 static const char *change_name(enum formats_alert_change change)
@@ -131,20 +148,20 @@ static void put_event(const struct formats_alert *alert, const struct cep_eviden
 {
     const struct cep_program *program = alert->program;
     const struct cep_position *at = &item->row->at;
-    base_buf_puts(out, "{\"source\":{\"table\":");
+    PUT(out, "{\"source\":{\"table\":");
     if (at->table < cep_program_table_count(program))
         base_buf_put_json(out, cep_program_text(program, cep_program_table(program, at->table)->name));
     else
-        base_buf_puts(out, "null");
+        PUT(out, "null");
     put_number(out, ",\"partition\":", at->partition);
     put_number(out, ",\"offset\":", at->offset);
-    base_buf_puts(out, "},\"variable\":");
+    PUT(out, "},\"variable\":");
     if (item->var != CEP_NONE && item->var < cep_program_var_count(program))
         base_buf_put_json(out, cep_program_text(program, cep_program_var(program, item->var)->name));
     else
-        base_buf_puts(out, "null");
+        PUT(out, "null");
     put_time(out, ",\"time\":", item->row->time_ms);
-    base_buf_puts(out, ",\"fields\":");
+    PUT(out, ",\"fields\":");
     struct formats_object fields = { .program = program, .columns = cep_program_schema(program, alert->event->evidence->schema)->columns,
                                      .tuple = &item->row->tuple, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
     formats_encode_object(&fields, out, inout_cut);
@@ -157,7 +174,7 @@ static void put_events(const struct formats_alert *alert, struct base_buf *out, 
     const struct cep_evidence *evidence = alert->event->evidence;
     size_t limit = alert->evidence_bytes ? alert->evidence_bytes : FORMATS_ALERT_BYTES_DEFAULT;
     struct base_buf last = { 0 };
-    base_buf_puts(out, ",\"events\":[");
+    PUT(out, ",\"events\":[");
     if (evidence && evidence->count > 0) {
         base_buf_reserve(&last, EVENT_BYTES);
         put_event(alert, &evidence->items[evidence->count - 1], &last, inout_cut);
@@ -189,7 +206,7 @@ static void put_measures(const struct formats_alert *alert, struct base_buf *out
 {
     struct formats_object measures = { .program = alert->program, .columns = cep_program_schema(alert->program, alert->schema)->columns,
                                        .tuple = &alert->event->row->tuple, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
-    base_buf_puts(out, ",\"measures\":");
+    PUT(out, ",\"measures\":");
     formats_encode_object(&measures, out, inout_cut);
 }
 
@@ -199,10 +216,10 @@ static void put_data(const struct formats_alert *alert, struct base_buf *out)
     const struct cep_rule *rule = cep_program_rule(program, alert->rule);
     const struct cep_event *event = alert->event;
     bool cut = false;
-    base_buf_puts(out, ",\"data\":{\"alert_id\":");
+    PUT(out, ",\"data\":{\"alert_id\":");
     base_buf_put_json(out, alert->alert_id);
     put_number(out, ",\"revision\":", event->revision);
-    base_buf_puts(out, ",\"change\":\"");
+    PUT(out, ",\"change\":\"");
     base_buf_puts(out, change_name(alert->change));
     base_buf_putc(out, '"');
     put_member(out, ",\"rule\":", cep_program_text(program, rule->name));
@@ -211,7 +228,7 @@ static void put_data(const struct formats_alert *alert, struct base_buf *out)
     put_member(out, ",\"title\":", cep_program_text(program, rule->title));
     put_member(out, ",\"mode\":", cep_program_text(program, rule->mode));
     struct formats_object key = { .program = program, .columns = key_columns(alert), .tuple = event->key, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
-    base_buf_puts(out, ",\"key\":");
+    PUT(out, ",\"key\":");
     formats_encode_object(&key, out, &cut);
     put_member(out, ",\"kind\":", base_str_of(kind_name(event->kind)));
     put_time(out, ",\"first_event_time\":", event->first_time_ms);
@@ -219,9 +236,9 @@ static void put_data(const struct formats_alert *alert, struct base_buf *out)
     put_measures(alert, out, &cut);
     put_events(alert, out, &cut);
     if (cut)
-        base_buf_puts(out, ",\"evidence_truncated\":true");
+        PUT(out, ",\"evidence_truncated\":true");
     if (event->limited)
-        base_buf_puts(out, ",\"limited\":true");
+        PUT(out, ",\"limited\":true");
     put_time(out, ",\"detected_at\":", alert->detected_ms);
     base_buf_putc(out, '}');
 }
@@ -231,17 +248,17 @@ int formats_alert_json(const struct formats_alert *alert, struct base_buf *out)
     int64_t time_ms = alert->event->last_time_ms;
     if (time_ms == BASE_TIME_MIN_MS || time_ms == BASE_TIME_MAX_MS)
         time_ms = alert->detected_ms;
-    base_buf_puts(out, "{\"specversion\":\"1.0\",\"id\":\"");
+    PUT(out, "{\"specversion\":\"1.0\",\"id\":\"");
     base_buf_put_str(out, alert->alert_id);
     put_number(out, ".", alert->event->revision);
     base_buf_putc(out, '"');
     put_member(out, ",\"source\":", alert->source);
-    base_buf_puts(out, ",\"type\":\"cepheid.alert.");
+    PUT(out, ",\"type\":\"cepheid.alert.");
     base_buf_puts(out, change_name(alert->change));
-    base_buf_puts(out, ".v1\"");
+    PUT(out, ".v1\"");
     put_subject(alert, out);
     put_time(out, ",\"time\":", time_ms);
-    base_buf_puts(out, ",\"datacontenttype\":\"application/json\"");
+    PUT(out, ",\"datacontenttype\":\"application/json\"");
     put_data(alert, out);
     base_buf_putc(out, '}');
     return out->failed ? BASE_E_NOMEM : 0;

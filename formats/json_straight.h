@@ -8,12 +8,13 @@
 #include "formats/json.h"
 #include "formats/json_shape.h"
 
-#define FORMATS_JSON_TEXT_WORDS 3 /* of 16 bytes each; with less than CEP_RECORD_SLACK bytes they can be compared anywhere in a record */
+#define FORMATS_JSON_TEXT_BYTES 48 /* less than CEP_RECORD_SLACK: so many can be compared anywhere in a record */
 
 /* Text between two values: quotes of strings belong to it. */
 struct formats_json_text {
-    formats_json_words text[FORMATS_JSON_TEXT_WORDS], mask[FORMATS_JSON_TEXT_WORDS];
+    char text[FORMATS_JSON_TEXT_BYTES]; /* NULs behind */
     uint32_t len;
+    uint32_t open;  /* bits of the first 16 bytes that are behind it */
 };
 struct formats_json_straight {
     bool known;
@@ -24,6 +25,8 @@ struct formats_json_straight {
         struct formats_json_text before;
         bool string;
         uint32_t field;   /* first table field, or CEP_NONE */
+        uint32_t len;     /* of the string that stood here last */
+        uint32_t times;   /* that it was so long, one behind the other */
     } member[FORMATS_JSON_SHAPE_MEMBERS];
     struct formats_json_text behind;
     uint32_t end;         /* while learning: where the last value ended */
@@ -37,6 +40,6 @@ void formats_json_straight_end(struct formats_json_straight *straight, const str
 
 /* Reads text[0..len), behind which CEP_RECORD_SLACK bytes are readable, into the decoder's values. False: it is to be walked; nothing was told. Sets w's buf,
  * begin and end. */
-bool formats_json_straight_read(const struct formats_json_straight *straight, struct formats_json_walk *w, const char *text, size_t len);
+bool formats_json_straight_read(struct formats_json_straight *straight, struct formats_json_walk *w, const char *text, size_t len);
 
 #endif
