@@ -221,7 +221,7 @@ static int open_fine(struct cep_wheel *wheel)
 /* One slot on, or over empty ones, at most up to `until`; nothing is near. */
 static int advance(struct cep_wheel *wheel, int64_t until)
 {
-    int64_t ring_end = wheel->next_coarse << CEP_WHEEL_BITS;
+    int64_t ring_end = wheel->next_coarse * CEP_WHEEL_SLOTS;
     if (wheel->fine_count == 0) {
         int64_t to = until < ring_end ? until : ring_end;
         if (wheel->coarse_count == 0) {
@@ -233,7 +233,7 @@ static int advance(struct cep_wheel *wheel, int64_t until)
         wheel->next_fine = to > wheel->next_fine ? to : wheel->next_fine;
         if (wheel->next_fine >= until)
             return 0;
-        ring_end = wheel->next_coarse << CEP_WHEEL_BITS;
+        ring_end = wheel->next_coarse * CEP_WHEEL_SLOTS;
     }
     if (wheel->next_fine >= ring_end)
         return open_coarse(wheel);
