@@ -34,12 +34,6 @@ static bool idle(const struct cep_operator *op, const struct cep_key *key)
 static int save(struct cep_operator *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
 {
     struct match_op *me = self(op);
-    if (cep_match_is_lean(me, key) && cep_match_lean_told(key->state)) {
-        int rc = cep_match_lean_inflate(me, key); /* what was told is stored in the full form alone: few keys have told anything that is not settled */
-        if (rc)
-            return rc;
-        cep_keyed_account(&op->keyed, key, op->ops->bytes(op, key));
-    }
     return cep_match_is_lean(me, key) ? cep_match_lean_save(me, key, all, piece, ctx) : cep_match_save(me, key, all, piece, ctx);
 }
 static int load(struct cep_operator *op, struct cep_key *key, uint32_t piece, const void *bytes, size_t len)
@@ -55,6 +49,8 @@ static int complete(struct cep_operator *op, struct cep_key *key)
     if (!rc && state->restoring)
         rc = cep_match_lean_run(self(op), state, state->restoring);
     if (state && !rc) {
+        if (state->restoring)
+            cep_match_key_find_same(self(op), state); /* what was told is found again */
         base_free(state->restoring);
         state->restoring = NULL;
     }

@@ -81,6 +81,7 @@ struct match_told {
     uint64_t start;           /* of its candidate, in the numbering since the last rewind */
     uint64_t accept_seq;
     uint64_t content;         /* hash of row and evidence */
+    uint64_t path;            /* told in lean form: hash of its rows and labels; 0: not known */
     struct cep_row *row;      /* owned copy, for retraction */
     int64_t first_time_ms, last_time_ms;
     struct cep_position first_at;

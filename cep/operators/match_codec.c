@@ -165,7 +165,7 @@ static int get_head(const struct match_op *op, struct base_reader *in, struct ma
     return 0;
 }
 
-static void put_told(const struct match_told *told, struct base_buf *buf)
+void cep_match_put_told(const struct match_told *told, struct base_buf *buf)
 {
     base_buf_put_u64(buf, told->ident.hi);
     base_buf_put_u64(buf, told->ident.lo);
@@ -225,7 +225,7 @@ static int save_head(const struct match_key *state, cep_keyed_piece *piece, void
         put_head(&state->base, &buf);
     base_buf_put_varint(&buf, state->told.len);
     for (size_t i = 0; i < state->told.len; i++)
-        put_told(&state->told.at[i], &buf);
+        cep_match_put_told(&state->told.at[i], &buf);
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
     base_buf_finish(&buf);
     return rc;
@@ -280,19 +280,29 @@ static bool rows_kept(const struct match_op *op, const struct match_head *head, 
     return op->m->rows != CEP_ROWS_ALL_UNMATCHED || head->unmatched_next >= first_seq || head->next_seq == first_seq;
 }
 
-/* The rows that are no starts; the rest is found by going through the rows, once they are there (cep_match_lean_run). */
-static int load_lean_head(struct base_reader *in, struct match_key *state)
+static int get_tolds(const struct match_op *op, struct base_reader *in, struct match_key *state)
+{
+    uint64_t told = base_read_varint(in);
+    int rc = in->failed || told > (uint64_t)(in->end - in->at) ? BASE_E_CORRUPT : 0;
+    for (uint64_t i = 0; i < told && !rc; i++)
+        rc = get_told(op, in, state);
+    return rc || in->at == in->end ? rc : BASE_E_CORRUPT;
+}
+
+/* The rows that are no starts, and what was told; the rest is found by going through the rows, once they are there (cep_match_lean_run). */
+static int load_lean_head(const struct match_op *op, struct base_reader *in, struct match_key *state, bool told)
 {
     uint64_t bytes = (state->rows.end_seq - state->rows.first_seq + 7) / 8;
-    if ((uint64_t)(in->end - in->at) != bytes)
+    if (told ? (uint64_t)(in->end - in->at) < bytes : (uint64_t)(in->end - in->at) != bytes)
         return BASE_E_CORRUPT;
     state->restoring = base_alloc(bytes);
     if (!state->restoring)
         return BASE_E_NOMEM;
     if (bytes)
         memcpy(state->restoring, in->at, bytes);
+    in->at += bytes;
     state->now.next_seq = state->now.first_start = state->now.unmatched_next = state->rows.first_seq;
-    return 0;
+    return told ? get_tolds(op, in, state) : 0;
 }
 
 static int load_head(struct match_op *op, struct match_key *state, const void *bytes, size_t len)
@@ -314,18 +324,15 @@ static int load_head(struct match_op *op, struct match_key *state, const void *b
         return BASE_E_CORRUPT;
     state->rows.dropped_first = state->rows.dropped_end = first_piece; /* until the chunks are loaded: where they start */
     if (flags & MATCH_STATE_LEAN)
-        return flags == MATCH_STATE_LEAN && op->lean ? load_lean_head(&in, state) : BASE_E_CORRUPT;
+        return (flags & ~MATCH_STATE_TOLD) == MATCH_STATE_LEAN && op->lean ? load_lean_head(op, &in, state, flags & MATCH_STATE_TOLD) : BASE_E_CORRUPT;
     int rc = get_head(op, &in, &state->now);
     if (!rc && (flags & MATCH_STATE_BASE)) {
         state->has_base = true;
         rc = get_head(op, &in, &state->base);
     }
-    uint64_t told = rc ? 0 : base_read_varint(&in);
-    if (!rc && (in.failed || told > (uint64_t)(in.end - in.at)))
-        return BASE_E_CORRUPT;
-    for (uint64_t i = 0; i < told && !rc; i++)
-        rc = get_told(op, &in, state);
-    if (!rc && (in.at != in.end || state->now.next_seq > state->rows.end_seq || (state->has_base && state->base.next_seq > state->now.next_seq)))
+    if (!rc)
+        rc = get_tolds(op, &in, state);
+    if (!rc && (state->now.next_seq > state->rows.end_seq || (state->has_base && state->base.next_seq > state->now.next_seq)))
         rc = BASE_E_CORRUPT;
     if (!rc && (cep_match_head_keep_from(op, &state->now) < state->rows.first_seq && cep_match_head_live(&state->now)) &&
         state->now.first_start < state->rows.first_seq)

@@ -29,7 +29,7 @@ struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in 
 struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
 /* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
 struct match_lean_snap { uint32_t seq /* low half */; uint16_t count, cap; struct match_lean_class classes[]; };
-/* What was told and is not settled: its rows are no starts, but will be again if a late row changes the match. Nothing in it was withdrawn. */
+/* What was told and is not settled: its rows are no starts, but will be again if a late row changes the match. */
 struct match_lean_told { struct match_tolds list; struct match_lean_told *next; /* while spare */ };
 #define LEAN_TOLD_SPARE 64u
 

@@ -1,4 +1,4 @@
-/* Lean keys as stored pieces. Piece 0 says which rows there are and which are no starts; the rows stand in groups of 64, each a piece of its own, in the form of the
+/* Lean keys as stored pieces. Piece 0 says which rows there are and which are no starts, and what was told of them that is not settled; the rows stand in groups of 64, each a piece of its own, in the form of the
  * full form's chunks: only groups that changed are written. Classes are not stored: going through the rows again finds them. Reading is match_codec.c's. */
 #include "base/alloc.h"
 #include "base/error.h"
@@ -11,26 +11,41 @@ void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, u
     *ret_end = cep_match_lean_piece(lean, lean->first_seq + lean->count) + 1;
 }
 
+/* One bit for each row that is no start. Rows of what was told and is not settled are starts: going through them finds it again. */
+static void put_no_starts(const struct match_op *op, struct match_lean *lean, struct base_buf *buf)
+{
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    size_t from = buf->len;
+    for (uint32_t i = 0; i < lean->count; i += 8) {
+        uint8_t bits = 0;
+        for (uint32_t k = i; k < i + 8 && k < lean->count; k++)
+            bits |= (uint8_t)((entries[k].ref >> 31) << (k - i));
+        base_buf_put_u8(buf, bits);
+    }
+    for (size_t k = 0; told && !op->lean->each && !buf->failed && k < told->list.len; k++)
+        for (uint64_t seq = told->list.at[k].start; seq <= told->list.at[k].accept_seq; seq++)
+            buf->ptr[from + (seq - lean->first_seq) / 8] &= (char)~(1u << (seq - lean->first_seq) % 8);
+}
+
 static int save_head(struct match_op *op, struct match_lean *lean, cep_keyed_piece *piece, void *ctx)
 {
     struct base_buf buf = { 0 };
-    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const struct match_lean_told *told = cep_match_lean_told(lean);
     uint32_t first = cep_match_lean_piece(lean, lean->first_seq);
     uint32_t next = lean->count ? cep_match_lean_piece(lean, lean->first_seq + lean->count - 1) + 1 : first;
-    (void)op;
     base_buf_put_u8(&buf, MATCH_STATE_VERSION);
-    base_buf_put_u8(&buf, MATCH_STATE_LEAN);
+    base_buf_put_u8(&buf, told ? MATCH_STATE_LEAN | MATCH_STATE_TOLD : MATCH_STATE_LEAN);
     base_buf_put_u64(&buf, lean->first_seq + lean->count); /* waiting_from: said by the watermark */
     base_buf_put_u64(&buf, lean->first_seq);
     base_buf_put_u64(&buf, lean->first_seq + lean->count);
     base_buf_put_u32(&buf, first);
     base_buf_put_u32(&buf, next);
-    for (uint32_t i = 0; i < lean->count; i += 8) {
-        uint8_t bits = 0;
-        for (uint32_t k = i; k < i + 8 && k < lean->count; k++)
-            bits |= (uint8_t)((entries[k].ref >> 31) << (k - i));
-        base_buf_put_u8(&buf, bits);
-    }
+    put_no_starts(op, lean, &buf);
+    if (told)
+        base_buf_put_varint(&buf, told->list.len);
+    for (size_t i = 0; told && i < told->list.len; i++)
+        cep_match_put_told(&told->list.at[i], &buf);
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
     base_buf_finish(&buf);
     return rc;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/time.h"
 #include "cep/operators/match_lean.h"
 
@@ -463,6 +464,28 @@ static int explain_all(struct plan *plan)
     return rc;
 }
 
+/* The rows and labels in op->items, which say what is told where each match is one row; never 0. */
+static uint64_t path_of(const struct plan *plan)
+{
+    const struct match_items *items = &plan->op->items;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < items->len; i++) {
+        const struct cep_position *at = &plan->view->rows.at[items->at[i].seq - plan->lean->first_seq]->at;
+        uint64_t words[3] = { (uint64_t)at->table << 32 | (uint32_t)at->partition, (uint64_t)at->offset, (uint64_t)items->at[i].var << 1 | (items->at[i].excluded != 0) };
+        hash = base_hash64(words, sizeof words, hash);
+    }
+    return hash | 1;
+}
+
+static struct match_told *told_at(const struct match_lean *lean, uint64_t start)
+{
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    for (size_t i = told ? told->list.len : 0; i-- > 0;)
+        if (told->list.at[i].start == start)
+            return &told->list.at[i];
+    return NULL;
+}
+
 static int tell_one(struct plan *plan, struct cep_key *key, const struct match_lean_found *found)
 {
     struct match_op *op = plan->op;
@@ -470,8 +493,8 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
     uint64_t first = plan->lean->first_seq, start = first + found->start, accept = first + found->accept;
     struct match_cand cand = { .start = start, .end = accept, .accept_seq = accept, .not_before_ms = INT64_MIN, .number = 1, .kind = MATCH_FOUND,
                                .step = MATCH_STEP_ROW, .resolved = 1 };
-    struct match_lean_told *told = told_of(op, plan->lean);
-    if (!told)
+    struct match_lean_told *tolds = told_of(op, plan->lean);
+    if (!tolds)
         return BASE_E_NOMEM;
     if (found->items) {
         if (!BASE_VEC_RESERVE(&op->items, found->items))
@@ -479,11 +502,27 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
         op->items.len = found->items;
         memcpy(op->items.at, view->items.at + found->first_item, found->items * sizeof *op->items.at);
     }
+    bool one = op->m->rows == CEP_ROWS_ONE;
+    struct match_told *told = plan->redo && one ? told_at(plan->lean, start) : NULL;
+    uint64_t path = one ? path_of(plan) : 0;
+    if (told && told->path == path) { /* the new row is none of the match's */
+        told->accept_seq = accept;
+        return 0;
+    }
+    if (told)
+        told->standing = 0;
     op->view = (const struct cep_row *const *)view->rows.at;
     op->view_first = first;
-    int rc = cep_match_key_tell_view(op, key, &told->list, &cand);
+    int rc = cep_match_key_tell_view(op, key, &tolds->list, &cand);
     op->view = NULL;
-    return rc;
+    told = one && !rc ? told_at(plan->lean, start) : NULL;
+    if (!told)
+        return rc;
+    told->path = path;
+    if (told->standing || told->gone)
+        return 0;
+    told->gone = 1; /* what it is now ends in an error: what was told is no longer so */
+    return cep_match_key_end(op, key, told, CEP_DELETE, false);
 }
 
 static int tell(struct plan *plan, struct cep_key *key)

@@ -23,8 +23,9 @@
     "CREATE RULE " name " WITH ('emit' = 'eager') AS SELECT c1, n FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES FIRST(A.c) AS c1, LAST(B.v) AS n" \
     " ALL ROWS PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (" pattern ") WITHIN INTERVAL '20' SECOND DEFINE " defines ");\n"
 /* a match from each start */
-#define EACH(name, rows, skip, pattern, defines) \
-    "CREATE RULE " name " WITH ('emit' = 'eager') AS SELECT c1, n FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES FIRST(A.c) AS c1, LAST(B.v) AS n" \
+#define EACH(name, rows, skip, pattern, defines) EACH_OF(name, "LAST(B.v) AS n", rows, skip, pattern, defines)
+#define EACH_OF(name, measure, rows, skip, pattern, defines) \
+    "CREATE RULE " name " WITH ('emit' = 'eager') AS SELECT c1, n FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES FIRST(A.c) AS c1, " measure \
     " " rows " PER MATCH AFTER MATCH SKIP TO " skip " ROW PATTERN (" pattern ") WITHIN INTERVAL '20' SECOND DEFINE " defines ");\n"
 #define BY_USER "PARTITION BY u"
 #define THREE "B AS B.c <> A.c, C AS C.c <> A.c AND C.c <> B.c"
@@ -65,6 +66,8 @@ static const char *const rules[] = {
           EACH("r4", "ONE ROW", "NEXT", "A | B", "A AS A.v = 3, B AS B.c = 'us'"),
     TABLE EACH("r1", "ALL ROWS", "NEXT", "A -> {- B -} -> C", THREE)
           EACH("r2", "ALL ROWS", "NEXT", "A{2,3} -> B? C", "A AS A.v > 2, B AS B.v < LAST(A.v), C AS C.c = 'us'"),
+    /* a late row makes of a match one whose row is an error */
+    TABLE EACH_OF("r", "12 / LAST(B.v) AS n", "ONE ROW", "NEXT", "A -> B", "A AS A.c = 'us', B AS B.c <> 'us' AND B.v < 4"),
     TABLE RULE("e1", "eager", BY_USER, "A -> B", "A AS 12 / A.v > 3, B AS 12 / B.v < 3")
           RULE("e2", "eager", BY_USER, "A B", "A AS 12 / A.v > 3, B AS 12 / B.v < 3"),
 };
