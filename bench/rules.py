@@ -28,9 +28,10 @@ SELECT a FROM orders MATCH_RECOGNIZE (ORDER BY ts MEASURES A.order_id AS a ONE R
 """
 
 
-def every(path):
-    """The same from each start, as Esper, Siddhi and Flink's pattern API understand `every a -> b -> c`."""
-    return TABLE % path + """SELECT a, b, c FROM orders MATCH_RECOGNIZE (
+def every(path, eager=False):
+    """The same from each start, as Esper, Siddhi and Flink's pattern API understand `every a -> b -> c`. eager: as a rule that tells at once, not as a query."""
+    head = "CREATE RULE every_start WITH ('emit' = 'eager') AS\n" if eager else ""
+    return TABLE % path + head + """SELECT a, b, c FROM orders MATCH_RECOGNIZE (
   PARTITION BY user_id ORDER BY ts MEASURES A.order_id AS a, B.order_id AS b, C.order_id AS c
   ONE ROW PER MATCH AFTER MATCH SKIP TO NEXT ROW PATTERN (A -> B -> C) WITHIN INTERVAL '2' MINUTE
   DEFINE B AS B.country <> A.country, C AS C.country <> A.country AND C.country <> B.country);

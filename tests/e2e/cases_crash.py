@@ -62,8 +62,8 @@ def check_end(world, service, log):
         return have == want
     try:
         wait_for("the standing set", probe, 20, 0.5)
-    except AssertionError:
-        raise AssertionError("what stands differs from the undisturbed run:\n" + model.difference(want, have)) from None
+    except AssertionError as error:
+        raise AssertionError("what stands differs from the undisturbed run (%s):\n%s" % (error, model.difference(want, have))) from error
     rows = [json.loads(text, parse_float=str) for text in want.values()]
     found = model.by_match([row for row in rows if row["rule"] == "three_countries"])
     assert set(found) == set(model.expected(log))
