@@ -1,5 +1,5 @@
 /* What a condition demands of the row's columns: an equality of a column with a constant or a register without which the condition cannot be TRUE. Found by looking at its
- * code, never by running it. Used by care.c (which rules a row concerns), operators/match_park.c (which waiting threads) and `explain`; any thread. */
+ * code, never by running it. Used by care.c (which rules a row concerns), match/park.c (which waiting threads) and `explain`; any thread. */
 #ifndef CEP_DEMAND_H
 #define CEP_DEMAND_H
 

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "cep/flow_internal.h"
-#include "cep/operators/match_batch.h"
+#include "cep/match/batch.h"
 
 /* The pattern that every row of the source comes to as it is, by an exchange by plain columns; *ret_exchange. NULL: there is none. */
 static struct cep_operator *reader(const struct cep_flow *flow, uint32_t node, uint32_t *ret_exchange)

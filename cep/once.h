@@ -1,6 +1,6 @@
 /* Conditions that several row patterns behind a node ask of the same row are evaluated once: what the first pattern found, the others read (docs/engine.md, Claim 15).
  * A condition qualifies if it sees the row alone, and only those that two or more patterns have get a place here. Made by the flow for each node, asked by the row pattern
- * operators (match_nfa.c, match_config.c); one thread. Never evaluates anything itself. */
+ * operators (match/nfa.c, match/config.c); one thread. Never evaluates anything itself. */
 #ifndef CEP_ONCE_H
 #define CEP_ONCE_H
 

@@ -1,0 +1,100 @@
+/* Lean keys as stored pieces. Piece 0 says which rows there are and which are no starts, and what was told of them that is not settled; the rows stand in groups of 64, each a piece of its own, in the form of the
+ * full form's chunks: only groups that changed are written. Classes are not stored: going through the rows again finds them. Reading is codec.c's. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cep/match/codec.h"
+#include "cep/match/lean.h"
+
+void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, uint32_t *ret_end)
+{
+    *ret_first = lean->has_body ? lean->rows.body->saved_first : 1;
+    *ret_end = cep_match_lean_piece(lean, lean->first_seq + lean->count) + 1;
+}
+
+/* One bit for each row that is no start. Rows of what was told and is not settled are starts: going through them finds it again. */
+static void put_no_starts(const struct match_op *op, struct match_lean *lean, struct base_buf *buf)
+{
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    size_t from = buf->len;
+    for (uint32_t i = 0; i < lean->count; i += 8) {
+        uint8_t bits = 0;
+        for (uint32_t k = i; k < i + 8 && k < lean->count; k++)
+            bits |= (uint8_t)((entries[k].ref >> 31) << (k - i));
+        base_buf_put_u8(buf, bits);
+    }
+    for (size_t k = 0; told && !op->lean->each && !buf->failed && k < told->list.len; k++)
+        for (uint64_t seq = told->list.at[k].start; seq <= told->list.at[k].accept_seq; seq++)
+            buf->ptr[from + (seq - lean->first_seq) / 8] &= (char)~(1u << (seq - lean->first_seq) % 8);
+}
+
+static int save_head(struct match_op *op, struct match_lean *lean, cep_keyed_piece *piece, void *ctx)
+{
+    struct base_buf buf = { 0 };
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    uint32_t first = cep_match_lean_piece(lean, lean->first_seq);
+    uint32_t next = lean->count ? cep_match_lean_piece(lean, lean->first_seq + lean->count - 1) + 1 : first;
+    base_buf_put_u8(&buf, MATCH_STATE_VERSION);
+    base_buf_put_u8(&buf, told ? MATCH_STATE_LEAN | MATCH_STATE_TOLD : MATCH_STATE_LEAN);
+    base_buf_put_u64(&buf, lean->first_seq + lean->count); /* waiting_from: said by the watermark */
+    base_buf_put_u64(&buf, lean->first_seq);
+    base_buf_put_u64(&buf, lean->first_seq + lean->count);
+    base_buf_put_u32(&buf, first);
+    base_buf_put_u32(&buf, next);
+    put_no_starts(op, lean, &buf);
+    if (told)
+        base_buf_put_varint(&buf, told->list.len);
+    for (size_t i = 0; told && i < told->list.len; i++)
+        cep_match_put_told(&told->list.at[i], &buf);
+    int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
+    base_buf_finish(&buf);
+    return rc;
+}
+
+/* Rows with offsets in [from, end), which make a group. */
+static int save_group(struct match_op *op, struct match_lean *lean, uint32_t from, uint32_t end, cep_keyed_piece *piece, void *ctx)
+{
+    static const char zeros[8];
+    struct base_buf buf = { 0 };
+    base_buf_put_u8(&buf, MATCH_STATE_VERSION);
+    base_buf_put_u64(&buf, lean->first_seq + from);
+    base_buf_put_u32(&buf, end - from);
+    for (uint32_t i = from; i < end; i++) {
+        const struct cep_row *row = cep_match_log_row(&op->lean->log, cep_match_lean_entries(lean)[i].ref & ~LEAN_NO_START);
+        size_t size = cep_row_size(row);
+        base_buf_put(&buf, row, size);
+        base_buf_put(&buf, zeros, ((size + 7) & ~(size_t)7) - size);
+    }
+    int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, cep_match_lean_piece(lean, lean->first_seq + from), buf.ptr, buf.len);
+    base_buf_finish(&buf);
+    return rc;
+}
+
+int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx)
+{
+    struct match_lean *lean = key->state;
+    uint32_t first = cep_match_lean_piece(lean, lean->first_seq);
+    int rc = save_head(op, lean, piece, ctx);
+    for (uint32_t n = lean->has_body ? lean->rows.body->saved_first : 1; n < first && !rc && !all; n++)
+        rc = piece(ctx, n, NULL, 0);
+    uint32_t from = all ? 0 : lean->has_body ? lean->rows.body->dirty : lean->dirty;
+    /* from the start of its group on */
+    uint32_t within = (uint32_t)((lean->first_seq + from) % LEAN_GROUP);
+    from = within > from ? 0 : from - within;
+    while (from < lean->count && !rc) {
+        uint32_t end = from + LEAN_GROUP - (uint32_t)((lean->first_seq + from) % LEAN_GROUP);
+        end = end < lean->count ? end : lean->count;
+        rc = save_group(op, lean, from, end, piece, ctx);
+        from = end;
+    }
+    if (!rc && !all) {
+        struct match_lean_body *body = lean->has_body || first > 1 ? cep_match_lean_body(lean) : NULL;
+        lean->dirty = (uint8_t)(lean->count < LEAN_ENTRIES ? lean->count : LEAN_ENTRIES);
+        if (body) {
+            body->saved_first = first;
+            body->dirty = lean->count;
+        }
+        return !body && first > 1 ? BASE_E_NOMEM : 0;
+    }
+    return rc;
+}

@@ -1,0 +1,260 @@
+/* The usual row of a lean key: nothing but comparing times, looking up remembered steps, keeping the row. */
+#include "base/error.h"
+#include "base/time.h"
+#include "cep/match/lean.h"
+
+#define NEAR_STATES 8 /* so many rows before its turn, what a key has beyond its own block is brought near, */
+#define NEAR_STEPS 4   /* and so many before it, the steps that will be asked for; both divide RING */
+#define RING 8
+#define SNAP_EACH 4    /* a key that late rows came to keeps its classes as often as that: the next late row has few rows to go through */
+#define COPIED 4       /* so many classes are copied together, whether there are as many or not */
+
+_Static_assert(COPIED <= LEAN_CLASSES_MOST && COPIED >= LEAN_CLASSES, "there is room");
+
+/* Drops what has settled, if there is enough of it (cep_match_lean_drop_settled leaves many rows alone for a few). */
+static void drop_settled(struct match_op *op, struct cep_key *key, struct match_lean *lean)
+{
+    uint32_t had = lean->count, cap = cep_match_lean_cap(lean);
+    cep_match_lean_drop_settled(op, lean);
+    if (lean->count == had)
+        return;
+    cep_match_lean_count(op, lean, false);
+    if (cep_match_lean_cap(lean) == cap)
+        cep_keyed_account_less(&op->op.keyed, key, (uint64_t)(had - lean->count) * op->lean->row_bytes);
+    else
+        cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+}
+
+/* Is the row the last in order, far from all limits? Drops what has settled first. */
+static inline bool is_usual(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row)
+{
+    const struct cep_limits *limits = cep_flow_limits(op->op.flow);
+    int64_t watermark = op->op.watermark_ms;
+    uint32_t count = lean->count;
+    if (count == 0) { /* without rows there is no start */
+        lean->base_ms = row->time_ms;
+        lean->class_count = 0;
+        return !cep_match_lean_snap(lean);
+    }
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    int64_t base_ms = lean->base_ms, last_ms = base_ms + entries[count - 1].at;
+    if (row->time_ms <= last_ms || row->time_ms - base_ms >= (int64_t)LEAN_TIMES_MOST || count >= limits->rows_per_key || count >= limits->tail_rows)
+        return false;
+    uint32_t first = count > LEAN_DROP_SINGLY ? count / 8 - 1 : 0;
+    if ((op->within_ms && base_ms + entries[first].at + op->within_ms - 1 <= watermark) || (last_ms <= watermark && count - lean->counted_starts > first))
+        drop_settled(op, key, lean);
+    return true;
+}
+
+/* The classes of a key that has one at most, behind a row: none, one or two. */
+static inline void set_one(struct match_lean *lean, uint32_t to, struct match_lean_class own)
+{
+    struct match_lean_class *classes = lean->classes.few;
+    lean->class_count = (to || own.config) + (to && own.config && to != own.config);
+    if (to && to != own.config) {
+        classes[0].config = to;
+        classes[1] = own;
+    } else if (to) {
+        classes[0].config = to;
+        classes[0].youngest = own.youngest;
+    } else {
+        classes[0] = own;
+    }
+}
+
+/* The whole of it for such a key where nothing has to grow. *ret_done false: not all of it is remembered, or something else is to be done about it. */
+static inline int row_of_one(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
+{
+    const struct match_configs *configs = op->steps;
+    const struct match_lean_class *class = lean->classes.few;
+    uint32_t seq = (uint32_t)lean->first_seq + lean->count, within = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2, to = MATCH_CONFIG_DEAD, ref;
+    struct match_lean_class own = { 0, seq, (uint32_t)(row->time_ms - lean->base_ms) };
+    if (!cep_match_config_start_known(configs, sight, &own.config) || cep_match_config_leaves(own.config))
+        return 0;
+    if (lean->class_count && class->youngest + within > own.youngest && (!cep_match_config_known(configs, class->config, sight, &to) || cep_match_config_leaves(to)))
+        return 0;
+    int rc = cep_match_log_put(&op->lean->log, row, &ref);
+    if (rc)
+        return rc == BASE_E_LIMIT ? 0 : rc;
+    *ret_done = true;
+    int32_t first = to ? (int32_t)(class->earliest - (uint32_t)lean->first_seq) : (int32_t)lean->count + !own.config;
+    set_one(lean, to, own);
+    cep_match_lean_renew_sights(op, lean);
+    struct match_lean_entry *entries = lean->rows.few;
+    uint16_t *sights = lean->sights;
+    if (lean->has_body) {
+        entries = lean->rows.body->entries;
+        sights = cep_match_body_sights(lean->rows.body);
+    }
+    entries[lean->count] = (struct match_lean_entry){ ref, own.youngest };
+    sights[lean->count] = cep_match_lean_sight(op, sight);
+    cep_match_lean_changed(lean, lean->count);
+    lean->count++;
+    op->rows_in++;
+    uint32_t starts = lean->count - (first < 0 ? 0 : (uint32_t)first);
+    op->starts += (uint64_t)starts - lean->counted_starts;
+    lean->counted_starts = starts;
+    cep_keyed_account_more(&op->op.keyed, key, op->lean->row_bytes);
+    int64_t deadline = own.config && op->within_ms ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
+    return deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+}
+
+/* Classes behind the row: op->lean->next. */
+static inline int put_classes(struct match_lean *lean, const struct match_lean_class *next, uint32_t count)
+{
+    if (BASE_UNLIKELY(count > (lean->class_cap ? COPIED : LEAN_CLASSES)))
+        return cep_match_lean_set_classes(lean, next, count);
+    if (lean->class_cap)
+        memcpy(lean->classes.many, next, COPIED * sizeof *next); /* a fixed size, and nothing given back: the next row may want it again */
+    else
+        memcpy(lean->classes.few, next, sizeof lean->classes.few);
+    lean->class_count = (uint8_t)count;
+    return 0;
+}
+
+/* The row behind the last one, and the classes behind it: op->lean->next. *ret_done false: there is no room in the log. */
+static inline int keep(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t at, uint32_t sight, bool *ret_done)
+{
+    struct match_lean_op *lean_op = op->lean;
+    uint32_t ref, seq = (uint32_t)lean->first_seq + lean->count;
+    const struct match_lean_snap *snap = cep_match_lean_snap(lean);
+    if (snap && seq % SNAP_EACH == 0 && lean->count && cep_match_lean_ms(lean, lean->count - 1) <= op->op.watermark_ms && lean->class_count <= snap->cap)
+        cep_match_lean_keep_snap(lean, lean->count, cep_match_lean_classes(lean), lean->class_count);
+    int rc = lean->count < cep_match_lean_cap(lean) ? 0 : cep_match_lean_reserve(lean, lean->count + 1);
+    if (!rc)
+        rc = cep_match_log_put(&lean_op->log, row, &ref);
+    if (rc) {
+        *ret_done = false;
+        return rc == BASE_E_LIMIT ? 0 : rc;
+    }
+    rc = put_classes(lean, lean_op->next, lean_op->next_count);
+    if (rc) {
+        cep_match_log_drop(&lean_op->log, ref);
+        return rc;
+    }
+    cep_match_lean_renew_sights(op, lean);
+    cep_match_lean_changed(lean, lean->count);
+    cep_match_lean_sights(lean)[lean->count] = cep_match_lean_sight(op, sight);
+    cep_match_lean_entries(lean)[lean->count++] = (struct match_lean_entry){ ref, at };
+    return 0;
+}
+
+/* A row of a key with any number of classes, or for whose entry there is no room. *ret_done false: the row is not usual. */
+static int usual_row(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
+{
+    struct match_lean_op *lean_op = op->lean;
+    uint32_t cap = cep_match_lean_cap(lean), class_cap = lean->class_cap, start;
+    struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
+    if (!cep_match_lean_known(op, cep_match_lean_classes(lean), lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count))
+        return 0;
+    *ret_done = true;
+    int rc = keep(op, lean, row, own.youngest, sight, ret_done);
+    if (rc || !*ret_done)
+        return rc;
+    op->rows_in++;
+    cep_match_lean_count(op, lean, false);
+    if (cep_match_lean_cap(lean) == cap && lean->class_cap == class_cap)
+        cep_keyed_account_more(&op->op.keyed, key, lean_op->row_bytes);
+    else
+        cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+    bool lives = cep_match_config_start_known(op->steps, sight, &start) && start && op->within_ms; /* no start is younger than this row */
+    int64_t deadline = lives ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
+    return deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+}
+
+/* All but the usual row. */
+static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool *ret_done)
+{
+    struct match_lean *lean = key->state;
+    uint32_t at;
+    bool full = false;
+    int rc = cep_match_lean_take(op, lean, row, &at, &full);
+    if (rc || full)
+        return rc;
+    *ret_done = true;
+    op->rows_in++;
+    cep_match_lean_count(op, lean, false);
+    cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+    return cep_keyed_arm(&op->op.keyed, key, cep_match_lean_deadline(op, lean));
+}
+
+/* sight 0: it was not found at a glance. */
+static inline int one_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t sight, bool *ret_done)
+{
+    *ret_done = false;
+    if (!key->state)
+        cep_match_lean_begin(key);
+    else if (!cep_match_is_lean(op, key))
+        return 0;
+    struct match_lean *lean = key->state;
+    if (cep_match_lean_told(lean) || row->change != CEP_INSERT || row->time_ms <= op->op.watermark_ms) /* what was told may be settled now */
+        return 0;
+    if (!is_usual(op, key, lean, row))
+        return other_row(op, key, row, ret_done);
+    int rc = 0;
+    if (BASE_UNLIKELY(!sight)) {
+        rc = cep_match_config_row(op->steps, op, row);
+        sight = op->steps->row_sight;
+    }
+    if (!rc && sight && lean->class_count <= 1 && !lean->class_cap && lean->count < cep_match_lean_cap(lean))
+        rc = row_of_one(op, key, lean, row, sight, ret_done);
+    else if (!rc && sight)
+        rc = usual_row(op, key, lean, row, sight, ret_done);
+    return rc || *ret_done ? rc : other_row(op, key, row, ret_done);
+}
+
+/* ---- memory brought near ---- */
+
+static inline void bring_state(const struct match_op *op, const struct cep_key *key)
+{
+    __asm__ volatile(""); /* as in flow_ahead.c: a function that only brings memory near is left out */
+    if (!cep_match_is_lean(op, key))
+        return;
+    const struct match_lean *lean = key->state;
+    if (lean->has_body) { /* its head may be far: nothing is read of it */
+        const struct match_lean_body *body = lean->rows.body;
+        __builtin_prefetch(body);
+        __builtin_prefetch((const char *)body + 64);
+        if (lean->count > LEAN_ENTRIES_MANY)
+            __builtin_prefetch(body->entries + lean->count);
+    }
+    if (lean->class_cap)
+        __builtin_prefetch(lean->classes.many);
+}
+void cep_match_lean_near(const struct match_op *op, const struct cep_key *key) { bring_state(op, key); }
+
+/* The row's sight, and the places of the steps from where its key stands now. */
+static inline uint32_t bring_steps(const struct match_op *op, const struct cep_keyed_row *next)
+{
+    uint32_t sight = cep_match_config_glance(op->steps, next->row);
+    if (!sight || !cep_match_is_lean(op, next->key))
+        return sight;
+    struct match_lean *lean = next->key->state;
+    const struct match_lean_class *classes = cep_match_lean_classes(lean);
+    for (uint32_t i = 0, count = lean->class_count; i < count; i++)
+        cep_match_config_expect(op->steps, classes[i].config, sight);
+    return sight;
+}
+
+int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done)
+{
+    uint32_t sights[RING], life = op->steps->life, i = 0;
+    int rc = 0;
+    for (uint32_t k = 0; k < count && k < NEAR_STATES; k++)
+        bring_state(op, rows[k].key);
+    for (uint32_t k = 0; k < count && k < NEAR_STEPS; k++)
+        sights[k] = bring_steps(op, &rows[k]);
+    for (; i < count; i++) {
+        bool done;
+        if (i + NEAR_STATES < count)
+            bring_state(op, rows[i + NEAR_STATES].key);
+        if (i + NEAR_STEPS < count)
+            sights[(i + NEAR_STEPS) % RING] = bring_steps(op, &rows[i + NEAR_STEPS]);
+        uint32_t sight = BASE_LIKELY(life == op->steps->life) ? sights[i % RING] : 0; /* else their numbers may mean something else */
+        rc = one_row(op, rows[i].key, rows[i].row, sight, &done);
+        if (rc || !done)
+            break;
+    }
+    *ret_done = i;
+    return rc;
+}
