@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "service/memory.h"
 #include "service/runtime_internal.h"
 #include "service/views.h"
 
@@ -75,6 +76,7 @@ static void set_ready(struct service_runtime *rt, bool ready, const char *why)
 void service_runtime_fill_shared(struct service_runtime *rt, struct service_shared *shared)
 {
     const int64_t *n = rt->settings->number;
+    struct service_memory memory = service_memory_shares((uint64_t)n[SERVICE_STATE_MEMORY]);
     shared->linked = rt->set->linked;
     shared->program = rt->set->program;
     shared->plan = &rt->set->plan;
@@ -87,8 +89,9 @@ void service_runtime_fill_shared(struct service_runtime *rt, struct service_shar
     shared->allow_private = n[SERVICE_WEBHOOK_PRIVATE] != 0;
     shared->known = rt->known;
     shared->alert_bytes = (size_t)n[SERVICE_LIMIT_EVIDENCE_BYTES];
+    shared->image_bytes = memory.image / rt->shards;
     shared->limits = (struct cep_limits){
-        .state_bytes = (uint64_t)n[SERVICE_STATE_MEMORY] / 8 * 3 / rt->shards, /* as much is the store's, and a quarter for what an epoch and an image pass through */
+        .state_bytes = memory.keys / rt->shards,
         .rows_per_key = (uint32_t)n[SERVICE_LIMIT_ROWS], .threads_per_key = (uint32_t)n[SERVICE_LIMIT_THREADS],
         .tail_rows = (uint32_t)n[SERVICE_STATE_TAIL_ROWS], .evidence_rows = (uint32_t)n[SERVICE_LIMIT_EVIDENCE],
         .output_per_row = (uint32_t)n[SERVICE_LIMIT_OUTPUT],
@@ -774,7 +777,7 @@ static int open_parts(struct service_runtime *rt, struct base_buf *reterr)
     char path[4096];
     int e = make_folder(dir, reterr);
     snprintf(path, sizeof path, "%s/store", dir);
-    struct service_store_options options = { .path = path, .memory_bytes = (uint64_t)rt->settings->number[SERVICE_STATE_MEMORY] / 8 * 3 };
+    struct service_store_options options = { .path = path, .memory_bytes = service_memory_shares((uint64_t)rt->settings->number[SERVICE_STATE_MEMORY]).store };
     if (e == 0)
         e = service_store_open(&options, &rt->store, reterr);
     if (e == 0)

@@ -282,9 +282,11 @@ static int next_row(struct match_op *op, struct match_lean *lean, const struct c
 {
     uint32_t count = lean->class_count, ref;
     struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
-    cep_match_lean_expire(op, lean, cep_match_lean_classes(lean), &count, row->time_ms);
-    lean->class_count = (uint8_t)count;
-    int rc = cep_match_lean_step(op, cep_match_lean_classes(lean), count, row, &own, ret_full);
+    struct match_lean_class classes[LEAN_CLASSES_MOST]; /* the key's own stay as they are if the row is not taken: a start that is out of time for this one is not so for a late one */
+    if (count)
+        memcpy(classes, cep_match_lean_classes(lean), count * sizeof *classes);
+    cep_match_lean_expire(op, lean, classes, &count, row->time_ms);
+    int rc = cep_match_lean_step(op, classes, count, row, &own, ret_full);
     if (rc || *ret_full)
         return rc;
     rc = cep_match_lean_reserve(lean, lean->count + 1);
