@@ -35,6 +35,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -259,9 +260,11 @@ int fsync(int fd)
 
 /* ---- libc: the wall clock ---- */
 
+static _Thread_local long long shift_s; /* that of this thread's last look at the clock */
+
 static long long clock_shift_s(void)
 {
-    static _Thread_local long long shift, looked_ns;
+    static _Thread_local long long looked_ns;
     const char *path = getenv("CEPHEID_FAULT_CLOCK");
     struct timespec now;
     if (!path)
@@ -269,7 +272,7 @@ static long long clock_shift_s(void)
     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
     long long now_ns = now.tv_sec * 1000000000ll + now.tv_nsec;
     if (looked_ns && now_ns - looked_ns < 20000000)
-        return shift;
+        return shift_s;
     looked_ns = now_ns;
     char text[32] = "";
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -277,7 +280,7 @@ static long long clock_shift_s(void)
         (void)!read(fd, text, sizeof text - 1);
         close(fd);
     }
-    return shift = atoll(text);
+    return shift_s = atoll(text);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
@@ -305,12 +308,31 @@ time_t time(time_t *ret)
     return now.tv_sec;
 }
 
-/* Whoever waits until a time of the clock above means the true one. Times of the monotonic clock are small. */
-int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+/* libc's own reads the clock past us. */
+int timespec_get(struct timespec *ret, int base)
+{
+    return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, ret) == 0 ? base : 0;
+}
+
+/* Whoever waits until a time of the clock above, which this thread has just asked for, means the true one. Times of the monotonic clock are small. */
+static struct timespec true_time(const struct timespec *until)
 {
     struct timespec real = *until;
     if (real.tv_sec > 1000000000)
-        real.tv_sec -= clock_shift_s();
+        real.tv_sec -= shift_s;
+    return real;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    struct timespec real = true_time(until);
     int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *) = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
     return wait(cond, mutex, &real);
+}
+
+/* What librdkafka waits with: libc's own waits past the one above. */
+int cnd_timedwait(cnd_t *cond, mtx_t *mutex, const struct timespec *until)
+{
+    struct timespec real = true_time(until);
+    return NEXT(cnd_timedwait)(cond, mutex, &real);
 }
