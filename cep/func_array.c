@@ -171,27 +171,10 @@ static int run_element(const struct cep_call *call, const struct cep_value *args
 
 static int run_join(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
-    struct cep_type element = cep_type_element(call->arg_types[0]);
-    struct cep_array_reader reader;
-    struct cep_value v;
-    struct base_buf buf = { 0 };
-    bool any = false;
     *ret = cep_null();
     if (args[0].null || args[1].null)
         return 0;
-    cep_array_read(args[0], &reader);
-    while (cep_array_next(call->arg_types[0], &reader, &v)) {
-        if (v.null && (call->args < 3 || args[2].null))
-            continue;
-        if (any)
-            base_buf_put(&buf, args[1].s.ptr, args[1].s.len);
-        any = true;
-        if (v.null)
-            base_buf_put(&buf, args[2].s.ptr, args[2].s.len);
-        else
-            cep_value_print_text(element, v, &buf);
-    }
-    return cep_text_take(&buf, call->arena, ret);
+    return cep_text_join(call->arg_types[0], args[0], args[1], call->args < 3 ? cep_null() : args[2], call->arena, ret);
 }
 
 static int extreme_element(const struct cep_call *call, const struct cep_value *args, int sign, struct cep_value *ret)

@@ -249,26 +249,12 @@ static bool rule_concat_ws(const struct cep_type *args, uint32_t n, struct cep_t
 
 static int run_concat_ws(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)
 {
-    struct base_buf buf = { .limit = CEP_ROW_BYTES_MAX };
-    struct cep_array_reader reader;
-    struct cep_value v;
     *ret = cep_null();
     if (args[0].null)
         return 0;
     if (call->arg_types[1].kind != CEP_KIND_ARRAY)
         return joined(call, args + 1, call->args - 1, args[0], ret);
-    if (args[1].null)
-        return 0;
-    cep_array_read(args[1], &reader);
-    for (bool any = false; cep_array_next(call->arg_types[1], &reader, &v);) {
-        if (v.null)
-            continue;
-        if (any)
-            base_buf_put(&buf, args[0].s.ptr, args[0].s.len);
-        base_buf_put(&buf, v.s.ptr, v.s.len);
-        any = true;
-    }
-    return cep_text_take(&buf, call->arena, ret);
+    return args[1].null ? 0 : cep_text_join(call->arg_types[1], args[1], args[0], cep_null(), call->arena, ret);
 }
 
 static int run_overlay(const struct cep_call *call, const struct cep_value *args, struct cep_value *ret)

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/vec.h"
 #include "base/hash.h"
 #include "base/time.h"
 
@@ -253,13 +254,10 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
 
 static bool more_dirty(struct cep_keyed *keyed)
 {
-    size_t cap = keyed->dirty.cap ? keyed->dirty.cap * 2 : 16;
-    struct cep_key **at = base_realloc(keyed->dirty.at, cap * sizeof(struct cep_key *));
-    if (!at)
+    size_t had = keyed->dirty.cap;
+    if (!BASE_VEC_RESERVE(&keyed->dirty, keyed->dirty.len + 1))
         return false;
-    keyed->bytes += (cap - keyed->dirty.cap) * sizeof *at;
-    keyed->dirty.at = at;
-    keyed->dirty.cap = cap;
+    keyed->bytes += (keyed->dirty.cap - had) * sizeof *keyed->dirty.at;
     return true;
 }
 
@@ -281,10 +279,8 @@ struct cep_key *cep_keyed_dirty(struct cep_keyed *keyed)
     if (keyed->dirty.len)
         return keyed->dirty.at[keyed->dirty.len - 1];
     if (keyed->dirty.cap > DIRTY_KEPT) {
-        base_free(keyed->dirty.at);
         keyed->bytes -= keyed->dirty.cap * sizeof *keyed->dirty.at;
-        keyed->dirty.at = NULL;
-        keyed->dirty.cap = 0;
+        BASE_VEC_FINISH(&keyed->dirty);
     }
     return NULL;
 }

@@ -18,14 +18,6 @@ static size_t fixed_bytes(uint32_t columns)
     return sizeof(struct cep_tuple) + ((size_t)cep_tuple_null_words(columns) + columns) * 8;
 }
 
-/* One bit a kind: asked for every value of every row. */
-#define TEXT_KINDS (1u << CEP_KIND_STRING | 1u << CEP_KIND_ARRAY | 1u << CEP_KIND_ROW | 1u << CEP_KIND_BYTES)
-
-static inline bool is_text(struct cep_type type)
-{
-    return TEXT_KINDS >> (type.kind & 31) & 1;
-}
-
 size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *values, uint32_t columns)
 {
     if (columns > CEP_COLUMNS_MAX)
@@ -34,7 +26,7 @@ size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *valu
     for (uint32_t i = 0; i < columns; i++) {
         if (values[i].null)
             continue;
-        if (is_text(types[i])) {
+        if (cep_kind_is_text(types[i].kind)) {
             if (values[i].s.len > CEP_ROW_BYTES_MAX) /* so the sum cannot overflow either */
                 return 0;
             bytes += values[i].s.len;
@@ -86,7 +78,7 @@ static inline void write_tuple(const struct cep_type *types, const struct cep_va
         uint64_t slot = 0;
         if (BASE_UNLIKELY(values[i].null)) {
             at->data[i / 64] |= UINT64_C(1) << (i % 64);
-        } else if (is_text(types[i])) {
+        } else if (cep_kind_is_text(types[i].kind)) {
             slot = (uint64_t)tail | values[i].s.len << 32;
             copy(bytes + tail, values[i].s.ptr, values[i].s.len);
             tail += values[i].s.len;

@@ -54,3 +54,26 @@ int cep_text_take(struct base_buf *buf, struct base_arena *arena, struct cep_val
     base_buf_finish(buf);
     return e;
 }
+
+int cep_text_join(struct cep_type array_type, struct cep_value array, struct cep_value separator, struct cep_value null_text, struct base_arena *arena,
+                  struct cep_value *ret)
+{
+    struct cep_type element = cep_type_element(array_type);
+    struct cep_array_reader reader;
+    struct cep_value v;
+    struct base_buf buf = { 0 };
+    bool any = false;
+    cep_array_read(array, &reader);
+    while (buf.len <= CEP_ROW_BYTES_MAX && cep_array_next(array_type, &reader, &v)) { /* what is longer is refused, not built */
+        if (v.null && null_text.null)
+            continue;
+        if (any)
+            base_buf_put(&buf, separator.s.ptr, separator.s.len);
+        any = true;
+        if (v.null)
+            base_buf_put(&buf, null_text.s.ptr, null_text.s.len);
+        else
+            cep_value_print_text(element, v, &buf);
+    }
+    return cep_text_take(&buf, arena, ret);
+}

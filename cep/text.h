@@ -16,6 +16,9 @@ void cep_base64_print(const char *bytes, size_t len, struct base_buf *out);
 /* The buffer's content as a value in the arena; the buffer is freed. BASE_E_NOMEM; BASE_E_LIMIT beyond the row limit.
  */
 int cep_text_take(struct base_buf *buf, struct base_arena *arena, struct cep_value *ret) BASE_MUST_CHECK;
+/* The elements of an array one behind the other, with the separator between; NULLs as null_text, left out where that is NULL. BASE_E_NOMEM, BASE_E_LIMIT. */
+int cep_text_join(struct cep_type array_type, struct cep_value array, struct cep_value separator, struct cep_value null_text, struct base_arena *arena,
+                  struct cep_value *ret) BASE_MUST_CHECK;
 /* Simple case mapping of one code point: Latin, Greek, Cyrillic, Armenian, full-width letters; others stay. */
 uint32_t cep_lower(uint32_t code_point);
 uint32_t cep_upper(uint32_t code_point);

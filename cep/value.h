@@ -84,10 +84,10 @@ struct cep_type cep_type_element(struct cep_type array);
 struct cep_type cep_type_array(struct cep_type element);
 /* "DECIMAL(12, 2)", "ARRAY<STRING>" appended. */
 void cep_type_print(struct cep_type type, struct base_buf *out);
-/* Is the value kept in s (STRING, BYTES, ARRAY, ROW)? */
+/* Is the value kept in s (STRING, BYTES, ARRAY, ROW)? One bit a kind: asked for every value of every row. */
 static inline bool cep_kind_is_text(uint8_t kind)
 {
-    return kind == CEP_KIND_STRING || kind == CEP_KIND_ARRAY || kind == CEP_KIND_ROW || kind == CEP_KIND_BYTES;
+    return (1u << CEP_KIND_STRING | 1u << CEP_KIND_ARRAY | 1u << CEP_KIND_ROW | 1u << CEP_KIND_BYTES) >> (kind & 31) & 1;
 }
 bool cep_kind_is_number(uint8_t kind);
 bool cep_kind_is_time(uint8_t kind); /* TIMESTAMP, TIMESTAMP_LTZ */

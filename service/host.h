@@ -32,7 +32,7 @@ struct service_shared {
     struct service_rule_stats **rules;   /* by rule index */
     struct service_letters *letters;
     struct cep_limits limits;
-    uint64_t image_bytes;                /* a shard's state may grow so far between two images (service/memory.h) */
+    uint64_t image_growth;               /* a shard's state may grow so far between two images (service/memory.h) */
     const char *source;                  /* CloudEvents source */
     bool allow_private;                  /* HTTP to inside addresses */
     size_t alert_bytes;

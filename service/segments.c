@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "service/folder.h"
 
 #define PATH_BYTES 4200u
@@ -22,6 +23,7 @@ struct service_segments {
     uint64_t least_bytes;
     uint64_t first, next; /* numbers that may be there; of the file that is begun next */
     uint64_t retired;     /* those below it are not needed */
+    uint64_t told;        /* one that could not be removed, which was told; 0: none */
     int fd;               /* of file next - 1; -1: none is open */
     uint64_t offset;      /* its length */
     bool fresh, unsynced; /* its name, its bytes are not durable yet */
@@ -207,12 +209,20 @@ void service_segments_retire(struct service_segments *segments)
     segments->retired = segments->next;
 }
 
+/* Tried again at each sweep; told once, and again when another has gone since. */
+static void not_removed(struct service_segments *segments, const char *path)
+{
+    if (segments->told != segments->first)
+        base_logf(BASE_LOG_WARN, "epochs", "a journal that is not needed any more cannot be removed; it takes room until it can", "%s: %s", path, strerror(errno));
+    segments->told = segments->first;
+}
+
 void service_segments_sweep(struct service_segments *segments)
 {
     char path[PATH_BYTES];
     while (segments->first < segments->retired) {
         if (path_of(segments->store, segments->first, path) && unlink(path) < 0 && errno != ENOENT)
-            return;
+            return not_removed(segments, path);
         segments->first++;
     }
 }

@@ -255,7 +255,7 @@ static void look_heavy(struct service_shard *shard)
 {
     if (atomic_load(&shard->shared->image) || shard->settled_bytes < shard->image_bytes)
         shard->image_bytes = shard->settled_bytes;
-    uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes, most = shard->shared->image_bytes;
+    uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes, most = shard->shared->image_growth;
     if (limit == 0)
         return;
     if (shard->settled_bytes < limit && (limit - shard->settled_bytes) / 3 > most)

@@ -156,6 +156,18 @@ static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
         drop_body(lean);
 }
 
+void cep_match_lean_no_starts(const struct match_op *op, struct match_lean *lean, uint8_t *ret_bits)
+{
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const struct match_lean_told *told = cep_match_lean_told(lean);
+    memset(ret_bits, 0, (lean->count + 7) / 8);
+    for (uint32_t i = 0; i < lean->count; i++)
+        ret_bits[i / 8] |= (uint8_t)((entries[i].ref & LEAN_NO_START) != 0) << i % 8;
+    for (size_t k = 0; told && !op->lean->each && k < told->list.len; k++)
+        for (uint64_t i = told->list.at[k].start - lean->first_seq; i <= told->list.at[k].accept_seq - lean->first_seq; i++)
+            ret_bits[i / 8] &= (uint8_t)~(1u << i % 8);
+}
+
 void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms)
 {
     uint32_t kept = 0;

@@ -118,6 +118,8 @@ void cep_match_lean_begin(struct cep_key *key); /* the empty state */
  * CEP_NONE: that has not been found. Does not arm, account or count. */
 int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t *ret_at, bool *ret_full) BASE_MUST_CHECK;
 void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean);
+/* One bit for each row that is no start, in as many bytes as that takes. Rows of what was told and is not settled are starts: going through them finds it again. */
+void cep_match_lean_no_starts(const struct match_op *op, struct match_lean *lean, uint8_t *ret_bits);
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t entries) BASE_MUST_CHECK;
 /* Its body, which is made if there is none; entries and sights may move. NULL: no memory. */
 struct match_lean_body *cep_match_lean_body(struct match_lean *lean);

@@ -11,21 +11,13 @@ void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, u
     *ret_end = cep_match_lean_piece(lean, lean->first_seq + lean->count) + 1;
 }
 
-/* One bit for each row that is no start. Rows of what was told and is not settled are starts: going through them finds it again. */
 static void put_no_starts(const struct match_op *op, struct match_lean *lean, struct base_buf *buf)
 {
-    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    const struct match_lean_told *told = cep_match_lean_told(lean);
-    size_t from = buf->len;
-    for (uint32_t i = 0; i < lean->count; i += 8) {
-        uint8_t bits = 0;
-        for (uint32_t k = i; k < i + 8 && k < lean->count; k++)
-            bits |= (uint8_t)((entries[k].ref >> 31) << (k - i));
-        base_buf_put_u8(buf, bits);
-    }
-    for (size_t k = 0; told && !op->lean->each && !buf->failed && k < told->list.len; k++)
-        for (uint64_t seq = told->list.at[k].start; seq <= told->list.at[k].accept_seq; seq++)
-            buf->ptr[from + (seq - lean->first_seq) / 8] &= (char)~(1u << (seq - lean->first_seq) % 8);
+    size_t bytes = (lean->count + 7) / 8;
+    if (!base_buf_reserve(buf, bytes))
+        return;
+    cep_match_lean_no_starts(op, lean, (uint8_t *)buf->ptr + buf->len);
+    buf->len += bytes;
 }
 
 static int save_head(struct match_op *op, struct match_lean *lean, cep_keyed_piece *piece, void *ctx)

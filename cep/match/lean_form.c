@@ -169,17 +169,11 @@ int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8
 static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_key *state, uint8_t *no_start)
 {
     const struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    const struct match_lean_told *told = cep_match_lean_told(lean);
     int rc = 0;
+    cep_match_lean_no_starts(op, lean, no_start);
     state->rows.first_seq = state->rows.end_seq = lean->first_seq;
-    for (uint32_t i = 0; i < lean->count && !rc; i++) {
+    for (uint32_t i = 0; i < lean->count && !rc; i++)
         rc = cep_match_rows_append(&state->rows, cep_match_log_row(&op->lean->log, entries[i].ref & ~LEAN_NO_START));
-        if (entries[i].ref & LEAN_NO_START)
-            no_start[i / 8] |= (uint8_t)(1u << i % 8);
-    }
-    for (size_t k = 0; told && !op->lean->each && k < told->list.len; k++) /* these will be found again */
-        for (uint64_t seq = told->list.at[k].start; seq <= told->list.at[k].accept_seq; seq++)
-            no_start[(seq - lean->first_seq) / 8] &= (uint8_t)~(1u << (seq - lean->first_seq) % 8);
     state->now.next_seq = state->now.first_start = state->now.unmatched_next = lean->first_seq;
     /* the pieces of the lean form go, those of the full one are numbered behind them */
     uint32_t first, end;
@@ -195,7 +189,7 @@ static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_
 int cep_match_lean_inflate(struct match_op *op, struct cep_key *key)
 {
     struct match_lean *lean = key->state;
-    uint8_t *no_start = base_calloc(lean->count / 8 + 1, 1);
+    uint8_t *no_start = base_alloc(lean->count / 8 + 1);
     struct match_key *state = base_alloc(sizeof *state);
     int rc = no_start && state ? 0 : BASE_E_NOMEM;
     if (state)

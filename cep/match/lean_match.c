@@ -271,15 +271,6 @@ static int single_out(struct plan *plan, uint32_t last, uint32_t *ret)
 /* Earliest start of accepting classes and of the others; exact: they are alive; itself: the row is a match of its own, beside them. */
 struct step { uint32_t accepted, other; bool exact, itself; };
 
-static void expire(struct plan *plan, int64_t time_ms)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < plan->class_count; i++)
-        if (!plan->op->within_ms || plan->lean->base_ms + plan->classes[i].youngest + plan->op->within_ms > time_ms)
-            plan->classes[kept++] = plan->classes[i];
-    plan->class_count = kept;
-}
-
 /* Steps the classes, then the row as a start, unless it completed one that covers it. */
 static int step_row(struct plan *plan, uint32_t row, struct step *step)
 {
@@ -367,7 +358,7 @@ static int go_through(struct plan *plan, uint32_t from)
     struct step step;
     int rc = 0;
     for (uint32_t i = from; i < plan->view->rows.len && !rc && !plan->full; i++) {
-        expire(plan, cep_match_lean_view_ms(plan->op, plan->lean, i));
+        cep_match_lean_expire(plan->op, plan->lean, plan->classes, &plan->class_count, cep_match_lean_view_ms(plan->op, plan->lean, i));
         rc = step_row(plan, i, &step);
         if (rc || plan->full)
             break;
