@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <strings.h>
 #include "base/alloc.h"
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #define QUEUE_WAIT_US (5 * 1000000ll)
 #define TRANSACTION_TIMEOUT_MS 60000u
 #define BEGIN_ABORT_MS 10000 /* how long begin goes on with an abort that was left unfinished */
+#define EARLY_WAIT_MS 200    /* what a request under way gets, if waiting for it ended before its time */
 #define SIZE_MARGIN 512u     /* what librdkafka and the broker add to a record and its batch */
 
 /* ---- configuration ---- */
@@ -353,6 +355,19 @@ void connectors_kafka_sink_poll(struct connectors_kafka_sink *sink)
 
 /* ---- transactions ---- */
 
+/* May the request be made again? Waits a little then. A time-out before its time means that the wall clock was set ahead: that ends each wait of librdkafka,
+ * while what was asked for is still under way in it. Its answer would be taken for that of the next request, after which 2.0.2 ends the process ("Invalid
+ * transaction state transition"); so it gets the time to come first. */
+static bool is_asked_again(struct connectors_kafka_sink *sink, const rd_kafka_error_t *failed, int64_t until_us)
+{
+    if (clients_kafka_classify_error(failed) != CLIENTS_KAFKA_RETRIABLE || left_ms(until_us) == 0)
+        return false;
+    if (rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        nanosleep(&(struct timespec){ .tv_nsec = EARLY_WAIT_MS * 1000000 }, NULL);
+    clients_kafka_poll(sink->kafka, 10);
+    return true;
+}
+
 int connectors_kafka_sink_init(struct connectors_kafka_sink *sink, int timeout_ms, struct base_buf *reterr)
 {
     if (!sink->transactional)
@@ -391,10 +406,9 @@ int connectors_kafka_sink_send_offsets(struct connectors_kafka_sink *sink,
     for (;;) {
         failed =
             rd_kafka_send_offsets_to_transaction(clients_kafka_handle(sink->kafka), list, group, left_ms(until_us));
-        if (!failed || clients_kafka_classify_error(failed) != CLIENTS_KAFKA_RETRIABLE || left_ms(until_us) == 0)
+        if (!failed || !is_asked_again(sink, failed, until_us))
             break;
         rd_kafka_error_destroy(failed);
-        clients_kafka_poll(sink->kafka, 10);
     }
     if (failed)
         error = transaction_failed(sink, "offsets of a transaction", failed, BASE_E_TIMEOUT, reterr);
@@ -409,10 +423,9 @@ int connectors_kafka_sink_commit(struct connectors_kafka_sink *sink, int timeout
     rd_kafka_error_t *failed;
     for (;;) {
         failed = rd_kafka_commit_transaction(clients_kafka_handle(sink->kafka), left_ms(until_us));
-        if (!failed || clients_kafka_classify_error(failed) != CLIENTS_KAFKA_RETRIABLE || left_ms(until_us) == 0)
+        if (!failed || !is_asked_again(sink, failed, until_us))
             break;
         rd_kafka_error_destroy(failed);
-        clients_kafka_poll(sink->kafka, 10);
     }
     if (failed) {
         int error = transaction_failed(sink, "commit of a transaction", failed, BASE_E_AGAIN, reterr);
@@ -435,10 +448,9 @@ int connectors_kafka_sink_abort(struct connectors_kafka_sink *sink, int timeout_
     rd_kafka_error_t *failed;
     for (;;) {
         failed = rd_kafka_abort_transaction(clients_kafka_handle(sink->kafka), left_ms(until_us));
-        if (!failed || clients_kafka_classify_error(failed) != CLIENTS_KAFKA_RETRIABLE || left_ms(until_us) == 0)
+        if (!failed || !is_asked_again(sink, failed, until_us))
             break;
         rd_kafka_error_destroy(failed);
-        clients_kafka_poll(sink->kafka, 10);
     }
     (void)take_failure(sink, NULL); /* purged records and what led to the abort are told already */
     if (failed) {
