@@ -23,6 +23,8 @@ import threading
 import time
 import uuid
 
+from ports import free_ports  # noqa: F401 (others take it from here)
+
 VERSION = "3.9.2"
 HERE = os.path.dirname(os.path.abspath(__file__))
 USER, PASSWORD = "cepheid", "right-password"
@@ -46,21 +48,19 @@ def install():
 
 
 def fetch_jars(folder, done):
-    subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "pom.xml"), "dependency:copy-dependencies", "-Dkafka.version=" + VERSION,
-                    "-DoutputDirectory=" + folder, "-DincludeScope=runtime"], check=True, stdout=sys.stderr)
+    run_again(["mvn", "-q", "-B", "-f", os.path.join(HERE, "pom.xml"), "dependency:copy-dependencies", "-Dkafka.version=" + VERSION,
+               "-DoutputDirectory=" + folder, "-DincludeScope=runtime"])
     with open(done, "w", encoding="utf-8") as file:
         file.write(VERSION + "\n")
     return folder
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def run_again(command, times=4, **more):
+    """A download: the network may fail for a moment."""
+    for left in range(times - 1, -1, -1):
+        if subprocess.run(command, check=left == 0, stdout=sys.stderr, **more).returncode == 0:
+            return
+        time.sleep(5)
 
 
 class Wire:
@@ -76,7 +76,7 @@ class Wire:
         raw = value.encode()
         return struct.pack(">h", len(raw)) + raw
 
-    def call(self, key, version, body, timeout=30):
+    def call(self, key, version, body, timeout=90):
         with socket.create_connection(("127.0.0.1", self.port), timeout) as conn:
             request = struct.pack(">hhi", key, version, 1) + self.text("tests") + body
             conn.sendall(struct.pack(">i", len(request)) + request)
@@ -186,7 +186,7 @@ class Node:
             "default.replication.factor": copies,
             "min.insync.replicas": max(1, copies - 1),
             "group.initial.rebalance.delay.ms": 0,
-            "broker.session.timeout.ms": 2000,
+            "broker.session.timeout.ms": 6000,  # a shorter one runs out on a busy machine; a longer one is waited for at each restart
             "broker.heartbeat.interval.ms": 400,
             "controller.quorum.election.timeout.ms": 1000,
         }
@@ -234,7 +234,7 @@ class Node:
             self.process.send_signal(number)
             if number in (signal.SIGKILL, signal.SIGTERM):
                 try:
-                    self.process.wait(30)
+                    self.process.wait(60)
                 except subprocess.TimeoutExpired:
                     self.process.kill()
                     self.process.wait()
@@ -244,7 +244,7 @@ class Node:
     def wait_until_stopped(self):
         """The signal is on its way when kill returns: on a busy machine a thread may still answer."""
         tasks = "/proc/%d/task" % self.process.pid
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             states = []
             for task in os.listdir(tasks):
@@ -295,7 +295,7 @@ class Broker:
         self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=60):
+    def wait_ready(self, timeout=240):
         """Every running node lists every running node."""
         until = time.monotonic() + timeout
         running = [node for node in self.nodes if node.process and node.process.poll() is None]
@@ -371,13 +371,17 @@ class Broker:
 
     def topic(self, name, partitions=1, replication=None, **config):
         """Creates a topic; config: cleanup_policy="compact" sets cleanup.policy. Returns when all its partitions have leaders."""
-        _, code, text = self.wire().create_topic(name, partitions, replication or min(3, self.count),
-                                                 {key.replace("_", "."): value for key, value in config.items()})
-        if code not in (0, 36):  # 36: exists already
-            raise RuntimeError("topic %s: error %d %s" % (name, code, text))
+        config, until = {key.replace("_", "."): value for key, value in config.items()}, time.monotonic() + 120
+        while True:
+            _, code, text = self.wire().create_topic(name, partitions, replication or min(3, self.count), config)
+            if code in (0, 36):  # 36: exists already
+                break
+            if code not in (5, 7, 38, 41) or time.monotonic() > until:  # too busy to answer in time, or a node's session has run out: for a moment
+                raise RuntimeError("topic %s: error %d %s" % (name, code, text))
+            time.sleep(0.5)
         self.wait_topic(name, partitions)
 
-    def wait_topic(self, name, partitions, timeout=20):
+    def wait_topic(self, name, partitions, timeout=120):
         until = time.monotonic() + timeout
         while time.monotonic() < until:
             found = self.metadata(name)
@@ -418,7 +422,7 @@ class Broker:
             if not run:
                 return
             partition, keyed, tombstone = shape
-            command = ["kcat", "-b", self.servers, "-P", "-t", topic, "-D", "\x1e", "-X", "topic.partitioner=murmur2_random"]
+            command = ["kcat", "-b", self.servers, "-P", "-t", topic, "-D", "\x1e", "-X", "topic.partitioner=murmur2_random", "-X", "enable.idempotence=true"]
             if partition is not None:
                 command += ["-p", str(partition)]
             if keyed:
@@ -427,8 +431,7 @@ class Broker:
                 command += ["-Z"]
             for option in options:
                 command += ["-X", option]
-            data = b"".join((key + b"\x1f" if keyed else b"") + value + b"\x1e" for key, value in run)
-            subprocess.run(command, input=data, check=True)
+            put(command, b"".join((key + b"\x1f" if keyed else b"") + value + b"\x1e" for key, value in run), len(run))
             run.clear()
 
         for record in records:
@@ -441,15 +444,34 @@ class Broker:
             run.append((key, value if value is not None else b""))
         flush()
 
-    def consume(self, topic, isolation="read_committed", timeout=20, partition=None, options=()):
+    def consume(self, topic, isolation="read_committed", timeout=120, partition=None, options=()):
         """All records now in the topic, as [{"partition", "offset", "ts", "key", "payload"}] in the order of arrival."""
+        until = time.monotonic() + timeout
         command = ["kcat", "-b", self.servers, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "isolation.level=" + isolation]
         if partition is not None:
             command += ["-p", str(partition)]
         for option in options:
             command += ["-X", option]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=timeout)
-        return [json.loads(line) for line in done.stdout.decode().splitlines()]
+        while True:  # kcat gives up where it cannot ask for the topic's partitions within five seconds
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False)
+            if done.returncode == 0:
+                return [json.loads(line) for line in done.stdout.decode().splitlines()]
+            if time.monotonic() > until:
+                raise RuntimeError("%s cannot be read: %s" % (topic, done.stderr.decode(errors="replace")[-1000:]))
+            time.sleep(0.2)
+
+
+def put(command, data, count):
+    """kcat ends with 0 although records were not taken: says so on standard error only. If none was, they may be given once more."""
+    for last in (False, True):
+        done = subprocess.run(command, input=data, stderr=subprocess.PIPE, check=False)
+        said = done.stderr.decode(errors="replace")
+        lost = said.count("Delivery failed")
+        if done.returncode == 0 and not lost:
+            return
+        if last or done.returncode or lost < count:
+            raise RuntimeError("kcat (%d): %d of %d records were not taken: %s" % (done.returncode, lost, count, said[-1000:]))
+        time.sleep(1)
 
 
 def serve_control(broker):

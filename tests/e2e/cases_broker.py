@@ -49,7 +49,7 @@ def case_broker_never_there(world):
         assert service.get("/readyz").status == 503 and service.running()
         begin = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - begin < 15, "the stop took %.1f s" % (time.monotonic() - begin)
+        assert time.monotonic() - begin < 40, "the stop took %.1f s" % (time.monotonic() - begin)
 
 
 def disturbed(world, seed, disturb):

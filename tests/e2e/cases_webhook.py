@@ -29,7 +29,7 @@ def sink_state(service, name):
 def case_webhook_fails_then_recovers(world):
     """Two answers of 503 and one that hangs until the timeout; each message comes through in the end, with one and the same id."""
     with Webhook([503, "hang", 503]) as hook:
-        log, service = start_with(world, 61, 150, hook=hook.sink(timeout="500 ms"))
+        log, service = start_with(world, 61, 150, hook=hook.sink(timeout="5 s"))
         with service:
             service.start()
             want = model.expected(log)
@@ -51,7 +51,7 @@ def case_webhook_fails_then_recovers(world):
 def case_webhook_hangs_alone(world):
     """The other webhook, the topic and REST go on; a stop does not wait for the one that hangs; a restart knows what is open."""
     with Webhook("hang") as bad, Webhook() as good:
-        log, service = start_with(world, 62, 300, bad=bad.sink(timeout="60 s"), good=good.sink())
+        log, service = start_with(world, 62, 300, bad=bad.sink(timeout="300 s"), good=good.sink())
         with service:
             service.start()
             want = model.expected(log)
@@ -64,7 +64,7 @@ def case_webhook_hangs_alone(world):
             assert status["good"] == "delivered" and status["topic"] == "delivered" and status["bad"] != "delivered", status
             begin = time.monotonic()
             assert service.stop() == 0
-            assert time.monotonic() - begin < 12, "the stop waited %.1f s" % (time.monotonic() - begin)
+            assert time.monotonic() - begin < 40, "the stop waited %.1f s" % (time.monotonic() - begin)
             had = len(good.events())
             bad.answer = 200
             service.start()

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "broker")]
@@ -130,17 +129,18 @@ def is_ours(share, name):
         return False
 
 
-def run_case(world, number, name, function, verbose):
+def run_case(world, number, name, function, verbose, share):
     world.case, begin = name.replace("_", "-"), time.monotonic()
     try:
         if not world.broker.alive():
             world.broker.start()
         function(world)
     except Exception as error:
-        print("not ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin))
-        text = traceback.format_exc() if verbose or not isinstance(error, AssertionError) else "%s\n%s" % (
-            "".join(traceback.format_tb(error.__traceback__)[-2:]), error)
-        print("".join("#   %s\n" % line for line in text.splitlines()[:80]), end="", flush=True)
+        lines = ["not ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin)] + ["#   " + line for line in service.tell_failure(error, verbose)]
+        print("\n".join(lines), flush=True)
+        if share:
+            with open(os.path.join(share, name + ".failed"), "w", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
         return False
     print("ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin), flush=True)
     return True
@@ -165,7 +165,7 @@ def main():
         world = World(broker)
         for name, function in cases:
             if is_ours(share, name):
-                results.append(run_case(world, len(results) + 1, name, function, "-v" in sys.argv))
+                results.append(run_case(world, len(results) + 1, name, function, "-v" in sys.argv, share))
     print("1..%d" % len(results))
     print("tests: %d passed, %d failed, 0 skipped" % (sum(results), len(results) - sum(results)))
     return 0 if (results or share) and all(results) else 1

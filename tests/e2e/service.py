@@ -13,14 +13,19 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import traceback
 import urllib.parse
 from decimal import Decimal
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "broker"))
+from ports import unused_port  # noqa: E402,F401 (the cases take it from here)
+
+PATIENCE = 4  # times of waiting are those of an idle machine; they end a wait that is in vain, and cost nothing where something comes
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
 BASE_CONFIG = {"shards": 2, "commit.interval": "100 ms", "rules.watch": "false", "listen": "127.0.0.1:0", "drain.timeout": "5 s"}
 
@@ -42,6 +47,7 @@ def parse(text):
 
 def wait_for(what, probe, timeout=30, step=0.05):
     """Polls until probe() gives something true, which is returned."""
+    timeout *= PATIENCE
     until = time.monotonic() + timeout
     while True:
         found = probe()
@@ -50,6 +56,13 @@ def wait_for(what, probe, timeout=30, step=0.05):
         if time.monotonic() > until:
             raise AssertionError("waited %d s in vain for: %s" % (timeout, what))
         time.sleep(step)
+
+
+def tell_failure(error, verbose):
+    """What is wrong, where, and the last lines of the service: the lines of a failure's report."""
+    short = isinstance(error, AssertionError) and not verbose
+    text = "%s\n%s" % (error, "".join(traceback.format_tb(error.__traceback__)[-2:])) if short else "".join(traceback.format_exception(error))
+    return [line[:400] for line in text.splitlines()[:60] + getattr(error, "service_log", "").splitlines() if line.strip()]
 
 
 class Answer:
@@ -84,18 +97,22 @@ class Service:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind, error, _):
         status = 0
         if kind is None and self.running():
             status = self.stop()
         self.kill()
         reports = [line for i in range(self.starts) for line in self.log(i + 1).splitlines() if "Sanitizer" in line or "runtime error:" in line]
-        if (kind is not None or status or reports) and self.starts:
-            print("---- the service's last lines\n%s----" % "".join(self.log().splitlines(True)[-25:]), flush=True)
-        if kind is None:
-            assert status == 0 and not reports, "the service ended with %d: %s" % (status, reports[:3])
-        if self.own_folder:
+        bad = kind is not None or status or reports
+        told = "start %d of the service, its last lines:\n%s" % (self.starts, "".join(self.log().splitlines(True)[-15:])) if bad and self.starts else ""
+        if error is not None:
+            error.service_log = getattr(error, "service_log", "") + told
+        if bad and os.environ.get("CEPHEID_KEEP"):
+            print("kept: %s" % self.folder, flush=True)
+        elif self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if kind is None:
+            assert status == 0 and not reports, "the service ended with %d: %s\n%s" % (status, "\n".join(reports[:3]), told)
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -131,7 +148,7 @@ class Service:
         return self
 
     def listening(self):
-        found = re.search(r"port (\d+)", "".join(line for line in self.log().splitlines(True) if "listening" in line))
+        found = re.search(r"port (\d+)\D", "".join(line for line in self.log().splitlines(True) if "listening" in line))
         if not found and self.process.poll() is not None:
             raise AssertionError("the service ended with %d before it listened:\n%s" % (self.process.returncode, self.log()[-4000:]))
         self.port = int(found.group(1)) if found else None
@@ -154,18 +171,18 @@ class Service:
     def kill(self):
         if self.running():
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(30)
+            self.process.wait(30 * PATIENCE)
 
     def stop(self, timeout=30):
         """SIGTERM; gives the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        return self.process.wait(timeout * PATIENCE)
 
     def hangup(self):
         self.process.send_signal(signal.SIGHUP)
 
     # ---- REST ----
-    def request(self, method, path, body=None, headers=None, timeout=30):
+    def request(self, method, path, body=None, headers=None, timeout=90):
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         head = dict({"Authorization": "Bearer " + self.token} if self.token else {}, **(headers or {}))
         if isinstance(body, (dict, list)):
@@ -255,7 +272,7 @@ class Webhook:
 
     def sink(self, **more):
         return dict({"type": "webhook", "url": "http://127.0.0.1:%d/alerts" % self.port, "secret": SECRET, "allow-private": "true",
-                     "timeout": "2 s"}, **more)
+                     "timeout": "30 s"}, **more)
 
     def next_answer(self):
         with self.lock:
@@ -273,7 +290,7 @@ class Webhook:
             if fault:
                 self.faults.append(fault)
         if status == "hang":
-            self.released.wait(120)
+            self.released.wait(600)
             return
         if status == 200:
             event = parse(body.decode())
@@ -302,9 +319,3 @@ def check_signature(headers, body):
     key = base64.b64decode(SECRET[len("whsec_"):])
     want = "v1," + base64.b64encode(hmac.new(key, ("%s.%s." % (ident, stamp)).encode() + body, hashlib.sha256).digest()).decode()
     return None if want in given.split(" ") else "signature %s of %s, not %s" % (given, ident, want)
-
-
-def unused_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]

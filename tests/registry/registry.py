@@ -15,6 +15,9 @@ import threading
 import time
 import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "broker"))
+from broker import run_again  # noqa: E402
+
 REGISTRY = "3.0.9"
 PACKAGES = ["confluent-kafka[avro,protobuf]==2.11.1"]
 PREFIX = "/apis/ccompat/v7"
@@ -42,8 +45,8 @@ def install_registry():
 
     def work():
         repository = os.path.join(folder, "repository")  # of its own; and plugin 2.8, since later ones want a parent that was never published
-        subprocess.run(["mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:2.8:get", "-Dtransitive=false", "-Dmaven.repo.local=" + repository,
-                        "-Dartifact=io.apicurio:apicurio-registry-app:%s:tar.gz:all" % REGISTRY], check=True, stdout=sys.stderr, cwd=folder)
+        run_again(["mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:2.8:get", "-Dtransitive=false", "-Dmaven.repo.local=" + repository,
+                   "-Dartifact=io.apicurio:apicurio-registry-app:%s:tar.gz:all" % REGISTRY], cwd=folder)
         archive = os.path.join(repository, "io", "apicurio", "apicurio-registry-app", REGISTRY, "apicurio-registry-app-%s-all.tar.gz" % REGISTRY)
         subprocess.run(["tar", "-xzf", archive], check=True, cwd=folder)
         shutil.rmtree(repository)
@@ -55,7 +58,7 @@ def install_python():
 
     def work():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True, stdout=sys.stderr)
-        subprocess.run([os.path.join(folder, "bin", "pip"), "-q", "--disable-pip-version-check", "install"] + PACKAGES, check=True, stdout=sys.stderr)
+        run_again([os.path.join(folder, "bin", "pip"), "-q", "--disable-pip-version-check", "install"] + PACKAGES)
     return os.path.join(once(folder, work), "bin", "python3")
 
 
@@ -71,7 +74,7 @@ class Registry:
         self.process = subprocess.Popen(["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.port=%d" % port, "-Dquarkus.http.host=127.0.0.1", "-jar",
                                          os.path.join(self.folder, runner)], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=self.work)
 
-    def wait_ready(self, timeout=90):
+    def wait_ready(self, timeout=300):
         until = time.monotonic() + timeout
         while True:
             try:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import urllib.request
 
 sys.dont_write_bytecode = True
@@ -19,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path[:0] = [os.path.join(ROOT, "tests", name) for name in ("broker", "e2e", "registry")]
 import broker as brokers  # noqa: E402
 import registry as registries  # noqa: E402
-from service import Service, parse, wait_for  # noqa: E402
+from service import Service, parse, tell_failure, wait_for  # noqa: E402
 from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient  # noqa: E402
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer  # noqa: E402
@@ -84,7 +83,7 @@ class World:
             cache[key] = AvroSerializer(self.client, schema, conf={"auto.register.schemas": True})
         return cache[key](value, SerializationContext(topic, field))
 
-    def consume(self, topic, count, timeout=30):
+    def consume(self, topic, count, timeout=120):
         consumer = Consumer({"bootstrap.servers": self.broker.servers, "group.id": "reader-" + topic, "isolation.level": "read_committed"})
         consumer.assign([TopicPartition(topic, 0, 0)])
         found, until = [], time.monotonic() + timeout
@@ -106,7 +105,7 @@ class World:
         path = os.path.join(self.work, "query.sql")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-        done = subprocess.run([os.environ["CEPHEID"], "query", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run([os.environ["CEPHEID"], "query", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=240)
         assert done.returncode == 0, done.stderr.decode()
         return [parse(line) for line in done.stdout.decode().splitlines()], done.stderr.decode()
 
@@ -380,7 +379,7 @@ def registry_away(world):
             service.start(ready=False)
             wait_for("the reason in the log", lambda: "cannot be reached" in service.log(), 40)
             world.gate.hang = False
-            assert ids(world.consume(target, 30, 60)) == list(range(30))
+            assert ids(world.consume(target, 30)) == list(range(30))
             assert service.read_lines("state", "dead-letters.jsonl") == []
             # known schemas need no registry any more
             world.gate.shut = True
@@ -489,7 +488,7 @@ def set_compatibility(registry):
 
 def main():
     wanted = sys.argv[1:]
-    passed = failed = 0
+    passed, failed, told = 0, 0, []
     registry = registries.Registry(brokers.free_ports(1)[0])
     gate = registries.Gate(registry.port)
     work = tempfile.mkdtemp(prefix="cepheid-formats-")
@@ -506,13 +505,17 @@ def main():
                     case(world)
                     passed += 1
                     print("ok - %s (%.1f s)" % (case.__name__, time.monotonic() - begin), flush=True)
-                except Exception:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001
                     failed += 1
-                    print("not ok - %s\n%s" % (case.__name__, traceback.format_exc()[-3000:]), flush=True)
+                    lines = ["not ok - " + case.__name__] + tell_failure(error, False)
+                    print("\n".join(lines), flush=True)
+                    told += ["== failed"] + lines[:30]
     finally:
         gate.stop()
         registry.stop()
         shutil.rmtree(work, ignore_errors=True)
+    if told:
+        print("\n".join(told))
     print("tests: %d passed, %d failed, 0 skipped" % (passed, failed))
     return 1 if failed else 0
 

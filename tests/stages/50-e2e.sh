@@ -15,7 +15,7 @@ for ((lane = 0; lane < lanes; lane++)); do
     python3 tests/e2e/run.py --share="$logs/share" "$@" >"$logs/$lane" 2>&1 &
     pids+=($!)
 done
-passed=0 failed=0
+passed=0 failed=0 names=()
 for ((lane = 0; lane < lanes; lane++)); do
     status=0
     wait "${pids[lane]}" || status=$?
@@ -30,5 +30,13 @@ pids=()
 # A lane that died has run fewer: every case must have told its end.
 wanted=$(python3 tests/e2e/run.py --list "$@" | wc -l)
 [ $((passed + failed)) -ge "$wanted" ] || failed=$((wanted - passed))
+# Failures once more, where the end of a log shows them.
+for told in "$logs/share"/*.failed; do
+    if [ -f "$told" ]; then names+=("$(basename "$told" .failed)"); fi
+done
+for name in ${names[@]+"${names[@]}"}; do
+    echo "== failed: $name"
+    head -n $((50 / ${#names[@]} + 4)) "$logs/share/$name.failed"
+done
 echo "tests: $passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,10 +45,19 @@ def standing(broker):
     return [data for data in alerts.values() if data["change"] != "withdrawn"]
 
 
-def run_service(broker, work, port, seconds):
-    """Until no alert has come for some seconds; returns the log."""
+def figures(port):
+    """Records that are not read yet, alerts so far."""
+    with urllib.request.urlopen("http://127.0.0.1:%s/metrics" % port, timeout=60) as answer:
+        text = answer.read().decode()
+    lags = [int(number) for number in re.findall(r"^cepheid_source_lag_records{[^}]*} (\d+)", text, re.M)]
+    created = re.search(r"^cepheid_alerts_created_total (\d+)", text, re.M)
+    return sum(lags) if lags else None, int(created.group(1)) if created else 0
+
+
+def run_service(broker, work, seconds):
+    """Until everything is read and no alert has come for some seconds; returns status and log."""
     config = {
-        "application.id": "rules-on-kafka", "state.dir": os.path.join(work, "state"), "listen": "127.0.0.1:%d" % port, "rules.dir": os.path.join(ROOT, "rules"),
+        "application.id": "rules-on-kafka", "state.dir": os.path.join(work, "state"), "listen": "127.0.0.1:0", "rules.dir": os.path.join(ROOT, "rules"),
         "rules.watch": False, "sinks": {"topic": {"type": "kafka", "topic": "alerts", "properties": {"bootstrap.servers": broker.servers}}},
         "variables": {"KAFKA": broker.servers, "EVENTS_IDLE": "2 s", "PROFILES": os.path.join(ROOT, "data"), "CUSTOMERS": os.path.join(ROOT, "rules", "demo")},
     }
@@ -56,22 +66,24 @@ def run_service(broker, work, port, seconds):
         json.dump(config, out)
     with open(os.path.join(work, "log"), "w") as log:
         process = subprocess.Popen([os.environ["CEPHEID"], "serve", "--config", path], stderr=log, cwd=ROOT)
-    last, since, end = -1, time.monotonic(), time.monotonic() + seconds
+    last, since, end, port = -1, time.monotonic(), time.monotonic() + seconds, None
     while time.monotonic() < end and process.poll() is None:
         time.sleep(0.5)
+        if not port:
+            with open(os.path.join(work, "log")) as log:
+                port = (re.findall(r'event=listening detail="port (\d+)\D', log.read()) or [None])[0]
+            continue
         try:
-            with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=5) as answer:
-                lines = answer.read().decode().split("\n")
+            lag, count = figures(port)
         except OSError:
             continue
-        count = next((float(line.split()[1]) for line in lines if line.startswith("cepheid_alerts_created_total ")), 0)
-        if count != last:
+        if count != last or lag != 0:
             last, since = count, time.monotonic()
         elif count > 0 and time.monotonic() - since > 8:
             break
     process.terminate()
     try:
-        status = process.wait(30)
+        status = process.wait(120)
     except subprocess.TimeoutExpired:
         process.kill()
         status = "killed"
@@ -84,7 +96,7 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as work, brokers.Broker() as broker:
         produce(broker, scenario)
-        status, log = run_service(broker, work, demo.free_port(0), 120)
+        status, log = run_service(broker, work, 400)
         rows = demo.judge(scenario, standing(broker), float("inf"))
         results = [("the service ended in order (status %s)" % status, status == 0)]
         for rule, planted, found, also, false in rows:

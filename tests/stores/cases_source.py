@@ -98,15 +98,16 @@ def case_source_position_survives_kills():
 
 
 def case_source_transactions_that_end_late():
-    """A smaller value that is committed later than a greater one is not passed over, within the time to settle."""
+    """A smaller value that is committed later than a greater one is not passed over, within the time to settle: the slow one is under way before the quick one comes, and ends
+    long before the quick one has settled."""
     with programs.Postgres().start() as pg:
         pg.ask("CREATE TABLE payments (id bigint, card text, amount numeric(12,2), at timestamptz)")
-        with service.Service({"a.sql": STREAM.format(url=pg.url(), column="id", settle=1500, sink=FILE)}, CONFIG) as one:
+        with service.Service({"a.sql": STREAM.format(url=pg.url(), column="id", settle=6000, sink=FILE)}, CONFIG) as one:
             one.start()
             import threading
-            slow = threading.Thread(target=pg.ask, args=("BEGIN; INSERT INTO payments VALUES (1, 'slow', 1, now()); SELECT pg_sleep(0.8); COMMIT",))
+            slow = threading.Thread(target=pg.ask, args=("BEGIN; INSERT INTO payments VALUES (1, 'slow', 1, now()); SELECT pg_sleep(1); COMMIT",))
             slow.start()
-            service.time.sleep(0.2)
+            service.wait_for("the slow one to be under way", lambda: pg.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == [["1"]])
             pg.ask("INSERT INTO payments VALUES (2, 'quick', 2, now())")
             wait_equal("both", lambda: ids(one), [1, 2])
             slow.join()
@@ -130,7 +131,8 @@ def case_source_profile_table():
                 wait_equal("countries", lambda: [(row["id"], row["country"]) for row in one.read_lines("seen.json")], [(1, "DE"), (2, "FR"), (3, None)])
                 if follows:
                     pg.ask("INSERT INTO cards VALUES ('c', 'IT', 3)")
-                    service.time.sleep(1)
+                    one.wait_metric("profile_rows", 3, table="cards")
+                    one.epochs_pass()
                     pay(4, "c")
                     wait_equal("a followed row", lambda: [row["country"] for row in one.read_lines("seen.json")][3:], ["IT"])
         with service.Service({"a.sql": PROFILE.format(url=pg.url().replace("/postgres", "/nowhere"), more=", 'scan.snapshot' = 'true'")}, CONFIG) as one:

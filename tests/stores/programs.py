@@ -7,22 +7,20 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-
-def unused_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "broker"))
+from broker import run_again  # noqa: E402
+from ports import unused_port  # noqa: E402
 
 
-def wait_for(what, probe, timeout=60, step=0.05):
+def wait_for(what, probe, timeout=240, step=0.05):
     until = time.monotonic() + timeout
     while True:
         found = probe()
@@ -89,7 +87,7 @@ class Program:
     def kill(self):
         self.signal_all(signal.SIGKILL)
         if self.process:
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def hold(self):
@@ -126,7 +124,7 @@ class Redis(Program):
     def ask(self, *words):
         more = (["-a", self.password, "--no-auth-warning"] if self.password else []) + (["--tls", "--cacert", self.tls + ".pem"] if self.tls else [])
         done = subprocess.run(["redis-cli", "-h", "localhost" if self.tls else "127.0.0.1", "-p", str(self.port)] + more + [str(word) for word in words],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=90)
         return done.stdout.decode().splitlines()
 
     def ready(self):
@@ -163,7 +161,7 @@ class Postgres(Program):
     def command(self):
         return [os.path.join(self.bin, "postgres"), "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder]
 
-    def ask(self, sql, timeout=20):
+    def ask(self, sql, timeout=90):
         """Rows as lists of texts; None: it cannot be asked."""
         done = subprocess.run(["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ann", "-d", "postgres", "-At", "-F", "|", "-v", "ON_ERROR_STOP=1", "-c", sql],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env=dict(os.environ, PGPASSWORD=self.password))
@@ -234,7 +232,7 @@ class ClickHouse(Program):
     def ask(self, sql):
         request = urllib.request.Request(self.url() + "/?user=ann&password=secret", data=sql.encode())
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=90) as answer:
                 return [line.split("\t") for line in answer.read().decode().splitlines()]
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()) from None
@@ -284,8 +282,8 @@ def install_opensearch():
     with open(os.path.join(cache, "maven.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(done):
-            subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(HERE, "search", "pom.xml"), "dependency:copy-dependencies", "-Dopensearch.version=" + OPENSEARCH,
-                            "-DoutputDirectory=" + folder, "-DincludeScope=runtime"], check=True)
+            run_again(["mvn", "-q", "-B", "-f", os.path.join(HERE, "search", "pom.xml"), "dependency:copy-dependencies", "-Dopensearch.version=" + OPENSEARCH,
+                       "-DoutputDirectory=" + folder, "-DincludeScope=runtime"])
             with open(done, "w") as file:
                 file.write(OPENSEARCH + "\n")
     return folder
@@ -325,7 +323,7 @@ class OpenSearch(Program):
         """The answer's JSON; None: it does not answer."""
         request = urllib.request.Request(self.url() + path, data=body.encode() if body else None, headers={"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=90) as answer:
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return json.loads(error.read() or b"null")

@@ -9,9 +9,12 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
+import service  # noqa: E402
+
+failures = []  # the lines of each, said once more at the end, which is what a log shows first
 MODULES = sorted(name[:-3] for name in os.listdir(os.path.dirname(os.path.abspath(__file__))) if name.startswith("cases_") and name.endswith(".py"))
 
 
@@ -21,10 +24,9 @@ def run_case(number, name, function, verbose):
         with tempfile.TemporaryDirectory(prefix="cepheid-stores-") as folder:
             function(folder) if function.__code__.co_argcount else function()
     except Exception as error:
-        print("not ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin))
-        text = traceback.format_exc() if verbose or not isinstance(error, AssertionError) else "%s\n%s" % (
-            "".join(traceback.format_tb(error.__traceback__)[-2:]), error)
-        print("".join("#   %s\n" % line for line in text.splitlines()[:80]), end="", flush=True)
+        lines = ["not ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin)] + ["#   " + line for line in service.tell_failure(error, verbose)]
+        print("\n".join(lines), flush=True)
+        failures.append(lines)
         return False
     print("ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin), flush=True)
     return True
@@ -42,6 +44,8 @@ def main():
     print("1..%d" % len(cases), flush=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # most of the time is waiting
         good = sum(pool.map(lambda at: run_case(at[0] + 1, *at[1], "-v" in sys.argv), enumerate(cases)))
+    for lines in failures:
+        print("\n".join(["== failed"] + lines[:20]))
     print("tests: %d passed, %d failed, 0 skipped" % (good, len(cases) - good))
     return 0 if cases and good == len(cases) else 1
 
