@@ -151,7 +151,7 @@ static void test_refused_hosts(void)
 
 static void test_exchanges(void)
 {
-    struct clients_http_options options = { .allow_private = true, .timeout_ms = 500, .response_bytes = 8 };
+    struct clients_http_options options = { .allow_private = true, .timeout_ms = 30000, .response_bytes = 8 };
     struct clients_http_response response = { 0 };
     struct server server;
     IS_INT(exchange(&options, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", &server, &response, false), 0,
@@ -182,8 +182,10 @@ static void test_exchanges(void)
     IS_STR(response.body.ptr, "12345678", "at the limit");
     IS_INT(exchange(&options, big, &server, &response, true), BASE_E_LIMIT, "or refused");
     int64_t start = base_clock_mono_us();
+    options.timeout_ms = 500;
     IS_INT(exchange(&options, NULL, &server, &response, false), BASE_E_TIMEOUT, "a silent server");
-    OK(base_clock_mono_us() - start < 3000000, "within the limit of time");
+    OK(base_clock_mono_us() - start < 25000000, "within the limit of time");
+    options.timeout_ms = 30000;
     IS_INT(response.status, 0, "no status");
     IS_INT(exchange(&options, "this is not HTTP\r\n\r\n", &server, &response, false), BASE_E_IO, "nonsense");
     clients_http_response_finish(&response);
