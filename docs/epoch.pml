@@ -191,7 +191,8 @@ start:
         settle_group(i, 0); settle_group(i, 1); drop_pending(i);
         epoch = (mine[0] && c_epoch[0] > epoch -> c_epoch[0] : epoch); epoch = (mine[1] && c_epoch[1] > epoch -> c_epoch[1] : epoch);
         rules = (mine[0] -> s_rules[A(i)] : s_rules[B(i)]);
-        rules = (mine[1] && s_rules[B(i)] > rules -> s_rules[B(i)] : rules)
+        rules = (mine[1] && s_rules[B(i)] > rules -> s_rules[B(i)] : rules);
+        die_or_not()                  /* what was pending has been applied or dropped */
     };
     do
     :: atomic { mine[0] && off[0] < EVENTS_A && off[0] < b_off[0] + 2 -> off[0]++ }
@@ -215,7 +216,8 @@ start:
         answer[i] = 0;
         if :: crashes < CRASHES -> crashes++; goto start :: true fi;
         deciding = false; apply_group(i, 0); apply_group(i, 1); drop_pending(i); torn = saving;
-        d_off[0] = b_off[0]; d_off[1] = b_off[1]
+        d_off[0] = b_off[0]; d_off[1] = b_off[1];
+        die_or_not()
       }
     :: atomic { deciding && answer[i] == 2 ->
         answer[i] = 0;

@@ -189,9 +189,9 @@ void service_engine_want_image(struct service_engine *engine, bool image)
     atomic_store(&engine->shared.image, image);
 }
 
-bool service_engine_heavy(struct service_engine *engine)
+uint32_t service_engine_heavy(struct service_engine *engine)
 {
-    return atomic_exchange(&engine->shared.heavy, false);
+    return atomic_exchange(&engine->shared.heavy, 0);
 }
 
 void service_engine_applied(struct service_engine *engine, uint64_t epoch)

@@ -38,8 +38,8 @@ int service_engine_barrier(struct service_engine *engine, int64_t timeout_ms, st
     BASE_MUST_CHECK;
 /* Before a barrier: does it write down all state that changed since the last image (then the journal in front of it is of no more use)? */
 void service_engine_want_image(struct service_engine *engine, bool image);
-/* Did a shard hold more state than it may since this was asked last? Only what an image holds can leave memory. */
-bool service_engine_heavy(struct service_engine *engine);
+/* Did a shard hold more state than it may since this was asked last? Only what an image holds can leave memory. Bits: SERVICE_IMAGE_DUE, SERVICE_IMAGE_OVERDUE. */
+uint32_t service_engine_heavy(struct service_engine *engine);
 /* The next epoch begins. */
 void service_engine_resume(struct service_engine *engine);
 /* `epoch` stands in the store: cold state of it may be read. */

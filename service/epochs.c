@@ -30,6 +30,8 @@ struct service_epochs {
     struct service_batch *own;           /* the epoch's record, the alert log */
     struct service_batch *journal;       /* journals of the shards, or where they are */
     struct service_segments *segments;   /* files for large ones */
+    struct service_imager *imager;       /* large images */
+    uint64_t aside_epoch, aside_end;     /* an image on its way: its epoch, and the first file with journals behind it; 0: there is none */
     struct service_batch *image;         /* that there is an image */
     struct service_batch **batches;
     size_t batch_cap;
@@ -46,18 +48,22 @@ int service_epochs_open(const struct service_epochs_config *config, struct servi
     if (!epochs)
         return BASE_E_NOMEM;
     epochs->config = *config;
+    uint64_t file_bytes = (uint64_t)config->config->number[SERVICE_STATE_JOURNAL_FILE];
     int e = service_batch_create(&epochs->own);
     if (e == 0)
         e = service_batch_create(&epochs->journal);
     if (e == 0)
         e = service_batch_create(&epochs->image);
     if (e == 0)
-        e = service_segments_open(service_store_path(config->store), (uint64_t)config->config->number[SERVICE_STATE_JOURNAL_FILE], &epochs->segments);
+        e = service_segments_open(service_store_path(config->store), SERVICE_SEGMENTS_JOURNAL, file_bytes, &epochs->segments);
+    if (e == 0)
+        e = service_imager_open(config->store, file_bytes, &epochs->imager, reterr);
     struct service_row_sinks_config sinks = { config->config, config->store, config->letters, config->stop, config->ctx };
     if (e == 0)
         e = service_row_sinks_open(&sinks, &epochs->row_sinks);
     if (e < 0) {
-        base_buf_puts(reterr, base_error_text(e));
+        if (!reterr->len)
+            base_buf_puts(reterr, base_error_text(e));
         service_epochs_close(epochs);
         return e;
     }
@@ -72,6 +78,7 @@ void service_epochs_close(struct service_epochs *epochs)
     service_outlets_close(epochs->outlets);
     service_row_sinks_close(epochs->row_sinks, DRAIN_MS);
     service_decider_close(epochs->decider);
+    service_imager_close(epochs->imager);
     service_batch_destroy(epochs->own);
     service_batch_destroy(epochs->journal);
     service_segments_close(epochs->segments);
@@ -391,6 +398,8 @@ static bool something(struct service_epochs *epochs, const struct service_epoch 
         if (!service_part_empty(epoch->parts[i]))
             return true;
     }
+    if (epoch->aside)
+        return true;
     for (uint32_t i = 0; epoch->image && i < epoch->part_count; i++) {
         if (epoch->journaled || service_batch_count(epoch->parts[i]->image))
             return true;
@@ -431,12 +440,12 @@ static int put_state(struct service_epochs *epochs, const struct service_epoch *
     int e = 0;
     service_batch_clear(epochs->journal);
     service_batch_clear(epochs->image);
-    if (epoch->image) {
+    if (epoch->image && !epoch->aside) {
         e = service_epochs_put_image(epochs->image, epoch->number, (struct base_str){ watermarks->ptr, watermarks->len });
         if (e == 0)
             e = service_journal_forget(epochs->image, shards, 0, epoch->number + 1);
     }
-    return e == 0 && (epochs->by_kafka || !epoch->image) ? put_journals(epochs, epoch, sync, reterr) : e;
+    return e == 0 && (epochs->by_kafka || !epoch->image || epoch->aside) ? put_journals(epochs, epoch, sync, reterr) : e;
 }
 
 static int make_room(struct service_epochs *epochs, size_t need)
@@ -455,7 +464,7 @@ static int make_room(struct service_epochs *epochs, size_t need)
 static int collect_batches(struct service_epochs *epochs, const struct service_epoch *epoch, size_t *ret_first_of_state, size_t *ret_count)
 {
     size_t count = 0;
-    int e = make_room(epochs, 2 * (size_t)epoch->part_count + 4);
+    int e = make_room(epochs, 2 * (size_t)epoch->part_count + 5);
     if (e < 0)
         return e;
     for (uint32_t i = 0; i < epoch->part_count; i++)
@@ -464,7 +473,10 @@ static int collect_batches(struct service_epochs *epochs, const struct service_e
         epochs->batches[count++] = epoch->profiles;
     epochs->batches[count++] = epochs->own;
     *ret_first_of_state = count;
-    for (uint32_t i = 0; epoch->image && i < epoch->part_count; i++)
+    bool along = epoch->image && !epoch->aside;
+    if (along && epoch->purge)
+        epochs->batches[count++] = epoch->purge;
+    for (uint32_t i = 0; along && i < epoch->part_count; i++)
         epochs->batches[count++] = epoch->parts[i]->image;
     epochs->batches[count++] = epochs->image;
     *ret_count = count;
@@ -493,7 +505,7 @@ static bool must_sync(struct service_epochs *epochs, const struct service_epoch 
 /* What was written holds an image (epoch; NULL: nothing new): the journals up to it are not needed any more, their files as soon as that is synced. */
 static void let_files_go(struct service_epochs *epochs, const struct service_epoch *epoch, bool synced)
 {
-    if (epoch && epoch->image)
+    if (epoch && epoch->image && !epoch->aside)
         service_segments_retire(epochs->segments);
     if (synced)
         service_segments_sweep(epochs->segments);
@@ -503,6 +515,50 @@ void service_epochs_begin(struct service_epochs *epochs, bool journals_needed)
 {
     if (!journals_needed)
         service_segments_retire(epochs->segments);
+}
+
+/* ---- images aside ---- */
+
+struct service_imager *service_epochs_imager(struct service_epochs *epochs)
+{
+    return epochs->imager;
+}
+
+int service_epochs_offer(struct service_epochs *epochs, struct service_epoch *epoch)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; epoch->image && i < epoch->part_count; i++)
+        bytes += service_batch_bytes(epoch->parts[i]->image);
+    if (!epoch->image || bytes == 0 || !service_imager_wants(epochs->imager, bytes))
+        return 0;
+    epoch->aside = true;
+    int e = 0;
+    for (uint32_t i = 0; e == 0 && i < epoch->part_count; i++)
+        e = service_imager_offer(epochs->imager, &epoch->parts[i]->image);
+    if (e == 0 && epoch->purge)
+        e = service_imager_offer(epochs->imager, &epoch->purge);
+    return e;
+}
+
+/* The epoch stands in the store: its image follows. */
+static int send_image(struct service_epochs *epochs, const struct service_epoch *epoch)
+{
+    const struct base_buf *watermarks = &epoch->parts[0]->watermarks;
+    epochs->aside_epoch = epoch->number;
+    epochs->aside_end = service_segments_end(epochs->segments);
+    return service_imager_go(epochs->imager, epoch->number, (struct base_str){ watermarks->ptr, watermarks->len }, epoch->part_count - 1);
+}
+
+int service_epochs_look_at_image(struct service_epochs *epochs, bool wait, bool *ret_rests, struct base_buf *reterr)
+{
+    *ret_rests = wait || service_imager_rests(epochs->imager);
+    int e = *ret_rests ? service_imager_wait(epochs->imager, reterr) : 0;
+    if (epochs->aside_epoch && service_imager_announced(epochs->imager) == epochs->aside_epoch) { /* which was synced */
+        service_segments_retire_below(epochs->segments, epochs->aside_end);
+        service_segments_sweep(epochs->segments);
+        epochs->aside_epoch = 0;
+    }
+    return e;
 }
 
 static int decide(struct service_epochs *epochs, const struct service_epoch *epoch, struct base_buf *reterr)
@@ -578,6 +634,8 @@ int service_epochs_commit(struct service_epochs *epochs, const struct service_ep
         e = service_outlets_flush(epochs->outlets, reterr);
     if (e == 0)
         e = decide(epochs, epoch, reterr);
+    if (e == 0 && epoch->aside)
+        e = send_image(epochs, epoch);
     if (e < 0)
         return e;
     base_buf_clear(&epochs->dead);
@@ -604,12 +662,16 @@ int service_epochs_abort(struct service_epochs *epochs, struct base_buf *reterr)
     base_buf_clear(&epochs->last_record);
     epochs->dead_count = 0;
     service_segments_turn(epochs->segments);
+    service_imager_stop(epochs->imager);
+    epochs->aside_epoch = 0;
     int e = 0;
     if (service_store_broken(epochs->config.store)) {
         e = service_store_reopen(epochs->config.store, reterr);
         if (e == 0)
             service_count(epochs->config.metrics, SERVICE_METRIC_STORE_REOPENS, 1);
     }
+    if (e == 0)
+        e = service_imager_restart(epochs->imager, reterr);
     if (e < 0)
         return e;
     /* With a decider the fate of what is pending is asked of Kafka by opening it anew: it fences and settles. */

@@ -10,6 +10,7 @@
 #include "service/alertlog.h"
 #include "service/config.h"
 #include "service/decider.h"
+#include "service/imager.h"
 #include "service/letters.h"
 #include "service/metrics.h"
 #include "service/part.h"
@@ -41,6 +42,7 @@ struct service_epoch {
     struct service_part **parts;       /* shards, then ingest */
     uint32_t part_count;
     struct service_batch *profiles;    /* changes of profile topics, or NULL */
+    struct service_batch *purge;       /* deadlines that nobody needs once there is an image of this epoch; or NULL */
     const struct service_offset *offsets; /* of Kafka sources, behind the epoch */
     size_t offset_count;
     struct base_str profile_positions; /* service_profiles_save */
@@ -48,6 +50,7 @@ struct service_epoch {
     bool sync;                         /* it must last when the machine fails, not only the process */
     bool journaled;                    /* there are journals from before this epoch */
     bool image;                        /* the parts hold all state that changed since the last image: no journal up to here is needed any more */
+    bool aside;                        /* image, and what it holds has been offered to service_epochs_imager: it follows behind the epoch */
     struct base_str journal_head;      /* what journals from here on were made by (settle.c); empty: as said before */
     bool first_journal;                /* the store knows of no image: it is this one */
     uint64_t first_image;
@@ -55,6 +58,13 @@ struct service_epoch {
 };
 /* Before the first epoch, and after an abort: are journals that the store knows of gone through? If not, files of earlier runs are not needed any more. */
 void service_epochs_begin(struct service_epochs *epochs, bool journals_needed);
+/* Images that are written aside. Lives as long as the epochs. */
+struct service_imager *service_epochs_imager(struct service_epochs *epochs);
+/* At rest, behind the barrier of an epoch with an image: if it is large it goes aside (epoch->aside). BASE_E_NOMEM. */
+int service_epochs_offer(struct service_epochs *epochs, struct service_epoch *epoch) BASE_MUST_CHECK;
+/* Between epochs: what an image on its way has come to. *ret_rests: nothing is on its way, so that another one may be. wait: until then. An error of one that failed, as of
+ * service_epochs_commit (reason appended). */
+int service_epochs_look_at_image(struct service_epochs *epochs, bool wait, bool *ret_rests, struct base_buf *reterr) BASE_MUST_CHECK;
 /* At rest, before the engine goes on: dead letters and late rows up to the barrier belong to this epoch. */
 void service_epochs_collect(struct service_epochs *epochs);
 /* 0: decided and applied (*ret_empty: there was nothing to decide). Otherwise nothing of it counts and the engine must be restarted from the last decided

@@ -121,19 +121,23 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
     return service_batch_put(host->part->image, SERVICE_CF_TIMERS, key_group, (struct base_str){ name->ptr, name->len }, BASE_STR(""));
 }
 
-/* Pieces written in the epoch before may still be on their way into the store: then this waits until that epoch is applied (or all is stopped). */
-static int wait_applied(struct service_host *host, uint64_t fingerprint, const struct cep_tuple *key)
+/* Pieces of the last image may still be on their way into the store. Those of one that is written aside are asked for there (0: found, or BASE_E_EOF: gone); for one that goes
+ * with its epoch this waits until that is applied (or all is stopped). BASE_E_NOTFOUND: the store is to be asked. */
+static int look_on_the_way(struct service_host *host, uint64_t fingerprint, const struct cep_tuple *key, uint32_t group, struct base_buf *ret)
 {
     uint32_t bit = bloom_bit(fingerprint, cep_key_hash(key));
     if (!(host->written[bit / 64] >> (bit % 64) & 1))
-        return 0;
+        return BASE_E_NOTFOUND;
+    int e = service_imager_find(host->shared->imager, host->sender, group, SERVICE_CF_STATE, (struct base_str){ host->key_scratch.ptr, host->key_scratch.len }, ret);
+    if (e != BASE_E_NOTFOUND)
+        return e;
     struct timespec pause = { .tv_nsec = 200000 };
     while (atomic_load(&host->shared->applied) < host->written_epoch) {
         if (atomic_load(&host->shared->stopping))
             return BASE_E_CLOSED;
         nanosleep(&pause, NULL);
     }
-    return 0;
+    return BASE_E_NOTFOUND;
 }
 
 static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret)
@@ -141,13 +145,14 @@ static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key,
     struct service_host *host = ctx;
     if (host->known && !known_has(host->known, mix(fingerprint, cep_key_hash(key))))
         return BASE_E_NOTFOUND;
-    int e = wait_applied(host, fingerprint, key);
-    if (e < 0)
-        return e;
+    uint32_t group = (uint32_t)(cep_key_hash(key) % CEP_KEY_GROUPS);
     base_buf_clear(&host->key_scratch);
-    service_state_key((uint32_t)(cep_key_hash(key) % CEP_KEY_GROUPS), fingerprint, key, piece, &host->key_scratch);
+    service_state_key(group, fingerprint, key, piece, &host->key_scratch);
     if (host->key_scratch.failed)
         return BASE_E_NOMEM;
+    int e = look_on_the_way(host, fingerprint, key, group, ret);
+    if (e != BASE_E_NOTFOUND)
+        return e == BASE_E_EOF ? BASE_E_NOTFOUND : e;
     return service_store_get(host->shared->store, SERVICE_CF_STATE, (struct base_str){ host->key_scratch.ptr, host->key_scratch.len }, ret);
 }
 
@@ -503,7 +508,8 @@ void service_host_use_part(struct service_host *host, struct service_part *part)
 void service_host_next_epoch(struct service_host *host, struct service_part *part)
 {
     service_host_use_part(host, part);
-    host->written_epoch = host->epoch;
+    if (atomic_load(&host->shared->image))
+        host->written_epoch = host->epoch;
     host->epoch++;
 }
 

@@ -11,6 +11,7 @@
 #include "formats/cells.h"
 #include "formats/encode.h"
 #include "service/exchange.h"
+#include "service/imager.h"
 #include "service/journal.h"
 #include "service/letters.h"
 #include "service/lookups.h"
@@ -28,6 +29,7 @@ struct service_shared {
     struct service_exchange *exchange;
     struct service_profiles *profiles;
     struct service_store *store;
+    struct service_imager *imager;       /* images on their way into the store; NULL: they go with their epochs alone */
     struct service_metrics *metrics;
     struct service_rule_stats **rules;   /* by rule index */
     struct service_letters *letters;
@@ -38,7 +40,7 @@ struct service_shared {
     size_t alert_bytes;
     struct service_known *known;         /* by shard; NULL: not known */
     _Atomic bool image;                  /* the coming barrier writes down all state that changed since the last image */
-    _Atomic bool heavy;                  /* a shard holds more state than it may: told by shards, taken back by the coordinator */
+    _Atomic uint32_t heavy;              /* bits: an image is due; it is overdue, even if another one is on its way: told by shards, taken back by the coordinator */
     _Atomic uint32_t full;               /* shards that have taken in as much as an epoch may hold: ingest waits for the next one */
     _Atomic uint64_t unanswered;         /* rows that wait for outside tables, of all shards */
     _Atomic uint64_t applied;            /* last epoch whose changes stand in the store */
@@ -50,6 +52,8 @@ struct service_shared {
  * key that was never written costs no question to the store. */
 struct service_known { uint64_t *bits; uint64_t mask; };
 
+enum { SERVICE_IMAGE_DUE = 1, SERVICE_IMAGE_OVERDUE = 2 }; /* service_shared.heavy */
+
 #define SERVICE_DEADLINES (1u << 16)
 struct service_deadline { uint64_t key; int64_t ms; };
 #define SERVICE_BLOOM_BITS (1u << 20)
@@ -58,8 +62,8 @@ struct service_host {
     uint32_t sender;                     /* shard number, or ingest's */
     struct service_part *part;           /* of the running epoch */
     uint64_t epoch;                      /* the running one */
-    uint64_t *written;                   /* bits of the keys whose pieces went into the epoch before: their state may not be in the store yet; NULL: ingest */
-    uint64_t written_epoch;
+    uint64_t *written;                   /* bits of the keys whose pieces went into the last image: their state may not be in the store yet */
+    uint64_t written_epoch;              /* that image's; 0: none yet */
     struct service_known *known;         /* NULL: every key must be asked for */
     struct service_deadline *deadlines;  /* by hash: deadlines that stand in the store already; what is not here is written again */
     struct service_journal journal;      /* shards: of what their operators take in */

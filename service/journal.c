@@ -400,7 +400,7 @@ static int add_head(struct walk *w, uint64_t epoch, struct base_str value)
     if (version == SERVICE_JOURNAL_VERSION)
         return 0;
     struct service_place place = service_place_read(&in);
-    int e = in.failed || place.len != bytes ? BASE_E_CORRUPT : service_segments_read(w->store, &place, &w->bytes);
+    int e = in.failed || place.len != bytes ? BASE_E_CORRUPT : service_segments_read(w->store, SERVICE_SEGMENTS_JOURNAL, &place, &w->bytes);
     return e == 0 ? 1 : e;
 }
 

@@ -28,23 +28,49 @@ static bool make_room(struct service_delta *last, size_t count)
     return true;
 }
 
+/* Bytes of a word without its leading zeros. */
+static inline unsigned length_of(uint64_t word)
+{
+    return (71u - (unsigned)__builtin_clzll(word | 1)) / 8u - (word == 0);
+}
+
+/* Words told against `last`, which they become, two at a time: what differs to `at`, of which the place behind is returned, and a byte with both lengths. What stands behind a word's
+ * bytes is written over by the next. */
+static char *put_words(const uint64_t *words, size_t count, uint64_t *last, char *lengths, char *at)
+{
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        uint64_t a = words[i] ^ last[i], b = words[i + 1] ^ last[i + 1];
+        unsigned of_a = length_of(a), of_b = length_of(b);
+        last[i] = words[i];
+        last[i + 1] = words[i + 1];
+        lengths[i / 2] = (char)(of_a | of_b << 4);
+        memcpy(at, &a, sizeof a);
+        at += of_a;
+        memcpy(at, &b, sizeof b);
+        at += of_b;
+    }
+    if (count % 2) {
+        uint64_t a = words[count - 1] ^ last[count - 1];
+        last[count - 1] = words[count - 1];
+        lengths[count / 2] = (char)length_of(a);
+        memcpy(at, &a, sizeof a);
+        at += length_of(a);
+    }
+    return at;
+}
+
 /* Lengths of the words, four bits each, then their bytes. */
 int service_delta_put(struct service_delta *last, const struct service_delta_words *words, struct base_buf *out)
 {
-    size_t count = words->head_count + words->rest_count;
+    size_t head = words->head_count, count = head + words->rest_count;
     size_t lengths = (count + 1) / 2, most = lengths + count * 8 + 16;
+    if (head % 2)
+        return BASE_E_INVALID;
     if (!make_room(last, count) || !base_buf_reserve(out, most))
         return BASE_E_NOMEM;
-    char *start = out->ptr + out->len, *at = start + lengths;
-    memset(start, 0, lengths);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t word = i < words->head_count ? words->head[i] : words->rest[i - words->head_count], differs = word ^ last->words[i];
-        unsigned len = differs ? 8u - (unsigned)__builtin_clzll(differs) / 8u : 0;
-        last->words[i] = word;
-        start[i / 2] = (char)((uint8_t)start[i / 2] | len << (i % 2 * 4));
-        memcpy(at, &differs, sizeof differs); /* what is behind `len` is written over by the next */
-        at += len;
-    }
+    char *start = out->ptr + out->len;
+    char *at = put_words(words->head, head, last->words, start, start + lengths);
+    at = put_words(words->rest, words->rest_count, last->words + head, start + head / 2, at);
     size_t rest = (size_t)(at - start) % 8;
     memset(at, 0, 8);
     out->len += (size_t)(at - start) + (rest ? 8 - rest : 0);

@@ -10,8 +10,6 @@ int service_part_init(struct service_part *part)
     int e = service_batch_create(&part->changes);
     if (e == 0)
         e = service_batch_create(&part->image);
-    if (e == 0)
-        service_batch_let_go(part->image);
     return e;
 }
 

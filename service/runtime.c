@@ -82,6 +82,7 @@ void service_runtime_fill_shared(struct service_runtime *rt, struct service_shar
     shared->plan = &rt->set->plan;
     shared->profiles = rt->profiles;
     shared->store = rt->store;
+    shared->imager = service_epochs_imager(rt->epochs);
     shared->metrics = &rt->metrics;
     shared->rules = rt->set->stats;
     shared->letters = rt->letters;
@@ -285,7 +286,7 @@ static void *load_profiles(void *arg)
     return NULL;
 }
 
-/* Deadlines that have fired are of no more use. */
+/* Deadlines that have fired are of no more use. They go with the image: whoever goes through the journals in front of it needs them again. */
 static int purge_timers(struct service_runtime *rt)
 {
     int64_t now_us = base_clock_mono_us(), fired_ms = service_engine_fired(rt->engine);
@@ -298,7 +299,7 @@ static int purge_timers(struct service_runtime *rt)
         service_timer_from(group, CEP_AT_START + 1, &from);
         service_timer_from(group, fired_ms + 1, &to);
         e = from.failed || to.failed ? BASE_E_NOMEM
-                                     : service_batch_delete_range(rt->extra, SERVICE_CF_TIMERS, group, (struct base_str){ from.ptr, from.len },
+                                     : service_batch_delete_range(rt->purge, SERVICE_CF_TIMERS, group, (struct base_str){ from.ptr, from.len },
                                                                   (struct base_str){ to.ptr, to.len });
         base_buf_finish(&from);
         base_buf_finish(&to);
@@ -383,7 +384,7 @@ static int collect(struct service_runtime *rt, bool image)
     base_buf_clear(&rt->profile_positions);
     service_profiles_save(rt->profiles, &rt->profile_positions);
     if (e == 0)
-        e = rt->profile_positions.failed ? BASE_E_NOMEM : image ? purge_timers(rt) : 0; /* going through a journal again needs those from its beginning on */
+        e = rt->profile_positions.failed ? BASE_E_NOMEM : image ? purge_timers(rt) : 0;
     look_ready(rt);
     int64_t now_us = base_clock_mono_us();
     if (now_us >= rt->facts_at_us) {
@@ -430,25 +431,59 @@ static void swap_done(struct service_runtime *rt, struct service_swap *swap, int
     pthread_mutex_unlock(&rt->lock);
 }
 
-/* Is all state written down in this epoch, so that no journal is needed behind it? What moves the store elsewhere, or replaces the engine, asks for that. */
-static bool wants_image(struct service_runtime *rt, bool last)
+/* Is all state written down in this epoch, so that no journal is needed behind it? What moves the store elsewhere, or replaces the engine, asks for that (*ret_whole: and
+ * waits until all of it stands in the store). An image that is only due waits for the one before, unless it is overdue. */
+static int wants_image(struct service_runtime *rt, bool last, bool *ret_image, bool *ret_whole, struct base_buf *reterr)
 {
-    bool heavy = service_engine_heavy(rt->engine);
+    uint64_t most = (uint64_t)rt->settings->number[SERVICE_STATE_JOURNAL];
+    uint32_t heavy = service_engine_heavy(rt->engine);
+    bool rests = false;
     pthread_mutex_lock(&rt->lock);
-    bool asked = rt->swap || rt->checkpoint;
+    *ret_whole = last || rt->swap || rt->checkpoint;
     pthread_mutex_unlock(&rt->lock);
-    return last || heavy || asked || rt->journal_bytes >= (uint64_t)rt->settings->number[SERVICE_STATE_JOURNAL];
+    bool due = *ret_whole || heavy || rt->journal_bytes >= most;
+    bool overdue = *ret_whole || (heavy & SERVICE_IMAGE_OVERDUE) || rt->journal_bytes / 2 >= most;
+    int e = service_epochs_look_at_image(rt->epochs, overdue, &rests, reterr);
+    *ret_image = due && rests;
+    if (rests)
+        rt->journal_waits = 0;
+    return e;
 }
 
 static void count_journal(struct service_runtime *rt, const struct service_epoch *epoch)
 {
-    for (uint32_t i = 0; i < epoch->part_count && !epoch->image; i++)
+    for (uint32_t i = 0; i < epoch->part_count && (!epoch->image || epoch->aside); i++)
         rt->journal_bytes += epoch->parts[i]->journal.len;
-    if (epoch->image)
+    if (epoch->image) {
+        rt->journal_waits = epoch->aside ? rt->journal_bytes : 0;
         rt->journal_bytes = 0;
+    }
     service_count(&rt->metrics, SERVICE_METRIC_IMAGES, epoch->image);
-    service_gauge(&rt->metrics, SERVICE_METRIC_JOURNAL_BYTES, rt->journal_bytes);
+    service_gauge(&rt->metrics, SERVICE_METRIC_JOURNAL_BYTES, rt->journal_bytes + rt->journal_waits);
     rt->head_due = false;
+}
+
+/* Everything that belongs to the epoch, at rest behind its barrier, up to the next one's beginning. */
+static int gather_epoch(struct service_runtime *rt, struct service_epoch *epoch, struct base_buf *reterr)
+{
+    int e = barrier(rt, epoch, reterr);
+    if (e == 0)
+        e = collect(rt, epoch->image);
+    epoch->purge = rt->purge;
+    if (e == 0)
+        e = service_epochs_offer(rt->epochs, epoch);
+    rt->purge = epoch->purge; /* if that took it, it gave another one */
+    epoch->offsets = rt->offsets.at;
+    epoch->offset_count = rt->offsets.len;
+    epoch->profile_positions = (struct base_str){ rt->profile_positions.ptr, rt->profile_positions.len };
+    epoch->fingerprints = (struct base_str){ rt->fingerprints.ptr, rt->fingerprints.len };
+    if (rt->head_due) {
+        epoch->journal_head = (struct base_str){ rt->journal_head.ptr, rt->journal_head.len };
+        epoch->first_journal = rt->first_journal;
+        epoch->first_image = rt->first_image;
+        epoch->first_watermarks = (struct base_str){ rt->image_watermarks.ptr, rt->image_watermarks.len };
+    }
+    return e;
 }
 
 /* One epoch, from barrier to application. The threads go on as soon as they have written down what changed, unless a swap or the end waits for the decision. */
@@ -459,34 +494,27 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     pthread_mutex_lock(&rt->lock);
     rt->outputs_wait = false;
     pthread_mutex_unlock(&rt->lock);
-    epoch.image = wants_image(rt, last);
+    bool whole = false, rests = false, empty = false;
+    int e = wants_image(rt, last, &epoch.image, &whole, reterr);
+    if (e < 0)
+        return e;
     epoch.sync = !rt->prompt || last || service_pushes_any(rt->pushes);
     epoch.journaled = rt->journal_bytes > 0;
     service_engine_want_image(rt->engine, epoch.image);
-    int e = barrier(rt, &epoch, reterr);
-    if (e == 0)
-        e = collect(rt, epoch.image);
+    e = gather_epoch(rt, &epoch, reterr);
     if (e < 0)
         return e;
-    struct service_swap *swap = epoch.image ? swap_wanted(rt) : NULL; /* one that came meanwhile waits for the next epoch */
-    epoch.offsets = rt->offsets.at;
-    epoch.offset_count = rt->offsets.len;
-    epoch.profile_positions = (struct base_str){ rt->profile_positions.ptr, rt->profile_positions.len };
-    epoch.fingerprints = (struct base_str){ rt->fingerprints.ptr, rt->fingerprints.len };
-    if (rt->head_due) {
-        epoch.journal_head = (struct base_str){ rt->journal_head.ptr, rt->journal_head.len };
-        epoch.first_journal = rt->first_journal;
-        epoch.first_image = rt->first_image;
-        epoch.first_watermarks = (struct base_str){ rt->image_watermarks.ptr, rt->image_watermarks.len };
-    }
+    struct service_swap *swap = whole ? swap_wanted(rt) : NULL; /* one that came meanwhile waits for the next epoch */
     rt->next_epoch++;
     if (!swap && !last)
         service_engine_resume(rt->engine);
-    bool empty = false;
     e = service_epochs_commit(rt->epochs, &epoch, &empty, reterr);
+    if (e == 0 && whole)
+        e = service_epochs_look_at_image(rt->epochs, true, &rests, reterr);
     if (e < 0)
         return e;
     service_batch_clear(rt->extra);
+    service_batch_clear(rt->purge);
     rt->aborts_in_row = 0;
     if (!empty)
         count_journal(rt, &epoch);
@@ -494,7 +522,7 @@ static int run_epoch(struct service_runtime *rt, bool last, struct base_buf *ret
     for (uint32_t i = 0; i < epoch.part_count; i++) /* the threads write into the other set meanwhile, or rest */
         service_part_clear(epoch.parts[i]);
     service_pushes_decided(rt->pushes);
-    if (epoch.image)
+    if (whole)
         service_runtime_checkpoint(rt);
     if (empty)
         service_count(&rt->metrics, SERVICE_METRIC_EPOCHS_EMPTY, 1);
@@ -525,6 +553,7 @@ static int restart(struct service_runtime *rt, struct base_buf *reterr)
     service_engine_destroy(rt->engine);
     rt->engine = NULL;
     service_batch_clear(rt->extra);
+    service_batch_clear(rt->purge);
     rt->offsets.len = 0;
     service_epochs_collect(rt->epochs);
     int e = service_epochs_abort(rt->epochs, reterr);
@@ -785,6 +814,8 @@ static int open_parts(struct service_runtime *rt, struct base_buf *reterr)
     if (e == 0)
         e = service_batch_create(&rt->extra);
     rt->letters = service_letters_create(LETTER_BYTES);
+    if (e == 0)
+        e = service_batch_create(&rt->purge);
     rt->book = service_rule_book_create();
     rt->desk = e == 0 ? service_desk_create(rt->store) : NULL;
     return e == 0 && (!rt->letters || !rt->book || !rt->desk) ? BASE_E_NOMEM : e;
@@ -842,6 +873,7 @@ void service_runtime_destroy(struct service_runtime *rt)
         base_free(rt->known[i].bits);
     base_free(rt->known);
     service_batch_destroy(rt->extra);
+    service_batch_destroy(rt->purge);
     service_epoch_record_finish(&rt->record);
     service_store_close(rt->store);
     service_letters_destroy(rt->letters);

@@ -44,7 +44,8 @@ struct service_runtime {
     uint32_t shards;
     char source[300];                     /* CloudEvents source */
     struct service_known *known;          /* by shard; NULL: the store held state when the process started */
-    struct service_batch *extra;          /* changes of profiles and timers that belong to an epoch */
+    struct service_batch *extra;          /* changes of profiles that belong to an epoch, and what is left of rules that are gone */
+    struct service_batch *purge;          /* deadlines that go with an image */
     struct base_buf profile_positions, fingerprints;
     struct base_buf journal_head, image_watermarks;
     bool prompt;                          /* at-least-once: outputs do not wait for the end of commit.interval */
@@ -52,6 +53,7 @@ struct service_runtime {
     bool first_journal;                   /* nor of any image: journals begin behind first_image */
     uint64_t first_image;
     uint64_t journal_bytes;               /* since the last image */
+    uint64_t journal_waits;               /* up to the one that is on its way */
     struct { struct service_offset *at; size_t len, cap; } offsets;
     int64_t facts_at_us, purge_at_us, tell_at_us;
     uint32_t aborts_in_row;

@@ -16,10 +16,10 @@
 #include "service/folder.h"
 
 #define PATH_BYTES 4200u
-#define SUFFIX ".journal"
 
 struct service_segments {
     char *store;          /* its folder; owned */
+    const char *name;     /* of the folder in it, and of what a file's name ends with */
     uint64_t least_bytes;
     uint64_t first, next; /* numbers that may be there; of the file that is begun next */
     uint64_t retired;     /* those below it are not needed */
@@ -48,15 +48,15 @@ struct service_place service_place_read(struct base_reader *in)
 }
 
 /* False: too long. */
-static bool path_of(const char *store, uint64_t number, char ret[PATH_BYTES])
+static bool path_of(const char *store, const char *name, uint64_t number, char ret[PATH_BYTES])
 {
-    int len = snprintf(ret, PATH_BYTES, "%s/journal/%016" PRIx64 SUFFIX, store, number);
+    int len = snprintf(ret, PATH_BYTES, "%s/%s/%016" PRIx64 ".%s", store, name, number, name);
     return len > 0 && (size_t)len < PATH_BYTES;
 }
 
-static bool folder_of(const char *store, char ret[PATH_BYTES])
+static bool folder_of(const char *store, const char *name, char ret[PATH_BYTES])
 {
-    int len = snprintf(ret, PATH_BYTES, "%s/journal", store);
+    int len = snprintf(ret, PATH_BYTES, "%s/%s", store, name);
     return len > 0 && (size_t)len < PATH_BYTES;
 }
 
@@ -70,7 +70,7 @@ static int look(struct service_segments *segments, const char *folder)
     for (size_t i = 0; i < names.len; i++) {
         char *end = NULL;
         uint64_t number = strtoull(names.at[i], &end, 16);
-        if (end != names.at[i] + 16 || strcmp(end, SUFFIX) != 0 || number == UINT64_MAX)
+        if (end != names.at[i] + 16 || *end != '.' || strcmp(end + 1, segments->name) != 0 || number == UINT64_MAX)
             continue; /* nothing of ours */
         if (segments->first == segments->next)
             segments->first = number;
@@ -80,7 +80,7 @@ static int look(struct service_segments *segments, const char *folder)
     return 0;
 }
 
-int service_segments_open(const char *store_path, uint64_t least_bytes, struct service_segments **ret)
+int service_segments_open(const char *store_path, const char *name, uint64_t least_bytes, struct service_segments **ret)
 {
     char folder[PATH_BYTES];
     struct service_segments *segments = base_calloc(1, sizeof *segments);
@@ -89,8 +89,9 @@ int service_segments_open(const char *store_path, uint64_t least_bytes, struct s
     segments->fd = -1;
     segments->first = segments->next = 1;
     segments->least_bytes = least_bytes;
+    segments->name = name;
     segments->store = base_strdup(store_path);
-    int e = !segments->store ? BASE_E_NOMEM : folder_of(store_path, folder) ? look(segments, folder) : BASE_E_LIMIT;
+    int e = !segments->store ? BASE_E_NOMEM : folder_of(store_path, name, folder) ? look(segments, folder) : BASE_E_LIMIT;
     if (e < 0) {
         service_segments_close(segments);
         return e;
@@ -118,7 +119,7 @@ bool service_segments_wants(const struct service_segments *segments, uint64_t by
 static int fail(struct service_segments *segments, const char *path, const char *what, struct base_buf *reterr)
 {
     int code = errno == ENOSPC || errno == EDQUOT ? BASE_E_FULL : BASE_E_IO;
-    base_buf_printf(reterr, "the journal %s cannot be %s: %s%s", path, what, strerror(errno), code == BASE_E_FULL ? "; free space on its file system" : "");
+    base_buf_printf(reterr, "the file %s cannot be %s: %s%s", path, what, strerror(errno), code == BASE_E_FULL ? "; free space on its file system" : "");
     segments->failed = code;
     return code;
 }
@@ -126,11 +127,11 @@ static int fail(struct service_segments *segments, const char *path, const char 
 static int begin_file(struct service_segments *segments, struct base_buf *reterr)
 {
     char path[PATH_BYTES];
-    if (!folder_of(segments->store, path))
+    if (!folder_of(segments->store, segments->name, path))
         return BASE_E_LIMIT;
     if (mkdir(path, 0750) < 0 && errno != EEXIST)
         return fail(segments, path, "made", reterr);
-    if (!path_of(segments->store, segments->next, path))
+    if (!path_of(segments->store, segments->name, segments->next, path))
         return BASE_E_LIMIT;
     segments->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (segments->fd < 0)
@@ -157,7 +158,7 @@ int service_segments_append(struct service_segments *segments, struct base_str b
             char path[PATH_BYTES];
             if (n == 0)
                 errno = EIO;
-            return fail(segments, path_of(segments->store, segments->next - 1, path) ? path : "", "written", reterr);
+            return fail(segments, path_of(segments->store, segments->name, segments->next - 1, path) ? path : "", "written", reterr);
         }
         done += (size_t)n;
     }
@@ -182,9 +183,9 @@ int service_segments_sync(struct service_segments *segments, struct base_buf *re
     if (segments->failed || !segments->unsynced)
         return segments->failed;
     if (fdatasync(segments->fd) < 0)
-        return fail(segments, path_of(segments->store, segments->next - 1, path) ? path : "", "synced", reterr);
+        return fail(segments, path_of(segments->store, segments->name, segments->next - 1, path) ? path : "", "synced", reterr);
     if (segments->fresh) {
-        int e = folder_of(segments->store, path) ? sync_folder(segments, path, reterr) : BASE_E_LIMIT;
+        int e = folder_of(segments->store, segments->name, path) ? sync_folder(segments, path, reterr) : BASE_E_LIMIT;
         if (e == 0)
             e = sync_folder(segments, segments->store, reterr); /* the folder may be new, too */
         if (e < 0)
@@ -203,17 +204,28 @@ void service_segments_turn(struct service_segments *segments)
     segments->failed = 0;
 }
 
-void service_segments_retire(struct service_segments *segments)
+uint64_t service_segments_end(struct service_segments *segments)
 {
     service_segments_turn(segments);
-    segments->retired = segments->next;
+    return segments->next;
+}
+
+void service_segments_retire(struct service_segments *segments)
+{
+    segments->retired = service_segments_end(segments);
+}
+
+void service_segments_retire_below(struct service_segments *segments, uint64_t end)
+{
+    if (end > segments->retired)
+        segments->retired = end;
 }
 
 /* Tried again at each sweep; told once, and again when another has gone since. */
 static void not_removed(struct service_segments *segments, const char *path)
 {
     if (segments->told != segments->first)
-        base_logf(BASE_LOG_WARN, "epochs", "a journal that is not needed any more cannot be removed; it takes room until it can", "%s: %s", path, strerror(errno));
+        base_logf(BASE_LOG_WARN, "epochs", "a file that is not needed any more cannot be removed; it takes room until it can", "%s: %s", path, strerror(errno));
     segments->told = segments->first;
 }
 
@@ -221,7 +233,7 @@ void service_segments_sweep(struct service_segments *segments)
 {
     char path[PATH_BYTES];
     while (segments->first < segments->retired) {
-        if (path_of(segments->store, segments->first, path) && unlink(path) < 0 && errno != ENOENT)
+        if (path_of(segments->store, segments->name, segments->first, path) && unlink(path) < 0 && errno != ENOENT)
             return not_removed(segments, path);
         segments->first++;
     }
@@ -242,12 +254,12 @@ static int read_all(int fd, const struct service_place *place, char *to)
     return base_crc32c(0, to, place->len) == place->sum ? 0 : BASE_E_CORRUPT;
 }
 
-int service_segments_read(const char *store_path, const struct service_place *place, struct base_buf *ret)
+int service_segments_read(const char *store_path, const char *name, const struct service_place *place, struct base_buf *ret)
 {
     char path[PATH_BYTES];
     struct stat there;
     uint64_t end;
-    if (!path_of(store_path, place->segment, path) || __builtin_add_overflow(place->offset, place->len, &end))
+    if (!path_of(store_path, name, place->segment, path) || __builtin_add_overflow(place->offset, place->len, &end))
         return BASE_E_CORRUPT;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)

@@ -1,8 +1,8 @@
 /* Append-only files for large records beside RocksDB: journals of busy epochs, which would go through its log, its memtables and its tables for nothing, since an
- * image soon makes them needless. The store holds where each record lies (struct service_place), and that is what makes it count: what a file holds beyond, because
+ * image soon makes them needless; and images on their way into the store. The store holds where each record lies (struct service_place), and that is what makes it count: what a file holds beyond, because
  * its epoch was never prepared or a write was torn, is never read. A process never appends to a file of the one before.
  *
- * Who calls it: journal.c, epochs.c. One owner, the epoch thread; service_segments_read from any thread. Decides nothing, repairs nothing. */
+ * Who calls it: journal.c, epochs.c, imager.c. One owner, the epoch thread or that of images; service_segments_read from any thread. Decides nothing, repairs nothing. */
 #ifndef SERVICE_SEGMENTS_H
 #define SERVICE_SEGMENTS_H
 
@@ -19,9 +19,12 @@ void service_place_put(const struct service_place *place, struct base_buf *out);
 struct service_place service_place_read(struct base_reader *in);
 
 struct service_segments;
-/* For the store in this folder; the files lie in its folder "journal", which is made with the first of them. least_bytes: what is smaller is better kept in RocksDB
+/* What they hold: the name of their folder within the store's, and of their kind. */
+#define SERVICE_SEGMENTS_JOURNAL "journal"
+#define SERVICE_SEGMENTS_IMAGE "image"
+/* For the store in this folder; the files lie in its folder `name` (static), which is made with the first of them. least_bytes: what is smaller is better kept in RocksDB
  * (service_segments_wants). BASE_E_IO: the folder cannot be read; BASE_E_NOMEM. */
-int service_segments_open(const char *store_path, uint64_t least_bytes, struct service_segments **ret) BASE_MUST_CHECK;
+int service_segments_open(const char *store_path, const char *name, uint64_t least_bytes, struct service_segments **ret) BASE_MUST_CHECK;
 void service_segments_close(struct service_segments *segments); /* NULL allowed */
 /* Is a record of this size worth a file, where writing it costs a sync of its own? */
 bool service_segments_wants(const struct service_segments *segments, uint64_t bytes);
@@ -33,12 +36,16 @@ int service_segments_append(struct service_segments *segments, struct base_str b
 int service_segments_sync(struct service_segments *segments, struct base_buf *reterr) BASE_MUST_CHECK;
 /* The next record begins a new file. */
 void service_segments_turn(struct service_segments *segments);
+/* Turns; what is appended from now on lies in files from this number on. */
+uint64_t service_segments_end(struct service_segments *segments);
 /* No record so far is needed any more - as soon as the store's word for that is durable. Also turns. */
 void service_segments_retire(struct service_segments *segments);
+/* The same of the files below this number; goes on with the last one, which is not among them. */
+void service_segments_retire_below(struct service_segments *segments, uint64_t end);
 /* It is durable now: files that were retired are removed. What cannot be removed is tried again the next time. */
 void service_segments_sweep(struct service_segments *segments);
 
 /* Appends the bytes of a record to ret. BASE_E_CORRUPT: it is not there as it was written; BASE_E_IO, BASE_E_NOMEM. */
-int service_segments_read(const char *store_path, const struct service_place *place, struct base_buf *ret) BASE_MUST_CHECK;
+int service_segments_read(const char *store_path, const char *name, const struct service_place *place, struct base_buf *ret) BASE_MUST_CHECK;
 
 #endif

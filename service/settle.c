@@ -167,8 +167,10 @@ static int write_image(struct service_runtime *rt, struct service_engine *engine
     struct service_batch **batches = base_calloc(count + 1, sizeof *batches);
     struct service_batch *own = NULL;
     e = batches ? service_batch_create(&own) : BASE_E_NOMEM;
-    for (uint32_t i = 0; e == 0 && i < count; i++)
+    for (uint32_t i = 0; e == 0 && i < count; i++) {
         batches[i] = parts[i]->image;
+        service_batch_let_go(batches[i]);
+    }
     if (e == 0) {
         batches[count] = own;
         e = service_epochs_put_image(own, epoch, (struct base_str){ parts[0]->watermarks.ptr, parts[0]->watermarks.len });

@@ -249,8 +249,8 @@ static void tell_outputs(struct service_shard *shard)
     config->on_outputs(config->ctx);
 }
 
-/* Is an image due? An image passes through memory as a whole, some three times over, so what it holds must not become as large as the state; but as long as there is
- * less state than there may be, the rest of the room is there to pass through. */
+/* Is an image due? An image is in memory until it stands in the store, so what it holds must not become as large as the state; but as long as there is
+ * less state than there may be, the rest of the room is there to pass through. Overdue: the one before is still on its way, and the threads must wait for it. */
 static void look_heavy(struct service_shard *shard)
 {
     if (atomic_load(&shard->shared->image) || shard->settled_bytes < shard->image_bytes)
@@ -260,8 +260,12 @@ static void look_heavy(struct service_shard *shard)
         return;
     if (shard->settled_bytes < limit && (limit - shard->settled_bytes) / 3 > most)
         most = (limit - shard->settled_bytes) / 3;
-    if (shard->settled_bytes > limit || grown > (most > EPOCH_BYTES_LEAST ? most : EPOCH_BYTES_LEAST))
-        atomic_store(&shard->shared->heavy, true);
+    if (most < EPOCH_BYTES_LEAST)
+        most = EPOCH_BYTES_LEAST;
+    if (shard->settled_bytes > limit ? grown > most : grown > 2 * most)
+        atomic_fetch_or(&shard->shared->heavy, SERVICE_IMAGE_DUE | SERVICE_IMAGE_OVERDUE);
+    else if (shard->settled_bytes > limit || grown > most)
+        atomic_fetch_or(&shard->shared->heavy, SERVICE_IMAGE_DUE);
 }
 
 static int finish_epoch(struct service_shard *shard)
@@ -271,8 +275,10 @@ static int finish_epoch(struct service_shard *shard)
     int e = shard->host.journal_lost ? BASE_E_NOMEM : 0;
     part->touched = touched != shard->touched;
     shard->touched = touched;
-    memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
-    if (e == 0 && atomic_load(&shard->shared->image))
+    bool image = atomic_load(&shard->shared->image); /* the one before stands in the store whole */
+    if (image)
+        memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
+    if (e == 0 && image)
         e = cep_flow_checkpoint(shard->flow, service_host_piece, &shard->host);
     int64_t evicted_ms = cep_flow_evicted_ms(shard->flow);
     if (evicted_ms < shard->timers_until_ms)

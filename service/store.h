@@ -97,6 +97,22 @@ int service_batch_delete(struct service_batch *batch, enum service_cf family, ui
 int service_batch_delete_range(struct service_batch *batch, enum service_cf family, uint32_t key_group,
                                struct base_str from, struct base_str to) BASE_MUST_CHECK;
 
+/* ---- a batch by key group, for who writes it so ---- */
+/* Changes of one key group each, in the batch's own form; good until it is changed, cleared or that section released. */
+size_t service_batch_sections(const struct service_batch *batch);
+struct base_str service_batch_section(const struct service_batch *batch, size_t i, uint32_t *ret_group);
+bool service_batch_whole(const struct service_batch *batch); /* nothing was lost, nothing lies elsewhere: the sections are all there is */
+void service_batch_release(struct service_batch *batch, size_t i); /* frees the section's bytes, which is empty from then on; the batch can only be cleared */
+/* Where the changes of a section stand, in order of their keys: places near each other in the store are written one after the other, and found without a walk. */
+struct service_order { uint32_t *at; uint32_t count; }; /* count 0: as they are */
+int service_section_order(struct base_str section, struct service_order *ret) BASE_MUST_CHECK;
+void service_order_finish(struct service_order *order);
+/* What a section says of a key: 0 and the value appended to ret; BASE_E_EOF: it is deleted; BASE_E_NOTFOUND: nothing. Whole ranges are passed over. */
+int service_section_find(struct service_store *store, struct base_str section, const struct service_order *order, enum service_cf family, struct base_str key,
+                         struct base_buf *ret) BASE_MUST_CHECK;
+/* All changes of a section, by writes of some slice_bytes each, not synced; after an error some of them stand. BASE_E_CORRUPT, BASE_E_VERSION: it is none. */
+int service_store_write_section(struct service_store *store, struct base_str section, const struct service_order *order, size_t slice_bytes) BASE_MUST_CHECK;
+
 /* All batches in order, atomically; sync: durable on return. The decision of an epoch without Kafka is a synced write.
  */
 int service_store_write(struct service_store *store, struct service_batch *const *batches, size_t count,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "service/cli/cli.h"
+#include "service/imager.h"
 #include "service/savepoint.h"
 
 extern char **environ;
@@ -70,7 +71,9 @@ static int act(const char *verb, const char *config_path, const char *path)
         e = service_savepoint_read(path, store, &facts, &error);
     } else if (e == 0) {
         snprintf(facts.application, sizeof facts.application, "%s", config.text[SERVICE_APPLICATION_ID]);
-        e = service_savepoint_write(store, path, &facts, &error);
+        e = service_imager_settle(store, &error);
+        if (e == 0)
+            e = service_savepoint_write(store, path, &facts, &error);
     }
     service_store_close(store);
     if (e < 0)

@@ -24,7 +24,13 @@
  *    20      after apply
  * and, if the epoch's journals go into a file (state.journal-file), before 10:
  *    21      in the middle of the write of a journal
- *    22      it is written, but not synced */
+ *    22      it is written, but not synced
+ * and, on the thread of an image that is written aside, behind 20:
+ *    23      in the middle of the write of its file
+ *    24      the file is written, but not synced
+ *    25, 26  before, after the image is announced
+ *    27      in the middle of the write of a slice to the store's log
+ *    28      after a slice, or after the file was let go */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +54,8 @@ enum { NONE, STARTING, STARTED, OPEN, PREPARED, COMMITTED }; /* what the thread 
 static __thread int phase;
 static __thread int tear;     /* this thread's next write is torn */
 static __thread int unsynced; /* this thread's next sync does not happen */
+enum { NO_IMAGE, FILE_SYNCED, ANNOUNCED };
+static __thread int image; /* what the thread that writes images did last */
 
 static int wanted, wanted_times, wanted_signal;
 static int passed[32];
@@ -175,8 +183,20 @@ void rocksdb_write(struct rocksdb_t *db, const struct rocksdb_writeoptions_t *op
     }
     if (was == COMMITTED)
         tear = is_due(19);
+    if (image == FILE_SYNCED)
+        point(25);
+    if (image == ANNOUNCED)
+        tear = is_due(27);
     NEXT(rocksdb_write)(db, options, batch, error);
+    if (tear || unsynced)
+        die(); /* another thread wrote it to the log along with its own */
     tear = unsynced = 0;
+    if (image == FILE_SYNCED)
+        point(26);
+    if (image == ANNOUNCED)
+        point(28);
+    if (image == FILE_SYNCED)
+        image = ANNOUNCED;
     if (was == STARTED)
         point(6);
     if (was == OPEN) {
@@ -202,12 +222,12 @@ static int in_store(int fd)
     return strstr(path, "/store/") != NULL;
 }
 
-static int in_journal(int fd)
+static int is_named(int fd, const char *end)
 {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(link, path, sizeof path - 1);
-    return len > 8 && memcmp(path + len - 8, ".journal", 8) == 0;
+    ssize_t len = readlink(link, path, sizeof path - 1), most = (ssize_t)strlen(end);
+    return len > most && memcmp(path + len - most, end, (size_t)most) == 0;
 }
 
 static int asked(const char *variable)
@@ -218,7 +238,7 @@ static int asked(const char *variable)
 
 ssize_t write(int fd, const void *bytes, size_t count)
 {
-    if ((tear || (wanted == 21 && in_journal(fd) && is_due(21))) && count > 1) {
+    if ((tear || (wanted == 21 && is_named(fd, ".journal") && is_due(21)) || (wanted == 23 && is_named(fd, ".image") && is_due(23))) && count > 1) {
         (void)!NEXT(write)(fd, bytes, count / 2);
         die();
     }
@@ -240,8 +260,10 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at)
 
 static int refuses_sync(int fd)
 {
-    if (unsynced || (wanted == 22 && in_journal(fd) && is_due(22)))
+    if (unsynced || (wanted == 22 && is_named(fd, ".journal") && is_due(22)) || (wanted == 24 && is_named(fd, ".image") && is_due(24)))
         die();
+    if (wanted > 24 && is_named(fd, ".image"))
+        image = FILE_SYNCED;
     if (!asked("CEPHEID_FAULT_SYNC") || !in_store(fd))
         return 0;
     errno = EIO;

@@ -169,7 +169,7 @@ static void check_files(struct service_store *store, const char *path)
     char file[200];
     struct service_segments *segments = NULL;
     struct seen seen = { .count = 0 }, rest = { .count = 0 };
-    IS_INT(service_segments_open(path, 0, &segments), 0, "files beside the store");
+    IS_INT(service_segments_open(path, SERVICE_SEGMENTS_JOURNAL, 0, &segments), 0, "files beside the store");
     IS_INT(put(store, 0, 20, 80) | put_in_file(store, segments, 21, 5u << 20) | put(store, 0, 22, (4u << 20) + 8) | put_in_file(store, segments, 23, 64), 0,
            "journals in the store and in a file, by turns");
     IS_INT(service_journal_each(store, 0, 19, 23, see, &seen), 0, "are read");

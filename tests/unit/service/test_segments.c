@@ -46,7 +46,7 @@ static int reads(const struct service_place *place, char fill, size_t len)
 {
     struct base_buf got = { 0 };
     base_buf_puts(&got, "in front");
-    int e = service_segments_read(folder, place, &got);
+    int e = service_segments_read(folder, SERVICE_SEGMENTS_JOURNAL, place, &got);
     bool good = e == 0 && got.len == len + 8;
     for (size_t i = 8; good && i < got.len; i++)
         good = got.ptr[i] == fill;
@@ -71,7 +71,7 @@ static void check_records(void)
     struct service_segments *segments = NULL;
     struct service_place a, b, c, d, moved;
     struct base_buf text = { 0 };
-    IS_INT(service_segments_open(folder, 100, &segments), 0, "opened where there is nothing");
+    IS_INT(service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 100, &segments), 0, "opened where there is nothing");
     OK(!service_segments_wants(segments, 99) && service_segments_wants(segments, 100), "small records are better kept elsewhere");
     IS_INT(files(), 0, "without a record there is no file");
     IS_INT(append(segments, 'a', 1000, &a) | append(segments, 'b', 3 << 20, &b), 0, "two records");
@@ -93,7 +93,7 @@ static void check_records(void)
     moved.segment = 77;
     IS_INT(reads(&moved, 'c', 8), BASE_E_CORRUPT, "and one in a file that is not there");
     service_segments_close(segments);
-    IS_INT(service_segments_open(folder, 100, &segments), 0, "opened again");
+    IS_INT(service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 100, &segments), 0, "opened again");
     IS_INT(append(segments, 'd', 8, &d), 0, "a record");
     OK(d.segment > c.segment && reads(&c, 'c', 8) == 0, "goes into a file of its own");
     change(c.segment, 7, -1);
@@ -123,7 +123,7 @@ static void check_full(void)
     getrlimit(RLIMIT_FSIZE, &was);
     signal(SIGXFSZ, SIG_IGN);
     small = (struct rlimit){ 1000, was.rlim_max };
-    IS_INT(service_segments_open(folder, 0, &segments), 0, "opened");
+    IS_INT(service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 0, &segments), 0, "opened");
     IS_INT(append(segments, 'a', 700, &a), 0, "a record");
     setrlimit(RLIMIT_FSIZE, &small);
     IS_INT(append(segments, 'b', 700, &b), BASE_E_IO, "one that does not fit is refused");
@@ -147,13 +147,13 @@ static void check_memory(void)
         struct service_place place;
         uint64_t before = base_alloc_live_blocks();
         base_alloc_fail_at(nth, false);
-        int e = service_segments_open(folder, 0, &segments);
+        int e = service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 0, &segments);
         if (e == 0)
             e = service_segments_append(segments, BASE_STR("text"), &place, &why);
         if (e == 0)
             e = service_segments_sync(segments, &why);
         if (e == 0)
-            e = service_segments_read(folder, &place, &got);
+            e = service_segments_read(folder, SERVICE_SEGMENTS_JOURNAL, &place, &got);
         base_alloc_fail_at(0, false);
         wrong += e != 0 && e != BASE_E_NOMEM;
         wrong += e == 0 && (got.len != 4 || memcmp(got.ptr, "text", 4) != 0);
