@@ -90,7 +90,7 @@ def run_batch(jobs, results, seconds):
         todo = todo[done:]
 
 
-def run(jobs, workers=2, seconds=20):
+def run(jobs, workers=2, seconds=60):
     """{id: result} of all jobs; in several drivers at once."""
     if not os.access(find_driver(), os.X_OK):
         raise SystemExit('the test driver is missing: %s (ninja -C build/gcc tests/conformance/drive)' % find_driver())

@@ -132,6 +132,8 @@ def is_ours(share, name):
 def run_case(world, number, name, function, verbose, share):
     world.case, begin = name.replace("_", "-"), time.monotonic()
     try:
+        for node in world.broker.nodes:
+            node.signal(signal.SIGCONT)  # a case that failed may have left it held
         if not world.broker.alive():
             world.broker.start()
         function(world)

@@ -113,7 +113,7 @@ def judge_batch(cases, tally, args):
             rows = rows_of(rng)
             known['%s#%d' % (number, k)] = rows
             jobs.append(job(number, case, str(k), rows))
-    results = engine.run(jobs, seconds=5)
+    results = engine.run(jobs, seconds=30)
     again = []
     for number, case in cases.items():
         first = results['%s#0' % number]
@@ -136,7 +136,7 @@ def judge_batch(cases, tally, args):
             known['%s#w' % number] = (rows, why)
             again.append(job(number, case, 'w', rows))
         tally['not proved, withdrew' if verdict == 'not proved' and back else 'other'] += 1
-    results = engine.run(again, seconds=5)
+    results = engine.run(again, seconds=30)
     for one in again:
         number = one['id'].split('#')[0]
         rows, why = known[one['id']]
