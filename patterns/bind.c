@@ -9,6 +9,7 @@
 #include "patterns/compile_view.h"
 #include "patterns/setop.h"
 #include "patterns/types.h"
+#include "patterns/values.h"
 
 static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
                         const char *hint, const char *message)
@@ -120,6 +121,15 @@ static const struct patterns_plan *union_input(struct patterns_binder *binder, c
     return calc;
 }
 
+/* ORDER BY and LIMIT of a query that is no SELECT. */
+static int order_whole(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan **plan)
+{
+    if (!query->order_count && !query->limit && !query->offset)
+        return 0;
+    int error = patterns_order_check(scope, query, (*plan)->out.bounded);
+    return error ? error : order_plan(scope, query, *plan, plan);
+}
+
 static int bind_set(const struct patterns_query_scope *scope, const struct patterns_query *query,
                     const struct patterns_plan **ret)
 {
@@ -176,10 +186,13 @@ static int bind_set(const struct patterns_query_scope *scope, const struct patte
     *ret = plan;
     if (!all)
         error = patterns_setop_finish(binder, query, plan, columns, ret);
-    if (error || (!query->order_count && !query->limit && !query->offset))
-        return error;
-    error = patterns_order_check(scope, query, plan->out.bounded);
-    return error ? error : order_plan(scope, query, *ret, ret);
+    return error ? error : order_whole(scope, query, ret);
+}
+
+static int bind_values(const struct patterns_query_scope *scope, const struct patterns_query *query, const struct patterns_plan **ret)
+{
+    int error = patterns_values_bind(scope, query, ret);
+    return error ? error : order_whole(scope, query, ret);
 }
 
 /* ---- whole queries ---- */
@@ -271,10 +284,7 @@ int patterns_bind_query(const struct patterns_query_scope *scope, const struct p
     switch (query->kind) {
     case PATTERNS_QUERY_SELECT: error = patterns_bind_select(&inner, query, ret); break;
     case PATTERNS_QUERY_SET: error = bind_set(&inner, query, ret); break;
-    case PATTERNS_QUERY_VALUES:
-        error = refuse_query(binder, query, "not-supported", "put the rows into a file and read it",
-                             "VALUES is not supported");
-        break;
+    case PATTERNS_QUERY_VALUES: error = bind_values(&inner, query, ret); break;
     }
     binder->depth--;
     return error;

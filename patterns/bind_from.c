@@ -77,16 +77,21 @@ static const struct patterns_plan *make_source(struct patterns_binder *binder, s
     return calc->outputs ? calc : NULL;
 }
 
+int patterns_bind_source(struct patterns_binder *binder, struct patterns_table_info *info, const struct patterns_plan **ret)
+{
+    if (!info->plan)
+        info->plan = make_source(binder, info);
+    *ret = info->plan;
+    return *ret ? 0 : BASE_E_NOMEM;
+}
+
 static int bind_stream(const struct patterns_query_scope *scope, const struct patterns_table *table,
                        struct patterns_table_info *info, const struct patterns_plan **ret)
 {
     int error = patterns_latest_check(scope->binder, table, info);
     if (error)
         return error;
-    if (!info->plan)
-        info->plan = make_source(scope->binder, info);
-    *ret = info->plan;
-    return *ret ? 0 : BASE_E_NOMEM;
+    return patterns_bind_source(scope->binder, info, ret);
 }
 
 static int refuse_unknown(const struct patterns_query_scope *scope, const struct patterns_table *table)

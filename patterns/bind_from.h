@@ -19,6 +19,8 @@ struct patterns_from {
 };
 int patterns_bind_from(const struct patterns_query_scope *scope, const struct patterns_table *table,
                        struct patterns_from *ret) BASE_MUST_CHECK;
+/* The table's rows as a stream: one plan for all that read it. */
+int patterns_bind_source(struct patterns_binder *binder, struct patterns_table_info *info, const struct patterns_plan **ret) BASE_MUST_CHECK;
 /* Copy of a relation with another qualifier (ptr NULL: the old ones). NULL: no memory. */
 struct patterns_relation *patterns_relation_named(struct patterns_binder *binder,
                                                   const struct patterns_relation *relation, struct base_str qualifier);

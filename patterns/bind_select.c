@@ -10,6 +10,7 @@
 #include "patterns/grouping.h"
 #include "patterns/over.h"
 #include "patterns/topn.h"
+#include "patterns/values.h"
 #include "patterns/window.h"
 
 static int refuse_query(struct patterns_binder *binder, const struct patterns_query *query, const char *code,
@@ -217,9 +218,9 @@ static int check_clauses(struct selecting *s)
 {
     struct patterns_binder *binder = s->scope->binder;
     const struct patterns_select *text = s->text;
-    if (!text->from)
-        return refuse_query(binder, s->query, "not-supported", "name a table: SELECT ... FROM t",
-                            "SELECT without FROM is not supported");
+    for (uint32_t i = 0; !text->from && i < text->item_count; i++)
+        if (text->items[i].expr->kind == PATTERNS_EXPR_STAR)
+            return patterns_refuse(binder, text->items[i].expr, "unknown-table", "name a table: SELECT ... FROM t", "* has no columns without FROM");
     return 0;
 }
 
@@ -546,7 +547,7 @@ int patterns_bind_select(const struct patterns_query_scope *scope, const struct 
     bool grouped = is_grouped(&s);
     if ((s.ranking != CEP_NONE || grouped || s.text->distinct) && !(below.binder = patterns_changes_binder(binder)))
         return BASE_E_NOMEM;
-    int from_error = s.text->from ? patterns_bind_from(&below, s.text->from, &s.from) : 0;
+    int from_error = s.text->from ? patterns_bind_from(&below, s.text->from, &s.from) : patterns_values_one(&below, &s.from);
     error = from_error ? from_error : error;
     if (error)
         return error;

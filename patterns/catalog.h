@@ -14,7 +14,8 @@
 #include "patterns/bind_expr.h"
 #include "patterns/relation.h"
 
-struct patterns_plan; /* plan.h */
+struct patterns_plan;    /* plan.h */
+struct patterns_counter; /* values.c */
 
 /* Where the decoder finds a column. */
 struct patterns_field_place {
@@ -70,6 +71,7 @@ struct patterns_catalog {
     uint32_t count, cap;
     bool (*variable)(void *ctx, struct base_str name, struct base_str *ret); /* ${NAME}; NULL: none is known */
     void *variable_ctx;
+    struct patterns_counter *counters; /* tables that stand below VALUES (values.c) */
     bool incomplete; /* some statement did not parse: unknown names may be its, so they are not told */
 };
 

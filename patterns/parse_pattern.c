@@ -48,11 +48,11 @@ static const struct patterns_pattern *close_one(struct patterns_cursor *c, struc
 /* ---- quantifiers ---- */
 
 /* The number behind the minus is the next token. */
-static bool negative_bound(struct patterns_cursor *c, uint32_t begin)
+static void refuse_negative_bound(struct patterns_cursor *c, uint32_t begin)
 {
     patterns_cursor_skip(c, 1);
-    return patterns_cursor_refuse(c, "quantifier", begin, patterns_cursor_last(c), "bounds are counts: A{2}, A{1,3}, A{,3}",
-                                  "a bound of a quantifier cannot be negative");
+    patterns_cursor_refuse(c, "quantifier", begin, patterns_cursor_last(c), "bounds are counts: A{2}, A{1,3}, A{,3}",
+                           "a bound of a quantifier cannot be negative");
 }
 
 static bool minus_number(struct patterns_cursor *c, uint32_t begin)
@@ -60,7 +60,7 @@ static bool minus_number(struct patterns_cursor *c, uint32_t begin)
     if (!patterns_cursor_is(c, PATTERNS_TOKEN_MINUS) || !patterns_cursor_ahead(c, 1, PATTERNS_TOKEN_NUMBER))
         return false;
     patterns_cursor_skip(c, 1);
-    negative_bound(c, begin);
+    refuse_negative_bound(c, begin);
     return true;
 }
 
@@ -169,7 +169,7 @@ static const struct patterns_pattern *parse_group(struct patterns_cursor *c)
     if (!exclude && patterns_cursor_accept(c, PATTERNS_TOKEN_CLOSE))
         return new_pattern(c, PATTERNS_PATTERN_EMPTY, begin);
     if (exclude && patterns_cursor_is(c, PATTERNS_TOKEN_NUMBER)) {
-        negative_bound(c, begin);
+        refuse_negative_bound(c, begin);
         return NULL;
     }
     const struct patterns_pattern *inner = parse_choice(c);

@@ -64,6 +64,10 @@ def check_documents():
                 query = any(re.match(r"\s*(SELECT|WITH)\b", part) for part in re.sub(r"--[^\n]*", "", text).split(";"))
                 run = subprocess.run([CEPHEID, "check"] + ["--query"] * query + ["--quiet", file], capture_output=True, text=True)
                 result(run.returncode == 0, name, run.stderr)
+                told = "".join(row[3:] + "\n" for row in text.split("\n") if row.startswith('-- {"'))
+                if told: # it says what it gives
+                    run = subprocess.run([CEPHEID, "query", file], capture_output=True, text=True)
+                    result(run.returncode == 0 and run.stdout == told, name + " gives these rows", run.stdout + run.stderr)
 
 
 def check_references():

@@ -578,7 +578,8 @@ static void test_out_of_memory(void)
         "FROM refunds;\n"
         "CREATE RULE two WITH ('limit' = '5') AS SELECT m.user_id, m.c2 || 'x' AS c, c.home FROM v " MATCH
         " AS m LEFT JOIN customers FOR SYSTEM_TIME AS OF m.mt AS c ON c.user_id = m.user_id WHERE m.c1 <> m.c2 AND 1 + "
-        "1 = 2;\n";
+        "1 = 2;\n"
+        "SELECT a FROM (VALUES (1, 'x'), (2, NULL)) AS t (a, b) UNION ALL SELECT 1;\n";
     const struct base_source source = { "rules.sql", text, sizeof text - 1 };
     uint64_t live = base_alloc_live_blocks(), n = 1;
     bool clean = true, honest = true, fired = true;

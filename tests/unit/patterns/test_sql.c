@@ -133,8 +133,32 @@ static void test_set_operations(void)
               "type-mismatch 5:47 this SELECT gives 2 columns, the first one 1 | every SELECT of a UNION, INTERSECT or EXCEPT gives the same columns\n");
 }
 
+static void test_constants(void)
+{
+    plan_is("VALUES, once for all of as many rows, and a SELECT without FROM",
+            "SELECT a FROM (VALUES (1, 'x'), (2, NULL)) AS t (a, b) WHERE b = 'x';\nSELECT b FROM (VALUES (3.5, 'y'), (2, 'z')) AS t (a, b);\nSELECT 1 + 1 AS two;\n",
+            "0  source   VALUES of 2 rows\n"
+            "1  calc     <- 0  where b = 'x' select a\n"
+            "2  calc     <- 0  select b\n"
+            "3  source   VALUES of 1 row\n"
+            "4  calc     <- 3  select two\n"
+            "5  sink     <- 1  result 1\n"
+            "6  sink     <- 2  result 2\n"
+            "7  sink     <- 4  result 3\n");
+    diags_are("rows that do not go together, names, a star of nothing",
+              "SELECT * FROM (VALUES (1, 2), (3)) AS t;\nVALUES (1, 'a'), ('b', 'c');\nVALUES (x), (y);\nSELECT *;\nSELECT row_number FROM (VALUES (1)) AS t (a);\nSELECT row_number;\n",
+              "type-mismatch 1:31 row 2 of VALUES has 1 values, the first one has 2\n"
+              "type-mismatch 2:9 VALUES has results of INT and STRING, which have no common type | convert them to one type with CAST(... AS ...)\n"
+              "unknown-column 3:9 no column can be named here, only constants\n"
+              "unknown-column 3:14 no column can be named here, only constants\n"
+              "unknown-table 4:8 * has no columns without FROM | name a table: SELECT ... FROM t\n"
+              "unknown-column 5:8 unknown column \"row_number\" | the columns are a\n"
+              "unknown-column 6:8 unknown column \"row_number\"\n");
+}
+
 int main(void)
 {
+    test_constants();
     test_grouping_sets();
     test_set_operations();
     test_processing_time();
