@@ -416,7 +416,7 @@ int cep_flow_push(struct cep_flow *flow, uint32_t node, uint32_t input, const st
 
 /* ---- watermarks ---- */
 
-#define NEAR_STATES 4 /* so many wake-ups before its turn, what a key has beyond its block is brought near */
+#define NEAR_STATES 5 /* so many wake-ups before its turn, what a key has beyond its block is brought near */
 #define WAKES_IN_VAIN 1000 /* a sound key needs one; a damaged state's deadline may stay where it is */
 
 static int wake_due(struct cep_flow *flow, struct cep_operator *op)

@@ -225,6 +225,8 @@ int cep_keyed_arm(struct cep_keyed *keyed, struct cep_key *key, int64_t at_ms)
     return 0;
 }
 
+#define NEAR_SLOTS 2 /* so many wake-ups before its turn, a key's slot is brought near */
+
 int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key **ret)
 {
     struct cep_timer timer;
@@ -243,7 +245,7 @@ int cep_keyed_due(struct cep_keyed *keyed, int64_t watermark_ms, struct cep_key 
             continue; /* an older, later entry of a key that was re-armed earlier */
         timer.key->armed_ms = BASE_TIME_MAX_MS;
         *ret = timer.key;
-        const struct cep_key *soon = cep_wheel_peek(&keyed->wheel, 1);
+        const struct cep_key *soon = cep_wheel_peek(&keyed->wheel, NEAR_SLOTS);
         if (soon)
             cep_keyed_prefetch_slot(keyed, cep_key_place(&soon->tuple)); /* it may go */
         return 0;

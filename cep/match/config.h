@@ -79,6 +79,15 @@ static inline bool cep_match_config_known(const struct match_configs *configs, u
     *ret = memo->to - MATCH_MEMO_BIAS;
     return memo->check == (uint32_t)key && memo->to;
 }
+/* Is it remembered that the step leads nowhere else? */
+static inline bool cep_match_config_stays(const struct match_configs *configs, uint32_t from, uint32_t sight)
+{
+    uint64_t key = cep_match_memo_key(from, sight), want, pair[2];
+    const struct match_memo stays = { (uint32_t)key, from + MATCH_MEMO_BIAS };
+    memcpy(&want, &stays, sizeof want);
+    memcpy(pair, &configs->memo[(key >> configs->memo_shift) * 2], sizeof pair);
+    return pair[0] == want || pair[1] == want;
+}
 /* Brings near what that one looks at. */
 static inline void cep_match_config_expect(const struct match_configs *configs, uint32_t from, uint32_t sight)
 {

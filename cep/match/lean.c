@@ -150,8 +150,10 @@ static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
     else
         lean->dirty -= lean->dirty < n ? lean->dirty : (uint8_t)n;
     uint16_t *sights = cep_match_lean_sights(lean);
-    memmove(entries, entries + n, lean->count * sizeof *entries);
-    memmove(sights, sights + n, lean->count * sizeof *sights);
+    if (lean->count) {
+        memmove(entries, entries + n, lean->count * sizeof *entries);
+        memmove(sights, sights + n, lean->count * sizeof *sights);
+    }
     if (lean->has_body && lean->count < LEAN_ENTRIES) /* a little later than it could: the next row often needs the room again */
         drop_body(lean);
 }
@@ -271,6 +273,7 @@ void cep_match_lean_insert(struct match_op *op, struct match_lean *lean, uint32_
     sights[at] = cep_match_lean_sight(op, sight);
     lean->count++;
     cep_match_lean_changed(lean, at);
+    cep_match_lean_void_snaps(lean, at);
 }
 
 /* Where the row stands; the time of equal ones is settled by their position. *ret_full: ORDER BY has more to say. */
@@ -349,8 +352,9 @@ static int collect(struct match_op *op)
         for (uint32_t i = 0; i < lean->class_count; i++)
             cep_match_config_mark(configs, cep_match_lean_classes(lean)[i].config);
         const struct match_lean_snap *snap = cep_match_lean_snap(lean);
-        for (uint32_t i = 0; snap && i < snap->count; i++)
-            cep_match_config_mark(configs, snap->classes[i].config);
+        for (uint32_t k = 0; snap && k < LEAN_SNAPS; k++)
+            for (uint32_t i = 0; snap->at[k].count != LEAN_SNAP_VOID && i < snap->at[k].count; i++)
+                cep_match_config_mark(configs, snap->classes[k * snap->cap + i].config);
     }
     if (!rc)
         cep_match_configs_sweep(configs);
@@ -516,7 +520,7 @@ void cep_match_lean_free(struct match_op *op, struct cep_key *key)
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean)
 {
     const struct match_lean_snap *snap = cep_match_lean_snap(lean);
-    return (lean->has_body ? body_bytes(lean->rows.body->cap) : 0) + (snap ? sizeof *snap + snap->cap * sizeof(struct match_lean_class) : 0) +
+    return (lean->has_body ? body_bytes(lean->rows.body->cap) : 0) + (snap ? sizeof *snap + (size_t)LEAN_SNAPS * snap->cap * sizeof(struct match_lean_class) : 0) +
            lean->class_cap * sizeof(struct match_lean_class) + (cep_match_lean_told(lean) ? cep_match_lean_told_bytes(lean) : 0) + (size_t)lean->count * op->lean->row_bytes;
 }
 

@@ -27,8 +27,15 @@ _Static_assert(LEAN_SNAP_LEAST >= LEAN_ENTRIES, "a key with a snap has a body");
 
 struct match_lean_entry { uint32_t ref, at; }; /* a row of the log; its time in ms since base_ms */
 struct match_lean_class { uint32_t config, earliest, youngest; }; /* low half of the earliest start's number; time of the youngest, since base_ms */
-/* Classes as they were before a row: those before it were settled then, so that no late one comes among them. Made when a late row comes, for the next one. */
-struct match_lean_snap { uint32_t seq /* low half */; uint16_t count, cap; struct match_lean_class classes[]; };
+/* Classes as they were before some rows of a key that a late row came to, for the next one. Those of at[0] were all settled then, so that none comes among them; the others are
+ * of rows that came last, and a late row before theirs makes them void. */
+#define LEAN_SNAPS 3
+#define LEAN_SNAP_VOID UINT32_MAX
+struct match_lean_snap {
+    uint32_t cap, turn;      /* classes that there is room for in each; the one that is made next, not 0 */
+    struct { uint32_t seq /* low half */, count /* of its classes, or LEAN_SNAP_VOID */; } at[LEAN_SNAPS];
+    struct match_lean_class classes[]; /* cap of at[0], cap of at[1], ... */
+};
 /* What was told and is not settled: its rows are no starts, but will be again if a late row changes the match. */
 struct match_lean_told { struct match_tolds list; struct match_lean_told *next; /* while spare */ };
 #define LEAN_TOLD_SPARE 64u
@@ -135,12 +142,14 @@ int cep_match_lean_step(struct match_op *op, const struct match_lean_class *clas
                         const struct match_lean_class *own, bool *ret_full) BASE_MUST_CHECK;
 /* Those whose youngest start has not run out of time before time_ms. */
 void cep_match_lean_expire(const struct match_op *op, const struct match_lean *lean, struct match_lean_class *classes, uint32_t *count, int64_t time_ms);
-/* late.c: classes as they are before row i, for the next late row; all rows before it must be settled. Without memory none are kept: it takes longer. */
-void cep_match_lean_keep_snap(struct match_lean *lean, uint32_t i, const struct match_lean_class *classes, uint32_t count);
+/* late.c: classes as they are behind the last row, for the next late one, if there is room for them. */
+void cep_match_lean_note_snap(const struct match_op *op, struct match_lean *lean, struct match_lean_snap *snap);
+/* A row has been put in at place `at`: classes that were kept of places behind it are so no more. */
+void cep_match_lean_void_snaps(struct match_lean *lean, uint32_t at);
 /* A row that stands before the one at place `at`. */
 int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full) BASE_MUST_CHECK;
-/* Where going through the rows again must start, with the classes (room for LEAN_CLASSES_MOST) as they are there. */
-uint32_t cep_match_lean_fold_from(const struct match_lean *lean, struct match_lean_class *classes, uint32_t *ret_count);
+/* Where going through the rows again must start for a new one at place `at`, with the classes (room for LEAN_CLASSES_MOST) as they are there. */
+uint32_t cep_match_lean_fold_from(const struct match_lean *lean, uint32_t at, struct match_lean_class *classes, uint32_t *ret_count);
 /* The full form, from the rows. */
 int cep_match_lean_inflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 /* Runs the rows of a full form whose heads are empty: settled ones, then the others on top of a base. no_start: one bit per row, NULL: none. */
@@ -190,6 +199,20 @@ static inline bool cep_match_lean_join(struct match_lean_class *classes, uint32_
         return false;
     classes[(*count)++] = class;
     return true;
+}
+/* What most rows do: nothing to any class, and as a start they are what one of the classes is made of already (own: where a start leads with such a row). Which one, `count` if the
+ * row is no start; CEP_NONE: it is not such a row. */
+static inline uint32_t cep_match_lean_stays(const struct match_configs *configs, const struct match_lean_class *classes, uint32_t count, uint32_t sight, uint32_t own,
+                                            uint32_t at, uint32_t within)
+{
+    uint32_t joins = own == MATCH_CONFIG_DEAD ? count : CEP_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t config = classes[i].config;
+        if (classes[i].youngest + within <= at || !cep_match_config_stays(configs, config, sight))
+            return CEP_NONE;
+        joins = config == own ? i : joins;
+    }
+    return joins;
 }
 /* Steps classes over a row at the time own.youngest that looks like that, and, if it is a start, the row as one: to `next`. False: not all of it is remembered, or
  * something else is to be done about it. */

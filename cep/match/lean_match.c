@@ -589,7 +589,7 @@ static uint32_t begin(struct plan *plan)
         plan->class_count = lean_op->stop_count;
         memcpy(plan->classes, lean_op->stop_classes, plan->class_count * sizeof *plan->classes);
     } else if (lean_op->each) {
-        from = cep_match_lean_fold_from(lean, plan->classes, &plan->class_count);
+        from = cep_match_lean_fold_from(lean, plan->at, plan->classes, &plan->class_count);
     }
     return from;
 }

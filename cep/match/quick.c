@@ -25,24 +25,30 @@ static void drop_settled(struct match_op *op, struct cep_key *key, struct match_
         cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
 }
 
+/* What is the same for all rows of a run. */
+struct run {
+    struct match_op *op;
+    int64_t watermark_ms;
+    uint32_t within_ms;  /* none: more than any two rows can be apart */
+    uint32_t rows_most;  /* of a key */
+};
+
 /* Is the row the last in order, far from all limits? Drops what has settled first. */
-static inline bool is_usual(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row)
+static inline bool is_usual(const struct run *run, struct cep_key *key, struct match_lean *lean, int64_t time_ms)
 {
-    const struct cep_limits *limits = cep_flow_limits(op->op.flow);
-    int64_t watermark = op->op.watermark_ms;
     uint32_t count = lean->count;
     if (count == 0) { /* without rows there is no start */
-        lean->base_ms = row->time_ms;
+        lean->base_ms = time_ms;
         lean->class_count = 0;
         return !cep_match_lean_snap(lean);
     }
     const struct match_lean_entry *entries = cep_match_lean_entries(lean);
     int64_t base_ms = lean->base_ms, last_ms = base_ms + entries[count - 1].at;
-    if (row->time_ms <= last_ms || row->time_ms - base_ms >= (int64_t)LEAN_TIMES_MOST || count >= limits->rows_per_key || count >= limits->tail_rows)
+    if (time_ms <= last_ms || time_ms - base_ms >= (int64_t)LEAN_TIMES_MOST || count >= run->rows_most)
         return false;
-    uint32_t first = count > LEAN_DROP_SINGLY ? count / 8 - 1 : 0;
-    if ((op->within_ms && base_ms + entries[first].at + op->within_ms - 1 <= watermark) || (last_ms <= watermark && count - lean->counted_starts > first))
-        drop_settled(op, key, lean);
+    uint32_t first = BASE_UNLIKELY(count > LEAN_DROP_SINGLY) ? count / 8 - 1 : 0;
+    if (base_ms + entries[first].at + run->within_ms - 1 <= run->watermark_ms || (last_ms <= run->watermark_ms && count - lean->counted_starts > first))
+        drop_settled(run->op, key, lean);
     return true;
 }
 
@@ -62,23 +68,24 @@ static inline void set_one(struct match_lean *lean, uint32_t to, struct match_le
     }
 }
 
-/* The whole of it for such a key where nothing has to grow. *ret_done false: not all of it is remembered, or something else is to be done about it. */
-static inline int row_of_one(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
+#define DONE 1
+
+/* Room for one more entry. */
+static int more_room(struct match_op *op, struct cep_key *key, struct match_lean *lean)
 {
-    const struct match_configs *configs = op->steps;
-    const struct match_lean_class *class = lean->classes.few;
-    uint32_t seq = (uint32_t)lean->first_seq + lean->count, within = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2, to = MATCH_CONFIG_DEAD, ref;
-    struct match_lean_class own = { 0, seq, (uint32_t)(row->time_ms - lean->base_ms) };
-    if (!cep_match_config_start_known(configs, sight, &own.config) || cep_match_config_leaves(own.config))
-        return 0;
-    if (lean->class_count && class->youngest + within > own.youngest && (!cep_match_config_known(configs, class->config, sight, &to) || cep_match_config_leaves(to)))
-        return 0;
+    int rc = cep_match_lean_reserve(lean, lean->count + 1);
+    if (!rc)
+        cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+    return rc;
+}
+
+/* The row as the last entry, for which there is room, accounted. 0: there is no room in the log. */
+static inline int put_entry(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t at, uint32_t sight)
+{
+    uint32_t count = lean->count, ref;
     int rc = cep_match_log_put(&op->lean->log, row, &ref);
-    if (rc)
+    if (BASE_UNLIKELY(rc))
         return rc == BASE_E_LIMIT ? 0 : rc;
-    *ret_done = true;
-    int32_t first = to ? (int32_t)(class->earliest - (uint32_t)lean->first_seq) : (int32_t)lean->count + !own.config;
-    set_one(lean, to, own);
     cep_match_lean_renew_sights(op, lean);
     struct match_lean_entry *entries = lean->rows.few;
     uint16_t *sights = lean->sights;
@@ -86,17 +93,72 @@ static inline int row_of_one(struct match_op *op, struct cep_key *key, struct ma
         entries = lean->rows.body->entries;
         sights = cep_match_body_sights(lean->rows.body);
     }
-    entries[lean->count] = (struct match_lean_entry){ ref, own.youngest };
-    sights[lean->count] = cep_match_lean_sight(op, sight);
-    cep_match_lean_changed(lean, lean->count);
-    lean->count++;
+    entries[count] = (struct match_lean_entry){ ref, at };
+    sights[count] = cep_match_lean_sight(op, sight);
+    cep_match_lean_changed(lean, count);
+    lean->count = count + 1;
     op->rows_in++;
+    cep_keyed_account_more(&op->op.keyed, key, op->lean->row_bytes);
+    return DONE;
+}
+
+static void take_entry_back(struct match_op *op, struct cep_key *key, struct match_lean *lean)
+{
+    lean->count--;
+    op->rows_in--;
+    cep_match_log_drop(&op->lean->log, cep_match_lean_entries(lean)[lean->count].ref);
+    cep_keyed_account_less(&op->op.keyed, key, op->lean->row_bytes);
+}
+
+/* Most rows: each class stays where it is, and the row is one more start of one of them: DONE. 0: it is another row, and nothing was done. */
+static inline int staying_row(const struct run *run, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight)
+{
+    struct match_op *op = run->op;
+    struct match_lean_class *classes = cep_match_lean_classes(lean);
+    uint32_t class_count = lean->class_count, at = (uint32_t)(row->time_ms - lean->base_ms), own;
+    if (!cep_match_config_start_known(op->steps, sight, &own))
+        return 0;
+    uint32_t joins = cep_match_lean_stays(op->steps, classes, class_count, sight, own, at, run->within_ms);
+    if (joins == CEP_NONE)
+        return 0;
+    int rc = BASE_LIKELY(lean->count < cep_match_lean_cap(lean)) ? 0 : more_room(op, key, lean);
+    if (!rc)
+        rc = put_entry(op, key, lean, row, at, sight);
+    if (BASE_UNLIKELY(rc != DONE))
+        return rc;
+    op->starts++; /* all rows from the earliest start on are counted as such */
+    lean->counted_starts++;
+    if (joins == class_count)
+        return DONE;
+    classes[joins].youngest = at;
+    int64_t deadline = op->within_ms ? row->time_ms + op->within_ms - 1 : BASE_TIME_MAX_MS;
+    rc = deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+    return rc ? rc : DONE;
+}
+
+/* The whole of it for a key with one class at most where nothing has to grow: DONE. 0: not all of it is remembered, or something else is to be done about it. */
+static inline int row_of_one(const struct run *run, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight)
+{
+    struct match_op *op = run->op;
+    const struct match_configs *configs = op->steps;
+    struct match_lean_class was = lean->classes.few[0];
+    uint32_t seq = (uint32_t)lean->first_seq + lean->count, to = MATCH_CONFIG_DEAD;
+    struct match_lean_class own = { 0, seq, (uint32_t)(row->time_ms - lean->base_ms) };
+    if (!cep_match_config_start_known(configs, sight, &own.config) || cep_match_config_leaves(own.config))
+        return 0;
+    if (lean->class_count && was.youngest + run->within_ms > own.youngest && (!cep_match_config_known(configs, was.config, sight, &to) || cep_match_config_leaves(to)))
+        return 0;
+    int rc = put_entry(op, key, lean, row, own.youngest, sight);
+    if (BASE_UNLIKELY(rc != DONE))
+        return rc;
+    int32_t first = to ? (int32_t)(was.earliest - (uint32_t)lean->first_seq) : (int32_t)lean->count - 1 + !own.config;
+    set_one(lean, to, own);
     uint32_t starts = lean->count - (first < 0 ? 0 : (uint32_t)first);
     op->starts += (uint64_t)starts - lean->counted_starts;
     lean->counted_starts = starts;
-    cep_keyed_account_more(&op->op.keyed, key, op->lean->row_bytes);
     int64_t deadline = own.config && op->within_ms ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
-    return deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+    rc = deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+    return rc ? rc : DONE;
 }
 
 /* Classes behind the row: op->lean->next. */
@@ -112,58 +174,36 @@ static inline int put_classes(struct match_lean *lean, const struct match_lean_c
     return 0;
 }
 
-/* The row behind the last one, and the classes behind it: op->lean->next. *ret_done false: there is no room in the log. */
-static inline int keep(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t at, uint32_t sight, bool *ret_done)
+/* A row of a key with any number of classes: DONE. 0: it is not usual. */
+static int usual_row(const struct run *run, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight)
 {
+    struct match_op *op = run->op;
     struct match_lean_op *lean_op = op->lean;
-    uint32_t ref, seq = (uint32_t)lean->first_seq + lean->count;
-    const struct match_lean_snap *snap = cep_match_lean_snap(lean);
-    if (snap && seq % SNAP_EACH == 0 && lean->count && cep_match_lean_ms(lean, lean->count - 1) <= op->op.watermark_ms && lean->class_count <= snap->cap)
-        cep_match_lean_keep_snap(lean, lean->count, cep_match_lean_classes(lean), lean->class_count);
-    int rc = lean->count < cep_match_lean_cap(lean) ? 0 : cep_match_lean_reserve(lean, lean->count + 1);
-    if (!rc)
-        rc = cep_match_log_put(&lean_op->log, row, &ref);
-    if (rc) {
-        *ret_done = false;
-        return rc == BASE_E_LIMIT ? 0 : rc;
-    }
-    rc = put_classes(lean, lean_op->next, lean_op->next_count);
-    if (rc) {
-        cep_match_log_drop(&lean_op->log, ref);
-        return rc;
-    }
-    cep_match_lean_renew_sights(op, lean);
-    cep_match_lean_changed(lean, lean->count);
-    cep_match_lean_sights(lean)[lean->count] = cep_match_lean_sight(op, sight);
-    cep_match_lean_entries(lean)[lean->count++] = (struct match_lean_entry){ ref, at };
-    return 0;
-}
-
-/* A row of a key with any number of classes, or for whose entry there is no room. *ret_done false: the row is not usual. */
-static int usual_row(struct match_op *op, struct cep_key *key, struct match_lean *lean, const struct cep_row *row, uint32_t sight, bool *ret_done)
-{
-    struct match_lean_op *lean_op = op->lean;
-    uint32_t cap = cep_match_lean_cap(lean), class_cap = lean->class_cap, start;
+    uint32_t class_cap = lean->class_cap, start;
     struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
     if (!cep_match_lean_known(op, cep_match_lean_classes(lean), lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count))
         return 0;
-    *ret_done = true;
-    int rc = keep(op, lean, row, own.youngest, sight, ret_done);
-    if (rc || !*ret_done)
+    int rc = lean->count < cep_match_lean_cap(lean) ? 0 : more_room(op, key, lean);
+    if (!rc)
+        rc = put_entry(op, key, lean, row, own.youngest, sight);
+    if (rc != DONE)
         return rc;
-    op->rows_in++;
-    cep_match_lean_count(op, lean, false);
-    if (cep_match_lean_cap(lean) == cap && lean->class_cap == class_cap)
-        cep_keyed_account_more(&op->op.keyed, key, lean_op->row_bytes);
-    else
+    rc = put_classes(lean, lean_op->next, lean_op->next_count);
+    if (rc) {
+        take_entry_back(op, key, lean);
+        return rc;
+    }
+    if (lean->class_cap != class_cap)
         cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
+    cep_match_lean_count(op, lean, false);
     bool lives = cep_match_config_start_known(op->steps, sight, &start) && start && op->within_ms; /* no start is younger than this row */
     int64_t deadline = lives ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
-    return deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+    rc = deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
+    return rc ? rc : DONE;
 }
 
-/* All but the usual row. */
-static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, bool *ret_done)
+/* All but the usual row: DONE. 0: it must go by the operator's `row`. */
+static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row)
 {
     struct match_lean *lean = key->state;
     uint32_t at;
@@ -171,36 +211,44 @@ static int other_row(struct match_op *op, struct cep_key *key, const struct cep_
     int rc = cep_match_lean_take(op, lean, row, &at, &full);
     if (rc || full)
         return rc;
-    *ret_done = true;
     op->rows_in++;
     cep_match_lean_count(op, lean, false);
     cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
-    return cep_keyed_arm(&op->op.keyed, key, cep_match_lean_deadline(op, lean));
+    rc = cep_keyed_arm(&op->op.keyed, key, cep_match_lean_deadline(op, lean));
+    return rc ? rc : DONE;
 }
 
-/* sight 0: it was not found at a glance. */
-static inline int one_row(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t sight, bool *ret_done)
+/* sight 0: it was not found at a glance. DONE or 0, as above. */
+static inline int one_row(const struct run *run, struct cep_key *key, const struct cep_row *row, uint32_t sight)
 {
-    *ret_done = false;
-    if (!key->state)
+    struct match_op *op = run->op;
+    struct match_lean *lean = cep_key_room(key);
+    if (key->state != lean) {
+        if (key->state)
+            return 0; /* in full form */
         cep_match_lean_begin(key);
-    else if (!cep_match_is_lean(op, key))
+    }
+    if (BASE_UNLIKELY(row->change != CEP_INSERT || row->time_ms <= run->watermark_ms || cep_match_lean_told(lean))) /* what was told may be settled now */
         return 0;
-    struct match_lean *lean = key->state;
-    if (cep_match_lean_told(lean) || row->change != CEP_INSERT || row->time_ms <= op->op.watermark_ms) /* what was told may be settled now */
-        return 0;
-    if (!is_usual(op, key, lean, row))
-        return other_row(op, key, row, ret_done);
+    if (!is_usual(run, key, lean, row->time_ms))
+        return other_row(op, key, row);
     int rc = 0;
     if (BASE_UNLIKELY(!sight)) {
         rc = cep_match_config_row(op->steps, op, row);
         sight = op->steps->row_sight;
     }
-    if (!rc && sight && lean->class_count <= 1 && !lean->class_cap && lean->count < cep_match_lean_cap(lean))
-        rc = row_of_one(op, key, lean, row, sight, ret_done);
-    else if (!rc && sight)
-        rc = usual_row(op, key, lean, row, sight, ret_done);
-    return rc || *ret_done ? rc : other_row(op, key, row, ret_done);
+    if (BASE_UNLIKELY(rc || !sight))
+        return rc ? rc : other_row(op, key, row);
+    struct match_lean_snap *snap = cep_match_lean_snap(lean);
+    if (snap && ((uint32_t)lean->first_seq + lean->count) % SNAP_EACH == 0)
+        cep_match_lean_note_snap(op, lean, snap);
+    if (lean->class_count)
+        rc = staying_row(run, key, lean, row, sight);
+    if (!rc) {
+        bool few = lean->class_count <= 1 && !lean->class_cap && lean->count < cep_match_lean_cap(lean);
+        rc = few ? row_of_one(run, key, lean, row, sight) : usual_row(run, key, lean, row, sight);
+    }
+    return rc ? rc : other_row(op, key, row);
 }
 
 /* ---- memory brought near ---- */
@@ -227,9 +275,9 @@ void cep_match_lean_near(const struct match_op *op, const struct cep_key *key) {
 static inline uint32_t bring_steps(const struct match_op *op, const struct cep_keyed_row *next)
 {
     uint32_t sight = cep_match_config_glance(op->steps, next->row);
-    if (!sight || !cep_match_is_lean(op, next->key))
+    struct match_lean *lean = cep_key_room(next->key);
+    if (!sight || next->key->state != lean)
         return sight;
-    struct match_lean *lean = next->key->state;
     const struct match_lean_class *classes = cep_match_lean_classes(lean);
     for (uint32_t i = 0, count = lean->class_count; i < count; i++)
         cep_match_config_expect(op->steps, classes[i].config, sight);
@@ -238,6 +286,9 @@ static inline uint32_t bring_steps(const struct match_op *op, const struct cep_k
 
 int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done)
 {
+    const struct cep_limits *limits = cep_flow_limits(op->op.flow);
+    const struct run run = { op, op->op.watermark_ms, op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2,
+                             limits->rows_per_key < limits->tail_rows ? limits->rows_per_key : limits->tail_rows };
     uint32_t sights[RING], life = op->steps->life, i = 0;
     int rc = 0;
     for (uint32_t k = 0; k < count && k < NEAR_STATES; k++)
@@ -245,16 +296,15 @@ int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, 
     for (uint32_t k = 0; k < count && k < NEAR_STEPS; k++)
         sights[k] = bring_steps(op, &rows[k]);
     for (; i < count; i++) {
-        bool done;
         if (i + NEAR_STATES < count)
             bring_state(op, rows[i + NEAR_STATES].key);
         if (i + NEAR_STEPS < count)
             sights[(i + NEAR_STEPS) % RING] = bring_steps(op, &rows[i + NEAR_STEPS]);
         uint32_t sight = BASE_LIKELY(life == op->steps->life) ? sights[i % RING] : 0; /* else their numbers may mean something else */
-        rc = one_row(op, rows[i].key, rows[i].row, sight, &done);
-        if (rc || !done)
+        rc = one_row(&run, rows[i].key, rows[i].row, sight);
+        if (rc != DONE)
             break;
     }
     *ret_done = i;
-    return rc;
+    return rc < 0 ? rc : 0;
 }
