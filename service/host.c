@@ -14,10 +14,12 @@
 
 /* ---- keys of the store ---- */
 
-static void put_be(struct base_buf *out, uint64_t value, int bytes)
+static void put_be(struct base_buf *out, uint64_t value, unsigned bytes)
 {
-    while (bytes-- > 0)
-        base_buf_putc(out, (char)(value >> (8 * bytes)));
+    char text[8];
+    for (unsigned i = 0; i < bytes; i++)
+        text[i] = (char)(value >> (8 * (bytes - 1 - i)));
+    base_buf_put(out, text, bytes);
 }
 
 static uint64_t get_be(const char *at, int bytes)
@@ -97,9 +99,10 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
     service_state_key(key_group, fingerprint, key, piece, name);
     if (name->failed)
         return BASE_E_NOMEM;
-    uint32_t bit = bloom_bit(fingerprint, cep_key_hash(key));
+    uint64_t hash = cep_key_hash(key);
+    uint32_t bit = bloom_bit(fingerprint, hash);
     host->written[bit / 64] |= 1ull << (bit % 64);
-    uint64_t mixed = mix(fingerprint, cep_key_hash(key));
+    uint64_t mixed = mix(fingerprint, hash);
     if (host->known)
         known_add(host->known, mixed);
     struct base_str at = { name->ptr, name->len };

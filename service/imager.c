@@ -166,6 +166,7 @@ static int write_files(struct service_imager *imager, struct base_buf *why)
             e = told_to_stop(imager) ? BASE_E_CLOSED : service_segments_append(imager->segments, service_batch_section(batch, s, &group), &place, why);
             if (e == 0 && !BASE_VEC_PUSH(&imager->places, place))
                 e = BASE_E_NOMEM;
+            service_segments_ease(imager->segments);
         }
     }
     return e == 0 ? service_segments_sync(imager->segments, why) : e;

@@ -16,6 +16,7 @@
 #include "service/folder.h"
 
 #define PATH_BYTES 4200u
+#define EASE_BYTES (1u << 20)
 
 struct service_segments {
     char *store;          /* its folder; owned */
@@ -26,6 +27,7 @@ struct service_segments {
     uint64_t told;        /* one that could not be removed, which was told; 0: none */
     int fd;               /* of file next - 1; -1: none is open */
     uint64_t offset;      /* its length */
+    uint64_t through, begun; /* what of it is on disk, is on its way: service_segments_ease */
     bool fresh, unsynced; /* its name, its bytes are not durable yet */
     int failed;           /* BASE_E_* of an append or a sync: the file is left as it is */
 };
@@ -137,7 +139,7 @@ static int begin_file(struct service_segments *segments, struct base_buf *reterr
     if (segments->fd < 0)
         return fail(segments, path, "made", reterr);
     segments->next++;
-    segments->offset = 0;
+    segments->offset = segments->through = segments->begun = 0;
     segments->fresh = true;
     return 0;
 }
@@ -165,6 +167,18 @@ int service_segments_append(struct service_segments *segments, struct base_str b
     *ret = (struct service_place){ .segment = segments->next - 1, .offset = segments->offset, .len = bytes.len, .sum = base_crc32c(0, bytes.ptr, bytes.len) };
     segments->offset += bytes.len;
     return 0;
+}
+
+void service_segments_ease(struct service_segments *segments)
+{
+    if (segments->fd < 0 || segments->offset - segments->begun < EASE_BYTES)
+        return;
+    if (segments->begun > segments->through)
+        (void)sync_file_range(segments->fd, (off_t)segments->through, (off_t)(segments->begun - segments->through),
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    (void)sync_file_range(segments->fd, (off_t)segments->begun, (off_t)(segments->offset - segments->begun), SYNC_FILE_RANGE_WRITE); /* what it does not do the sync does */
+    segments->through = segments->begun;
+    segments->begun = segments->offset;
 }
 
 /* The names in a folder are durable. */

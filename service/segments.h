@@ -32,6 +32,9 @@ bool service_segments_wants(const struct service_segments *segments, uint64_t by
 /* Appends; not durable before service_segments_sync. BASE_E_FULL, BASE_E_IO with the reason appended to reterr; then nothing more can be appended until
  * service_segments_turn. */
 int service_segments_append(struct service_segments *segments, struct base_str bytes, struct service_place *ret, struct base_buf *reterr) BASE_MUST_CHECK;
+/* For large records, now and then between their appends: what was appended since the last call begins to be written to disk, and this waits for what had begun before, so that
+ * nobody else's sync waits behind all of it. */
+void service_segments_ease(struct service_segments *segments);
 /* All that was appended is durable, the files' names too. Costs nothing if nothing was appended. Errors as of append. */
 int service_segments_sync(struct service_segments *segments, struct base_buf *reterr) BASE_MUST_CHECK;
 /* The next record begins a new file. */

@@ -13,6 +13,7 @@
 
 #define MEMORY_DEFAULT ((uint64_t)64 << 20)
 #define MEMORY_LEAST ((uint64_t)8 << 20)
+#define SMOOTH_BYTES ((uint64_t)1 << 20)
 
 const char *store_family_name(int family)
 {
@@ -131,6 +132,9 @@ static int make_options(struct service_store *store)
     rocksdb_options_set_db_write_buffer_size(options, memory / 4);
     rocksdb_options_set_write_buffer_size(options, memory / 8);
     rocksdb_options_set_max_total_wal_size(options, memory);
+    /* Begun to be written to disk as they grow: a sync of the log behind an image's slices, or tables that are written meanwhile, would hold up who syncs an epoch. */
+    rocksdb_options_set_wal_bytes_per_sync(options, SMOOTH_BYTES);
+    rocksdb_options_set_bytes_per_sync(options, SMOOTH_BYTES);
     rocksdb_options_set_max_background_jobs(options, 2);
     rocksdb_options_set_max_open_files(options, 256);
     /* By default each family starts 15 threads to open its files, most of which have few or none: 200 threads at a start for nothing. */

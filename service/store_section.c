@@ -2,10 +2,13 @@
  * anybody who waits for the store pays for the image as a whole; and what has not arrived yet can be asked for. Called by imager.c. Knows nothing of epochs. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "service/store_internal.h"
+
+#define GIVE_WAY_MS 200 /* at most, before each slice */
 
 size_t service_batch_sections(const struct service_batch *batch)
 {
@@ -166,6 +169,25 @@ static void put_change(struct service_store *store, const struct store_change *c
     }
 }
 
+/* While a full memtable of a family is being written out there is one more; when that is full, too, RocksDB holds up every writer, not only this one: so this one waits in
+ * time, though not for ever. */
+static void give_way(struct service_store *store)
+{
+    static const enum service_cf families[] = { SERVICE_CF_STATE, SERVICE_CF_TIMERS };
+    const struct timespec pause = { .tv_nsec = 1000000 };
+    for (int turns = 0; turns < GIVE_WAY_MS; turns++) {
+        uint64_t full = 0;
+        for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+            uint64_t of = 0;
+            if (rocksdb_property_int_cf(store->db, store->handles[families[i]], "rocksdb.num-immutable-mem-table", &of) == 0)
+                full += of;
+        }
+        if (full == 0)
+            return;
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* BASE_E_EOF: it was the last one. */
 static int write_slice(struct service_store *store, struct writing *w, size_t slice_bytes)
 {
@@ -173,6 +195,7 @@ static int write_slice(struct service_store *store, struct writing *w, size_t sl
     int error = store_enter(store);
     if (error)
         return error;
+    give_way(store);
     rocksdb_writebatch_t *out = rocksdb_writebatch_create();
     for (size_t bytes = 0; !error && bytes < slice_bytes;) {
         error = next_change(w, &change);
