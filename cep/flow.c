@@ -36,6 +36,7 @@ void cep_flow_report(struct cep_flow *flow, enum cep_report what, uint32_t node,
 static int emit(struct cep_flow *flow, uint32_t node, const struct cep_event *event)
 {
     const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
+    const bool rests = flow->nodes[node].rests != NULL;
     int rc = 0;
     if (flow->nodes[node].care && event->row->change == CEP_INSERT && event->row->time_ms > flow->nodes[node].out_ms)
         return cep_flow_emit_with_care(flow, node, event);
@@ -44,6 +45,8 @@ static int emit(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
         const struct cep_node *next = cep_program_node(flow->program, to);
         if (i > 0 && *cep_program_u32(flow->program, outputs.first + i - 1) == to)
             continue; /* a node that reads this one twice (a join with itself) is named twice */
+        if (rests)
+            cep_flow_rouse(flow, node, i);
         for (uint32_t k = 0; k < next->inputs.count && !rc; k++)
             if (*cep_program_u32(flow->program, next->inputs.first + k) == node)
                 rc = cep_flow_push(flow, to, k, event);
@@ -458,39 +461,49 @@ static int wake_due(struct cep_flow *flow, struct cep_operator *op)
     return rc;
 }
 
+static int advance(struct cep_flow *flow, uint32_t from);
+
+/* Tells a node behind `from` the watermark. */
+static int advance_to(struct cep_flow *flow, uint32_t from, uint32_t to)
+{
+    const struct cep_node *n = cep_program_node(flow->program, to);
+    int64_t in = flow->nodes[from].out_ms;
+    for (uint32_t k = 0; k < n->inputs.count && n->inputs.count > 1; k++) {
+        int64_t out = flow->nodes[*cep_program_u32(flow->program, n->inputs.first + k)].out_ms;
+        in = out < in ? out : in;
+    }
+    if (in <= flow->nodes[to].in_ms)
+        return 0;
+    flow->nodes[to].in_ms = in;
+    struct cep_operator *op = flow->nodes[to].op;
+    if (n->kind == CEP_NODE_EXCHANGE)
+        return flow->env.route_watermark ? flow->env.route_watermark(flow->env.ctx, to, in) : 0;
+    if (n->kind == CEP_NODE_SINK)
+        return flow->env.sink_watermark ? flow->env.sink_watermark(flow->env.ctx, to, in) : 0;
+    if (op) {
+        op->watermark_ms = in;
+        int rc = cep_wheel_quiet(&op->keyed.wheel, in) ? 0 : wake_due(flow, op);
+        if (rc)
+            return rc;
+        in = op->ops->output_watermark(op, in);
+    }
+    if (in <= flow->nodes[to].out_ms)
+        return 0;
+    flow->nodes[to].out_ms = in;
+    return advance(flow, to);
+}
+
 static int advance(struct cep_flow *flow, uint32_t from)
 {
     const struct cep_list outputs = cep_program_node(flow->program, from)->outputs;
+    const int64_t *rests = flow->nodes[from].rests;
     int rc = 0;
     for (uint32_t i = 0; i < outputs.count && !rc; i++) {
-        uint32_t to = *cep_program_u32(flow->program, outputs.first + i);
-        const struct cep_node *n = cep_program_node(flow->program, to);
-        int64_t in = flow->nodes[from].out_ms;
-        for (uint32_t k = 0; k < n->inputs.count && n->inputs.count > 1; k++) {
-            int64_t out = flow->nodes[*cep_program_u32(flow->program, n->inputs.first + k)].out_ms;
-            in = out < in ? out : in;
-        }
-        if (in <= flow->nodes[to].in_ms)
+        if (rests && flow->nodes[from].out_ms <= rests[i])
             continue;
-        flow->nodes[to].in_ms = in;
-        struct cep_operator *op = flow->nodes[to].op;
-        if (n->kind == CEP_NODE_EXCHANGE) {
-            rc = flow->env.route_watermark ? flow->env.route_watermark(flow->env.ctx, to, in) : 0;
-            continue;
-        }
-        if (n->kind == CEP_NODE_SINK) {
-            rc = flow->env.sink_watermark ? flow->env.sink_watermark(flow->env.ctx, to, in) : 0;
-            continue;
-        }
-        if (op) {
-            op->watermark_ms = in;
-            rc = cep_wheel_quiet(&op->keyed.wheel, in) ? 0 : wake_due(flow, op);
-            in = op->ops->output_watermark(op, in);
-        }
-        if (!rc && in > flow->nodes[to].out_ms) {
-            flow->nodes[to].out_ms = in;
-            rc = advance(flow, to);
-        }
+        rc = advance_to(flow, from, *cep_program_u32(flow->program, outputs.first + i));
+        if (rests && !rc)
+            cep_flow_rest(flow, from, i);
     }
     return rc;
 }
@@ -505,6 +518,7 @@ void cep_flow_enter(struct cep_flow *flow)
 static int load_at_start(struct cep_flow *flow)
 {
     int rc = 0;
+    cep_flow_rouse_all(flow);
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc; i++) {
         struct cep_operator *op = flow->nodes[i].op;
         uint64_t at = 0;
@@ -714,6 +728,7 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
     default_limits(&flow->limits);
     flow->evicted_ms = BASE_TIME_MAX_MS;
     flow->clock_ms = BASE_TIME_MIN_MS;
+    flow->clocked = cep_flow_has_clock(flow);
     uint32_t nodes = cep_program_node_count(flow->program), widest = CEP_FUNC_ARGS_MAX;
     flow->expr = cep_expr_create(linked);
     flow->nodes = base_calloc(nodes ? nodes : 1, sizeof *flow->nodes);
@@ -737,6 +752,8 @@ int cep_flow_create(const struct cep_linked *linked, const struct cep_env *env, 
             break;
         flow->nodes[i].outside = cep_program_node(flow->program, i)->kind == CEP_NODE_LOOKUP && cep_flow_lookup_outside(flow, i);
         rc = cep_operator_create(flow, i, &flow->nodes[i].op);
+        if (!rc)
+            rc = cep_flow_rest_plan(flow, i);
     }
     if (rc) {
         cep_flow_destroy(flow);
@@ -760,6 +777,7 @@ void cep_flow_destroy(struct cep_flow *flow)
             op->ops->destroy(op);
         }
         base_free(flow->nodes[i].types);
+        base_free(flow->nodes[i].rests);
         cep_halves_finish(&flow->nodes[i].halves);
         cep_care_destroy(flow->nodes[i].care);
         cep_once_destroy(flow->nodes[i].once);

@@ -79,6 +79,7 @@ struct cep_env {
     int (*route_watermark)(void *ctx, uint32_t exchange, int64_t watermark_ms);
     /* A row for a SINK node. */
     int (*sink)(void *ctx, uint32_t node, const struct cep_event *event);
+    /* Left out where watermarks bring nothing (flow_rest.c): then the next one that is told may be much later. */
     int (*sink_watermark)(void *ctx, uint32_t node, int64_t watermark_ms);
     /* Current row of a profile table for a key tuple (types of its key fields), as of a time; *ret NULL if there is none. Row lives until the next call. */
     int (*lookup)(void *ctx, uint32_t table, const struct cep_tuple *key, int64_t as_of_ms, const struct cep_row **ret);
@@ -167,7 +168,7 @@ int cep_alert_unsettled(const void *bytes, size_t len, int (*fn)(void *ctx, stru
 /* A stored key that must be woken at deadline_ms although its state is not in memory. */
 int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, const struct cep_tuple *key, int64_t deadline_ms) BASE_MUST_CHECK;
 /* Watermarks of exchanges and sources, to be stored with the epoch and put back before rows. */
-int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
+int cep_flow_watermarks(struct cep_flow *flow, struct base_buf *out) BASE_MUST_CHECK;
 int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t len) BASE_MUST_CHECK;
 
 /* Keys that were dropped from memory since the last call (limits.state_bytes) have deadlines from this time on (BASE_TIME_MAX_MS: none): the host gives them

@@ -201,6 +201,8 @@ static int concerned_rows(struct cep_flow *flow, uint32_t node, const struct cep
     uint32_t exchange_node = first_exchange(flow, node);
     struct cep_operator *quick = quick_operator(flow, node, exchange_node);
     int rc = 0;
+    if (quick && count && flow->nodes[exchange_node].rests)
+        cep_flow_rouse(flow, exchange_node, 0);
     for (uint32_t i = 0; i < count && !rc; i += AHEAD) {
         uint32_t n = count - i < AHEAD ? count - i : AHEAD;
         if (quick) {
@@ -232,8 +234,13 @@ int cep_flow_emit_with_care(struct cep_flow *flow, uint32_t node, const struct c
     uint32_t count;
     const uint32_t *picked = cep_care_pick(flow->nodes[node].care, &event->row->tuple, &count);
     int rc = 0;
-    for (uint32_t i = 0; i < count && !rc; i++)
+    for (uint32_t i = 0; i < count && !rc; i++) {
+        if (flow->nodes[node].rests)
+            cep_flow_rouse(flow, node, picked[i]);
         rc = cep_flow_push(flow, *cep_program_u32(flow->program, outputs.first + picked[i]), 0, event);
+        if (flow->nodes[node].rests && !rc)
+            cep_flow_rest(flow, node, picked[i]); /* it is at hand now: most hear of no row for long */
+    }
     return rc;
 }
 

@@ -46,6 +46,8 @@ int cep_flow_clock(struct cep_flow *flow, int64_t now_ms)
     if (now_ms <= flow->clock_ms || now_ms == BASE_TIME_MAX_MS)
         now_ms = flow->clock_ms; /* rows may have come at this instant, and more of them may come */
     flow->clock_ms = now_ms;
+    if (!flow->clocked)
+        return 0;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program) && !rc && now_ms > BASE_TIME_MIN_MS; i++)
         if (cep_program_node(flow->program, i)->kind == CEP_NODE_SOURCE && cep_program_node(flow->program, i)->clock)
             rc = cep_flow_set_watermark(flow, i, now_ms - 1);

@@ -35,6 +35,7 @@ int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *c
     const struct cep_plain_key *key = &flow->nodes[exchange].key;
     const struct match_batch_keys keys = { key->columns, key->count };
     base_arena_reset(&flow->arena);
+    cep_flow_rouse_all(flow);
     flow->depth++;
     flow->rows_in += columns->rows;
     int rc = cep_match_columns(op, columns, &keys);

@@ -16,11 +16,14 @@ struct flow_node {
     struct cep_plain_key key;  /* EXCHANGE, keyed nodes */
     struct cep_care *care;     /* which of its outputs can care about a row; NULL: all */
     struct cep_once *once;     /* conditions that several patterns behind it share; NULL: none */
+    int64_t *rests;            /* flow_rest.c: by output, the last watermark that need not be told to it, or one of the two below; NULL: all are told */
     bool outside;              /* LOOKUP: its table is asked outside and answers later */
     bool asks_clock;           /* CALC, LOOKUP, keys: an expression reads the time of day */
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
     struct cep_halves halves;  /* CALC, LOOKUP, EXCHANGE: first halves of updates */
 };
+#define FLOW_NO_REST INT64_MIN     /* each watermark is told */
+#define FLOW_AWAKE (INT64_MIN + 1) /* the next one is */
 #define AHEAD 32 /* rows whose keys are made, and whose states are brought near, before the first of them is looked at */
 struct ahead {
     const struct cep_row *row;
@@ -45,6 +48,8 @@ struct cep_flow {
     struct base_buf piece;     /* a piece on its way from the store */
     bool asleep;               /* keys with CEP_AT_START are not loaded yet */
     uint64_t rows_in;
+    bool resting;              /* some output of some node may rest */
+    bool clocked;              /* there is a source by processing time */
     bool tried_quick;          /* the row under way is known not to be a usual one */
     struct ahead ahead[AHEAD]; /* in order of the rows */
     uint32_t ahead_at, ahead_count, ahead_node; /* the exchange */
@@ -76,6 +81,15 @@ int cep_flow_set_watermark(struct cep_flow *flow, uint32_t node, int64_t waterma
 int64_t cep_flow_source_mark(const struct cep_flow *flow, uint32_t node, int64_t watermark_ms);
 /* The row with the time at which it came, in the arena; NULL: no memory. */
 const struct cep_row *cep_flow_stamp(struct cep_flow *flow, uint32_t node, const struct cep_row *row);
+
+/* ---- flow_rest.c ---- */
+/* Which outputs of the node may rest. */
+int cep_flow_rest_plan(struct cep_flow *flow, uint32_t node) BASE_MUST_CHECK;
+/* The output of a node that has rests was told a watermark, or has taken a row: until when it rests now. */
+void cep_flow_rest(struct cep_flow *flow, uint32_t node, uint32_t output);
+/* A row comes to it, or something that may wake it: it catches up with the watermark, and is told the next one. */
+void cep_flow_rouse(struct cep_flow *flow, uint32_t node, uint32_t output);
+void cep_flow_rouse_all(struct cep_flow *flow);
 
 /* ---- flow_ahead.c ---- */
 /* What can be known of a node's rows beforehand: plain keys, whether identities are asked for, which outputs can care. */

@@ -47,6 +47,7 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
 {
     int rc = cep_flow_finish_restore(flow);
     uint32_t operators = 0;
+    cep_flow_rouse_all(flow);
     bool full = flow->limits.state_bytes && flow->env.load && cep_flow_state_bytes(flow) > flow->limits.state_bytes;
     for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++)
         operators += flow->nodes[i].op != NULL;
@@ -87,6 +88,7 @@ int cep_flow_restore(struct cep_flow *flow, uint64_t node_fingerprint, const str
     struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
     if (!op || !op->ops->load)
         return BASE_E_NOTFOUND;
+    cep_flow_rouse_all(flow);
     struct cep_key *key;
     bool added;
     int rc = cep_keyed_get(&op->keyed, tuple, &key, &added);
@@ -105,6 +107,7 @@ int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, con
     struct cep_operator *op = by_fingerprint(flow, node_fingerprint);
     if (!op)
         return BASE_E_NOTFOUND;
+    cep_flow_rouse_all(flow);
     struct cep_key *key;
     bool added;
     int rc = cep_keyed_get(&op->keyed, tuple, &key, &added);
@@ -118,8 +121,9 @@ int cep_flow_restore_timer(struct cep_flow *flow, uint64_t node_fingerprint, con
     return deadline_ms == CEP_AT_START ? 0 : cep_keyed_arm(&op->keyed, key, deadline_ms);
 }
 
-int cep_flow_watermarks(const struct cep_flow *flow, struct base_buf *out)
+int cep_flow_watermarks(struct cep_flow *flow, struct base_buf *out)
 {
+    cep_flow_rouse_all(flow);
     base_buf_put_u8(out, 1);
     base_buf_put_varint(out, cep_program_node_count(flow->program));
     for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
@@ -137,6 +141,7 @@ int cep_flow_restore_watermarks(struct cep_flow *flow, const void *bytes, size_t
     uint64_t count = base_read_varint(&in);
     if (in.failed || version != 1 || count > len)
         return BASE_E_CORRUPT;
+    cep_flow_rouse_all(flow);
     for (uint64_t k = 0; k < count; k++) {
         uint64_t fingerprint = base_read_u64(&in);
         int64_t in_ms = (int64_t)base_read_u64(&in), out_ms = (int64_t)base_read_u64(&in);

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/time.h"
 
 #define FINE_SHIFT CEP_WHEEL_FINE_SHIFT
 #define FINE_MS (1 << FINE_SHIFT)
@@ -235,9 +236,12 @@ static int advance(struct cep_wheel *wheel, int64_t until)
             return 0;
         ring_end = wheel->next_coarse * CEP_WHEEL_SLOTS;
     }
+    int64_t end = until < ring_end ? until : ring_end;
+    while (wheel->next_fine < end && wheel->rings->fine[wheel->next_fine & MASK].len == 0)
+        wheel->next_fine++;
     if (wheel->next_fine >= ring_end)
         return open_coarse(wheel);
-    return open_fine(wheel);
+    return wheel->next_fine < until ? open_fine(wheel) : 0;
 }
 
 #define NEAR_TIMERS 12 /* so many before its turn a key is brought near: the waits for memory overlap with what is done for those before it */
@@ -278,6 +282,31 @@ int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *re
         if (rc)
             return rc;
     }
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+int64_t cep_wheel_quiet_until(const struct cep_wheel *wheel)
+{
+    int64_t first_ms = BASE_TIME_MAX_MS; /* no entry is earlier */
+    if (wheel->near_at < wheel->near.len)
+        first_ms = wheel->near.at[wheel->near_at].at_ms;
+    if (wheel->late.len)
+        first_ms = least(first_ms, wheel->late.at[0].at_ms);
+    if (wheel->far.len)
+        first_ms = least(first_ms, wheel->far.at[0].at_ms);
+    if (wheel->fine_count) {
+        int64_t fine = wheel->next_fine;
+        while (fine < wheel->next_coarse * CEP_WHEEL_SLOTS && wheel->rings->fine[fine & MASK].len == 0)
+            fine++;
+        first_ms = least(first_ms, fine * FINE_MS);
+    } else if (wheel->coarse_count) {
+        int64_t coarse = wheel->next_coarse;
+        while (coarse < wheel->next_coarse + CEP_WHEEL_SLOTS && wheel->rings->coarse[coarse & MASK].len == 0)
+            coarse++;
+        first_ms = least(first_ms, coarse * CEP_WHEEL_SLOTS * FINE_MS);
+    }
+    return first_ms == BASE_TIME_MIN_MS ? first_ms : first_ms - 1;
 }
 
 static void each_of(const struct cep_timers *timers, uint32_t from, void (*each)(void *ctx, struct cep_key *key), void *ctx)

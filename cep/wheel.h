@@ -37,6 +37,8 @@ static inline bool cep_wheel_quiet(const struct cep_wheel *wheel, int64_t now_ms
 {
     return wheel->near_at == wheel->near.len && wheel->late.len == 0 && (!wheel->rings || wheel->next_fine > now_ms >> CEP_WHEEL_FINE_SHIFT);
 }
+/* The last time for which that is so for certain, if nothing is added; below BASE_TIME_MAX_MS. Goes through the rings' slots. */
+int64_t cep_wheel_quiet_until(const struct cep_wheel *wheel);
 /* The key that comes a few after the next one, if it is known; NULL: it is not. */
 static inline struct cep_key *cep_wheel_peek(const struct cep_wheel *wheel, uint32_t after)
 {

@@ -136,7 +136,7 @@ static void changed(void)
 }
 
 /* Keys that ask for wake-ups near and far, before and behind, while time goes on in small and large steps. */
-static void wheel(int64_t span_ms, int64_t step_ms, const char *what)
+static void wheel(int64_t span_ms, int64_t step_ms, bool rests, const char *what)
 {
     static int64_t wants[KEYS];
     struct cep_keyed keyed;
@@ -162,7 +162,11 @@ static void wheel(int64_t span_ms, int64_t step_ms, const char *what)
         if (rnd(4))
             continue;
         now += (int64_t)rnd((uint64_t)step_ms);
-        int64_t last = BASE_TIME_MIN_MS;
+        int64_t last = BASE_TIME_MIN_MS, until = cep_wheel_quiet_until(&keyed.wheel);
+        for (int i = 0; i < KEYS; i++)
+            right = right && wants[i] > until;
+        if (rests && now <= until)
+            continue; /* nobody is woken: the wheel stays behind */
         while (cep_keyed_due(&keyed, now, &key) == 0 && key) {
             int64_t due = wants[cep_tuple_slot(&key->tuple, 0)];
             right = right && due <= now && due >= last;
@@ -180,15 +184,44 @@ static void wheel(int64_t span_ms, int64_t step_ms, const char *what)
     cep_keyed_finish(&keyed);
 }
 
+/* A few wake-ups in a long time: a wheel that is asked only when there may be some is asked a few times for each. */
+static void rarely(void)
+{
+    struct cep_keyed keyed;
+    struct cep_key *key;
+    bool added, right = true;
+    int64_t now = 5000000, asked = 0, woken = 0;
+    cep_keyed_init(&keyed, 0);
+    for (int64_t i = 0; i < 50; i++) {
+        right = right && cep_keyed_get(&keyed, tuple_of(i), &key, &added) == 0;
+        right = right && cep_keyed_arm(&keyed, key, now + i * 500000 + (int64_t)rnd(400000)) == 0;
+    }
+    for (; now < 5000000 + 50 * 500000; now += 250) {
+        if (now <= cep_wheel_quiet_until(&keyed.wheel))
+            continue;
+        asked++;
+        while (cep_keyed_due(&keyed, now, &key) == 0 && key)
+            woken++;
+    }
+    OK(right, "armed");
+    IS_INT(woken, 50, "a wheel that rests wakes all");
+    OK(asked < 50 * 12, "and is asked rarely");
+    OK(cep_wheel_quiet_until(&keyed.wheel) == BASE_TIME_MAX_MS - 1, "an empty one rests to the end");
+    cep_keyed_finish(&keyed);
+}
+
 int main(void)
 {
     table();
     blocks();
     changed();
-    wheel(5000, 100, "wake-ups within seconds");
-    wheel(200000, 3000, "wake-ups within minutes");
-    wheel(400000000, 5000000, "wake-ups within days");
-    wheel(100000, 1000000000, "time goes on in leaps");
+    for (int rests = 0; rests < 2; rests++) {
+        wheel(5000, 100, rests, rests ? "wake-ups within seconds, asked for when there may be some" : "wake-ups within seconds");
+        wheel(200000, 3000, rests, rests ? "within minutes, asked for when there may be some" : "wake-ups within minutes");
+        wheel(400000000, 5000000, rests, rests ? "within days, asked for when there may be some" : "wake-ups within days");
+        wheel(100000, 1000000000, rests, rests ? "leaps, asked for when there may be some" : "time goes on in leaps");
+    }
+    rarely();
     IS_INT(base_alloc_live_blocks(), 0, "all memory is back");
     return tap_done();
 }
