@@ -296,6 +296,8 @@ static int complete_key(struct cep_flow *flow, struct cep_operator *op, struct c
 int cep_flow_finish_restore(struct cep_flow *flow)
 {
     int rc = 0;
+    if (flow->restored.len)
+        cep_flow_rouse_all(flow);
     for (size_t i = 0; i < flow->restored.len && !rc; i++)
         rc = complete_key(flow, flow->restored.at[i].op, flow->restored.at[i].key);
     flow->restored.len = 0;
