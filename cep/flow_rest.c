@@ -49,6 +49,8 @@ static int64_t quiet_until(const struct cep_flow *flow, uint32_t node)
     const struct cep_operator *op = flow->nodes[node].op;
     int64_t in_ms = flow->nodes[node].in_ms, out_ms = output_of(flow, node, in_ms), behind_ms;
     int64_t until_ms = op ? cep_wheel_quiet_until(&op->keyed.wheel) : BASE_TIME_MAX_MS - 1;
+    if (until_ms <= in_ms)
+        return in_ms; /* it is told the next one in any case */
     if (output_of(flow, node, BASE_TIME_MAX_MS - 1) == BASE_TIME_MIN_MS)
         return until_ms; /* the others hear of nothing before the end */
     if (out_ms == BASE_TIME_MIN_MS)

@@ -293,6 +293,8 @@ int64_t cep_wheel_quiet_until(const struct cep_wheel *wheel)
         first_ms = wheel->near.at[wheel->near_at].at_ms;
     if (wheel->late.len)
         first_ms = least(first_ms, wheel->late.at[0].at_ms);
+    if (first_ms != BASE_TIME_MAX_MS)
+        return first_ms == BASE_TIME_MIN_MS ? first_ms : first_ms - 1; /* the rings hold later ones */
     if (wheel->far.len)
         first_ms = least(first_ms, wheel->far.at[0].at_ms);
     if (wheel->fine_count) {
@@ -306,7 +308,7 @@ int64_t cep_wheel_quiet_until(const struct cep_wheel *wheel)
             coarse++;
         first_ms = least(first_ms, coarse * CEP_WHEEL_SLOTS * FINE_MS);
     }
-    return first_ms == BASE_TIME_MIN_MS ? first_ms : first_ms - 1;
+    return first_ms - 1;
 }
 
 static void each_of(const struct cep_timers *timers, uint32_t from, void (*each)(void *ctx, struct cep_key *key), void *ctx)
