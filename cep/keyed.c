@@ -202,7 +202,7 @@ void cep_keyed_remove(struct cep_keyed *keyed, struct cep_key *key)
     clear_slot(keyed, at);
     keyed->count--;
     keyed->removals++;
-    keyed->bytes -= key_bytes(keyed, &key->tuple) + (uint64_t)key->state_bytes * 16;
+    keyed->bytes -= key_bytes(keyed, &key->tuple) + (uint64_t)key->state_bytes * CEP_STATE_UNIT;
     key->removed = true;
     key->armed_ms = BASE_TIME_MAX_MS;
     if (key->timer_entries == 0)
@@ -295,11 +295,11 @@ void cep_keyed_clean(struct cep_keyed *keyed, struct cep_key *key)
 
 void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t state_bytes)
 {
-    uint64_t units = (state_bytes + 15) / 16;
+    uint64_t units = (state_bytes + CEP_STATE_UNIT - 1) / CEP_STATE_UNIT;
     if (units > UINT32_MAX)
         units = UINT32_MAX;
-    keyed->bytes += units * 16;
-    keyed->bytes -= (uint64_t)key->state_bytes * 16;
+    keyed->bytes += units * CEP_STATE_UNIT;
+    keyed->bytes -= (uint64_t)key->state_bytes * CEP_STATE_UNIT;
     key->state_bytes = (uint32_t)units;
 }
 

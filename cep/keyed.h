@@ -17,10 +17,11 @@
 
 typedef int cep_keyed_piece(void *ctx, uint32_t piece, const void *bytes, size_t len); /* bytes NULL: deleted */
 
+#define CEP_STATE_UNIT 8u /* bytes: states are accounted in these */
 struct cep_key {
     void *state;                 /* the operator's; NULL: not there (yet). */
     int64_t armed_ms;            /* deadline of its entry in the wheel; BASE_TIME_MAX_MS: none */
-    uint32_t state_bytes;        /* as accounted, in units of 16 bytes */
+    uint32_t state_bytes;        /* as accounted, in units of CEP_STATE_UNIT */
     uint32_t timer_entries : 26; /* entries in the wheel that name this key, stale ones included */
     uint32_t removed : 1;        /* not in the table any more; freed when the last of those entries is gone */
     uint32_t dirty : 1;          /* changed since the last checkpoint */
@@ -73,17 +74,17 @@ struct cep_key *cep_keyed_dirty(struct cep_keyed *keyed);
 /* That one, or one that is not changed, is not changed any more. */
 void cep_keyed_clean(struct cep_keyed *keyed, struct cep_key *key);
 void cep_keyed_account(struct cep_keyed *keyed, struct cep_key *key, size_t state_bytes);
-/* The same, by so much more; a multiple of 16. */
+/* The same, by so much more; a multiple of CEP_STATE_UNIT. */
 static inline void cep_keyed_account_more(struct cep_keyed *keyed, struct cep_key *key, uint32_t bytes)
 {
     keyed->bytes += bytes;
-    key->state_bytes += bytes / 16;
+    key->state_bytes += bytes / CEP_STATE_UNIT;
 }
 /* By so much less, if there is as much. */
 static inline void cep_keyed_account_less(struct cep_keyed *keyed, struct cep_key *key, uint64_t bytes)
 {
-    uint64_t units = bytes / 16 < key->state_bytes ? bytes / 16 : key->state_bytes;
-    keyed->bytes -= units * 16;
+    uint64_t units = bytes / CEP_STATE_UNIT < key->state_bytes ? bytes / CEP_STATE_UNIT : key->state_bytes;
+    keyed->bytes -= units * CEP_STATE_UNIT;
     key->state_bytes -= (uint32_t)units;
 }
 /* Memory held for keys, but not in use. */

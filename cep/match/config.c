@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "cep/match/class.h"
 #include "cep/match/edges.h"
+#include "cep/match/lean.h"
 
 #define SIGHTS_LEAST 64u      /* slots, half of them used at most */
 #define SIGHTS_MOST 4096u
@@ -458,10 +459,16 @@ int cep_match_config_of(struct match_configs *configs, const struct match_class 
 
 /* ---- steps ---- */
 
-void cep_match_config_prepare(struct match_configs *configs, struct match_op *op)
+int cep_match_config_prepare(struct match_configs *configs, struct match_op *op)
 {
-    if (!configs->prepared)
-        prepare(configs, op, configs->row);
+    if (configs->prepared)
+        return 0;
+    if (!configs->row)
+        configs->row = cep_match_lean_view_row(op, configs->row_place);
+    if (!configs->row)
+        return BASE_E_NOMEM;
+    prepare(configs, op, configs->row);
+    return 0;
 }
 
 int cep_match_config_step(struct match_configs *configs, struct match_op *op, const struct match_thread *threads, uint32_t count, uint32_t *ret)
@@ -492,10 +499,10 @@ static int step(struct match_configs *configs, struct match_op *op, uint32_t fro
 {
     if (op->edges)
         return cep_match_edges_step(op, op->edges, from, ret);
-    cep_match_config_prepare(configs, op);
-    if (from == MATCH_CONFIG_START)
-        return cep_match_config_step(configs, op, op->first_plain.at, (uint32_t)op->first_plain.len, ret);
-    int rc = cep_match_load_threads(op, configs->at[from]);
+    int rc = cep_match_config_prepare(configs, op);
+    if (rc || from == MATCH_CONFIG_START)
+        return rc ? rc : cep_match_config_step(configs, op, op->first_plain.at, (uint32_t)op->first_plain.len, ret);
+    rc = cep_match_load_threads(op, configs->at[from]);
     return rc ? rc : cep_match_config_step(configs, op, op->in.at, (uint32_t)op->in.len, ret);
 }
 

@@ -55,7 +55,8 @@ struct match_configs {
     uint8_t *marks;
     uint32_t life;                /* counts how often all was forgotten: numbers and sights mean something else then */
     uint32_t row_sight;           /* of the row under way; 0: none */
-    const struct cep_row *row;    /* the row under way */
+    const struct cep_row *row;    /* the row under way; NULL: it is row_place of the lean view, and nobody has asked for it */
+    uint32_t row_place;
     bool prepared;                /* the general step sees it */
     struct match_class none;      /* without threads */
     uint32_t asked, recalled, pause; /* full form: where hardly anything comes again it is not asked for so many rows */
@@ -127,17 +128,18 @@ static inline uint32_t cep_match_config_glance(const struct match_configs *confi
     const struct match_word *at = cep_match_word_place(configs, word);
     return at->word == word ? (uint32_t)at->sight : 0;
 }
-/* The same for a row whose sight is known. */
-static inline void cep_match_config_seen(struct match_configs *configs, const struct cep_row *row, uint32_t sight)
+/* The same for a row of the lean view whose sight is known. */
+static inline void cep_match_config_seen(struct match_configs *configs, uint32_t place, uint32_t sight)
 {
-    configs->row = row;
+    configs->row = NULL;
+    configs->row_place = place;
     configs->prepared = false;
     configs->row_sight = sight;
 }
 /* Where the threads stand behind that row. */
 int cep_match_config_next(struct match_configs *configs, struct match_op *op, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 /* Makes the row the one that the general step sees; nothing to do where it does already. */
-void cep_match_config_prepare(struct match_configs *configs, struct match_op *op);
+int cep_match_config_prepare(struct match_configs *configs, struct match_op *op) BASE_MUST_CHECK;
 /* Steps these threads over that row: where they lead. */
 int cep_match_config_step(struct match_configs *configs, struct match_op *op, const struct match_thread *threads, uint32_t count, uint32_t *ret) BASE_MUST_CHECK;
 /* The number of a class's thread list. */

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cep/match/class.h"
+#include "cep/match/lean.h"
 
 #define TABLE_LEAST 64u
 #define TABLE_MOST 16384u
@@ -62,9 +63,10 @@ static int trace_step(struct match_op *op, uint32_t from, struct match_edges *re
 {
     struct match_thread threads[MATCH_EDGES_MOST];
     const struct match_threads *list = &op->first_plain;
-    int rc = 0;
     *ret = (struct match_edges){ .config = from, .to = MATCH_CONFIG_FULL };
-    cep_match_config_prepare(op->steps, op);
+    int rc = cep_match_config_prepare(op->steps, op);
+    if (rc)
+        return rc;
     if (from != MATCH_CONFIG_START) {
         rc = cep_match_load_threads(op, op->steps->at[from]);
         list = &op->in;
@@ -177,7 +179,6 @@ static int unwind(struct match_op *op, const struct match_edge_table *table)
 
 int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table, const struct match_edge_rows *of, bool *ret_found)
 {
-    struct match_configs *configs = op->steps;
     uint32_t config = MATCH_CONFIG_START;
     struct match_edges scratch;
     const struct match_edges *edges;
@@ -185,10 +186,7 @@ int cep_match_edges_explain(struct match_op *op, struct match_edge_table *table,
     *ret_found = false;
     table->walk.len = 0;
     for (uint32_t i = 0; i < of->count; i++) {
-        if (of->sights[i] && of->epoch == configs->epoch)
-            cep_match_config_seen(configs, of->rows[i], of->sights[i]);
-        else
-            rc = cep_match_config_row(configs, op, of->rows[i]);
+        rc = cep_match_lean_see(op, of->first + i);
         if (!rc)
             rc = cep_match_edges_of(op, table, config, &scratch, &edges);
         if (rc)

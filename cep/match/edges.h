@@ -29,12 +29,9 @@ int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, ui
 /* The step from a list over the row under way: remembered, or made now in scratch. *ret is good until the next call. */
 int cep_match_edges_of(struct match_op *op, struct match_edge_table *table, uint32_t from, struct match_edges *scratch, const struct match_edges **ret) BASE_MUST_CHECK;
 void cep_match_edges_finish(struct match_edge_table *table);
-/* A start and the rows up to the one that accepts it with no thread left. */
+/* A start and the rows up to the one that accepts it with no thread left: places in the lean view. */
 struct match_edge_rows {
-    const struct cep_row *const *rows;
-    const uint16_t *sights; /* of the rows, 0: not known; all of this epoch */
-    uint16_t epoch;
-    uint32_t count;
+    uint32_t first, count;
     uint64_t seq;           /* of the start */
 };
 /* Their labels: op->items. *ret_found false: this way cannot tell (too many threads, an error), replay can. BASE_E_NOMEM. */

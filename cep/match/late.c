@@ -98,7 +98,9 @@ static int fold_row(struct match_op *op, struct match_lean *lean, uint32_t i, st
     const struct match_lean_entry entry = cep_match_lean_entries(lean)[i];
     struct match_lean_class own = { 0, (uint32_t)lean->first_seq + i, entry.at };
     cep_match_lean_expire(op, lean, classes, count, lean->base_ms + entry.at);
-    const struct cep_row *row = cep_match_log_row(&op->lean->log, entry.ref & ~LEAN_NO_START);
+    const struct cep_row *row = cep_match_lean_log_row(op, lean, entry);
+    if (!row)
+        return BASE_E_NOMEM;
     int rc = cep_match_lean_step(op, classes, *count, row, entry.ref & LEAN_NO_START ? NULL : &own, ret_full);
     cep_match_lean_renew_sights(op, lean);
     cep_match_lean_sights(lean)[i] = cep_match_lean_sight(op, op->steps->row_sight);

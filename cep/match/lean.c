@@ -17,7 +17,7 @@ int cep_match_lean_init(struct match_op *op)
     op->lean = base_calloc(1, sizeof *op->lean);
     if (op->lean)
         cep_match_lean_tells_init(op);
-    return op->lean ? 0 : BASE_E_NOMEM;
+    return op->lean ? cep_match_log_init(&op->lean->log, op->types, op->columns) : BASE_E_NOMEM;
 }
 
 void cep_match_lean_finish(struct match_op *op)
@@ -25,6 +25,7 @@ void cep_match_lean_finish(struct match_op *op)
     if (!op->lean)
         return;
     cep_match_log_finish(&op->lean->log);
+    base_arena_finish(&op->lean->row_arena);
     cep_match_lean_view_finish(op->lean);
     base_free(op->lean);
     op->lean = NULL;
@@ -241,6 +242,12 @@ static bool rebase(struct match_lean *lean, int64_t time_ms)
     return true;
 }
 
+const struct cep_row *cep_match_lean_log_row(struct match_op *op, const struct match_lean *lean, struct match_lean_entry entry)
+{
+    base_arena_reset(&op->lean->row_arena);
+    return cep_match_log_row(&op->lean->log, entry.ref & ~LEAN_NO_START, lean->base_ms + entry.at, &op->lean->row_arena);
+}
+
 /* ---- a row ---- */
 
 int cep_match_lean_step(struct match_op *op, const struct match_lean_class *classes, uint32_t count, const struct cep_row *row,
@@ -285,7 +292,8 @@ static uint32_t place_of(struct match_op *op, struct match_lean *lean, const str
         if (cep_match_lean_ms(lean, at - 1) == row->time_ms) {
             *ret_full |= op->m->order.count > 0;
             uint32_t ref = cep_match_lean_entries(lean)[at - 1].ref & ~LEAN_NO_START;
-            if (cep_position_compare(&cep_match_log_row(&op->lean->log, ref)->at, &row->at) <= 0)
+            struct cep_position had = cep_match_log_at(&op->lean->log, ref);
+            if (cep_position_compare(&had, &row->at) <= 0)
                 break;
         }
         at--;
@@ -379,7 +387,7 @@ static int tidy(struct match_op *op, uint32_t rows)
             uint32_t flag = entry->ref & LEAN_NO_START, ref = entry->ref & ~LEAN_NO_START, moved;
             if (!cep_match_log_lonely(log, ref))
                 continue;
-            int rc = cep_match_log_put(log, cep_match_log_row(log, ref), &moved);
+            int rc = cep_match_log_move(log, ref, &moved);
             if (rc)
                 return rc == BASE_E_LIMIT ? 0 : rc;
             cep_match_log_drop(log, ref);
@@ -403,7 +411,7 @@ int cep_match_lean_upkeep(struct match_op *op, uint32_t rows)
 {
     struct match_log *log = &op->lean->log;
     cep_match_log_settle(log);
-    op->lean->row_bytes = log->rows ? (uint32_t)(log->bytes / log->rows + 15) & ~UINT32_C(15) : 0;
+    op->lean->row_bytes = log->rows ? (uint32_t)((log->bytes / log->rows + CEP_STATE_UNIT - 1) / CEP_STATE_UNIT * CEP_STATE_UNIT) : 0;
     if (op->steps->epoch == MATCH_EPOCH_LAST)
         renew_epochs(op);
     int rc = cep_match_configs_crowded(op->steps) ? collect(op) : 0;

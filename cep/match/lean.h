@@ -72,7 +72,9 @@ struct match_lean_found { uint32_t start, accept, first_item, items; bool same; 
 struct match_lean_turn { struct match_edges edges; uint32_t row, next; };
 /* The rows of a key with a new one among them. */
 struct match_lean_view {
-    struct { const struct cep_row **at; size_t len, cap; } rows;
+    struct { const struct cep_row **at; size_t len, cap; } rows; /* NULL: still packed, cep_match_lean_view_row */
+    struct base_arena arena; /* of the others but the new one */
+    int64_t base_ms;         /* of the entries' times */
     struct { struct match_lean_entry *at; size_t len, cap; } entries;
     struct { uint16_t *at; size_t len, cap; } sights; /* 0: not known */
     uint16_t epoch;          /* of the sights */
@@ -84,6 +86,7 @@ struct match_lean_view {
 };
 struct match_lean_op {
     struct match_log log;
+    struct base_arena row_arena; /* of cep_match_lean_log_row */
     struct match_lean_class next[LEAN_CLASSES_MOST + 2]; /* classes behind the row under way */
     uint32_t next_count;
     uint64_t hand;           /* where the search for lonely rows goes on */
@@ -95,7 +98,7 @@ struct match_lean_op {
     struct match_edge_table edges;
     struct match_lean_told *spare_told; /* empty lists, for the next matches */
     uint32_t spare_count;
-    uint32_t row_bytes;      /* what a row takes of the log, with the share of what is dead there; a multiple of 16 */
+    uint32_t row_bytes;      /* what a row takes of the log, with the share of what is dead there; a multiple of CEP_STATE_UNIT */
 };
 
 /* Makes the operator keep lean keys if its pattern allows it; op->lean stays NULL otherwise. */
@@ -150,6 +153,8 @@ void cep_match_lean_void_snaps(struct match_lean *lean, uint32_t at);
 int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full) BASE_MUST_CHECK;
 /* Where going through the rows again must start for a new one at place `at`, with the classes (room for LEAN_CLASSES_MOST) as they are there. */
 uint32_t cep_match_lean_fold_from(const struct match_lean *lean, uint32_t at, struct match_lean_class *classes, uint32_t *ret_count);
+/* The row that an entry of that key says; good until the next call. NULL: no memory. */
+const struct cep_row *cep_match_lean_log_row(struct match_op *op, const struct match_lean *lean, struct match_lean_entry entry);
 /* The full form, from the rows. */
 int cep_match_lean_inflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 /* Runs the rows of a full form whose heads are empty: settled ones, then the others on top of a base. no_start: one bit per row, NULL: none. */
@@ -265,6 +270,8 @@ size_t cep_match_lean_told_bytes(const struct match_lean *lean);
 void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean);
 
 /* ---- shared with lean_each.c: the view ---- */
+/* Row i; good as long as the view is. NULL: no memory. */
+const struct cep_row *cep_match_lean_view_row(struct match_op *op, uint32_t i);
 /* Row i comes next into cep_match_config_next. */
 int cep_match_lean_see(struct match_op *op, uint32_t i) BASE_MUST_CHECK;
 static inline int64_t cep_match_lean_view_ms(const struct match_op *op, const struct match_lean *lean, uint32_t i) { return lean->base_ms + op->lean->view.entries.at[i].at; }

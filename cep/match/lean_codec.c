@@ -52,7 +52,11 @@ static int save_group(struct match_op *op, struct match_lean *lean, uint32_t fro
     base_buf_put_u64(&buf, lean->first_seq + from);
     base_buf_put_u32(&buf, end - from);
     for (uint32_t i = from; i < end; i++) {
-        const struct cep_row *row = cep_match_log_row(&op->lean->log, cep_match_lean_entries(lean)[i].ref & ~LEAN_NO_START);
+        const struct cep_row *row = cep_match_lean_log_row(op, lean, cep_match_lean_entries(lean)[i]);
+        if (!row) {
+            base_buf_finish(&buf);
+            return BASE_E_NOMEM;
+        }
         size_t size = cep_row_size(row);
         base_buf_put(&buf, row, size);
         base_buf_put(&buf, zeros, ((size + 7) & ~(size_t)7) - size);

@@ -172,8 +172,10 @@ static int copy_rows(struct match_op *op, struct match_lean *lean, struct match_
     int rc = 0;
     cep_match_lean_no_starts(op, lean, no_start);
     state->rows.first_seq = state->rows.end_seq = lean->first_seq;
-    for (uint32_t i = 0; i < lean->count && !rc; i++)
-        rc = cep_match_rows_append(&state->rows, cep_match_log_row(&op->lean->log, entries[i].ref & ~LEAN_NO_START));
+    for (uint32_t i = 0; i < lean->count && !rc; i++) {
+        const struct cep_row *row = cep_match_lean_log_row(op, lean, entries[i]);
+        rc = row ? cep_match_rows_append(&state->rows, row) : BASE_E_NOMEM;
+    }
     state->now.next_seq = state->now.first_start = state->now.unmatched_next = lean->first_seq;
     /* the pieces of the lean form go, those of the full one are numbered behind them */
     uint32_t first, end;

@@ -46,6 +46,7 @@ void cep_match_lean_tells_init(struct match_op *op)
 void cep_match_lean_view_finish(struct match_lean_op *lean_op)
 {
     BASE_VEC_FINISH(&lean_op->view.rows);
+    base_arena_finish(&lean_op->view.arena);
     BASE_VEC_FINISH(&lean_op->view.entries);
     BASE_VEC_FINISH(&lean_op->view.sights);
     BASE_VEC_FINISH(&lean_op->view.found);
@@ -145,14 +146,11 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
 /* Those from `from` to before `end`, `by` places on. */
 static void look_at(struct plan *plan, uint32_t from, uint32_t end, uint32_t by)
 {
-    const struct match_log *log = &plan->op->lean->log;
     const struct match_lean_entry *entries = cep_match_lean_entries(plan->lean);
     const uint16_t *sights = cep_match_lean_sights(plan->lean);
-    const struct cep_row **rows = plan->view->rows.at + by;
-    for (uint32_t i = from; i < end; i++)
-        rows[i] = cep_match_log_row(log, entries[i].ref & ~LEAN_NO_START);
     if (from == end)
         return;
+    memset(plan->view->rows.at + from + by, 0, (end - from) * sizeof *plan->view->rows.at);
     memcpy(plan->view->entries.at + from + by, entries + from, (end - from) * sizeof *entries);
     memcpy(plan->view->sights.at + from + by, sights + from, (end - from) * sizeof *sights);
 }
@@ -165,6 +163,8 @@ static int look_at_rows(struct plan *plan)
     if (!BASE_VEC_RESERVE(&view->rows, count) || !BASE_VEC_RESERVE(&view->entries, count) || !BASE_VEC_RESERVE(&view->sights, count))
         return BASE_E_NOMEM;
     cep_match_lean_renew_sights(plan->op, plan->lean);
+    base_arena_reset(&view->arena);
+    view->base_ms = lean->base_ms;
     view->epoch = lean->epoch;
     view->sights.at[plan->at] = 0;
     look_at(plan, 0, plan->at, 0);
@@ -186,15 +186,25 @@ static int look_at_rows(struct plan *plan)
     return 0;
 }
 
+const struct cep_row *cep_match_lean_view_row(struct match_op *op, uint32_t i)
+{
+    struct match_lean_view *view = &op->lean->view;
+    const struct match_lean_entry entry = view->entries.at[i];
+    if (!view->rows.at[i])
+        view->rows.at[i] = cep_match_log_row(&op->lean->log, entry.ref & ~LEAN_NO_START, view->base_ms + entry.at, &view->arena);
+    return view->rows.at[i];
+}
+
 int cep_match_lean_see(struct match_op *op, uint32_t i)
 {
     struct match_configs *configs = op->steps;
     struct match_lean_view *view = &op->lean->view;
     if (view->sights.at[i] && view->epoch == configs->epoch) {
-        cep_match_config_seen(configs, view->rows.at[i], view->sights.at[i]);
+        cep_match_config_seen(configs, i, view->sights.at[i]);
         return 0;
     }
-    int rc = cep_match_config_row(configs, op, view->rows.at[i]);
+    const struct cep_row *row = cep_match_lean_view_row(op, i);
+    int rc = row ? cep_match_config_row(configs, op, row) : BASE_E_NOMEM;
     if (!rc && view->epoch == configs->epoch)
         view->sights.at[i] = cep_match_lean_sight(op, configs->row_sight);
     return rc;
@@ -426,8 +436,7 @@ static int explain(struct plan *plan, struct match_lean_found *found)
     bool good;
     struct match_op *op = plan->op;
     struct match_lean_view *view = plan->view;
-    const struct match_edge_rows rows = { .rows = (const struct cep_row *const *)view->rows.at + found->start, .sights = view->sights.at + found->start,
-                                          .epoch = view->epoch, .count = found->accept - found->start + 1, .seq = plan->lean->first_seq + found->start };
+    const struct match_edge_rows rows = { .first = found->start, .count = found->accept - found->start + 1, .seq = plan->lean->first_seq + found->start };
     int rc = cep_match_edges_explain(op, &op->lean->edges, &rows, &good);
     if (rc || !good || plan->view->found.len == 1) { /* one alone stays in op->items */
         plan->full |= !rc && !good;
@@ -461,7 +470,7 @@ static uint64_t path_of(const struct plan *plan)
     const struct match_items *items = &plan->op->items;
     uint64_t hash = 0;
     for (size_t i = 0; i < items->len; i++) {
-        const struct cep_position *at = &plan->view->rows.at[items->at[i].seq - plan->lean->first_seq]->at;
+        const struct cep_position *at = &plan->view->rows.at[items->at[i].seq - plan->lean->first_seq]->at; /* unpacked by unpack_items */
         uint64_t words[3] = { (uint64_t)at->table << 32 | (uint32_t)at->partition, (uint64_t)at->offset, (uint64_t)items->at[i].var << 1 | (items->at[i].excluded != 0) };
         hash = base_hash64(words, sizeof words, hash);
     }
@@ -475,6 +484,16 @@ static struct match_told *told_at(const struct match_lean *lean, uint64_t start)
         if (told->list.at[i].start == start)
             return &told->list.at[i];
     return NULL;
+}
+
+/* The rows that are read when the match in op->items is told. */
+static int unpack_items(struct plan *plan, const struct match_lean_found *found)
+{
+    const struct match_items *items = &plan->op->items;
+    bool good = cep_match_lean_view_row(plan->op, found->start) && cep_match_lean_view_row(plan->op, found->accept);
+    for (size_t i = 0; i < items->len && good; i++)
+        good = cep_match_lean_view_row(plan->op, (uint32_t)(items->at[i].seq - plan->lean->first_seq));
+    return good ? 0 : BASE_E_NOMEM;
 }
 
 static int tell_one(struct plan *plan, struct cep_key *key, const struct match_lean_found *found)
@@ -493,6 +512,9 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
         op->items.len = found->items;
         memcpy(op->items.at, view->items.at + found->first_item, found->items * sizeof *op->items.at);
     }
+    int rc = unpack_items(plan, found);
+    if (rc)
+        return rc;
     bool one = op->m->rows == CEP_ROWS_ONE;
     struct match_told *told = plan->redo && one ? told_at(plan->lean, start) : NULL;
     uint64_t path = one ? path_of(plan) : 0;
@@ -504,7 +526,7 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
         told->standing = 0;
     op->view = (const struct cep_row *const *)view->rows.at;
     op->view_first = first;
-    int rc = cep_match_key_tell_view(op, key, &tolds->list, &cand);
+    rc = cep_match_key_tell_view(op, key, &tolds->list, &cand);
     op->view = NULL;
     told = one && !rc ? told_at(plan->lean, start) : NULL;
     if (!told)

@@ -5,7 +5,11 @@
 
 #define SEGMENT_LEAST 4096u
 
-_Static_assert(sizeof(struct cep_row) >= MATCH_LOG_PIECE && sizeof(struct cep_row) % 8 == 0, "a row is no smaller than a piece, and ends where the next may begin");
+int cep_match_log_init(struct match_log *log, const struct cep_type *types, uint32_t columns)
+{
+    *log = (struct match_log){ 0 };
+    return cep_match_pack_init(&log->pack, types, columns);
+}
 
 void cep_match_log_finish(struct match_log *log)
 {
@@ -14,6 +18,7 @@ void cep_match_log_finish(struct match_log *log)
     while (log->spare_count)
         base_free(log->spare[--log->spare_count]);
     base_free(log->at);
+    cep_match_pack_finish(&log->pack);
     *log = (struct match_log){ 0 };
 }
 
@@ -94,11 +99,30 @@ static int open_segment(struct match_log *log, uint32_t bytes)
     return 0;
 }
 
-int cep_match_log_put_anew(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref)
+int cep_match_log_make_room(struct match_log *log, size_t bytes)
 {
-    size_t size = cep_row_size(row); /* a multiple of 8, as places are */
-    int rc = size > MATCH_LOG_SEGMENT_MOST ? BASE_E_LIMIT : open_segment(log, (uint32_t)size);
-    return rc ? rc : cep_match_log_put(log, row, ret_ref);
+    return bytes > MATCH_LOG_SEGMENT_MOST ? BASE_E_LIMIT : open_segment(log, (uint32_t)bytes);
+}
+
+int cep_match_log_move(struct match_log *log, uint32_t ref, uint32_t *ret_ref)
+{
+    size_t packed, room = cep_match_pack_size(&log->pack, cep_match_log_packed(log, ref), &packed) + log->pack.columns / 2 + 32;
+    int rc = room > log->room ? cep_match_log_make_room(log, room) : 0;
+    if (rc)
+        return rc;
+    memcpy(log->next, cep_match_log_packed(log, ref), packed); /* which stays where it is until it is dropped */
+    *ret_ref = cep_match_log_take(log, packed);
+    return 0;
+}
+
+struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref, int64_t time_ms, struct base_arena *arena)
+{
+    const char *from = cep_match_log_packed(log, ref);
+    size_t packed, size = cep_match_pack_size(&log->pack, from, &packed);
+    struct cep_row *row = base_arena_alloc(arena, size);
+    if (row)
+        cep_match_pack_get(&log->pack, from, time_ms, row, size);
+    return row;
 }
 
 void cep_match_log_drop(struct match_log *log, uint32_t ref)

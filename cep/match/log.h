@@ -1,4 +1,4 @@
-/* The rows that lean keys keep, of all keys of one operator one behind the other in order of arrival: keeping a row is a copy to where the last one went, and rows
+/* The rows that lean keys keep, of all keys of one operator one behind the other in order of arrival, each in few bytes (pack.h): keeping a row is writing it where the last one went, and rows
  * die in nearly the same order. A row is named by 31 bits. Used by lean.c; not by keys in full form, which have row logs of their own (rows.h). */
 #ifndef CEP_MATCH_LOG_H
 #define CEP_MATCH_LOG_H
@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/attr.h"
-#include "cep/row.h"
+#include "cep/match/pack.h"
 
-#define MATCH_LOG_OFFSET_BITS 15 /* in units of 8 bytes: segments of at most 256 KiB */
-#define MATCH_LOG_SEGMENT_MOST (8u << MATCH_LOG_OFFSET_BITS)
+#define MATCH_LOG_UNIT 4u        /* bytes: where rows may begin */
+#define MATCH_LOG_OFFSET_BITS 15 /* in units: segments of at most 128 KiB */
+#define MATCH_LOG_SEGMENT_MOST (MATCH_LOG_UNIT << MATCH_LOG_OFFSET_BITS)
 #define MATCH_LOG_SEGMENTS_MOST (1u << 16)
 #define MATCH_LOG_SPARE 4
-#define MATCH_LOG_PIECE 32 /* bytes; every row has more */
 
 struct match_log_segment {
     char *bytes;          /* NULL: the place is free */
@@ -21,6 +21,7 @@ struct match_log_segment {
     uint32_t rows, live;  /* rows put in; those not dropped. Of the current one without the fresh ones */
 };
 struct match_log {
+    struct match_pack pack;
     struct match_log_segment *at;
     uint32_t count, cap;
     uint32_t current;     /* the one that rows go to */
@@ -33,33 +34,44 @@ struct match_log {
     uint64_t bytes;       /* memory of the segments, spare ones too */
     uint64_t rows, live;  /* sums over the segments; live may be ahead by dropped fresh ones */
 };
+/* BASE_E_NOMEM. Zeroed it may be finished. */
+int cep_match_log_init(struct match_log *log, const struct cep_type *types, uint32_t columns) BASE_MUST_CHECK;
 void cep_match_log_finish(struct match_log *log);
-/* BASE_E_LIMIT: the row is too large, or there are too many; the key must be kept in full form. */
-int cep_match_log_put_anew(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref) BASE_MUST_CHECK; /* the same, where the last segment is full */
+/* Makes room for so many bytes. BASE_E_LIMIT: they are too many, or the rows are; the key must be kept in full form. */
+int cep_match_log_make_room(struct match_log *log, size_t bytes) BASE_MUST_CHECK;
+static inline uint32_t cep_match_log_take(struct match_log *log, size_t bytes)
+{
+    uint32_t ref = log->next_ref, units = (uint32_t)((bytes + MATCH_LOG_UNIT - 1) / MATCH_LOG_UNIT);
+    log->next += units * MATCH_LOG_UNIT;
+    log->next_ref += units;
+    log->room -= units * MATCH_LOG_UNIT;
+    log->fresh++;
+    return ref;
+}
+/* Errors as above. */
 static inline int cep_match_log_put(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref)
 {
-    uint32_t size = (uint32_t)cep_row_size(row);
-    if (BASE_UNLIKELY(size > log->room))
-        return cep_match_log_put_anew(log, row, ret_ref);
-    /* pieces of a fixed size, the last one up to the row's end */
-    char *to = log->next, *last = to + size - MATCH_LOG_PIECE;
-    const char *from = (const char *)row, *from_last = from + size - MATCH_LOG_PIECE;
-    for (; to < last; to += MATCH_LOG_PIECE, from += MATCH_LOG_PIECE)
-        memcpy(to, from, MATCH_LOG_PIECE);
-    memcpy(last, from_last, MATCH_LOG_PIECE);
-    *ret_ref = log->next_ref;
-    log->next += size;
-    log->next_ref += size >> 3;
-    log->room -= size;
-    log->fresh++;
+    size_t room = cep_match_pack_room(&log->pack, row);
+    if (BASE_UNLIKELY(room > log->room)) {
+        int rc = cep_match_log_make_room(log, room);
+        if (rc)
+            return rc;
+    }
+    *ret_ref = cep_match_log_take(log, cep_match_pack_put(&log->pack, row, log->next));
     return 0;
 }
+/* The same row once more, at the end. */
+int cep_match_log_move(struct match_log *log, uint32_t ref, uint32_t *ret_ref) BASE_MUST_CHECK;
 /* Counts what came since it was last done. */
 void cep_match_log_settle(struct match_log *log);
-static inline const struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref)
+/* As it is packed. */
+static inline const char *cep_match_log_packed(const struct match_log *log, uint32_t ref)
 {
-    return (const struct cep_row *)(const void *)(log->at[ref >> MATCH_LOG_OFFSET_BITS].bytes + ((size_t)(ref & ((1u << MATCH_LOG_OFFSET_BITS) - 1)) << 3));
+    return log->at[ref >> MATCH_LOG_OFFSET_BITS].bytes + (size_t)(ref & ((1u << MATCH_LOG_OFFSET_BITS) - 1)) * MATCH_LOG_UNIT;
 }
+/* The row, whose time the caller knows, in the arena. NULL: no memory. */
+struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref, int64_t time_ms, struct base_arena *arena);
+static inline struct cep_position cep_match_log_at(const struct match_log *log, uint32_t ref) { return cep_match_pack_at(&log->pack, cep_match_log_packed(log, ref)); }
 void cep_match_log_drop(struct match_log *log, uint32_t ref);
 /* Does the row stand among many dead ones? Then it should be put anew and dropped here. */
 static inline bool cep_match_log_lonely(const struct match_log *log, uint32_t ref)
