@@ -106,7 +106,7 @@ int cep_match_log_make_room(struct match_log *log, size_t bytes)
 
 int cep_match_log_move(struct match_log *log, uint32_t ref, uint32_t *ret_ref)
 {
-    size_t packed, room = cep_match_pack_size(&log->pack, cep_match_log_packed(log, ref), &packed) + log->pack.columns / 2 + 32;
+    size_t packed, room = cep_match_pack_room(&log->pack, cep_match_pack_size(&log->pack, cep_match_log_packed(log, ref), &packed));
     int rc = room > log->room ? cep_match_log_make_room(log, room) : 0;
     if (rc)
         return rc;

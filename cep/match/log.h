@@ -51,7 +51,7 @@ static inline uint32_t cep_match_log_take(struct match_log *log, size_t bytes)
 /* Errors as above. */
 static inline int cep_match_log_put(struct match_log *log, const struct cep_row *row, uint32_t *ret_ref)
 {
-    size_t room = cep_match_pack_room(&log->pack, row);
+    size_t room = cep_match_pack_room(&log->pack, cep_row_size(row));
     if (BASE_UNLIKELY(room > log->room)) {
         int rc = cep_match_log_make_room(log, room);
         if (rc)

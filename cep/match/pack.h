@@ -21,8 +21,8 @@ struct match_pack {
 /* BASE_E_NOMEM. Zeroed it may be finished. */
 int cep_match_pack_init(struct match_pack *pack, const struct cep_type *types, uint32_t columns) BASE_MUST_CHECK;
 void cep_match_pack_finish(struct match_pack *pack);
-/* So many bytes must be writable (packing), and readable (unpacking), from where a packed row begins; more than it takes. */
-static inline size_t cep_match_pack_room(const struct match_pack *pack, const struct cep_row *row) { return cep_row_size(row) + pack->columns / 2 + 32; }
+/* So many bytes must be writable (packing), and readable (unpacking), from where a packed row of so many bytes begins; more than it takes. */
+static inline size_t cep_match_pack_room(const struct match_pack *pack, size_t row_bytes) { return row_bytes + pack->columns / 2 + 32; }
 /* Writes it at `to`; how many bytes it takes, at least 1. */
 size_t cep_match_pack_put(struct match_pack *pack, const struct cep_row *row, char *to);
 /* How many bytes the row has that is packed at `from`; *ret_packed: how many it takes there. */

@@ -1,5 +1,6 @@
 /* Exact decimals: known results, Flink's result types, and random arithmetic against schoolbook arithmetic on digit
  * strings. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #include <stdlib.h>
@@ -218,15 +219,6 @@ static int naive(char op, cep_int128 a, int as, cep_int128 b, int bs, struct cep
     struct big sum = (a < 0) == minus ? big_add(x, y, 1) : less ? big_add(y, x, -1) : big_add(x, y, -1);
     negative = (a < 0) == minus ? a < 0 : less ? minus : a < 0;
     return big_round(big_shift(sum, to.scale), big_shift(one, scale), negative, to.precision, ret);
-}
-
-static uint64_t seed = 88172645463325252u;
-static uint32_t rnd(uint32_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 32) % n);
 }
 
 static cep_int128 random_number(int precision)

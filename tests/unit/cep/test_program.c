@@ -1,5 +1,6 @@
 /* Programs: builder, verifier, printer. The verifier is tried with a whole program whose bytes are flipped: what it
  * lets pass must run without harm. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/cep/asm.h"
 
@@ -7,15 +8,6 @@
 
 static const struct cep_type BOOLEAN = CEP_TYPE(BOOLEAN), BIGINT = CEP_TYPE(BIGINT), STRING = CEP_TYPE(STRING),
                              NONE = CEP_TYPE(NULL);
-
-static uint64_t seed = 88172645463325252u;
-static uint32_t rnd(uint32_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 32) % n);
-}
 
 static struct cep_list columns(struct cep_builder *b, const char *const *names, const struct cep_type *types,
                                uint32_t n)

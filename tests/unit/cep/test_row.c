@@ -1,4 +1,5 @@
 /* Rows and tuples: what is written comes back, equal values give equal bytes, damaged bytes are refused. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #include <stdlib.h>
@@ -9,15 +10,6 @@
 #include "cep/keyed.h"
 #include "cep/plain_key.h"
 #include "cep/row.h"
-
-static uint64_t seed = 88172645463325252u;
-static uint32_t rnd(uint32_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 32) % n);
-}
 
 #define COLUMNS_MOST 150
 static char texts[256];
