@@ -36,8 +36,20 @@ void cep_columns_finish(struct cep_columns *columns)
     base_free(columns->values);
     base_free(columns->types);
     base_free(columns->text);
+    base_free(columns->times);
     BASE_VEC_FINISH(&columns->runs);
     *columns = (struct cep_columns){ 0 };
+}
+
+void cep_columns_clear(struct cep_columns *columns)
+{
+    for (uint32_t i = 0; i < columns->count; i++) {
+        base_free(columns->at[i].nulls); /* the next rows may have none */
+        columns->at[i].nulls = NULL;
+    }
+    columns->rows = 0;
+    columns->text_len = 0;
+    columns->runs.len = 0;
 }
 
 /* A copy of what is small is cheaper than a block that begins anywhere, whose pages are small ones then. */
@@ -92,6 +104,12 @@ int cep_columns_reserve(struct cep_columns *columns, uint32_t more)
     for (uint32_t i = 0; i < columns->count; i++)
         if (!grow_column(&columns->at[i], columns->cap, cap))
             return BASE_E_NOMEM;
+    if (columns->timed) {
+        int64_t *times = grow_block(columns->times, (size_t)columns->cap * sizeof *times, (size_t)cap * sizeof *times);
+        if (!times)
+            return BASE_E_NOMEM;
+        columns->times = times;
+    }
     columns->cap = cap;
     return 0;
 }
@@ -137,7 +155,7 @@ int cep_columns_place(struct cep_columns *columns, int32_t partition, int64_t of
     return BASE_VEC_PUSH(&columns->runs, run) ? 0 : BASE_E_NOMEM;
 }
 
-int cep_columns_add(struct cep_columns *columns, const struct cep_value *values)
+int cep_columns_add(struct cep_columns *columns, int64_t time_ms, const struct cep_value *values)
 {
     int rc = cep_columns_reserve(columns, 1);
     uint32_t row = columns->rows;
@@ -162,9 +180,12 @@ int cep_columns_add(struct cep_columns *columns, const struct cep_value *values)
         else
             data->wide[row] = slot;
     }
-    if (!rc)
-        columns->rows++;
-    return rc;
+    if (rc)
+        return rc;
+    if (columns->timed)
+        columns->times[row] = time_ms;
+    columns->rows++;
+    return 0;
 }
 
 struct cep_value cep_columns_value(const struct cep_columns *columns, uint32_t column, uint32_t row)
@@ -226,6 +247,11 @@ struct cep_position cep_columns_position(const struct cep_columns *columns, uint
     return at;
 }
 
+int64_t cep_columns_time_ms(const struct cep_columns *columns, uint32_t row)
+{
+    return columns->timed ? columns->times[row] : BASE_TIME_MIN_MS;
+}
+
 /* Without texts a row has one size and its slots are those of the columns. */
 static int flat_row(const struct cep_columns *columns, uint32_t row, struct base_arena *arena, struct cep_row **ret)
 {
@@ -254,14 +280,14 @@ int cep_columns_row(struct cep_columns *columns, uint32_t row, struct base_arena
     if (columns->flat) {
         int rc = flat_row(columns, row, arena, ret);
         if (!rc) {
-            (*ret)->time_ms = BASE_TIME_MIN_MS;
+            (*ret)->time_ms = cep_columns_time_ms(columns, row);
             (*ret)->at = at;
         }
         return rc;
     }
     for (uint32_t i = 0; i < columns->count; i++)
         columns->values[i] = cep_columns_value(columns, i, row);
-    return cep_row_make(columns->types, columns->values, columns->count, BASE_TIME_MIN_MS, at, arena, ret);
+    return cep_row_make(columns->types, columns->values, columns->count, cep_columns_time_ms(columns, row), at, arena, ret);
 }
 
 static int permute_column(struct cep_column_data *data, const uint32_t *order, uint32_t rows, uint32_t cap)
@@ -294,6 +320,18 @@ static int permute_column(struct cep_column_data *data, const uint32_t *order, u
     return 0;
 }
 
+static int permute_times(struct cep_columns *columns, const uint32_t *order)
+{
+    int64_t *moved = base_alloc((size_t)columns->cap * sizeof *moved);
+    if (!moved)
+        return BASE_E_NOMEM;
+    for (uint32_t i = 0; i < columns->rows; i++)
+        moved[i] = columns->times[order[i]];
+    base_free(columns->times);
+    columns->times = moved;
+    return 0;
+}
+
 int cep_columns_permute(struct cep_columns *columns, const uint32_t *order)
 {
     struct cep_columns moved = { .table = columns->table };
@@ -306,7 +344,7 @@ int cep_columns_permute(struct cep_columns *columns, const uint32_t *order)
     }
     BASE_VEC_FINISH(&columns->runs);
     memcpy(&columns->runs, &moved.runs, sizeof columns->runs);
-    int rc = 0;
+    int rc = columns->timed && columns->rows ? permute_times(columns, order) : 0;
     for (uint32_t i = 0; i < columns->count && !rc; i++)
         rc = permute_column(&columns->at[i], order, columns->rows, columns->cap);
     return rc;

@@ -24,6 +24,7 @@ struct cep_column_data {
 struct cep_columns_run { uint32_t row; int32_t partition; int64_t offset; };
 struct cep_columns {
     struct cep_column_data *at;
+    int64_t *times;            /* event time of each row in milliseconds; NULL: the columns are not timed, or there was no room asked for yet */
     uint32_t count;
     uint32_t rows, cap;
     uint16_t table;
@@ -33,16 +34,21 @@ struct cep_columns {
     struct cep_value *values;  /* scratch: one row */
     struct cep_type *types;
     bool flat;                 /* no texts, no wide decimals */
+    bool timed;                /* rows have event times */
 };
 /* Zero-initialised before. BASE_E_NOMEM. */
 int cep_columns_init(struct cep_columns *columns, const struct cep_type *types, uint32_t count, uint16_t table) BASE_MUST_CHECK;
+/* Rows are to have event times. Before the first row. */
+static inline void cep_columns_set_timed(struct cep_columns *columns) { columns->timed = true; }
+/* No rows, texts and places; what was reserved stays for the next ones. */
+void cep_columns_clear(struct cep_columns *columns);
 void cep_columns_finish(struct cep_columns *columns);
 static inline bool cep_columns_is_narrow(struct cep_type type) { return type.kind == CEP_KIND_INT || type.kind == CEP_KIND_DATE; }
 static inline bool cep_columns_in_text(struct cep_type type)
 {
     return cep_kind_is_text(type.kind) || (type.kind == CEP_KIND_DECIMAL && type.precision > 18);
 }
-/* Room for so many more rows, whose values the caller then writes straight into the columns before it raises `rows`. BASE_E_LIMIT, BASE_E_NOMEM. */
+/* Room for so many more rows, whose values (and times) the caller then writes straight into the columns before it raises `rows`. BASE_E_LIMIT, BASE_E_NOMEM. */
 int cep_columns_reserve(struct cep_columns *columns, uint32_t more) BASE_MUST_CHECK;
 /* The array of NULLs of a column, zeroed so far. NULL: no memory. */
 uint8_t *cep_columns_nulls(struct cep_columns *columns, uint32_t column);
@@ -50,8 +56,8 @@ uint8_t *cep_columns_nulls(struct cep_columns *columns, uint32_t column);
 int cep_columns_put_text(struct cep_columns *columns, const char *text, size_t len, int64_t *ret) BASE_MUST_CHECK;
 /* The rows that are added next stand from this place on. */
 int cep_columns_place(struct cep_columns *columns, int32_t partition, int64_t offset) BASE_MUST_CHECK;
-/* Values of a row into the next one; place is told before. */
-int cep_columns_add(struct cep_columns *columns, const struct cep_value *values) BASE_MUST_CHECK;
+/* Values of a row into the next one, and its time if the columns are timed; place is told before. */
+int cep_columns_add(struct cep_columns *columns, int64_t time_ms, const struct cep_value *values) BASE_MUST_CHECK;
 
 static inline int64_t cep_columns_slot(const struct cep_columns *columns, uint32_t column, uint32_t row)
 {
@@ -73,9 +79,11 @@ bool cep_columns_same(const struct cep_columns *columns, uint32_t column, uint32
 /* Order of two values; NULLs as told. */
 int cep_columns_compare(const struct cep_columns *columns, uint32_t column, uint32_t a, uint32_t b, bool nulls_first);
 struct cep_position cep_columns_position(const struct cep_columns *columns, uint32_t row);
-/* The row as a row, in the arena; without event time. BASE_E_LIMIT, BASE_E_NOMEM. */
+/* Event time of a row; BASE_TIME_MIN_MS: it has none. */
+int64_t cep_columns_time_ms(const struct cep_columns *columns, uint32_t row);
+/* The row as a row, in the arena. BASE_E_LIMIT, BASE_E_NOMEM. */
 int cep_columns_row(struct cep_columns *columns, uint32_t row, struct base_arena *arena, struct cep_row **ret) BASE_MUST_CHECK;
-/* Puts the rows into another order: row i becomes the former row order[i]. Their places go with them. */
+/* Puts the rows into another order: row i becomes the former row order[i]. Their places and times go with them. */
 int cep_columns_permute(struct cep_columns *columns, const uint32_t *order) BASE_MUST_CHECK;
 
 #endif

@@ -25,7 +25,7 @@ static int add_rows(struct cep_columns *columns, const struct service_input_batc
         for (uint32_t c = 0; c < columns->count; c++)
             columns->values[c] = cep_tuple_get(&row->tuple, c, columns->types[c]);
         if (e == 0)
-            e = cep_columns_add(columns, columns->values);
+            e = cep_columns_add(columns, row->time_ms, columns->values);
     }
     return e;
 }

@@ -312,7 +312,7 @@ static int add_column_values(struct drive *d, const struct cep_row *row)
     for (uint32_t i = 0; i < d->whole.count; i++)
         d->whole.values[i] = cep_tuple_get(&row->tuple, i, d->whole.types[i]);
     int e = cep_columns_place(&d->whole, row->at.partition, row->at.offset);
-    return e == 0 ? cep_columns_add(&d->whole, d->whole.values) : e;
+    return e == 0 ? cep_columns_add(&d->whole, row->time_ms, d->whole.values) : e;
 }
 
 /* The first source whose rows the flow takes all at once. */
