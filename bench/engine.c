@@ -1,8 +1,8 @@
 /* The engine in one process, without service, threads, sockets: JSON lines to rows, rows through a rule set, alerts counted. Prints one JSON object with the
  * time of each part. The tests count its instructions (tests/budget/), the benchmarks its seconds. Reads the files that it is told, writes nothing.
  *
- *   bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|engine|all] [--rows N] [--repeat N] [--watermark-rows N] [--checkpoint-rows N] [--state-mib N]
- *                [--idle-ms N] [--trace 1]
+ *   bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|columns|engine|all] [--rows N] [--repeat N] [--watermark-rows N] [--checkpoint-rows N]
+ *                [--state-mib N] [--idle-ms N] [--trace 1]
  *
  * Memory is what the allocator has handed out, more than before the flow was made: after the rows, and again when event time has gone on by --idle-ms.
  * --trace 1: the most threads that a live start had after a row. */
@@ -16,11 +16,14 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "cep/columns.h"
 #include "cep/flow.h"
 #include "formats/format.h"
 #include "patterns/compile.h"
 
 #define BATCH 1000 /* records decoded at once, as the service does */
+#define BLOCK_BYTES ((size_t)64 << 10) /* lines decoded at once, as `query` does */
+#define BLOCK_ROWS 1000000
 
 struct bench {
     const char *rules_path, *table_name, *data_path, *phase;
@@ -36,6 +39,7 @@ struct bench {
     struct cep_linked *linked;
     struct cep_flow *flow;
     struct formats_decoder *decoder;
+    struct cep_columns columns;
     uint32_t table;
     int64_t delay_ms;
     int64_t most_ms;            /* latest event time seen */
@@ -45,6 +49,7 @@ struct bench {
 
 /* Prototypes: their names are what callgrind is told to count. */
 void bench_decode(struct bench *bench);
+void bench_columns(struct bench *bench);
 void bench_match(struct bench *bench);
 
 static void fail(const char *what, const char *why)
@@ -212,6 +217,40 @@ __attribute__((noinline)) void bench_decode(struct bench *bench)
     }
 }
 
+/* The same straight into columns, but for records that cannot be read so, which are only decoded. */
+__attribute__((noinline)) void bench_columns(struct bench *bench)
+{
+    const char *stop = bench->data + bench->data_bytes;
+    cep_columns_clear(&bench->columns);
+    for (size_t i = 0; i < bench->count;) {
+        const char *at = bench->records[i].bytes.ptr, *edge = (size_t)(stop - at) < BLOCK_BYTES ? stop : at + BLOCK_BYTES;
+        while (edge > at && edge[-1] != '\n')
+            edge--;
+        const struct formats_block block = { .bytes = { at, (size_t)(edge - at) }, .origin = bench->records[i].origin, .offset = (int64_t)i };
+        size_t bytes = 0;
+        uint32_t records = 0;
+        if (bench->columns.rows >= BLOCK_ROWS)
+            cep_columns_clear(&bench->columns);
+        check(formats_block_decode(bench->decoder, &block, &bench->columns, &bytes, &records), "columns");
+        i += records;
+        if (records > 0)
+            continue;
+        base_arena_reset(&bench->rows_arena);
+        check(formats_decode(bench->decoder, bench->records + i, 1, &bench->rows_arena, bench->rows + i), "decode");
+        i++;
+    }
+}
+
+static void make_columns(struct bench *bench)
+{
+    const struct cep_list fields = cep_program_table(bench->program, bench->table)->fields;
+    struct cep_type types[CEP_COLUMNS_MAX];
+    for (uint32_t f = 0; f < fields.count; f++)
+        types[f] = cep_program_field(bench->program, fields.first + f)->type;
+    check(cep_columns_init(&bench->columns, types, fields.count, (uint16_t)bench->table), "columns");
+    cep_columns_set_timed(&bench->columns);
+}
+
 static void tell_watermark(struct bench *bench, int64_t watermark_ms)
 {
     for (uint32_t n = 0; n < cep_program_node_count(bench->program); n++) {
@@ -288,13 +327,17 @@ static int64_t cpu_us(void)
 
 static void measure(struct bench *bench)
 {
-    bool decode = strcmp(bench->phase, "engine") != 0, match = strcmp(bench->phase, "decode") != 0;
+    bool columns = strcmp(bench->phase, "columns") == 0;
+    bool decode = strcmp(bench->phase, "engine") != 0, match = strcmp(bench->phase, "decode") != 0 && !columns;
     struct timed { int64_t us, cpu_us; } best_decode = { INT64_MAX, INT64_MAX }, best_match = { INT64_MAX, INT64_MAX };
     struct cep_flow_stats stats = { 0 };
     for (uint64_t r = 0; r < bench->repeat; r++) {
         base_arena_reset(&bench->rows_arena);
         int64_t from_us = base_clock_mono_us(), from_cpu_us = cpu_us();
-        bench_decode(bench);
+        if (columns)
+            bench_columns(bench);
+        else
+            bench_decode(bench);
         int64_t us = base_clock_mono_us() - from_us, used_us = cpu_us() - from_cpu_us;
         best_decode.us = us < best_decode.us ? us : best_decode.us;
         best_decode.cpu_us = used_us < best_decode.cpu_us ? used_us : best_decode.cpu_us;
@@ -331,7 +374,7 @@ int main(int argc, char **argv)
 {
     struct bench bench = { .phase = "all", .rows_most = UINT64_MAX, .repeat = 3, .watermark_rows = 64 };
     if (argc < 4)
-        fail("usage", "bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|engine|all] [--rows N] [--repeat N] [--watermark-rows N] "
+        fail("usage", "bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|columns|engine|all] [--rows N] [--repeat N] [--watermark-rows N] "
                       "[--checkpoint-rows N] [--state-mib N] [--idle-ms N] [--trace 1]");
     bench.rules_path = argv[1];
     bench.table_name = argv[2];
@@ -352,6 +395,8 @@ int main(int argc, char **argv)
     compile(&bench);
     bench.program_bytes = heap_bytes() - before;
     load_data(&bench);
+    make_columns(&bench);
     measure(&bench);
+    cep_columns_finish(&bench.columns);
     return 0;
 }

@@ -8,7 +8,6 @@
 #define FIRST_ROWS 65536u
 #define SECOND_ROWS 4194304u /* room that is not used yet costs no memory */
 #define COPY_BYTES_MOST ((size_t)8 << 20)
-#define LENGTH_BITS 25
 
 int cep_columns_init(struct cep_columns *columns, const struct cep_type *types, uint32_t count, uint16_t table)
 {
@@ -124,7 +123,7 @@ uint8_t *cep_columns_nulls(struct cep_columns *columns, uint32_t column)
 
 int cep_columns_put_text(struct cep_columns *columns, const char *text, size_t len, int64_t *ret)
 {
-    if (len >> LENGTH_BITS)
+    if (len >> CEP_COLUMNS_LENGTH_BITS)
         return BASE_E_LIMIT;
     if (columns->text_cap - columns->text_len < len) {
         uint64_t cap = columns->text_cap ? columns->text_cap * 2 : 1u << 16;
@@ -139,7 +138,7 @@ int cep_columns_put_text(struct cep_columns *columns, const char *text, size_t l
     }
     if (len)
         memcpy(columns->text + columns->text_len, text, len);
-    *ret = (int64_t)(columns->text_len << LENGTH_BITS | len);
+    *ret = cep_columns_text_slot(columns->text_len, len);
     columns->text_len += len;
     return 0;
 }

@@ -13,11 +13,12 @@
 #include "cep/value.h"
 
 #define CEP_COLUMNS_ROWS_MOST (UINT32_MAX / 2)
+#define CEP_COLUMNS_LENGTH_BITS 25 /* of a slot: length of a text */
 
 struct cep_column_data {
     struct cep_type type;
     int32_t *narrow;   /* INT, DATE; or */
-    int64_t *wide;     /* slots as in a tuple; texts and wide decimals: place << 25 | length */
+    int64_t *wide;     /* slots as in a tuple; texts and wide decimals: cep_columns_text_slot */
     uint8_t *nulls;    /* 1 per NULL; NULL: there is none so far. Its slot is 0 */
 };
 /* Rows from `row` on stand at offset, offset + 1, ... of the partition. */
@@ -70,8 +71,9 @@ static inline bool cep_columns_is_null(const struct cep_columns *columns, uint32
 }
 static inline struct base_str cep_columns_text(const struct cep_columns *columns, int64_t slot)
 {
-    return (struct base_str){ columns->text + ((uint64_t)slot >> 25), (uint64_t)slot & ((1u << 25) - 1) };
+    return (struct base_str){ columns->text + ((uint64_t)slot >> CEP_COLUMNS_LENGTH_BITS), (uint64_t)slot & ((1u << CEP_COLUMNS_LENGTH_BITS) - 1) };
 }
+static inline int64_t cep_columns_text_slot(uint64_t place, size_t len) { return (int64_t)(place << CEP_COLUMNS_LENGTH_BITS | len); }
 /* Texts point into the columns until the next text is put. */
 struct cep_value cep_columns_value(const struct cep_columns *columns, uint32_t column, uint32_t row);
 /* Same value (NULL is NULL's equal)? */

@@ -4,14 +4,14 @@
 
 #include "base/attr.h"
 #include "base/error.h"
-#include "cep/columns.h"
 #include "cep/record.h"
+#include "formats/blocks.h"
 
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
-enum how { HOW_SKIP, HOW_INT, HOW_BIGINT, HOW_TEXT, HOW_OTHER };
+enum how { HOW_SKIP, HOW_INT, HOW_BIGINT, HOW_TEXT, HOW_TIME, HOW_OTHER };
 #define COLUMNS_MOST 256u
 #define DIGITS_MOST 18
 #define INTEGERS_MOST 32u
@@ -26,10 +26,10 @@ struct reading {
     struct base_arena arena;   /* what formats_text_value may ask for */
 };
 
-bool formats_decoder_takes_blocks(const struct formats_decoder *decoder)
+bool formats_csv_takes_blocks(const struct formats_decoder *decoder)
 {
     const struct formats_csv *csv = decoder->csv;
-    if (!csv || decoder->has_checks || decoder->rowtime != CEP_NONE || csv->null_literal.ptr || csv->escape || csv->allow_comments)
+    if (csv->null_literal.ptr || csv->escape || csv->allow_comments)
         return false;
     for (uint32_t f = 0; f < decoder->field_count; f++)
         if (decoder->types[f].kind == CEP_KIND_ARRAY || decoder->types[f].kind == CEP_KIND_BYTES)
@@ -52,7 +52,7 @@ static bool plan(struct reading *reading, const struct cep_origin *origin)
         uint8_t kind = f == CEP_NONE ? CEP_KIND_NULL : reading->decoder->types[f].kind;
         reading->plan[c].field = f;
         reading->plan[c].how = f == CEP_NONE ? HOW_SKIP : kind == CEP_KIND_INT ? HOW_INT : kind == CEP_KIND_BIGINT ? HOW_BIGINT
-                               : kind == CEP_KIND_STRING || kind == CEP_KIND_ROW ? HOW_TEXT : HOW_OTHER;
+                               : kind == CEP_KIND_STRING || kind == CEP_KIND_ROW ? HOW_TEXT : cep_kind_is_time(kind) ? HOW_TIME : HOW_OTHER;
         reading->integers = reading->integers && (reading->plan[c].how == HOW_INT || reading->plan[c].how == HOW_BIGINT);
     }
     return true;
@@ -63,24 +63,6 @@ static const char *cell_end(const struct reading *reading, const char *at)
     while (*at != reading->delimiter && *at != '\n')
         at++;
     return at;
-}
-
-static int put_null(const struct reading *reading, uint32_t field)
-{
-    uint8_t *nulls = cep_columns_nulls(reading->columns, field);
-    if (!nulls)
-        return BASE_E_NOMEM;
-    nulls[reading->columns->rows] = 1;
-    return 0;
-}
-
-static void put_slot(const struct reading *reading, uint32_t field, int64_t slot)
-{
-    struct cep_column_data *data = &reading->columns->at[field];
-    if (data->narrow)
-        data->narrow[reading->columns->rows] = (int32_t)slot;
-    else
-        data->wide[reading->columns->rows] = slot;
 }
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -122,8 +104,8 @@ static inline int take_integer(const struct reading *reading, uint32_t c, const 
     for (unsigned digit; (digit = (unsigned)(unsigned char)*at - '0') <= 9; at++)
         value = (int64_t)((uint64_t)value * 10 + digit);
     if (BASE_UNLIKELY(at == first || at - first > DIGITS_MOST)) {
-        put_slot(reading, reading->plan[c].field, 0);
-        return at == first && !minus && (*at == reading->delimiter || *at == '\n') ? put_null(reading, reading->plan[c].field) : BASE_E_MALFORMED;
+        formats_put_slot(reading->columns, reading->plan[c].field, 0);
+        return at == first && !minus && (*at == reading->delimiter || *at == '\n') ? formats_put_null(reading->decoder, reading->columns, reading->plan[c].field) : BASE_E_MALFORMED;
     }
     value = minus ? -value : value;
     *inout_at = at;
@@ -140,27 +122,25 @@ static inline int take_integer(const struct reading *reading, uint32_t c, const 
 static int take_other(struct reading *reading, uint32_t c, struct base_str text)
 {
     uint32_t f = reading->plan[c].field;
-    struct cep_type type = reading->decoder->types[f];
+    struct formats_decoder *decoder = reading->decoder;
     struct cep_value value = { .null = true };
-    int64_t slot = 0;
     if (reading->plan[c].how == HOW_TEXT) {
         if (text.len && text.ptr[text.len - 1] == '\r')
             text.len--;
-        int rc = cep_columns_put_text(reading->columns, text.ptr, text.len, &slot);
-        put_slot(reading, f, slot);
-        return rc;
+        value = cep_string(text.ptr, text.len);
+        return formats_put_value(decoder, reading->columns, f, &value);
     }
-    put_slot(reading, f, 0);
-    if (base_str_trim(text).len == 0)
-        return put_null(reading, f);
-    int rc = formats_text_value(&reading->decoder->times, type, base_str_trim(text), &reading->arena, &value);
+    if (reading->plan[c].how == HOW_TIME && formats_time_text(&decoder->times, text.ptr, text.len, &value.i)) {
+        formats_put_slot(reading->columns, f, value.i);
+        return 0;
+    }
+    text = base_str_trim(text);
+    if (text.len == 0)
+        return formats_put_null(decoder, reading->columns, f);
+    int rc = formats_text_value(&decoder->times, decoder->types[f], text, &reading->arena, &value);
     if (rc || value.null)
         return rc == BASE_E_NOMEM ? rc : BASE_E_MALFORMED;
-    slot = type.kind == CEP_KIND_DECIMAL ? (int64_t)value.dec.lo : value.i;
-    if (cep_columns_in_text(type))
-        rc = cep_columns_put_text(reading->columns, (const char *)&value.dec, sizeof value.dec, &slot);
-    put_slot(reading, f, slot);
-    return rc;
+    return formats_put_value(decoder, reading->columns, f, &value);
 }
 
 /* One line from *inout_at, behind its line end then. BASE_E_MALFORMED: it is not for us. */
@@ -277,13 +257,6 @@ other:
 static const char *take_integers(struct reading *reading BASE_UNUSED, const char *first BASE_UNUSED, const char *at, const char *stop BASE_UNUSED) { return at; }
 #endif
 
-static void forget_line(struct reading *reading)
-{
-    for (uint32_t c = 0; c < reading->columns->count; c++)
-        if (reading->columns->at[c].nulls)
-            reading->columns->at[c].nulls[reading->columns->rows] = 0;
-}
-
 /* Where the lines end that may be taken: before the first quote, the first byte that is no UTF-8. */
 static const char *stop_at(const struct reading *reading, struct base_str bytes)
 {
@@ -305,12 +278,10 @@ static bool good_line(const struct reading *reading, const char *at, const char 
     return stop_at(reading, (struct base_str){ at, (size_t)(end - at) }) == end;
 }
 
-int formats_block_decode(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes, uint32_t *ret_records)
+int formats_csv_block(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes)
 {
     struct reading reading = { .decoder = decoder, .columns = columns };
     const char *at = block->bytes.ptr;
-    uint32_t before = columns->rows;
-    *ret_bytes = *ret_records = 0;
     if (block->bytes.len > decoder->max_record_bytes || !plan(&reading, block->origin))
         return 0;
     const char *first = at, *stop = reading.integers ? at + block->bytes.len : stop_at(&reading, block->bytes);
@@ -327,19 +298,13 @@ int formats_block_decode(struct formats_decoder *decoder, const struct formats_b
             break;
         if (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')
             break; /* perhaps a line of blanks */
+        uint64_t text_len = columns->text_len;
         rc = take_line(&reading, &at);
-        if (rc == BASE_E_MALFORMED) {
-            forget_line(&reading);
-            rc = 0;
-            break;
-        }
         columns->rows += rc == 0;
+        if (rc)
+            formats_put_back(columns, text_len);
     }
     base_arena_finish(&reading.arena);
-    *ret_records = columns->rows - before;
     *ret_bytes = (size_t)(at - block->bytes.ptr);
-    decoder->stats.records += *ret_records;
-    decoder->stats.rows += *ret_records;
-    decoder->stats.bytes += *ret_bytes;
-    return rc;
+    return rc == BASE_E_MALFORMED ? 0 : rc;
 }

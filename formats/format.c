@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
-#include "formats/decoder.h"
+#include "formats/blocks.h"
 #include "formats/mask.h"
 #include "formats/wire.h"
 
@@ -332,6 +332,32 @@ int formats_decode(struct formats_decoder *decoder, const struct cep_record *rec
     }
     decoder->stats.records += count;
     return 0;
+}
+
+bool formats_decoder_takes_blocks(const struct formats_decoder *decoder)
+{
+    for (uint32_t f = 0; f < decoder->field_count; f++)
+        if (decoder->fields[f].metadata)
+            return false;
+    if (decoder->csv)
+        return formats_csv_takes_blocks(decoder);
+    return decoder->json && !decoder->debezium && formats_json_takes_blocks(decoder);
+}
+
+int formats_block_decode(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes, uint32_t *ret_records)
+{
+    uint32_t before = columns->rows;
+    *ret_bytes = 0;
+    int r = decoder->csv ? formats_csv_block(decoder, block, columns, ret_bytes) : formats_json_block(decoder, block, columns, ret_bytes);
+    *ret_records = columns->rows - before;
+    if (columns->timed && decoder->rowtime != CEP_NONE && *ret_records)
+        memcpy(columns->times + before, columns->at[decoder->rowtime].wide + before, *ret_records * sizeof *columns->times);
+    for (uint32_t row = before; columns->timed && decoder->rowtime == CEP_NONE && row < columns->rows; row++)
+        columns->times[row] = BASE_TIME_MIN_MS;
+    decoder->stats.records += *ret_records;
+    decoder->stats.rows += *ret_records;
+    decoder->stats.bytes += *ret_bytes;
+    return r;
 }
 
 bool formats_decoder_may_wait(const struct formats_decoder *decoder)

@@ -54,10 +54,10 @@ struct formats_block {
     int32_t partition;
 };
 struct cep_columns;
-/* May formats_block_decode be asked? The table has no event time and no metadata, and its format and options are plain enough. */
+/* May formats_block_decode be asked? The table has no metadata, and its format and options are plain enough. */
 bool formats_decoder_takes_blocks(const struct formats_decoder *decoder);
-/* Appends the rows of the first lines to columns, up to the first line that has anything out of the ordinary: that one is to be decoded as a record by
- * formats_decode, as is the first record of each file. Each line read is a record. BASE_E_NOMEM, BASE_E_LIMIT (too many rows). */
+/* Appends the rows of the first lines to columns, whose columns are the fields of the table (event times too, if they are timed), up to the first line that has anything out of the ordinary: that one is to be decoded as a record by
+ * formats_decode, as is the first record of each file, or JSON of another layout than that of the records before. Each line read is a record. BASE_E_NOMEM, BASE_E_LIMIT (too many rows). */
 int formats_block_decode(struct formats_decoder *decoder, const struct formats_block *block, struct cep_columns *columns, size_t *ret_bytes,
                          uint32_t *ret_records) BASE_MUST_CHECK;
 /* Can BASE_E_IO, BASE_E_TIMEOUT, BASE_E_AUTH happen at all? */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "formats/blocks.h"
 #include "formats/json_shape.h"
 #include "formats/json_straight.h"
 
@@ -383,6 +384,12 @@ static int walk_record(struct formats_json_walk *w, uint32_t i, uint32_t *ret_ne
     return 0;
 }
 
+/* Layouts are learned of records that have no more to keep to than to be read. */
+bool formats_json_takes_blocks(const struct formats_decoder *decoder)
+{
+    return !decoder->json->strict && !decoder->json->fail_on_missing;
+}
+
 /* ---- runs of records ---- */
 
 static int bad_text(struct formats_decoder *decoder, int code, struct base_str text)
@@ -402,6 +409,19 @@ static int decode_one(struct formats_json_walk *w, uint32_t i, uint32_t *ret_nex
     if (r == 0 && w->decoder->json->fail_on_missing)
         r = check_missing(w);
     return r < 0 ? r : formats_decoder_finish_row(w->decoder, w->record, w->arena, ret_row);
+}
+
+struct formats_json_straight *formats_json_layout(struct formats_decoder *decoder)
+{
+    struct formats_json *json = decoder->json;
+    return json->shape.members > 0 && json->straight.known ? &json->straight : NULL;
+}
+
+void formats_json_layout_hits(struct formats_decoder *decoder, uint32_t hits)
+{
+    struct formats_json_shape *shape = &decoder->json->shape;
+    for (uint32_t i = 0; i < hits && i < FORMATS_JSON_CREDIT_MOST; i++)
+        formats_json_shape_hit(shape);
 }
 
 /* Reads whatever error it had as a bad record; no memory stays an error. */

@@ -11,6 +11,7 @@
 #define FORMATS_JSON_SHAPE_MEMBERS 64
 #define FORMATS_JSON_SHAPE_PIECES 96
 #define FORMATS_JSON_SHAPE_FIELDS 64
+#define FORMATS_JSON_CREDIT_MOST 64
 
 /* Two words of text, compared at once. */
 typedef uint64_t formats_json_words __attribute__((vector_size(16)));
@@ -33,7 +34,7 @@ struct formats_json_shape {
 /* Has the record at place i of w this shape? Then its '}' is the place 4 * members behind i and its last one. */
 bool formats_json_shape_fits(const struct formats_json_shape *shape, const struct formats_json_walk *w, uint32_t i);
 /* It did fit: the book is kept. */
-static inline void formats_json_shape_hit(struct formats_json_shape *shape) { shape->credit += shape->credit < 64; }
+static inline void formats_json_shape_hit(struct formats_json_shape *shape) { shape->credit += shape->credit < FORMATS_JSON_CREDIT_MOST; }
 static inline bool formats_json_shape_try(struct formats_json_shape *shape, const struct formats_json_walk *w, uint32_t i)
 {
     if (shape->members == 0 || !formats_json_shape_fits(shape, w, i))

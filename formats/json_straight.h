@@ -42,4 +42,8 @@ void formats_json_straight_end(struct formats_json_straight *straight, const str
  * begin and end. */
 bool formats_json_straight_read(struct formats_json_straight *straight, struct formats_json_walk *w, const char *text, size_t len);
 
+/* In json.c. The layout of the records that were read last; NULL: none is known. hits: so many records were read by it. */
+struct formats_json_straight *formats_json_layout(struct formats_decoder *decoder);
+void formats_json_layout_hits(struct formats_decoder *decoder, uint32_t hits);
+
 #endif

@@ -118,6 +118,15 @@ static inline bool known_date(struct formats_times *times, const char *text, siz
     return true;
 }
 
+bool formats_time_usual(const struct formats_times *times, const char *text, int64_t *ret_ms)
+{
+    int64_t clock_ms;
+    if (times->form != FORMATS_TIME_AUTO || !times->known || !same_date(text, times->date) || (text[10] != 'T' && text[10] != ' ') || !usual_clock(text + 11, &clock_ms))
+        return false;
+    *ret_ms = times->date_ms + clock_ms;
+    return true;
+}
+
 static bool form_allows(const struct formats_times *times, const char *text, size_t len)
 {
     switch (times->form) {

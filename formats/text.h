@@ -22,6 +22,10 @@ struct formats_times {
 bool formats_time_form_parse(struct base_str text, enum formats_time_form *ret);
 /* Text of a timestamp. An all-digit text is an epoch number. False: malformed, or not of the pinned form. */
 bool formats_time_text(struct formats_times *times, const char *text, size_t len, int64_t *ret_ms);
+/* The usual text of one, "2026-01-31T12:34:56.789Z", of the date that was seen last: so many bytes, of which more than these are not looked at. False: it may still
+ * be a timestamp. */
+#define FORMATS_TIME_USUAL 24
+bool formats_time_usual(const struct formats_times *times, const char *text, int64_t *ret_ms);
 /* Number token of an epoch; seconds may have a fraction. */
 bool formats_time_number(const struct formats_times *times, struct base_str token, int64_t *ret_ms);
 

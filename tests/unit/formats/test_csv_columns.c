@@ -160,10 +160,13 @@ static void test_refused(void)
         OK(open_both(&both, options, FIELDS) && !formats_decoder_takes_blocks(both.decoder), refused[i][0]);
         close_both(&both);
     }
-    const char *json[] = { "format", "json", NULL };
-    struct both both;
-    OK(open_both(&both, json, FIELDS) && !formats_decoder_takes_blocks(both.decoder), "not JSON");
-    close_both(&both);
+    static const char *const never[] = { "json.strict", "json.fail-on-missing-field" };
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        const char *options[] = { "format", "json", never[i], "true", NULL };
+        struct both both;
+        OK(open_both(&both, options, FIELDS) && !formats_decoder_takes_blocks(both.decoder), never[i]);
+        close_both(&both);
+    }
 }
 
 int main(void)

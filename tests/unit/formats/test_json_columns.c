@@ -1,0 +1,320 @@
+/* Lines read in blocks, straight into columns, against the same lines read record by record: JSON of all sorts, plain and broken, and CSV with event time. What a
+ * block leaves is taken as a record, as service/local_columns.c does. */
+#include "cep/columns.h"
+#include "formats/format.h"
+
+#include "tests/unit/formats/table.h"
+#include "tests/unit/rnd.h"
+#include "tests/unit/tap.h"
+
+static const struct table_field fields[] = {
+    { .name = "id", .type = CEP_TYPE(STRING) },
+    { .name = "n", .type = CEP_TYPE(INT) },
+    { .name = "amount", .type = CEP_DECIMAL_TYPE(12, 2) },
+    { .name = "wide", .type = CEP_DECIMAL_TYPE(30, 2) },
+    { .name = "ratio", .type = CEP_TYPE(DOUBLE) },
+    { .name = "day", .type = CEP_TYPE(DATE) },
+    { .name = "flag", .type = CEP_TYPE(BOOLEAN) },
+    { .name = "again", .path = "id", .type = CEP_TYPE(STRING) },
+    { .name = "absent", .type = CEP_TYPE(BIGINT) },
+    { .name = "at", .type = CEP_TYPE(TIMESTAMP_LTZ) },
+    { .name = "ts", .type = CEP_TYPE(TIMESTAMP_LTZ) },
+};
+#define FIELDS 11u
+#define TS 10
+
+struct side {
+    struct formats_decoder *decoder;
+    struct table_said said;
+};
+struct both {
+    struct cep_program *program;
+    struct side block, record;
+    struct cep_columns columns;
+    struct base_arena rows, made;
+    struct cep_origin origin;
+    uint32_t by_block;   /* rows that came so */
+    uint32_t compared;
+};
+
+static bool open_side(struct both *both, struct side *side)
+{
+    char error[256];
+    struct formats_decoder_config config = { both->program, 0, table_note, &side->said };
+    return formats_decoder_create(&config, &side->decoder, error, sizeof error) == 0;
+}
+
+static bool open_both(struct both *both, const struct table_spec *spec, const char *head)
+{
+    struct cep_type types[FIELDS];
+    *both = (struct both){ .origin = { .name = BASE_STR("f"), .number = 1 } };
+    both->program = table_program(spec);
+    for (uint32_t i = 0; i < spec->count; i++)
+        types[i] = spec->fields[i].type;
+    if (head)
+        both->origin.head = base_str_of(head);
+    bool good = open_side(both, &both->block) && open_side(both, &both->record) && cep_columns_init(&both->columns, types, spec->count, 0) == 0;
+    if (spec->rowtime >= 0)
+        cep_columns_set_timed(&both->columns);
+    return good && formats_decoder_takes_blocks(both->block.decoder);
+}
+
+static void close_both(struct both *both)
+{
+    formats_decoder_destroy(both->block.decoder);
+    formats_decoder_destroy(both->record.decoder);
+    cep_columns_finish(&both->columns);
+    base_arena_finish(&both->rows);
+    base_arena_finish(&both->made);
+    cep_program_free(both->program);
+}
+
+/* The line at `at` by itself, without its line end and a '\r' before it. */
+static struct cep_row *by_record(struct both *both, struct side *side, struct base_str line, int64_t offset, bool head)
+{
+    struct cep_row *row = NULL;
+    if (line.len && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    struct cep_record record = { .bytes = line, .origin = &both->origin, .time_ms = BASE_TIME_MIN_MS, .offset = offset,
+                                 .flags = (uint16_t)(CEP_RECORD_PADDED | (head ? CEP_RECORD_HEAD : 0)) };
+    return formats_decode(side->decoder, &record, 1, &both->rows, &row) == 0 ? row : NULL;
+}
+
+static bool is_blank(struct base_str line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (line.ptr[i] != ' ' && line.ptr[i] != '\t' && line.ptr[i] != '\r')
+            return false;
+    return true;
+}
+
+/* One line as a record, into the columns if it gives a row. */
+static bool put_line(struct both *both, struct base_str line, int64_t offset)
+{
+    struct cep_row *row = by_record(both, &both->block, line, offset, offset == 0);
+    if (!row)
+        return true;
+    for (uint32_t c = 0; c < both->columns.count; c++)
+        both->columns.values[c] = cep_tuple_get(&row->tuple, c, both->columns.types[c]);
+    return cep_columns_place(&both->columns, 0, offset) == 0 && cep_columns_add(&both->columns, row->time_ms, both->columns.values) == 0;
+}
+
+static struct base_str line_at(const char *at, const char *stop)
+{
+    const char *end = memchr(at, '\n', (size_t)(stop - at));
+    return (struct base_str){ at, (size_t)((end ? end : stop) - at) };
+}
+
+/* The text into columns, in blocks that end behind the last line end before each multiple of `every` bytes. */
+static bool read_blocks(struct both *both, const char *text, size_t len, size_t every)
+{
+    const char *at = text, *stop = text + len;
+    int64_t offset = 0;
+    while (at < stop) {
+        struct base_str line = line_at(at, stop);
+        const char *edge = text + ((size_t)(at - text) / every + 1) * every;
+        edge = edge > stop ? stop : edge;
+        while (edge > at && edge[-1] != '\n')
+            edge--;
+        size_t bytes = 0;
+        uint32_t records = 0;
+        const struct formats_block block = { .bytes = { at, (size_t)(edge - at) }, .origin = &both->origin, .offset = offset };
+        if (edge > at && offset > 0 && formats_block_decode(both->block.decoder, &block, &both->columns, &bytes, &records) != 0)
+            return false;
+        at += bytes;
+        offset += records;
+        both->by_block += records;
+        if (bytes > 0)
+            continue;
+        if (!is_blank(line) && !put_line(both, line, offset++))
+            return false;
+        at = line.ptr + line.len + (line.ptr + line.len < stop);
+    }
+    return true;
+}
+
+/* Row by row the same, and the same number of bad records? */
+static bool same_rows(struct both *both, const char *text, size_t len)
+{
+    const char *stop = text + len;
+    uint32_t row = 0;
+    int64_t offset = 0;
+    for (const char *at = text; at < stop;) {
+        struct base_str line = line_at(at, stop);
+        at = line.ptr + line.len + 1;
+        if (is_blank(line))
+            continue;
+        struct cep_row *made, *want = by_record(both, &both->record, line, offset, offset == 0);
+        offset++;
+        if (!want)
+            continue;
+        if (row == both->columns.rows || cep_columns_row(&both->columns, row, &both->made, &made) != 0 || !cep_tuple_equal(&made->tuple, &want->tuple) ||
+            made->time_ms != want->time_ms || made->at.offset != want->at.offset) {
+            printf("# row %u: %.*s\n", row, (int)line.len, line.ptr);
+            return false;
+        }
+        row++;
+        both->compared++;
+    }
+    return row == both->columns.rows && both->block.said.problems == both->record.said.problems && both->block.said.ignored == both->record.said.ignored;
+}
+
+static bool check(const struct table_spec *spec, const char *head, const char *text, size_t len, size_t every, uint32_t *ret_by_block)
+{
+    struct both both;
+    bool good = open_both(&both, spec, head);
+    char *padded = base_arena_zalloc(&both.made, len + CEP_RECORD_SLACK, 1);
+    if (padded && len)
+        memcpy(padded, text, len);
+    good = good && padded && read_blocks(&both, padded, len, every) && same_rows(&both, padded, len);
+    *ret_by_block = both.by_block;
+    close_both(&both);
+    return good;
+}
+
+static const char *const json[] = { "format", "json", NULL };
+static const char *const lenient[] = { "format", "json", "json.ignore-parse-errors", "true", NULL };
+static const char *const short_ones[] = { "format", "json", "max-record-bytes", "230", NULL };
+static const char *const sql[] = { "format", "json", "json.timestamp-format", "SQL", NULL };
+
+/* ---- JSON by chance ---- */
+
+static const char *pick(const char *const *from, uint32_t count) { return from[rnd(count)]; }
+#define PICK(...) pick((const char *const[]){ __VA_ARGS__ }, (uint32_t)(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)))
+
+/* A record of the usual layout; odd: one in so many values is not what it usually is. */
+static void put_record(uint32_t i, uint32_t odd, struct base_buf *out)
+{
+    bool strange[10];
+    for (size_t k = 0; k < 10; k++)
+        strange[k] = odd && rnd(odd) == 0;
+    base_buf_printf(out, "{\"id\":%s,", strange[0] ? PICK("\"a\\u0041\\n\"", "null", "7", "\"\"", "\"Zo\xc3\xab\"", "\"\xff\"", "\"a\tb\"", "\"\\x\"", "true", "[1,2]", "{\"a\":1}",
+                                                         "\"a text that is longer than thirty-two bytes, by far\"", "\"exactly 16 bytes\"") : "\"u1234567\"");
+    base_buf_printf(out, "\"n\":%s,", strange[1] ? PICK("null", "-1", "\"12\"", "1.5", "2147483648", "007", "1e3", "true", "-", "tru") : "42");
+    base_buf_printf(out, "\"amount\":%s,", strange[2] ? PICK("null", "-0.5", "1.234", "\"3.10\"", "99999999999", "1.", "1e1", "nul") : "64.8");
+    base_buf_printf(out, "\"wide\":%s,", strange[3] ? PICK("null", "-12345678901234567890.12", "\"5\"", "0") : "3.25");
+    base_buf_printf(out, "\"nobody reads this\":%s,", strange[4] ? PICK("null", "\"\xff\xfe\"", "\"\\\"\"", "[1,{\"n\":2}]", "12", "\"a\rb\"", "\"\\q\"", "1.2.3") : "\"merchant\"");
+    base_buf_printf(out, "\"ratio\":%s,", strange[5] ? PICK("null", "-0", "1e-3", "\"NaN\"", "123456789012345678901234567890", "0x1") : "0.125");
+    base_buf_printf(out, "\"day\":%s,", strange[6] ? PICK("null", "\"2026-02-30\"", "1", "\"\"") : "\"2026-02-28\"");
+    base_buf_printf(out, "\"flag\":%s,", strange[7] ? PICK("null", "\"true\"", "1", "maybe") : "false");
+    base_buf_printf(out, "\"at\":%s,", strange[8] ? PICK("null", "1767225600", "1767225600.25", "\"2026-01-02 03:04:05\"", "\"2026-13-01T00:00:00Z\"") : "\"2026-01-01T12:00:00.500Z\"");
+    char usual[40];
+    snprintf(usual, sizeof usual, "\"2026-01-%02uT%02u:%02u:%02u.%03uZ\"", 1 + i / 50 % 28, i % 24, i % 60, i * 7 % 60, i * 13 % 1000);
+    base_buf_printf(out, "\"ts\":%s}", strange[9] ? PICK("null", "\"2026-01-02T24:00:00.000Z\"", "1767225600123", "\"2026-01-02T03:04:05+01:00\"", "\"\"", "\"2026-01-01T12:00:00.500z\"",
+                                                        "\"2026-01-01 12:00:00.500\"", "\"2026-01-01T12:00:00.500\\u005a\"") : usual);
+}
+
+/* A line: usually a record of the layout, now and then something else; one byte of it may be another. */
+static void put_line_by_chance(uint32_t i, uint32_t odd, struct base_buf *out)
+{
+    size_t first = out->len;
+    uint32_t what = odd ? rnd(odd * 12) : 100;
+    if (what == 0)
+        base_buf_puts(out, "{\"ts\":\"2026-01-01T12:00:00.500Z\",\"n\":3,\"id\":\"other order\",\"id\":\"twice\"}");
+    else if (what == 1)
+        base_buf_puts(out, PICK("", "   ", "\t\r", "{}", "[]", "x", "{\"id\":\"a\"", "null", "{\"n\":1,\"ts\":1767225600123}"));
+    else if (what == 2)
+        base_buf_puts(out, " ");
+    if (what > 1)
+        put_record(i, odd, out);
+    if (what == 3 && out->len > first)
+        out->ptr[first + rnd((uint32_t)(out->len - first))] = (char)(rnd(2) ? 1 + rnd(255) : (uint32_t)PICK("\"", "\\", "{", "}", ",", ":", "0", " ")[0]);
+    if (what == 4)
+        out->len = first + rnd((uint32_t)(out->len - first));
+    if (what == 5)
+        base_buf_puts(out, PICK("}", " ", "\r", "  \r", ",", "x", "{}"));
+    base_buf_puts(out, what == 6 ? "\r\n" : "\n");
+}
+
+static void test_chance(void)
+{
+    const struct { const char *const *options; int rowtime; uint32_t odd, lines; const char *what; } cases[] = {
+        { json, TS, 0, 4000, "records of one layout" },      { json, TS, 400, 6000, "with something else seldom" }, { json, TS, 40, 4000, "with something else often" },
+        { json, TS, 4, 3000, "of all sorts" },                { json, -1, 100, 4000, "without event time" },          { lenient, TS, 40, 3000, "errors ignored" },
+        { short_ones, TS, 100, 3000, "long ones left out" }, { sql, 9, 40, 2000, "timestamps of one form" },
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct table_spec spec = { fields, FIELDS, cases[c].options, cases[c].rowtime, 0 };
+        struct base_buf text = { 0 };
+        uint32_t by_block = 0;
+        for (uint32_t i = 0; i < cases[c].lines; i++)
+            put_line_by_chance(i, cases[c].odd, &text);
+        bool last_open = rnd(2);
+        bool same = check(&spec, NULL, text.ptr, text.len - last_open, 1 + rnd(60000), &by_block);
+        OK(same, cases[c].what);
+        if (cases[c].odd == 0 || cases[c].odd == 400)
+            OK(by_block > cases[c].lines / 3, "most of them by blocks");
+        base_buf_finish(&text);
+    }
+}
+
+/* Few columns of many, as a rule wants them; the same text with blocks that end anywhere. */
+static void test_borders(void)
+{
+    static const struct table_field few[] = { { .name = "id", .type = CEP_TYPE(STRING), .not_null = 1 }, { .name = "n", .type = CEP_TYPE(BIGINT) }, { .name = "ts", .type = CEP_TYPE(TIMESTAMP_LTZ) } };
+    struct table_spec spec = { few, 3, json, 2, 0 };
+    struct base_buf text = { 0 };
+    uint32_t wrong = 0, by_block, most = 0;
+    for (uint32_t i = 0; i < 6; i++)
+        put_line_by_chance(i, 0, &text);
+    base_buf_puts(&text, "\n{\"id\":null,\"n\":1,\"ts\":1}\r\n");
+    for (uint32_t i = 0; i < 3; i++)
+        put_line_by_chance(i, 0, &text);
+    for (size_t every = 1; every <= text.len; every++) {
+        wrong += !check(&spec, NULL, text.ptr, text.len, every, &by_block);
+        most = by_block > most ? by_block : most;
+    }
+    for (size_t len = 0; len <= text.len; len++)
+        wrong += !check(&spec, NULL, text.ptr, len, text.len + 1, &by_block);
+    IS_INT(wrong, 0, "blocks that end anywhere, texts that end anywhere");
+    IS_INT(most, 8, "all but the first and the bad one by blocks");
+    base_buf_finish(&text);
+}
+
+static void test_refused(void)
+{
+    static const struct table_field meta[] = { { .name = "id", .type = CEP_TYPE(STRING) }, { .name = "file", .type = CEP_TYPE(STRING), .metadata = CEP_META_FILE } };
+    static const struct table_field nested[] = { { .name = "c", .path = "a\x1f" "b", .type = CEP_TYPE(STRING) } };
+    struct table_spec spec = { meta, 2, json, -1, 0 }, inside = { nested, 1, json, -1, 0 };
+    struct both both;
+    uint32_t by_block = 0;
+    OK(!open_both(&both, &spec, NULL), "metadata is not in the lines");
+    close_both(&both);
+    static const char text[] = "{\"a\":{\"b\":\"x\"}}\n{\"a\":{\"b\":\"y\"}}\n{\"a\":{\"b\":\"z\"}}\n{\"a\":null}\n";
+    OK(check(&inside, NULL, text, sizeof text - 1, 1000, &by_block) && by_block == 0, "what is nested has no layout that is learned");
+}
+
+/* ---- CSV with event time ---- */
+
+static void test_csv(void)
+{
+    static const char *const csv[] = { "format", "csv", NULL };
+    static const struct table_field few[] = { { .name = "id", .type = CEP_TYPE(STRING) }, { .name = "n", .type = CEP_TYPE(INT), .not_null = 1 }, { .name = "ts", .type = CEP_TYPE(TIMESTAMP_LTZ) } };
+    struct table_spec spec = { few, 3, csv, 2, 0 };
+    for (uint32_t odd = 0; odd <= 90; odd += 30) {
+        struct base_buf text = { 0 };
+        uint32_t by_block = 0;
+        base_buf_puts(&text, "id,n,ts\n");
+        for (uint32_t i = 0; i < 3000; i++) {
+            bool a = odd && rnd(odd) == 0, b = odd && rnd(odd) == 0, c = odd && rnd(odd) == 0;
+            base_buf_printf(&text, "%s,%s,", a ? PICK("", "\"a,b\"", "Zo\xc3\xab", " x ", "\xff") : "u1234567", b ? PICK("", "x", "-3", " 4", "2147483648") : "17");
+            if (c)
+                base_buf_puts(&text, PICK("", " ", "1767225600", "2026-01-02 03:04:05", "never", " 2026-01-02T03:04:05Z ", "2026-01-02T03:04:05.000Z\r"));
+            else
+                base_buf_printf(&text, "2026-01-%02uT%02u:%02u:%02u.%03uZ", 1 + i / 50 % 28, i % 24, i % 60, i * 7 % 60, i * 13 % 1000);
+            base_buf_puts(&text, "\n");
+        }
+        OK(check(&spec, "id,n,ts", text.ptr, text.len - 1, 5000, &by_block), "CSV with event time");
+        OK(by_block > (odd ? 500u : 2900u), "most of it by blocks");
+        base_buf_finish(&text);
+    }
+}
+
+int main(void)
+{
+    test_chance();
+    test_borders();
+    test_refused();
+    test_csv();
+    return tap_done();
+}
