@@ -271,6 +271,21 @@ static void test_borders(void)
     base_buf_finish(&text);
 }
 
+/* A layout of numbers, where NULL stands now and then. */
+static void test_nulls(void)
+{
+    static const struct table_field few[] = { { .name = "n", .type = CEP_TYPE(BIGINT), .not_null = 1 }, { .name = "x", .type = CEP_TYPE(STRING) }, { .name = "ts", .type = CEP_TYPE(TIMESTAMP_LTZ) } };
+    struct table_spec spec = { few, 3, json, 2, 0 };
+    struct base_buf text = { 0 };
+    uint32_t by_block = 0;
+    for (int i = 0; i < 400; i++)
+        base_buf_printf(&text, i % 50 == 7 ? "{\"x\":%d,\"n\":null,\"ts\":1767225600%03d}\n" : i % 50 == 9 ? "{\"x\":%d,\"n\":1,\"ts\":null}\n"
+                                : i % 50 == 11 ? "{\"x\":null,\"n\":%d,\"ts\":1}\n" : "{\"x\":true,\"n\":%d,\"ts\":1767225600%03d}\n", i, i);
+    OK(check(&spec, NULL, text.ptr, text.len, 1u << 20, &by_block), "NULL as a number, a text, an event time");
+    IS_INT(by_block, 400 - 1 - 2 * 8, "those without event time, or a value that must be there, are left");
+    base_buf_finish(&text);
+}
+
 static void test_refused(void)
 {
     static const struct table_field meta[] = { { .name = "id", .type = CEP_TYPE(STRING) }, { .name = "file", .type = CEP_TYPE(STRING), .metadata = CEP_META_FILE } };
@@ -314,6 +329,7 @@ int main(void)
 {
     test_chance();
     test_borders();
+    test_nulls();
     test_refused();
     test_csv();
     return tap_done();
