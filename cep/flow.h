@@ -126,8 +126,6 @@ struct cep_columns;
 bool cep_flow_takes_columns(const struct cep_flow *flow, uint32_t node);
 /* Instead of cep_flow_source for each of them, before the watermark tells the end of input. The rows' order in the columns is changed. */
 int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *columns) BASE_MUST_CHECK;
-/* A row with this key will soon be delivered: brings what it needs near. First for a run of rows with soon = false, then with true. Optional. */
-void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange, const struct cep_tuple *key, bool soon);
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
 /* Does the source take rows that lie so far behind the table's watermark? */
@@ -139,6 +137,11 @@ bool cep_flow_has_clock(const struct cep_flow *flow);
 /* A routed row, at the owner; and the minimum over all senders of that exchange's watermarks. */
 int cep_flow_deliver(struct cep_flow *flow, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
 int cep_flow_deliver_watermark(struct cep_flow *flow, uint32_t exchange, int64_t watermark_ms) BASE_MUST_CHECK;
+/* Rows of one exchange, one after the other, each as it left its source: an event of a row that was not derived, with nothing but its key added. Faster than one
+ * by one. The host is told of each row, once and in order: before anything that follows from it reaches the host, and behind all that followed from the rows before. */
+struct cep_routed { const struct cep_row *row; const struct cep_tuple *key; uint64_t key_hash; };
+struct cep_taker { int (*took)(void *ctx, uint32_t first, uint32_t count); void *ctx; };
+int cep_flow_deliver_rows(struct cep_flow *flow, uint32_t exchange, const struct cep_routed *rows, uint32_t count, const struct cep_taker *taker) BASE_MUST_CHECK;
 
 /* Profile tables have got new versions (then generation is another number) or their watermarks have moved: rows that waited for them are looked at again. */
 int cep_flow_profiles_moved(struct cep_flow *flow, uint64_t generation) BASE_MUST_CHECK;

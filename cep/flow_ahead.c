@@ -14,7 +14,7 @@ int cep_flow_plain_key(const struct cep_plain_key *plain, const struct cep_tuple
     return 0;
 }
 
-static void expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t place, bool soon)
+void cep_flow_expect_place(const struct cep_flow *flow, uint32_t exchange_node, uint64_t place, bool soon)
 {
     __asm__ volatile("" ::: "memory"); /* bringing memory near is no effect to the compiler: it left the calls of this function out altogether */
     const struct cep_list outputs = cep_program_node(flow->program, exchange_node)->outputs;
@@ -28,11 +28,6 @@ static void expect(const struct cep_flow *flow, uint32_t exchange_node, uint64_t
         else if (op)
             cep_keyed_prefetch_slot(&op->keyed, place);
     }
-}
-
-void cep_flow_expect(const struct cep_flow *flow, uint32_t exchange_node, const struct cep_tuple *key, bool soon)
-{
-    expect(flow, exchange_node, cep_key_place(key), soon);
 }
 
 /* The exchange that every row of the source comes to as it is, if there is one. */
@@ -70,9 +65,9 @@ static void look_ahead(struct cep_flow *flow, uint32_t exchange_node, const stru
 {
     make_keys(flow, exchange_node, rows, count, NULL);
     for (uint32_t i = 0; i < flow->ahead_count; i++)
-        expect(flow, exchange_node, flow->ahead[i].place, false);
+        cep_flow_expect_place(flow, exchange_node, flow->ahead[i].place, false);
     for (uint32_t i = 0; i < flow->ahead_count; i++)
-        expect(flow, exchange_node, flow->ahead[i].place, true);
+        cep_flow_expect_place(flow, exchange_node, flow->ahead[i].place, true);
 }
 
 /* ---- usual rows, together ---- */
@@ -92,8 +87,7 @@ static struct cep_operator *quick_operator(const struct cep_flow *flow, uint32_t
 
 #define LINE 64
 
-/* Looks the keys of the next rows up, without touching them, and brings them near. */
-static void guess_keys(struct cep_flow *flow, const struct cep_operator *op)
+void cep_flow_guess_keys(struct cep_flow *flow, const struct cep_operator *op)
 {
     const struct cep_keyed keyed = { .slots = op->keyed.slots, .mask = op->keyed.mask };
     const bool wide = op->keyed.room_bytes > LINE + LINE / 4; /* with the key's own words more than two lines */
@@ -111,8 +105,7 @@ static void guess_keys(struct cep_flow *flow, const struct cep_operator *op)
     }
 }
 
-/* Which keys are there, from one row on; makes those that are not. *ret_end: up to there all have one whose state is in memory, or has none. */
-static int find_keys(struct cep_flow *flow, struct cep_operator *op, uint32_t from, uint32_t *ret_end)
+int cep_flow_find_keys(struct cep_flow *flow, struct cep_operator *op, uint32_t from, uint32_t *ret_end)
 {
     int rc = 0;
     uint32_t i = from;
@@ -167,11 +160,11 @@ static int take_ahead(struct cep_flow *flow, uint32_t node, struct cep_operator 
     uint32_t i = 0, end = 0; /* from i to end, keys are known */
     int rc = quick ? op->ops->upkeep(op, count) : 0;
     if (!rc && quick)
-        guess_keys(flow, op);
+        cep_flow_guess_keys(flow, op);
     while (i < count && !rc) {
         uint32_t done = 0;
         if (quick && i >= end)
-            rc = find_keys(flow, op, i, &end);
+            rc = cep_flow_find_keys(flow, op, i, &end);
         if (!rc && i < end)
             rc = op->ops->quick(op, flow->found + i, end - i, &done);
         for (uint32_t k = i; k < i + done && flow->env.load; k++) {
@@ -194,6 +187,34 @@ static int take_ahead(struct cep_flow *flow, uint32_t node, struct cep_operator 
     return rc;
 }
 
+/* To hosts that send rows to other threads: does the exchange get every row of the source as it is, so that nothing is to be done but to add its key? */
+static bool goes_straight(const struct cep_flow *flow, uint32_t node)
+{
+    const struct flow_node *own = &flow->nodes[node];
+    return !flow->env.routes_back && !own->care && !own->once && !own->wants_ident && !cep_program_node(flow->program, node)->clock;
+}
+
+/* The rows whose keys were made, and those that had none. */
+static int route_ahead(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
+{
+    uint32_t made = flow->ahead_count;
+    int rc = 0;
+    for (uint32_t i = 0; i < count && !rc; i++) {
+        flow->ahead_at = i;
+        if (i >= made || rows[i]->change != CEP_INSERT) {
+            rc = cep_flow_source(flow, node, rows[i]);
+            continue;
+        }
+        struct cep_event event = cep_flow_source_event(flow, node, rows[i]);
+        event.key = flow->ahead[i].key;
+        event.key_hash = cep_key_hash(event.key);
+        event.key_node = flow->ahead_node;
+        flow->rows_in++;
+        rc = flow->env.route(flow->env.ctx, flow->ahead_node, &event);
+    }
+    return rc;
+}
+
 #define SIEVE (4 * AHEAD)
 
 static int concerned_rows(struct cep_flow *flow, uint32_t node, const struct cep_row *const *rows, uint32_t count)
@@ -208,6 +229,11 @@ static int concerned_rows(struct cep_flow *flow, uint32_t node, const struct cep
         if (quick) {
             make_keys(flow, exchange_node, rows + i, n, &quick->keyed);
             rc = take_ahead(flow, node, quick, rows + i, n);
+            continue;
+        }
+        if (exchange_node != CEP_NONE && goes_straight(flow, node)) {
+            make_keys(flow, exchange_node, rows + i, n, NULL);
+            rc = route_ahead(flow, node, rows + i, n);
             continue;
         }
         if (exchange_node != CEP_NONE)

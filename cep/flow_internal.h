@@ -94,6 +94,12 @@ void cep_flow_rouse_all(struct cep_flow *flow);
 /* ---- flow_ahead.c ---- */
 /* What can be known of a node's rows beforehand: plain keys, whether identities are asked for, which outputs can care. */
 int cep_flow_plan_node(struct cep_flow *flow, uint32_t node) BASE_MUST_CHECK;
+/* A row with this place will soon come to what is behind the exchange: brings what it needs near. First for a run of rows with soon = false, then with true. */
+void cep_flow_expect_place(const struct cep_flow *flow, uint32_t exchange_node, uint64_t place, bool soon);
+/* Looks the keys of the rows ahead up, without touching them, and brings them near: into flow->found. */
+void cep_flow_guess_keys(struct cep_flow *flow, const struct cep_operator *op);
+/* Which of the keys are there, from one row on; makes those that are not. *ret_end: up to there all have one whose state is in memory, or has none. */
+int cep_flow_find_keys(struct cep_flow *flow, struct cep_operator *op, uint32_t from, uint32_t *ret_end) BASE_MUST_CHECK;
 int cep_flow_plain_key(const struct cep_plain_key *plain, const struct cep_tuple *row, struct base_arena *arena, struct cep_tuple **ret) BASE_MUST_CHECK;
 /* The exchange that every row of the source goes to as it is, if rows that concern nothing behind it may be left out beforehand: it has an index of who can care,
  * and making the key ends in no error that must be told. CEP_NONE: there is none. flow_care.c. */

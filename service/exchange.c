@@ -4,7 +4,8 @@
 #include "base/error.h"
 #include "base/ring.h"
 
-#define PARCEL_BYTES (64u << 10)
+#define PARCEL_BYTES (64u << 10) /* full from here on */
+#define PARCEL_SLACK 4096u       /* room for the row that fills it, as rows usually are */
 
 struct sender {
     struct service_parcel **filling;  /* [stage * shards + receiver] */
@@ -159,6 +160,8 @@ static struct base_buf *room(struct service_exchange *x, uint32_t number, uint32
             return NULL;
         (*slot)->stage = stage;
         (*slot)->receiver = receiver;
+        if (!base_buf_reserve(&(*slot)->bytes, PARCEL_BYTES + PARCEL_SLACK)) /* growing would copy all that is in it again and again */
+            return NULL;
     }
     return &(*slot)->bytes;
 }
@@ -166,7 +169,7 @@ static struct base_buf *room(struct service_exchange *x, uint32_t number, uint32
 int service_exchange_row(struct service_exchange *x, uint32_t sender, uint32_t stage, uint32_t receiver, uint32_t node, const struct cep_event *event)
 {
     struct base_buf *bytes = room(x, sender, stage, receiver);
-    return bytes ? service_message_put_row(bytes, node, event) : BASE_E_NOMEM;
+    return bytes ? service_message_put(bytes, node, event) : BASE_E_NOMEM;
 }
 
 int service_exchange_mark(struct service_exchange *x, uint32_t sender, uint32_t stage, enum service_message_kind kind, uint32_t node, int64_t value)

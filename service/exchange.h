@@ -13,7 +13,7 @@
 
 struct service_parcel {    /* a batch of messages on its way */
     struct service_parcel *next; /* while parked */
-    struct base_buf bytes; /* struct service_message, one behind the other */
+    struct base_buf bytes; /* messages (message.h), one behind the other */
     uint32_t stage, receiver;
 };
 void service_parcel_free(struct service_parcel *parcel);

@@ -10,6 +10,7 @@
 #include "service/config.h"
 
 #define POLL_MS 5
+#define ROWS_TOGETHER 64
 #define ROOM_WAIT_US 2000
 #define CLOCK_EVERY_MS 5 /* processing time is told to the flow */
 #define AHEAD_MS 10000 /* event time by which a table may be ahead of the slowest one that has more to read */
@@ -39,6 +40,8 @@ struct service_ingest {
     int64_t idle_look_us;
     bool clocked;            /* some source goes by processing time */
     int64_t clock_told_ms;
+    const struct cep_row *rows[ROWS_TOGETHER]; /* on time, not yet handed to the flow */
+    uint32_t row_count;
 };
 
 struct service_host *service_ingest_host(struct service_ingest *ingest)
@@ -83,17 +86,32 @@ static int take_late_row(struct service_ingest *ingest, struct stream *stream, c
     return e;
 }
 
+/* Hands the rows that are on time to the flow; one source node gets them together. */
+static int hand_over(struct service_ingest *ingest, const struct stream *stream)
+{
+    int e = 0;
+    uint32_t count = ingest->row_count;
+    ingest->row_count = 0;
+    if (stream->node_count == 1)
+        return count ? cep_flow_source_rows(ingest->flow, stream->nodes[0], ingest->rows, count) : 0;
+    for (uint32_t k = 0; k < count; k++)
+        for (uint32_t i = 0; e == 0 && i < stream->node_count; i++)
+            e = cep_flow_source(ingest->flow, stream->nodes[i], ingest->rows[k]);
+    return e;
+}
+
 static int take_row(struct service_ingest *ingest, struct stream *stream, const struct cep_row *row)
 {
     enum service_timing timing;
     int e = service_input_timing(stream->input, row, &timing);
     if (e < 0)
         return e;
-    if (timing != SERVICE_ON_TIME)
-        return take_late_row(ingest, stream, row, timing);
-    for (uint32_t i = 0; e == 0 && i < stream->node_count; i++)
-        e = cep_flow_source(ingest->flow, stream->nodes[i], row);
-    return e;
+    if (timing != SERVICE_ON_TIME) {
+        e = hand_over(ingest, stream);
+        return e == 0 ? take_late_row(ingest, stream, row, timing) : e;
+    }
+    ingest->rows[ingest->row_count++] = row;
+    return ingest->row_count == ROWS_TOGETHER ? hand_over(ingest, stream) : 0;
 }
 
 static int tell_watermark(struct service_ingest *ingest, struct stream *stream, int64_t watermark_ms)
@@ -126,6 +144,8 @@ static int take_batch(struct service_ingest *ingest, struct stream *stream, cons
         rows++;
         e = take_row(ingest, stream, batch->rows[i]);
     }
+    if (e == 0)
+        e = hand_over(ingest, stream);
     service_count(ingest->shared->metrics, SERVICE_METRIC_ROWS, rows);
     if (e == 0)
         e = tell_watermark(ingest, stream, service_watermarks_merge(service_input_watermarks(stream->input)));

@@ -63,14 +63,19 @@ static bool is_plain(const struct service_message *m)
            memcmp(&m->first_at, &row->at, sizeof row->at) == 0 && !m->has_evidence && m->revision == 0 && m->key_bytes && m->key_node == m->exchange;
 }
 
-static int put_plain(struct service_journal *journal, const struct service_message *m, size_t words)
+/* key and row, one behind the other */
+struct plain_row { const void *words; size_t bytes; uint64_t key_hash; uint32_t exchange, key_bytes; };
+
+static int put_plain(struct service_journal *journal, const struct plain_row *row)
 {
     struct base_buf *out = journal->out;
-    size_t start = out->len;
+    size_t start = out->len, words = row->bytes / 8;
+    if (row->bytes % 8 || words + ROW_HEAD_WORDS > SERVICE_DELTA_WORDS_MOST)
+        return put(journal, (struct note){ .kind = NOTE_ROW, .exchange = row->exchange, .error = (int32_t)row->key_bytes, .value = (int64_t)row->key_hash }, row->words, row->bytes);
     struct row_note note = { .kind = journal->last.count ? NOTE_ROW_LIKE : NOTE_ROW_ANEW, .words = (uint16_t)(words + ROW_HEAD_WORDS) };
-    const uint64_t head[ROW_HEAD_WORDS] = { (uint64_t)m->key_bytes << 32 | m->exchange, m->key_hash };
+    const uint64_t head[ROW_HEAD_WORDS] = { (uint64_t)row->key_bytes << 32 | row->exchange, row->key_hash };
     base_buf_put(out, &note, sizeof note);
-    const struct service_delta_words all = { .head = head, .rest = (const uint64_t *)(const void *)(m + 1), .head_count = ROW_HEAD_WORDS, .rest_count = words };
+    const struct service_delta_words all = { .head = head, .rest = (const uint64_t *)row->words, .head_count = ROW_HEAD_WORDS, .rest_count = words };
     int e = out->failed ? BASE_E_NOMEM : service_delta_put(&journal->last, &all, out);
     if (e < 0)
         return e;
@@ -79,18 +84,21 @@ static int put_plain(struct service_journal *journal, const struct service_messa
     return 0;
 }
 
+int service_journal_plain(struct service_journal *journal, const struct service_plain *plain)
+{
+    if (!journal->out)
+        return 0;
+    begin_step(journal);
+    return put_plain(journal, &(struct plain_row){ plain + 1, plain->size_bytes - sizeof *plain, plain->key_hash, plain->exchange, plain->key_bytes });
+}
+
 int service_journal_row(struct service_journal *journal, const struct service_message *message)
 {
     if (!journal->out)
         return 0;
     begin_step(journal);
-    size_t bytes = message->size_bytes - sizeof *message;
-    bool plain = is_plain(message);
-    if (plain && bytes % 8 == 0 && bytes / 8 + ROW_HEAD_WORDS <= SERVICE_DELTA_WORDS_MOST)
-        return put_plain(journal, message, bytes / 8);
-    if (plain)
-        return put(journal, (struct note){ .kind = NOTE_ROW, .exchange = message->exchange, .error = (int32_t)message->key_bytes, .value = (int64_t)message->key_hash }, message + 1,
-                   message->size_bytes - sizeof *message);
+    if (is_plain(message))
+        return put_plain(journal, &(struct plain_row){ message + 1, message->size_bytes - sizeof *message, message->key_hash, message->exchange, message->key_bytes });
     base_buf_put(journal->out, message, message->size_bytes);
     return journal->out->failed ? BASE_E_NOMEM : 0;
 }

@@ -31,6 +31,7 @@ void service_journal_finish(struct service_journal *journal);
 
 /* ---- writing; nothing is done while reading. BASE_E_NOMEM ---- */
 int service_journal_row(struct service_journal *journal, const struct service_message *message) BASE_MUST_CHECK;
+int service_journal_plain(struct service_journal *journal, const struct service_plain *plain) BASE_MUST_CHECK;
 int service_journal_watermark(struct service_journal *journal, uint32_t exchange, int64_t watermark_ms) BASE_MUST_CHECK;
 /* The profile tables moved, to this generation. */
 int service_journal_moved(struct service_journal *journal, uint64_t generation) BASE_MUST_CHECK;

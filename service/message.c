@@ -1,5 +1,7 @@
 #include "service/message.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/vec.h"
@@ -49,6 +51,40 @@ int service_message_put_row(struct base_buf *out, uint32_t exchange, const struc
         put_padded(out, evidence->items[i].row, cep_row_size(evidence->items[i].row));
     }
     return out->failed ? BASE_E_NOMEM : 0;
+}
+
+static bool is_plain(uint32_t exchange, const struct cep_event *e)
+{
+    return e->kind == CEP_IS_ROW && !e->limited && e->final && e->first_time_ms == e->row->time_ms && e->last_time_ms == e->row->time_ms && !e->ident.hi && !e->ident.lo &&
+           memcmp(&e->first_at, &e->row->at, sizeof e->first_at) == 0 && !e->evidence && e->revision == 0 && e->key && e->key_node == exchange;
+}
+
+/* The last word is zeroed first: bytes behind the end are nothing that was in memory before. */
+static char *put_words(char *at, const void *bytes, size_t len)
+{
+    size_t words = round8(len);
+    if (words != len)
+        memset(at + words - 8, 0, 8);
+    memcpy(at, bytes, len);
+    return at + words;
+}
+
+int service_message_put(struct base_buf *out, uint32_t exchange, const struct cep_event *event)
+{
+    if (!is_plain(exchange, event))
+        return service_message_put_row(out, exchange, event);
+    size_t row_bytes = cep_row_size(event->row), size = sizeof(struct service_plain) + round8(event->key->size_bytes) + round8(row_bytes);
+    if (size > UINT32_MAX)
+        return BASE_E_LIMIT;
+    if (!base_buf_reserve(out, size))
+        return BASE_E_NOMEM;
+    struct service_plain head = { .size_bytes = (uint32_t)size, .kind = SERVICE_MESSAGE_PLAIN, .exchange = exchange, .key_bytes = event->key->size_bytes, .key_hash = event->key_hash };
+    char *at = out->ptr + out->len;
+    memcpy(at, &head, sizeof head);
+    at = put_words(at + sizeof head, event->key, event->key->size_bytes);
+    put_words(at, event->row, row_bytes);
+    out->len += size;
+    return 0;
 }
 
 int service_message_put_mark(struct base_buf *out, enum service_message_kind kind, uint32_t exchange, int64_t value)

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "cep/flow.h"
 
-enum service_message_kind { SERVICE_MESSAGE_ROW = 1, SERVICE_MESSAGE_WATERMARK = 2, SERVICE_MESSAGE_BARRIER = 3 };
+enum service_message_kind { SERVICE_MESSAGE_ROW = 1, SERVICE_MESSAGE_WATERMARK = 2, SERVICE_MESSAGE_BARRIER = 3, SERVICE_MESSAGE_PLAIN = 4 };
 
 /* Head of a message; multiples of 8 bytes, so that rows inside stay aligned. Kept in journals (journal.h): what changes here is a new version there. */
 struct service_message {
@@ -32,7 +32,26 @@ struct service_message {
     /* key, row, then for each evidence item {u32 var, u32 excluded} and its row */
 };
 
-/* Appends a row, whole or not at all. BASE_E_NOMEM. */
+/* A row as it comes from its source, with the key of the exchange: all else that an event says of it can be told from the row. Its kind stands where that of other
+ * messages does. */
+struct service_plain {
+    uint32_t size_bytes;
+    uint16_t kind;          /* SERVICE_MESSAGE_PLAIN */
+    uint16_t zero;
+    uint32_t exchange;
+    uint32_t key_bytes;
+    uint64_t key_hash;
+    /* key, row */
+};
+static inline const struct cep_tuple *service_plain_key(const struct service_plain *plain) { return (const struct cep_tuple *)(const void *)(plain + 1); }
+static inline const struct cep_row *service_plain_row(const struct service_plain *plain)
+{
+    return (const struct cep_row *)(const void *)((const char *)(plain + 1) + ((plain->key_bytes + 7u) & ~7u));
+}
+
+/* Appends a row the shorter way that can say all of it, whole or not at all. BASE_E_NOMEM, BASE_E_LIMIT. */
+int service_message_put(struct base_buf *out, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
+/* Appends a row as a ROW message, whole or not at all. BASE_E_NOMEM, BASE_E_LIMIT. */
 int service_message_put_row(struct base_buf *out, uint32_t exchange, const struct cep_event *event) BASE_MUST_CHECK;
 int service_message_put_mark(struct base_buf *out, enum service_message_kind kind, uint32_t exchange, int64_t value) BASE_MUST_CHECK;
 

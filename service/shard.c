@@ -319,51 +319,71 @@ static int deliver_row(struct service_shard *shard, const struct service_message
     return e == 0 ? cep_flow_deliver(shard->flow, message->exchange, &shard->unpacked.event) : e;
 }
 
-#define SLOTS_AHEAD 12 /* rows whose key's slot is brought near before their turn; keys themselves half as many before */
+#define RUN_MOST 64u /* rows handed over together */
+struct run {
+    struct service_shard *shard;
+    const struct service_plain *messages[RUN_MOST];
+    struct cep_routed rows[RUN_MOST];
+    uint32_t count;
+};
 
-/* The message at `at` will be delivered soon; gives the place behind it. */
-static size_t expect(const struct service_shard *shard, const struct service_parcel *parcel, size_t at, bool soon)
+static int keep_rows(void *ctx, uint32_t first, uint32_t count)
 {
-    if (at >= parcel->bytes.len)
-        return at;
-    const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
-    if (message->kind == SERVICE_MESSAGE_ROW && message->key_bytes)
-        cep_flow_expect(shard->flow, message->exchange, (const struct cep_tuple *)(const void *)(message + 1), soon);
-    return at + message->size_bytes;
+    struct run *run = ctx;
+    int e = 0;
+    for (uint32_t i = first; e == 0 && i < first + count; i++)
+        e = service_journal_plain(&run->shard->host.journal, run->messages[i]);
+    return e;
+}
+
+/* Rows from *inout_at on that stand one behind the other, all for one exchange and as they came from their sources. */
+static int take_run(struct service_shard *shard, const struct service_parcel *parcel, size_t *inout_at)
+{
+    struct run run = { .shard = shard };
+    uint32_t exchange = ((const struct service_plain *)(const void *)(parcel->bytes.ptr + *inout_at))->exchange;
+    while (run.count < RUN_MOST && *inout_at < parcel->bytes.len) {
+        const struct service_plain *plain = (const struct service_plain *)(const void *)(parcel->bytes.ptr + *inout_at);
+        if (plain->kind != SERVICE_MESSAGE_PLAIN || plain->exchange != exchange)
+            break;
+        run.messages[run.count] = plain;
+        run.rows[run.count++] = (struct cep_routed){ service_plain_row(plain), service_plain_key(plain), plain->key_hash };
+        *inout_at += plain->size_bytes;
+    }
+    shard->took = true;
+    return cep_flow_deliver_rows(shard->flow, exchange, run.rows, run.count, &(struct cep_taker){ keep_rows, &run });
+}
+
+static int take_message(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel, size_t *inout_at)
+{
+    const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + *inout_at);
+    int e = 0;
+    switch ((enum service_message_kind)message->kind) {
+    case SERVICE_MESSAGE_PLAIN:
+        return take_run(shard, parcel, inout_at);
+    case SERVICE_MESSAGE_ROW:
+        shard->took = true;
+        e = service_journal_row(&shard->host.journal, message);
+        if (e == 0)
+            e = deliver_row(shard, message);
+        break;
+    case SERVICE_MESSAGE_WATERMARK:
+        shard->took = true;
+        e = take_watermark(shard, sender, message);
+        break;
+    case SERVICE_MESSAGE_BARRIER:
+        e = take_barrier(shard, parcel->stage, message->time_ms);
+        break;
+    }
+    *inout_at += message->size_bytes;
+    return e;
 }
 
 static int take_parcel(struct service_shard *shard, uint32_t sender, const struct service_parcel *parcel)
 {
-    size_t slots = 0, keys = 0;
-    for (int i = 0; i < SLOTS_AHEAD; i++)
-        slots = expect(shard, parcel, slots, false);
-    for (int i = 0; i < SLOTS_AHEAD / 2; i++)
-        keys = expect(shard, parcel, keys, true);
-    for (size_t at = 0; at < parcel->bytes.len;) {
-        const struct service_message *message = (const struct service_message *)(const void *)(parcel->bytes.ptr + at);
-        int e = 0;
-        slots = expect(shard, parcel, slots, false);
-        keys = expect(shard, parcel, keys, true);
-        switch ((enum service_message_kind)message->kind) {
-        case SERVICE_MESSAGE_ROW:
-            shard->took = true;
-            e = service_journal_row(&shard->host.journal, message);
-            if (e == 0)
-                e = deliver_row(shard, message);
-            break;
-        case SERVICE_MESSAGE_WATERMARK:
-            shard->took = true;
-            e = take_watermark(shard, sender, message);
-            break;
-        case SERVICE_MESSAGE_BARRIER:
-            e = take_barrier(shard, parcel->stage, message->time_ms);
-            break;
-        }
-        if (e < 0 || service_engine_stopping(shard->engine))
-            return e;
-        at += message->size_bytes;
-    }
-    return 0;
+    int e = 0;
+    for (size_t at = 0; e == 0 && at < parcel->bytes.len && !service_engine_stopping(shard->engine);)
+        e = take_message(shard, sender, parcel, &at);
+    return e;
 }
 
 /* One parcel from each inbox, later stages first. While something of ours is parked, only stages that cannot add to it are taken in (protocol.md 1). */

@@ -1,5 +1,5 @@
-/* The short ways of the row pattern operator against the long one: rows handed over together, one by one, and through full keys without an index of constants must
- * tell the same. Random rows, some of them late; every rule reads all columns, so that rows can be made without a decoder; rules that take the lean form, final ones that only remember steps, and many rules of which few can care. */
+/* The short ways of the row pattern operator against the long one: rows handed over together, one by one, as they come from other threads, and through full keys without
+ * an index of constants must tell the same. Random rows, some of them late; every rule reads all columns, so that rows can be made without a decoder; rules that take the lean form, final ones that only remember steps, and many rules of which few can care. */
 #include "tests/unit/tap.h"
 
 #include <inttypes.h>
@@ -73,13 +73,62 @@ static const char *const rules[] = {
 };
 #define RULES (sizeof rules / sizeof *rules)
 
-enum way { TOGETHER, ONE_BY_ONE, IN_FULL, BY_VALUE };
-struct told { uint64_t ordered, standing, count, errors; struct cep_flow *flow; };
+enum way { TOGETHER, ONE_BY_ONE, IN_FULL, BY_VALUE, ROUTED };
+#define QUEUE 500
+struct told {
+    uint64_t ordered, standing, count, errors, took, missed;
+    struct cep_flow *flow;
+    bool queues;                 /* rows for the exchange wait until a watermark comes */
+    struct cep_routed queue[QUEUE];
+    uint32_t exchanges[QUEUE], queued, run; /* run: the first of those being delivered */
+    struct base_arena keys;
+};
 
-static int route(void *ctx, uint32_t exchange, const struct cep_event *event) { return cep_flow_deliver(((struct told *)ctx)->flow, exchange, event); }
+static int took(void *ctx, uint32_t first, uint32_t count)
+{
+    struct told *told = ctx;
+    told->missed += told->run + first != told->took; /* each row once, in order */
+    told->took += count;
+    return 0;
+}
+
+/* Those for one exchange that stand together go together. */
+static int deliver_queue(struct told *told)
+{
+    int rc = 0;
+    told->took = 0;
+    for (uint32_t i = 0, n; i < told->queued && !rc; i += n) {
+        for (n = 1; i + n < told->queued && told->exchanges[i + n] == told->exchanges[i]; n++) { }
+        told->run = i;
+        rc = cep_flow_deliver_rows(told->flow, told->exchanges[i], told->queue + i, n, &(struct cep_taker){ took, told });
+    }
+    told->missed += told->took != told->queued;
+    told->queued = 0;
+    base_arena_reset(&told->keys);
+    return rc;
+}
+
+static int route(void *ctx, uint32_t exchange, const struct cep_event *event)
+{
+    struct told *told = ctx;
+    if (!told->queues)
+        return cep_flow_deliver(told->flow, exchange, event);
+    struct cep_tuple *key = base_arena_alloc(&told->keys, event->key->size_bytes);
+    if (!key || told->queued == QUEUE)
+        return BASE_E_LIMIT;
+    memcpy(key, event->key, event->key->size_bytes);
+    told->queue[told->queued] = (struct cep_routed){ event->row, key, event->key_hash };
+    told->exchanges[told->queued++] = exchange;
+    return 0;
+}
 static int route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms)
 {
-    return cep_flow_deliver_watermark(((struct told *)ctx)->flow, exchange, watermark_ms);
+    int rc = deliver_queue(ctx);
+    return rc ? rc : cep_flow_deliver_watermark(((struct told *)ctx)->flow, exchange, watermark_ms);
+}
+static int load_nothing(void *ctx BASE_UNUSED, uint64_t node BASE_UNUSED, const struct cep_tuple *key BASE_UNUSED, uint32_t piece BASE_UNUSED, struct base_buf *ret BASE_UNUSED)
+{
+    return BASE_E_NOTFOUND;
 }
 static int sink(void *ctx, uint32_t node, const struct cep_event *event)
 {
@@ -139,9 +188,10 @@ static int feed(struct cep_flow *flow, uint32_t node, struct cep_row *const *row
             batch[n] = rows[i];
             most_ms = rows[i]->time_ms > most_ms ? rows[i]->time_ms : most_ms;
         }
-        if (way == TOGETHER)
+        bool together = way == TOGETHER || way == ROUTED;
+        if (together)
             rc = cep_flow_source_rows(flow, node, batch, n);
-        for (uint32_t k = 0; k < n && !rc && way != TOGETHER; k++)
+        for (uint32_t k = 0; k < n && !rc && !together; k++)
             rc = cep_flow_source(flow, node, batch[k]);
         if (!rc)
             rc = cep_flow_source_watermark(flow, node, most_ms - 3000);
@@ -153,17 +203,18 @@ static int feed(struct cep_flow *flow, uint32_t node, struct cep_row *const *row
 static int run(const struct cep_linked *linked, struct cep_row *const *rows, enum way way, bool values, struct told *told)
 {
     struct cep_env env = { .ctx = told, .route = route, .routes_back = way == TOGETHER, .route_watermark = route_watermark, .sink = sink, .report = report,
-                           .proc_time_ms = proc_time, .trace = way == IN_FULL && !values ? trace : NULL };
+                           .proc_time_ms = proc_time, .trace = way == IN_FULL && !values ? trace : NULL, .load = way == ROUTED ? load_nothing : NULL };
     struct cep_limits limits = { .park_classes = way == BY_VALUE ? 1 : UINT32_MAX };
     const struct cep_program *program = cep_linked_program(linked);
     uint32_t source = 0;
     while (cep_program_node(program, source)->kind != CEP_NODE_SOURCE)
         source++;
-    *told = (struct told){ 0 };
+    *told = (struct told){ .queues = way == ROUTED };
     int rc = cep_flow_create(linked, &env, way == IN_FULL || way == BY_VALUE ? &limits : NULL, &told->flow);
     if (!rc)
         rc = feed(told->flow, source, rows, way);
     cep_flow_destroy(told->flow);
+    base_arena_finish(&told->keys);
     return rc;
 }
 
@@ -179,13 +230,15 @@ static void compare(const char *text, struct cep_row *const *rows)
     struct cep_funcs *funcs = cep_funcs_create();
     base_diags_init(&diags, &arena);
     if (OK(patterns_compile(&source, 1, funcs, &options, &arena, &diags, &result) == 0 && cep_link(result->program, funcs, &arena, &error, &linked) == 0, "the rules compile")) {
-        struct told together, single, full, by_value;
+        static struct told together, single, full, by_value, routed;
         bool values = strstr(text, "A.u") != NULL;
         OK(run(linked, rows, TOGETHER, values, &together) == 0 && run(linked, rows, ONE_BY_ONE, values, &single) == 0 && run(linked, rows, IN_FULL, values, &full) == 0 &&
-           run(linked, rows, BY_VALUE, values, &by_value) == 0, "rows go through");
+           run(linked, rows, BY_VALUE, values, &by_value) == 0 && run(linked, rows, ROUTED, values, &routed) == 0, "rows go through");
         OK(together.count > 20 && (together.errors > 0) == (strstr(text, "12 / ") != NULL), "something is told, without errors but where one is asked for");
         OK(together.errors == single.errors, "errors are told as often");
         OK(together.ordered == single.ordered && together.count == single.count, "rows handed over together tell the same, in the same order");
+        OK(routed.ordered == single.ordered && routed.count == single.count && routed.errors == single.errors, "and so do those that come from another thread");
+        OK(routed.missed == 0, "of which the host is told, each once and in order");
         OK(together.standing == full.standing && together.count == full.count, "and so do keys in full form");
         OK(by_value.standing == full.standing && by_value.count == full.count && (!values || by_value.errors == full.errors), "and those that find what waits by its value");
         printf("# %" PRIu64 " messages\n", together.count);

@@ -55,6 +55,32 @@ int main(void)
     service_unpacked_finish(&got);
     base_buf_finish(&bytes);
 
+    /* rows as they left their sources go with a short head, all others as they are */
+    struct base_buf mixed = { 0 };
+    const struct cep_event source = { .row = main_row, .key = key, .key_node = 6, .key_hash = 99, .final = true, .first_time_ms = 77, .last_time_ms = 77, .first_at = main_row->at };
+    struct cep_event others[6] = { source, source, source, source, source, source };
+    others[0].ident.lo = 1;
+    others[1].final = false;
+    others[2].limited = true;
+    others[3].last_time_ms = 78;
+    others[4].first_at.offset++;
+    others[5].key_node = 7;
+    int wrong = service_message_put(&mixed, 6, &source);
+    for (int i = 0; i < 6; i++)
+        wrong |= service_message_put(&mixed, 6, &others[i]);
+    IS_INT(wrong, 0, "rows of both kinds");
+    const struct service_plain *plain = (const struct service_plain *)(const void *)mixed.ptr;
+    OK(plain->kind == SERVICE_MESSAGE_PLAIN && plain->exchange == 6 && plain->key_hash == 99, "the first has a short head");
+    OK(cep_tuple_equal(service_plain_key(plain), key) && memcmp(service_plain_row(plain), main_row, cep_row_size(main_row)) == 0, "and key and row are in it");
+    int whole = 0;
+    for (size_t at = plain->size_bytes; at < mixed.len;) {
+        const struct service_message *m = (const struct service_message *)(const void *)(mixed.ptr + at);
+        whole += m->kind == SERVICE_MESSAGE_ROW && service_message_whole(m);
+        at += m->size_bytes;
+    }
+    IS_INT(whole, 6, "those that say more keep it");
+    base_buf_finish(&mixed);
+
     uint64_t refused = 0, halves = 0; /* a parcel may still be sent after a row did not fit into it: it never holds half a message */
     for (uint64_t nth = 1; nth <= 8; nth++) {
         struct base_buf parcel = { 0 };
