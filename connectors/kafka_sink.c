@@ -155,6 +155,9 @@ void connectors_kafka_sink_destroy(struct connectors_kafka_sink *sink)
         (void)rd_kafka_purge(clients_kafka_handle(sink->kafka),
                              RD_KAFKA_PURGE_F_QUEUE |
                                  RD_KAFKA_PURGE_F_INFLIGHT); /* the caller has flushed what counts */
+    for (size_t i = 0; i < sink->known.len; i++)
+        rd_kafka_topic_destroy(sink->known.at[i]);
+    BASE_VEC_FINISH(&sink->known);
     clients_kafka_destroy(sink->kafka);
     clients_kafka_destroy(sink->side);
     for (size_t i = 0; sink->options && i < sink->option_count; i++) {

@@ -68,6 +68,9 @@ int connectors_kafka_sink_ensure_topic(struct connectors_kafka_sink *sink, const
 int connectors_kafka_sink_has_topic(struct connectors_kafka_sink *sink, const char *topic, int timeout_ms,
                                     int32_t *ret_partitions, struct base_buf *reterr) BASE_MUST_CHECK;
 
+/* Gets to know who leads the topic, if it is there, before the first record: librdkafka asks for it up to a second after that otherwise. What goes wrong is met again, and told, with the first record. */
+void connectors_kafka_sink_prepare(struct connectors_kafka_sink *sink, const char *topic, int timeout_ms);
+
 /* Would this record be refused for its size? Ask before the record becomes part of an epoch, so that it cannot fail the
  * same epoch twice. */
 bool connectors_kafka_sink_fits(const struct connectors_kafka_sink *sink, size_t key_len, size_t value_len,

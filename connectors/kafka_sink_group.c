@@ -184,6 +184,18 @@ int connectors_kafka_sink_has_topic(struct connectors_kafka_sink *sink, const ch
     return error;
 }
 
+void connectors_kafka_sink_prepare(struct connectors_kafka_sink *sink, const char *topic, int timeout_ms)
+{
+    bool there = connectors_kafka_sink_has_topic(sink, topic, timeout_ms, NULL, NULL) == 0;
+    rd_kafka_topic_t *known = there ? rd_kafka_topic_new(clients_kafka_handle(sink->kafka), topic, NULL) : NULL;
+    if (known && !BASE_VEC_PUSH(&sink->known, known))
+        rd_kafka_topic_destroy(known);
+    if (sink->transactional)
+        return;
+    clients_kafka_destroy(sink->side); /* such a sink asks nothing else */
+    sink->side = NULL;
+}
+
 /* The answer to CreateTopics for the one topic asked for. */
 static rd_kafka_resp_err_t result_of(rd_kafka_event_t *event, char *ret_text, size_t size)
 {

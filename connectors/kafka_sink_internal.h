@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "base/vec.h"
 #include "connectors/kafka_sink.h"
 
 struct connectors_kafka_sink {
@@ -14,6 +15,7 @@ struct connectors_kafka_sink {
     struct clients_kafka
         *side; /* a consumer that never consumes: committed offsets, metadata, topics; made when needed. A producer's
                   own metadata requests would create the topics that they ask for */
+    struct BASE_VEC(rd_kafka_topic_t *) known; /* owned: topics that were prepared, held so that librdkafka does not forget them */
     size_t max_bytes;
     bool transactional;
     uint32_t transaction_timeout_ms;

@@ -275,6 +275,11 @@ int service_decider_open(const struct service_decider_config *config, struct ser
     return 0;
 }
 
+void service_decider_prepare(struct service_decider *d, const char *topic)
+{
+    connectors_kafka_sink_prepare(d->sink, topic, INIT_MS);
+}
+
 int service_decider_ensure_topic(struct service_decider *d, const char *name, int32_t partitions, int32_t replication, struct base_buf *reterr)
 {
     struct connectors_kafka_topic topic = { name, partitions, replication, NULL, 0 };

@@ -357,6 +357,7 @@ static int follow_log(struct follower *f, bool *ret_any)
 static void *follow(void *arg)
 {
     struct follower *f = arg;
+    service_delivery_sink_prepare(f->out);
     while (!stopping(f)) {
         bool any = false;
         int e = service_delivery_sink_is_webhook(f->out) ? follow_webhook(f, &any) : follow_log(f, &any);

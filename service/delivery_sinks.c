@@ -11,6 +11,7 @@
 #include "service/kafka_options.h"
 
 #define FLUSH_MS 10000
+#define PREPARE_MS 1000 /* a broker that is away is waited for with the first alert */
 #define HEADERS_MAX 32
 
 struct service_delivery_sink {
@@ -111,6 +112,12 @@ void service_delivery_sink_close(struct service_delivery_sink *sink)
     service_delivery_store_close(sink->store);
     base_buf_finish(&sink->why);
     base_free(sink);
+}
+
+void service_delivery_sink_prepare(struct service_delivery_sink *sink)
+{
+    if (sink->kafka)
+        connectors_kafka_sink_prepare(sink->kafka, sink->topic, PREPARE_MS);
 }
 
 bool service_delivery_sink_is_webhook(const struct service_delivery_sink *sink)

@@ -13,6 +13,8 @@ struct service_delivery_sink;
 int service_delivery_sink_open(const struct service_config *config, const struct service_sink_config *sink, struct service_delivery_sink **ret,
                                struct base_buf *reterr) BASE_MUST_CHECK;
 void service_delivery_sink_close(struct service_delivery_sink *sink); /* NULL allowed */
+/* In the thread that will write: what takes time and can be done before the first alert. */
+void service_delivery_sink_prepare(struct service_delivery_sink *sink);
 bool service_delivery_sink_is_webhook(const struct service_delivery_sink *sink);
 /* Webhooks: one attempt, as connectors_webhook_send. */
 int service_delivery_sink_post(struct service_delivery_sink *sink, const struct service_alert *alert, int64_t now_ms,

@@ -144,6 +144,8 @@ static int ensure_topics(struct service_epochs *epochs, struct base_buf *reterr)
         if (strcmp(sink->type, "kafka") == 0 && partitions)
             e = service_decider_ensure_topic(epochs->decider, service_sink_option(sink, "topic", ""), atoi(partitions),
                                              atoi(service_sink_option(sink, "topic.replication", "-1")), reterr);
+        if (e == 0 && strcmp(sink->type, "kafka") == 0)
+            service_decider_prepare(epochs->decider, service_sink_option(sink, "topic", ""));
     }
     return e;
 }
