@@ -83,8 +83,8 @@ static int quick_rows(const struct arrivals *in, uint32_t count, struct cep_oper
             rc = cep_flow_find_keys(flow, op, i, &end);
         if (!rc && i < end)
             rc = op->ops->quick(op, flow->found + i, end - i, &done);
-        for (uint32_t k = i; k < i + done && flow->env.load; k++)
-            cep_keyed_mark(&op->keyed, flow->found[k].key);
+        for (uint32_t k = i; k < i + done && flow->env.load && !rc; k++)
+            rc = cep_keyed_mark(&op->keyed, flow->found[k].key);
         if (!rc)
             rc = take(in, i, done); /* nothing followed from them yet, and nothing that is kept was asked for */
         i += done;

@@ -40,9 +40,9 @@ int service_decider_decide(struct service_decider *decider, uint64_t epoch, cons
     BASE_MUST_CHECK;
 /* Forgets an open transaction (an abort of ours). */
 void service_decider_abort(struct service_decider *decider);
-/* Makes sure that a topic exists; partitions, replication -1: the broker's default. */
 /* Before the first record of a topic: connectors_kafka_sink_prepare. */
 void service_decider_prepare(struct service_decider *decider, const char *topic);
+/* Makes sure that a topic exists; partitions, replication -1: the broker's default. */
 int service_decider_ensure_topic(struct service_decider *decider, const char *topic, int32_t partitions, int32_t replication, struct base_buf *reterr)
     BASE_MUST_CHECK;
 

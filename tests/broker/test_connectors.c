@@ -198,6 +198,9 @@ static void test_round_trip(void)
     struct base_buf text = { 0 };
     make_topic(sink, "trip", 4);
     make_topic(sink, "trip", 4);
+    connectors_kafka_sink_prepare(sink, "trip", WAIT_MS);
+    connectors_kafka_sink_prepare(sink, "not-there-yet", WAIT_MS);
+    IS_INT(connectors_kafka_sink_has_topic(sink, "not-there-yet", WAIT_MS, NULL, NULL), BASE_E_NOTFOUND, "to prepare for a topic does not make it");
     struct connectors_kafka_header headers[] = { { "ce_id", BASE_STR("a.1") } };
     IS_INT(connectors_kafka_sink_produce(sink, "trip", str("k1"), str("v1"), headers, 1), 0, "with key and header");
     IS_INT(put(sink, "trip", "k1", "v2"), 0, "same key");
