@@ -37,7 +37,7 @@ void *base_arena_alloc_slow(struct base_arena *arena, size_t bytes)
     if (!base_size_add(bytes ? bytes : 1, HEADER_BYTES + 15, &need))
         return refuse(arena);
     need &= ~(size_t)15;
-    size_t size = arena->head ? arena->head->bytes * 2 : BLOCK_FIRST_BYTES;
+    size_t size = arena->head ? arena->head->bytes * 2 : arena->first_bytes ? arena->first_bytes : BLOCK_FIRST_BYTES;
     if (size > BLOCK_MOST_BYTES)
         size = BLOCK_MOST_BYTES;
     if (arena->limit_bytes) {

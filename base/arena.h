@@ -14,6 +14,7 @@ struct base_arena {
     char *fresh;                   /* where `at` starts, if head is the only block and may be kept */
     size_t total_bytes;            /* sum of block sizes */
     size_t limit_bytes;            /* 0: none; otherwise allocations beyond it fail */
+    size_t first_bytes;            /* of the first block; 0: the usual size */
     bool failed;                   /* an allocation returned NULL */
 };
 

@@ -1,5 +1,6 @@
 #include "cep/wheel.h"
 
+#include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -8,6 +9,7 @@
 #define FINE_MS (1 << FINE_SHIFT)
 #define MASK (CEP_WHEEL_SLOTS - 1)
 #define GENTLY 4096 /* slots with so many entries no longer double */
+#define FEW_TIMERS 32 /* so many need no rings */
 #define KEEP_MOST 64 /* entries whose memory an emptied slot keeps for the next turn: with a million keys the slots of one turn would hold 25 bytes for each */
 
 static int64_t fine_of(int64_t at_ms) { return at_ms >> FINE_SHIFT; }
@@ -104,29 +106,76 @@ static struct cep_timer pop(struct cep_timers *heap)
 
 /* ---- the wheel ---- */
 
-void cep_wheel_finish(struct cep_wheel *wheel)
+static void free_rings(struct cep_wheel *wheel)
 {
     for (uint32_t i = 0; wheel->rings && i < CEP_WHEEL_SLOTS; i++) {
         base_free(wheel->rings->fine[i].at);
         base_free(wheel->rings->coarse[i].at);
     }
     base_free(wheel->rings);
+    wheel->rings = NULL;
+    wheel->fine_count = wheel->coarse_count = 0;
+}
+
+void cep_wheel_finish(struct cep_wheel *wheel)
+{
+    free_rings(wheel);
     base_free(wheel->near.at);
     base_free(wheel->late.at);
     base_free(wheel->far.at);
     *wheel = (struct cep_wheel){ 0 };
 }
 
+/* One of a few: in order of time, behind those of the same time. */
+static int add_few(struct cep_wheel *wheel, struct cep_timer timer)
+{
+    struct cep_timers *near = &wheel->near;
+    if (near->len == near->cap && wheel->near_at) {
+        near->len -= wheel->near_at;
+        memmove(near->at, near->at + wheel->near_at, near->len * sizeof *near->at);
+        wheel->near_at = 0;
+    }
+    int rc = append(near, timer);
+    if (rc)
+        return rc;
+    uint32_t at = near->len - 1;
+    for (; at > wheel->near_at && near->at[at - 1].at_ms > timer.at_ms; at--)
+        near->at[at] = near->at[at - 1];
+    near->at[at] = timer;
+    return 0;
+}
+
+/* They are no longer few: all of them move into rings. On failure all is as before. */
+static int open_rings(struct cep_wheel *wheel)
+{
+    struct cep_timers few = wheel->near;
+    uint32_t from = wheel->near_at;
+    int rc = 0;
+    wheel->rings = base_calloc(1, sizeof *wheel->rings);
+    if (!wheel->rings)
+        return BASE_E_NOMEM;
+    wheel->near.len = wheel->near_at = 0;
+    wheel->next_fine = fine_of(few.at[from].at_ms);
+    wheel->next_coarse = coarse_of(wheel->next_fine) + 1;
+    for (uint32_t i = from; i < few.len && !rc; i++)
+        rc = cep_wheel_add(wheel, few.at[i]);
+    if (rc) {
+        free_rings(wheel);
+        wheel->far.len = 0;
+        wheel->near = few;
+        wheel->near_at = from;
+    }
+    return rc;
+}
+
 int cep_wheel_add(struct cep_wheel *wheel, struct cep_timer timer)
 {
     int64_t fine = fine_of(timer.at_ms), coarse = coarse_of(fine);
-    if (!wheel->rings) {
-        wheel->rings = base_calloc(1, sizeof *wheel->rings);
-        if (!wheel->rings)
-            return BASE_E_NOMEM;
-        wheel->next_fine = fine;
-        wheel->next_coarse = coarse + 1;
-    }
+    if (!wheel->rings && wheel->near.len - wheel->near_at < FEW_TIMERS)
+        return add_few(wheel, timer);
+    int opened = wheel->rings ? 0 : open_rings(wheel);
+    if (opened)
+        return opened;
     if (fine < wheel->next_fine)
         return push(&wheel->late, timer);
     if (coarse >= wheel->next_coarse + CEP_WHEEL_SLOTS)

@@ -1,6 +1,7 @@
 /* Wake-ups in event time: (time, key) pairs, taken out in order of time as the watermark rises. Two rings of slots (half a second, two minutes wide) whose entries
  * are only put in order when their slot is reached, in one go by counting their milliseconds, and heaps for what comes into a slot that is reached and for what lies
- * beyond the rings: adding costs one append and taking out one step, also with millions of entries. Used by cep/keyed.c alone; knows nothing of keys but their pointer. Shard thread only. */
+ * beyond the rings: adding costs one append and taking out one step, also with millions of entries. A few entries are one short list in order of time: the rings take 8 KiB,
+ * and of a thousand rules most have hardly ever a key. Used by cep/keyed.c alone; knows nothing of keys but their pointer. Shard thread only. */
 #ifndef CEP_WHEEL_H
 #define CEP_WHEEL_H
 
@@ -19,11 +20,11 @@ struct cep_briefs { uint64_t *at; uint32_t len, cap; };
 #define CEP_WHEEL_SLOTS (1 << CEP_WHEEL_BITS)
 struct cep_wheel_rings { struct cep_briefs fine[CEP_WHEEL_SLOTS], coarse[CEP_WHEEL_SLOTS]; };
 struct cep_wheel {
-    struct cep_timers near; /* in order: what the slot below next_fine held */
+    struct cep_timers near; /* in order: what the slot below next_fine held; without rings: all there is */
     uint32_t near_at;       /* the first of them that is not taken */
     struct cep_timers late; /* heap: what was added below next_fine since */
     struct cep_timers far;  /* heap: beyond the coarse ring */
-    struct cep_wheel_rings *rings; /* NULL until the first entry */
+    struct cep_wheel_rings *rings; /* NULL until there are more than a few entries */
     int64_t next_fine;      /* first fine slot that is not opened */
     int64_t next_coarse;    /* first coarse slot that is not opened: the fine ring reaches up to it */
     uint64_t fine_count, coarse_count;
@@ -35,7 +36,8 @@ int cep_wheel_take(struct cep_wheel *wheel, int64_t now_ms, struct cep_timer *re
 /* Is nothing to be taken at now_ms, nor to be put in order? Most watermarks wake nobody: with many rules that is asked for each of them. */
 static inline bool cep_wheel_quiet(const struct cep_wheel *wheel, int64_t now_ms)
 {
-    return wheel->near_at == wheel->near.len && wheel->late.len == 0 && (!wheel->rings || wheel->next_fine > now_ms >> CEP_WHEEL_FINE_SHIFT);
+    bool near = wheel->near_at < wheel->near.len && wheel->near.at[wheel->near_at].at_ms <= now_ms;
+    return !near && wheel->late.len == 0 && (!wheel->rings || wheel->next_fine > now_ms >> CEP_WHEEL_FINE_SHIFT);
 }
 /* The last time for which that is so for certain, if nothing is added; below BASE_TIME_MAX_MS. Goes through the rings' slots. */
 int64_t cep_wheel_quiet_until(const struct cep_wheel *wheel);

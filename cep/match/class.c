@@ -259,7 +259,7 @@ static int scratch_reserve(struct match_op *op, uint32_t bytes)
 {
     if (op->scratch_cap - op->scratch_used >= bytes)
         return 0;
-    uint32_t cap = op->scratch_cap ? op->scratch_cap : 4096;
+    uint32_t cap = op->scratch_cap ? op->scratch_cap : 512;
     while (cap - op->scratch_used < bytes) {
         if (cap > UINT32_MAX / 2)
             return BASE_E_LIMIT;

@@ -7,15 +7,16 @@
 #include "cep/match/edges.h"
 #include "cep/match/lean.h"
 
-#define SIGHTS_LEAST 64u      /* slots, half of them used at most */
+#define SIGHTS_LEAST 16u      /* slots, half of them used at most */
 #define SIGHTS_MOST 4096u
-#define MEMO_LEAST 512u       /* places, two for each pair */
+#define MEMO_LEAST 128u       /* places, two for each pair */
+#define GLANCES_FROM 64       /* rows judged before looks of rows are kept: of a thousand rules most see few */
 #define MEMO_MOST (1u << 18)
 #define COLLECT_LEAST (1u << 14)
 #define CONFIGS_MOST (1u << MATCH_CONFIG_BITS)
 
 _Static_assert(SIGHTS_MOST / 2 < 1u << MATCH_SIGHT_BITS, "a sight's number fits");
-_Static_assert(MATCH_MEMO_KEY_BITS <= 32 + 8, "of a key's bits those that are not kept say the place"); /* MEMO_LEAST / 2 pairs: 8 bits */
+_Static_assert(MATCH_MEMO_KEY_BITS <= 32 + 6, "of a key's bits those that are not kept say the place"); /* MEMO_LEAST / 2 pairs: 6 bits */
 
 /* ---- what conditions see ---- */
 
@@ -373,7 +374,7 @@ int cep_match_config_row(struct match_configs *configs, struct match_op *op, con
 {
     configs->row = row;
     configs->prepared = false;
-    if (!configs->glances && !configs->words && configs->read_count <= MATCH_GLANCE_COLUMNS && !configs->forgetful) {
+    if (!configs->glances && !configs->words && configs->read_count <= MATCH_GLANCE_COLUMNS && !configs->forgetful && configs->judged++ >= GLANCES_FROM) {
         int rc = make_glances(configs, op);
         if (rc)
             return rc;
@@ -385,7 +386,7 @@ int cep_match_config_row(struct match_configs *configs, struct match_op *op, con
 
 static int grow_table(struct match_configs *configs)
 {
-    uint32_t cap = configs->table_cap ? configs->table_cap * 2 : 64;
+    uint32_t cap = configs->table_cap ? configs->table_cap * 2 : 16;
     uint32_t *table = base_calloc(cap, sizeof *table);
     if (!table)
         return BASE_E_NOMEM;
@@ -405,7 +406,7 @@ static int grow_table(struct match_configs *configs)
 
 static int grow_numbers(struct match_configs *configs)
 {
-    uint32_t cap = configs->cap ? configs->cap * 2 : 64;
+    uint32_t cap = configs->cap ? configs->cap * 2 : 16;
     if (cap > CONFIGS_MOST)
         return BASE_E_LIMIT;
     struct match_class **at = base_realloc(configs->at, cap * sizeof *at);

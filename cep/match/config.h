@@ -50,6 +50,7 @@ struct match_configs {
     struct match_glance *glances; /* direct-mapped; NULL: none yet */
     struct match_word *words;     /* direct-mapped; NULL: none yet, or it is not one text */
     uint32_t word_slot;           /* where its slot stands in a tuple's data */
+    uint32_t judged;              /* rows, before there are any of those */
     bool forgetful;               /* conditions see something that hardly comes twice: nothing is remembered */
     uint32_t collect_at;          /* so many live ones: look for dead ones */
     uint8_t *marks;

@@ -5,7 +5,7 @@
 #include "cep/match/class.h"
 #include "cep/match/lean.h"
 
-#define TABLE_LEAST 64u
+#define TABLE_LEAST 16u
 #define TABLE_MOST 16384u
 
 void cep_match_edges_finish(struct match_edge_table *table)

@@ -3,7 +3,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-#define SEGMENT_LEAST 4096u
+#define SEGMENT_LEAST 512u
+#define SEGMENT_SMALL 4096u /* up to that, each is as large as all before */
 
 int cep_match_log_init(struct match_log *log, const struct cep_type *types, uint32_t columns)
 {
@@ -74,7 +75,7 @@ void cep_match_log_settle(struct match_log *log)
 static int open_segment(struct match_log *log, uint32_t bytes)
 {
     uint32_t cap = SEGMENT_LEAST, place;
-    while (cap < MATCH_LOG_SEGMENT_MOST && (cap < bytes || cap < log->bytes / 16))
+    while (cap < MATCH_LOG_SEGMENT_MOST && (cap < bytes || cap < log->bytes / 16 || (cap < SEGMENT_SMALL && cap < log->bytes)))
         cap *= 2;
     cep_match_log_settle(log);
     if (log->count && log->at[log->current].bytes && log->at[log->current].live == 0) {

@@ -8,6 +8,8 @@
 #include "cep/match/lean.h"
 #include "cep/match/park.h"
 
+#define ARENA_FIRST 512 /* most steps need little, and there may be a thousand patterns */
+
 static struct match_op *self(struct cep_operator *op) { return (struct match_op *)(void *)op; }
 static const struct match_op *self_const(const struct cep_operator *op) { return (const struct match_op *)(const void *)op; }
 
@@ -284,6 +286,7 @@ int cep_match_create(struct cep_flow *flow, uint32_t node, struct cep_operator *
     op->op.flow = flow;
     op->op.node = node;
     op->op.watermark_ms = BASE_TIME_MIN_MS;
+    op->arena.first_bytes = ARENA_FIRST;
     op->program = p;
     op->m = cep_program_match(p, n->detail);
     op->nfas = cep_program_nfa(p, op->m->nfas.first);

@@ -136,7 +136,7 @@ static void changed(void)
 }
 
 /* Keys that ask for wake-ups near and far, before and behind, while time goes on in small and large steps. */
-static void wheel(int64_t span_ms, int64_t step_ms, bool rests, const char *what)
+static void wheel(uint64_t keys, int64_t span_ms, int64_t step_ms, bool rests, const char *what)
 {
     static int64_t wants[KEYS];
     struct cep_keyed keyed;
@@ -147,7 +147,7 @@ static void wheel(int64_t span_ms, int64_t step_ms, bool rests, const char *what
     for (int i = 0; i < KEYS; i++)
         wants[i] = BASE_TIME_MAX_MS;
     for (int turn = 0; turn < 20000; turn++) {
-        int64_t n = (int64_t)rnd(KEYS), at = now + 1 + (int64_t)rnd((uint64_t)span_ms);
+        int64_t n = (int64_t)rnd(keys), at = now + 1 + (int64_t)rnd((uint64_t)span_ms);
         struct cep_tuple *tuple = tuple_of(n);
         right = right && cep_keyed_get(&keyed, tuple, &key, &added) == 0;
         if (rnd(10) == 0) {
@@ -210,18 +210,51 @@ static void rarely(void)
     cep_keyed_finish(&keyed);
 }
 
+/* A few wake-ups become many where memory ends: none is lost. */
+static void few(void)
+{
+    int64_t failed = 0, woken = 0;
+    bool right = true, added;
+    struct cep_keyed keyed;
+    struct cep_key *key;
+    cep_keyed_init(&keyed, 0);
+    for (int64_t i = 0; i < 200; i++) {
+        int64_t at = 1000000 + (int64_t)rnd(600000) + (i % 50 == 7 ? 900000000 : 0);
+        right = right && cep_keyed_get(&keyed, tuple_of(i), &key, &added) == 0;
+        for (int64_t nth = 1;; nth++) {
+            base_alloc_fail_at((uint64_t)nth, true);
+            int rc = cep_keyed_arm(&keyed, key, at);
+            base_alloc_fail_at(0, false);
+            if (!rc)
+                break;
+            right = right && rc == BASE_E_NOMEM && key->armed_ms == BASE_TIME_MAX_MS;
+            failed++;
+        }
+    }
+    while (cep_keyed_due(&keyed, BASE_TIME_MAX_MS - 1, &key) == 0 && key) {
+        right = right && key->armed_ms == BASE_TIME_MAX_MS;
+        woken++;
+    }
+    OK(right && failed > 20, "few become many where memory ends");
+    IS_INT(woken, 200, "all of them come");
+    cep_keyed_finish(&keyed);
+}
+
 int main(void)
 {
     table();
     blocks();
     changed();
     for (int rests = 0; rests < 2; rests++) {
-        wheel(5000, 100, rests, rests ? "wake-ups within seconds, asked for when there may be some" : "wake-ups within seconds");
-        wheel(200000, 3000, rests, rests ? "within minutes, asked for when there may be some" : "wake-ups within minutes");
-        wheel(400000000, 5000000, rests, rests ? "within days, asked for when there may be some" : "wake-ups within days");
-        wheel(100000, 1000000000, rests, rests ? "leaps, asked for when there may be some" : "time goes on in leaps");
+        wheel(KEYS, 5000, 100, rests, rests ? "wake-ups within seconds, asked for when there may be some" : "wake-ups within seconds");
+        wheel(KEYS, 200000, 3000, rests, rests ? "within minutes, asked for when there may be some" : "wake-ups within minutes");
+        wheel(KEYS, 400000000, 5000000, rests, rests ? "within days, asked for when there may be some" : "wake-ups within days");
+        wheel(KEYS, 100000, 1000000000, rests, rests ? "leaps, asked for when there may be some" : "time goes on in leaps");
+        wheel(5, 200000, 30000, rests, rests ? "a few keys, asked for when there may be some" : "a few keys");
+        wheel(60, 200000, 30000, rests, rests ? "few or not, asked for when there may be some" : "few keys, or no longer few");
     }
     rarely();
+    few();
     IS_INT(base_alloc_live_blocks(), 0, "all memory is back");
     return tap_done();
 }
