@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/put.h"
 
 #define BUF_LEAST ((size_t)64)
 
@@ -56,15 +57,9 @@ bool base_buf_reserve(struct base_buf *buf, size_t more)
     return true;
 }
 
-/* Is there room already? Nearly always: asked before the long way. */
-static inline bool has_room(const struct base_buf *buf, size_t more)
-{
-    return !buf->failed && !buf->limit && buf->cap - buf->len > more;
-}
-
 void base_buf_put(struct base_buf *buf, const void *bytes, size_t len)
 {
-    if (!has_room(buf, len) && !base_buf_reserve(buf, len))
+    if (!base_put_room(buf, len) && !base_buf_reserve(buf, len))
         return;
     if (len)
         memcpy(buf->ptr + buf->len, bytes, len);
@@ -79,7 +74,7 @@ void base_buf_put_str(struct base_buf *buf, struct base_str text)
 
 void base_buf_putc(struct base_buf *buf, char c)
 {
-    if (!has_room(buf, 1) && !base_buf_reserve(buf, 1))
+    if (!base_put_room(buf, 1) && !base_buf_reserve(buf, 1))
         return;
     buf->ptr[buf->len++] = c;
     buf->ptr[buf->len] = 0;
@@ -118,16 +113,8 @@ void base_buf_vprintf(struct base_buf *buf, const char *format, va_list args)
 
 void base_buf_put_i64(struct base_buf *buf, int64_t value)
 {
-    char text[20];
-    size_t at = sizeof text;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        text[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        text[--at] = '-';
-    base_buf_put(buf, text + at, sizeof text - at);
+    char text[BASE_PUT_I64_BYTES];
+    base_buf_put(buf, text, (size_t)(base_put_i64(text, value) - text));
 }
 
 static void put_json_escape(struct base_buf *buf, unsigned char c)
@@ -144,49 +131,15 @@ static void put_json_escape(struct base_buf *buf, unsigned char c)
     }
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Not 0 if one of eight bytes is beyond ASCII, a control character, a quote or a backslash. By the usual trick: a byte that is 0 (or less than what is taken off)
- * borrows and shows it in its high bit; what borrows wrongly stands above one that did so rightly. */
-static inline uint64_t marks_special(uint64_t eight)
-{
-    uint64_t quote = eight ^ EACH('"'), backslash = eight ^ EACH('\\');
-    return (eight | ((eight - EACH(0x20)) & ~eight) | ((quote - EACH(1)) & ~quote) | ((backslash - EACH(1)) & ~backslash)) & EACH(0x80);
-}
-
-static inline uint64_t load8(const char *at) { uint64_t value; memcpy(&value, at, sizeof value); return value; }
-static inline uint64_t load4(const char *at) { uint32_t value; memcpy(&value, at, sizeof value); return value; }
-static inline uint64_t load2(const char *at) { uint16_t value; memcpy(&value, at, sizeof value); return value; }
-
-/* Does the text stand in a JSON string as it is? Its ends are looked at by loads that overlap. */
-static bool stands_as_it_is(struct base_str text)
-{
-    const char *at = text.ptr;
-    size_t len = text.len;
-    if (len >= 8) {
-        uint64_t found = marks_special(load8(at + len - 8));
-        for (size_t i = 0; i + 8 < len; i += 8)
-            found |= marks_special(load8(at + i));
-        return found == 0;
-    }
-    if (len >= 4)
-        return marks_special(load4(at) | load4(at + len - 4) << 32) == 0;
-    if (len >= 2)
-        return marks_special(load2(at) | load2(at + len - 2) << 16 | EACH(' ') << 32) == 0;
-    return len == 0 || marks_special((unsigned char)at[0] | EACH(' ') << 8) == 0;
-}
-
 void base_buf_put_json(struct base_buf *buf, struct base_str text)
 {
-    if (stands_as_it_is(text) && text.len < SIZE_MAX - 2) {
-        if (!has_room(buf, text.len + 2) && !base_buf_reserve(buf, text.len + 2))
+    if (base_put_plain(text) && text.len < SIZE_MAX - 2) {
+        if (!base_put_room(buf, text.len + 2) && !base_buf_reserve(buf, text.len + 2))
             return;
         char *at = buf->ptr + buf->len;
-        at[0] = '"';
-        if (text.len)
-            memcpy(at + 1, text.ptr, text.len);
-        at[text.len + 1] = '"';
-        at[text.len + 2] = 0;
+        *at = '"';
+        at = base_put_bytes(at + 1, text.ptr, text.len);
+        memcpy(at, "\"", 2);
         buf->len += text.len + 2;
         return;
     }

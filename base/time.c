@@ -1,9 +1,11 @@
 #include "base/time.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define DAY_MS INT64_C(86400000)
+#define YEAR_10000_MS INT64_C(253402300800000)
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -235,8 +237,9 @@ int64_t base_time_from_epoch(int64_t number)
 /* Two digits of a value below 100. */
 static inline void print_two(char *at, uint32_t value)
 {
-    at[0] = (char)('0' + value / 10);
-    at[1] = (char)('0' + value % 10);
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869"
+                                "707172737475767778798081828384858687888990919293949596979899";
+    memcpy(at, pairs + 2 * value, 2);
 }
 
 static size_t print_date(const struct base_civil *civil, char *at)
@@ -255,7 +258,32 @@ static size_t print_date(const struct base_civil *civil, char *at)
     return len + 5;
 }
 
-static size_t print_time(int64_t time_ms, char separator, bool zulu, char ret[40])
+/* From 1970 to 9999: as civil_from_days, by numbers of 32 bits that are not negative, which are divided three times as fast. */
+static inline size_t print_usual_time(uint64_t time_ms, char separator, char *at)
+{
+    uint32_t days = (uint32_t)(time_ms / DAY_MS), rest = (uint32_t)(time_ms - days * (uint64_t)DAY_MS);
+    uint32_t era = (days + 719468) / 146097, day_of_era = days + 719468 - era * 146097;
+    uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t shifted_month = (5 * day_of_year + 2) / 153, month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+    uint32_t year = year_of_era + era * 400 + (month <= 2), seconds = rest / 1000, milli = rest % 1000;
+    print_two(at, year / 100);
+    print_two(at + 2, year % 100);
+    at[4] = at[7] = '-';
+    print_two(at + 5, month);
+    print_two(at + 8, day_of_year - (153 * shifted_month + 2) / 5 + 1);
+    at[10] = separator;
+    print_two(at + 11, seconds / 3600);
+    print_two(at + 14, seconds / 60 % 60);
+    print_two(at + 17, seconds % 60);
+    at[13] = at[16] = ':';
+    at[19] = '.';
+    at[20] = (char)('0' + milli / 100);
+    print_two(at + 21, milli % 100);
+    return 23;
+}
+
+static size_t print_any_time(int64_t time_ms, char separator, char *ret)
 {
     struct base_civil civil;
     base_time_to_civil(time_ms, &civil);
@@ -269,7 +297,12 @@ static size_t print_time(int64_t time_ms, char separator, bool zulu, char ret[40
     ret[len + 8] = '.';
     ret[len + 9] = (char)('0' + civil.milli / 100);
     print_two(ret + len + 10, (uint32_t)civil.milli % 100);
-    len += 12;
+    return len + 12;
+}
+
+static size_t print_time(int64_t time_ms, char separator, bool zulu, char ret[40])
+{
+    size_t len = time_ms >= 0 && time_ms < YEAR_10000_MS ? print_usual_time((uint64_t)time_ms, separator, ret) : print_any_time(time_ms, separator, ret);
     if (zulu)
         ret[len++] = 'Z';
     ret[len] = 0;

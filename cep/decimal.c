@@ -427,10 +427,11 @@ void cep_decimal_print(cep_int128 n, int scale, struct base_buf *out)
     int at = (int)sizeof text, digits = 0;
     u128 m = magnitude(n);
     do {
+        uint64_t low = (uint64_t)m; /* nearly always all of it: a division of 128 bits takes ten times as long */
         if (digits == scale && digits)
             text[--at] = '.';
-        text[--at] = (char)('0' + (int)(m % 10));
-        m /= 10;
+        text[--at] = (char)('0' + (int)(m >> 64 ? (uint64_t)(m % 10) : low % 10));
+        m = m >> 64 ? m / 10 : low / 10;
         digits++;
     } while (m || digits <= scale);
     if (n < 0)

@@ -195,9 +195,20 @@ static void print_plain(struct cep_type type, struct cep_value v, struct base_bu
         print_interval(type.kind, v.i, out);
 }
 
+/* In quotes, straight to its place. */
+static void print_time_json(struct cep_type type, struct cep_value v, struct base_buf *out)
+{
+    if (!base_buf_reserve(out, 44))
+        return;
+    char *at = out->ptr + out->len;
+    at[0] = '"';
+    size_t len = 1 + base_time_print(v.i, type.kind == CEP_KIND_TIMESTAMP_LTZ, at + 1);
+    memcpy(at + len, "\"", 2);
+    out->len += len + 1;
+}
+
 void cep_value_print_json(struct cep_type type, struct cep_value v, struct base_buf *out)
 {
-    char text[44];
     if (v.null) {
         base_buf_puts(out, "null");
         return;
@@ -211,11 +222,7 @@ void cep_value_print_json(struct cep_type type, struct cep_value v, struct base_
     case CEP_KIND_DECIMAL: cep_decimal_print(cep_dec_get(v), type.scale, out); break;
     case CEP_KIND_STRING: base_buf_put_json(out, text_of(v)); break;
     case CEP_KIND_TIMESTAMP:
-    case CEP_KIND_TIMESTAMP_LTZ:
-        base_buf_putc(out, '"');
-        base_buf_put(out, text, base_time_print(v.i, type.kind == CEP_KIND_TIMESTAMP_LTZ, text));
-        base_buf_putc(out, '"');
-        break;
+    case CEP_KIND_TIMESTAMP_LTZ: print_time_json(type, v, out); break;
     case CEP_KIND_DATE:
     case CEP_KIND_TIME:
     case CEP_KIND_INTERVAL_DAY:

@@ -3,11 +3,10 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/put.h"
 #include "base/time.h"
 #include "formats/encode.h"
 #include "formats/mask.h"
-
-#define EVENT_BYTES 500 /* that most events take */
 
 void formats_alert_id(const struct cep_program *program, uint32_t rule, struct cep_ident ident, char ret[33])
 {
@@ -27,47 +26,33 @@ void formats_alert_id_of(struct base_str name, struct base_str fingerprint, stru
     base_hash128_hex(bytes, sizeof bytes, ret);
 }
 
-/* Most of an alert is text of known length: copied in place where there is room. */
-static inline void put_known(struct base_buf *out, const char *text, size_t len)
-{
-    if (BASE_UNLIKELY(out->failed || out->limit || out->cap - out->len <= len)) {
-        base_buf_put(out, text, len);
-        return;
-    }
-    memcpy(out->ptr + out->len, text, len);
-    out->len += len;
-    out->ptr[out->len] = 0;
-}
-#define PUT(out, literal) put_known((out), (literal), sizeof(literal) - 1)
+/* Most of an alert is text of known length. */
+#define PUT(out, literal) base_put_known((out), (literal), sizeof(literal) - 1)
 
 /* opening: the member's name with all that stands before its value. */
 static inline void put_member_of(struct base_buf *out, const char *opening, size_t len, struct base_str text)
 {
-    put_known(out, opening, len);
-    base_buf_put_json(out, text);
+    base_put_known(out, opening, len);
+    base_put_json_between(out, 0, text, 0);
 }
 #define put_member(out, opening, text) put_member_of((out), (opening), sizeof(opening) - 1, (text))
 
 static inline void put_number_of(struct base_buf *out, const char *opening, size_t len, int64_t number)
 {
-    put_known(out, opening, len);
-    base_buf_put_i64(out, number);
+    base_put_known(out, opening, len);
+    base_put_number(out, number);
 }
 #define put_number(out, opening, number) put_number_of((out), (opening), sizeof(opening) - 1, (number))
 
-static void put_time(struct base_buf *out, const char *opening, int64_t time_ms)
+static inline void put_time_of(struct base_buf *out, const char *opening, size_t opening_len, int64_t time_ms)
 {
-    base_buf_puts(out, opening);
-    if (time_ms == BASE_TIME_MIN_MS || time_ms == BASE_TIME_MAX_MS) {
-        base_buf_puts(out, "null");
-        return;
-    }
-    char text[48];
-    text[0] = '"';
-    size_t len = 1 + base_time_print(time_ms, true, text + 1);
-    text[len++] = '"';
-    base_buf_put(out, text, len);
+    base_put_known(out, opening, opening_len);
+    if (time_ms == BASE_TIME_MIN_MS || time_ms == BASE_TIME_MAX_MS)
+        PUT(out, "null");
+    else
+        cep_value_print_json(CEP_TYPE(TIMESTAMP_LTZ), cep_int(time_ms), out);
 }
+#define put_time(out, opening, time_ms) put_time_of((out), (opening), sizeof(opening) - 1, (time_ms))
 
 static const char *change_name(enum formats_alert_change change)
 {
@@ -129,7 +114,7 @@ static void put_subject(const struct formats_alert *alert, struct base_buf *out)
     struct base_buf text = { 0 }, masked = { 0 };
     struct base_str subject = subject_text(alert, columns, &text);
     size_t none;
-    if (formats_find_pan(subject, 0, &none) < subject.len) {
+    if (subject.len >= FORMATS_PAN_DIGITS_MIN && formats_find_pan(subject, 0, &none) < subject.len) {
         formats_mask_pan(subject, &masked);
         subject = (struct base_str){ masked.ptr, masked.len };
     }
@@ -148,56 +133,70 @@ static void put_event(const struct formats_alert *alert, const struct cep_eviden
 {
     const struct cep_program *program = alert->program;
     const struct cep_position *at = &item->row->at;
-    PUT(out, "{\"source\":{\"table\":");
     if (at->table < cep_program_table_count(program))
-        base_buf_put_json(out, cep_program_text(program, cep_program_table(program, at->table)->name));
+        put_member(out, "{\"source\":{\"table\":", cep_program_text(program, cep_program_table(program, at->table)->name));
     else
-        PUT(out, "null");
+        PUT(out, "{\"source\":{\"table\":null");
     put_number(out, ",\"partition\":", at->partition);
     put_number(out, ",\"offset\":", at->offset);
-    PUT(out, "},\"variable\":");
     if (item->var != CEP_NONE && item->var < cep_program_var_count(program))
-        base_buf_put_json(out, cep_program_text(program, cep_program_var(program, item->var)->name));
+        put_member(out, "},\"variable\":", cep_program_text(program, cep_program_var(program, item->var)->name));
     else
-        PUT(out, "null");
+        PUT(out, "},\"variable\":null");
     put_time(out, ",\"time\":", item->row->time_ms);
     PUT(out, ",\"fields\":");
     struct formats_object fields = { .program = program, .columns = cep_program_schema(program, alert->event->evidence->schema)->columns,
                                      .tuple = &item->row->tuple, .mask = true, .text_limit = FORMATS_ALERT_TEXT_BYTES };
     formats_encode_object(&fields, out, inout_cut);
-    base_buf_putc(out, '}');
+    PUT(out, "}");
 }
 
-/* The events that are to be shown: the last one, and from the first on what fits besides. */
+/* Beyond the limit: the last one, and from the first on what fits besides. */
+static void put_some_events(const struct formats_alert *alert, size_t limit, struct base_buf *out)
+{
+    const struct cep_evidence *evidence = alert->event->evidence;
+    struct base_buf last = { 0 };
+    bool cut = false; /* it is, by its end */
+    put_event(alert, &evidence->items[evidence->count - 1], &last, &cut);
+    size_t first = out->len;
+    for (uint32_t i = 0; i + 1 < evidence->count; i++) {
+        size_t before = out->len;
+        put_event(alert, &evidence->items[i], out, &cut);
+        base_buf_putc(out, ',');
+        if (out->len - first + last.len > limit && !out->failed) {
+            out->len = before;
+            break;
+        }
+    }
+    base_buf_put(out, last.ptr, last.len);
+    out->failed |= last.failed;
+    base_buf_finish(&last);
+}
+
 static void put_events(const struct formats_alert *alert, struct base_buf *out, bool *inout_cut)
 {
     const struct cep_evidence *evidence = alert->event->evidence;
     size_t limit = alert->evidence_bytes ? alert->evidence_bytes : FORMATS_ALERT_BYTES_DEFAULT;
-    struct base_buf last = { 0 };
+    uint32_t count = evidence ? evidence->count : 0;
     PUT(out, ",\"events\":[");
-    if (evidence && evidence->count > 0) {
-        base_buf_reserve(&last, EVENT_BYTES);
-        put_event(alert, &evidence->items[evidence->count - 1], &last, inout_cut);
-        size_t first = out->len;
-        for (uint32_t i = 0; i + 1 < evidence->count; i++) {
-            size_t before = out->len;
-            put_event(alert, &evidence->items[i], out, inout_cut);
-            base_buf_putc(out, ',');
-            if (out->len - first + last.len > limit && !out->failed) {
-                out->len = before;
-                *inout_cut = true;
-                break;
-            }
-        }
-        base_buf_put(out, last.ptr, last.len);
-        out->failed |= last.failed;
+    size_t first = out->len;
+    bool more = false;
+    for (uint32_t i = 0; i < count && !more; i++) {
+        if (i > 0)
+            PUT(out, ",");
+        put_event(alert, &evidence->items[i], out, inout_cut);
+        more = count > 1 && out->len - first > limit && !out->failed;
+    }
+    if (more) {
+        out->len = first;
+        *inout_cut = true;
+        put_some_events(alert, limit, out);
     }
     base_buf_putc(out, ']');
     if (evidence && (evidence->total > evidence->count || *inout_cut))
         put_number(out, ",\"events_total\":", evidence->total > evidence->count ? evidence->total : evidence->count);
     if (evidence && evidence->total > evidence->count)
         *inout_cut = true;
-    base_buf_finish(&last);
 }
 
 /* ---- the whole ---- */
@@ -216,8 +215,7 @@ static void put_data(const struct formats_alert *alert, struct base_buf *out)
     const struct cep_rule *rule = cep_program_rule(program, alert->rule);
     const struct cep_event *event = alert->event;
     bool cut = false;
-    PUT(out, ",\"data\":{\"alert_id\":");
-    base_buf_put_json(out, alert->alert_id);
+    put_member(out, ",\"data\":{\"alert_id\":", alert->alert_id);
     put_number(out, ",\"revision\":", event->revision);
     PUT(out, ",\"change\":\"");
     base_buf_puts(out, change_name(alert->change));

@@ -4,15 +4,20 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/put.h"
 #include "formats/avro_writer.h"
 #include "formats/proto_writer.h"
 #include "formats/mask.h"
+
+#define HEAD_BYTES 16 /* braces, {"op":"+I" */
 
 struct formats_encoder {
     const struct cep_program *program;
     uint32_t table;
     struct cep_list columns;       /* of the schema */
-    struct base_buf *names;        /* of each column: its name as a JSON string with colon, or as a CSV cell */
+    const struct cep_type *types;  /* of the columns */
+    struct base_buf *names;        /* of each column: all that stands before its value in JSON, or its name as a CSV cell */
+    size_t name_bytes;             /* of all */
     bool csv, with_change, key_raw;
     char delimiter, quote;
     struct base_str null_literal;
@@ -154,19 +159,25 @@ static int load_format(struct formats_encoder *encoder, char *ret_error, size_t 
 
 static int load_names(struct formats_encoder *encoder)
 {
-    encoder->names = base_calloc(encoder->columns.count ? encoder->columns.count : 1, sizeof *encoder->names);
-    if (!encoder->names)
+    uint32_t count = encoder->columns.count ? encoder->columns.count : 1;
+    struct cep_type *types = base_calloc(count, sizeof *types);
+    encoder->types = types;
+    encoder->names = base_calloc(count, sizeof *encoder->names);
+    if (!encoder->names || !types)
         return BASE_E_NOMEM;
     for (uint32_t c = 0; c < encoder->columns.count; c++) {
         struct base_buf *name = &encoder->names[c];
+        types[c] = cep_program_column(encoder->program, encoder->columns.first + c)->type;
         if (encoder->csv) {
             put_csv(encoder, column_name(encoder, c), name);
         } else {
+            base_buf_putc(name, ',');
             base_buf_put_json(name, column_name(encoder, c));
             base_buf_putc(name, ':');
         }
         if (name->failed)
             return BASE_E_NOMEM;
+        encoder->name_bytes += name->len;
     }
     return 0;
 }
@@ -199,19 +210,69 @@ void formats_encoder_destroy(struct formats_encoder *encoder)
     for (uint32_t c = 0; encoder->names && c < encoder->columns.count; c++)
         base_buf_finish(&encoder->names[c]);
     base_free(encoder->names);
+    base_free((void *)(uintptr_t)encoder->types);
     formats_avro_writer_destroy(encoder->avro);
     formats_proto_writer_destroy(encoder->proto);
     base_free(encoder);
 }
 
-static struct cep_type column_type(const struct formats_encoder *encoder, uint32_t c)
+static void encode_csv(const struct formats_encoder *encoder, const struct cep_row *row, const char *op, struct base_buf *out)
 {
-    return cep_program_column(encoder->program, encoder->columns.first + c)->type;
+    base_buf_puts(out, op);
+    for (uint32_t c = 0; c < encoder->columns.count; c++) {
+        if (c > 0 || *op)
+            base_buf_putc(out, encoder->delimiter);
+        put_csv_value(encoder, encoder->types[c], cep_tuple_get(&row->tuple, c, encoder->types[c]), out);
+    }
+}
+
+/* Value of a kind that takes few bytes, and text that stands as it is, at `at`; NULL: it is written otherwise. */
+static inline char *put_usual(char *at, struct cep_type type, struct cep_value value)
+{
+    if (value.null)
+        return base_put_bytes(at, "null", 4);
+    if (type.kind == CEP_KIND_STRING)
+        return base_put_json(at, (struct base_str){ value.s.ptr, value.s.len });
+    return type.kind == CEP_KIND_INT || type.kind == CEP_KIND_BIGINT ? base_put_i64(at, value.i) : NULL;
+}
+
+/* Room is asked for once, for all that is usual. */
+static void encode_json(const struct formats_encoder *encoder, const struct cep_row *row, const char *op, struct base_buf *out)
+{
+    size_t room = HEAD_BYTES + encoder->name_bytes + (size_t)encoder->columns.count * (BASE_PUT_I64_BYTES + 2) + row->tuple.size_bytes;
+    if (!base_buf_reserve(out, room))
+        return;
+    char *at = out->ptr + out->len;
+    *at++ = '{';
+    if (*op) {
+        at = base_put_bytes(at, "\"op\":\"", 6);
+        at = base_put_bytes(at, op, 2);
+        *at++ = '"';
+    }
+    for (uint32_t c = 0; c < encoder->columns.count; c++) {
+        const struct base_buf *name = &encoder->names[c];
+        const struct cep_value value = cep_tuple_get(&row->tuple, c, encoder->types[c]);
+        size_t first = c == 0 && !*op; /* without its comma */
+        at = base_put_bytes(at, name->ptr + first, name->len - first);
+        char *behind = put_usual(at, encoder->types[c], value);
+        if (behind) {
+            at = behind;
+            continue;
+        }
+        out->len = (size_t)(at - out->ptr);
+        cep_value_print_json(encoder->types[c], value, out);
+        if (!base_buf_reserve(out, room))
+            return;
+        at = out->ptr + out->len;
+    }
+    *at++ = '}';
+    *at = 0;
+    out->len = (size_t)(at - out->ptr);
 }
 
 void formats_encode(const struct formats_encoder *encoder, const struct cep_row *row, struct base_buf *out)
 {
-    static const char *const ops[] = { "+I", "-U", "+U", "-D" };
+    static const char ops[][3] = { "+I", "-U", "+U", "-D" };
     if (encoder->avro) {
         formats_avro_writer_row(encoder->avro, row, out);
         return;
@@ -220,26 +281,11 @@ void formats_encode(const struct formats_encoder *encoder, const struct cep_row 
         formats_proto_writer_row(encoder->proto, row, out);
         return;
     }
-    const char *op = encoder->with_change && row->change <= CEP_DELETE ? ops[row->change] : NULL;
-    if (!encoder->csv)
-        base_buf_puts(out, op ? "{\"op\":\"" : "{");
-    base_buf_puts(out, op ? op : "");
-    if (!encoder->csv && op)
-        base_buf_putc(out, '"');
-    for (uint32_t c = 0; c < encoder->columns.count; c++) {
-        struct cep_type type = column_type(encoder, c);
-        struct cep_value value = cep_tuple_get(&row->tuple, c, type);
-        if (c > 0 || op)
-            base_buf_putc(out, encoder->csv ? encoder->delimiter : ',');
-        if (encoder->csv) {
-            put_csv_value(encoder, type, value, out);
-            continue;
-        }
-        base_buf_put(out, encoder->names[c].ptr, encoder->names[c].len);
-        cep_value_print_json(type, value, out);
-    }
-    if (!encoder->csv)
-        base_buf_putc(out, '}');
+    const char *op = encoder->with_change && row->change <= CEP_DELETE ? ops[row->change] : "";
+    if (encoder->csv)
+        encode_csv(encoder, row, op, out);
+    else
+        encode_json(encoder, row, op, out);
 }
 
 bool formats_encode_head(const struct formats_encoder *encoder, struct base_buf *out)
@@ -266,7 +312,7 @@ bool formats_encode_key(const struct formats_encoder *encoder, const struct cep_
     bool raw = keys.count == 1 && encoder->key_raw;
     for (uint32_t k = 0; k < keys.count; k++) {
         uint32_t c = *cep_program_u32(encoder->program, keys.first + k);
-        struct cep_type type = column_type(encoder, c);
+        struct cep_type type = encoder->types[c];
         struct cep_value value = cep_tuple_get(&row->tuple, c, type);
         if (raw) {
             cep_value_print_text(type, value, out);
@@ -283,70 +329,94 @@ bool formats_encode_key(const struct formats_encoder *encoder, const struct cep_
 
 /* ---- objects of alerts ---- */
 
-/* Text that is masked and cut; other kinds print as they are. */
-static void put_text(const struct formats_object *object, struct base_str text, struct base_buf *out, bool *inout_cut)
+static bool holds_pan(struct base_str text)
 {
-    struct base_buf masked = { 0 };
-    size_t none;
-    if (object->mask && formats_find_pan(text, 0, &none) < text.len) {
-        formats_mask_pan(text, &masked);
-        if (masked.failed)
-            out->failed = true;
-        else
-            text = (struct base_str){ masked.ptr, masked.len };
+    size_t len;
+    return text.len >= FORMATS_PAN_DIGITS_MIN && formats_find_pan(text, 0, &len) < text.len;
+}
+
+static void put_masked_text(const struct formats_object *object, struct base_str text, struct base_buf *out, bool *inout_cut);
+
+/* Text that is masked and cut; other kinds print as they are. */
+static inline void put_text(const struct formats_object *object, struct base_str text, struct base_buf *out, bool *inout_cut)
+{
+    if (object->mask && holds_pan(text)) {
+        put_masked_text(object, text, out, inout_cut);
+        return;
     }
     if (object->text_limit && text.len > object->text_limit) {
         text.len = base_utf8_check(text.ptr, object->text_limit);
         *inout_cut = true;
     }
-    base_buf_put_json(out, text);
+    base_put_json_between(out, 0, text, 0);
+}
+
+static void put_masked_text(const struct formats_object *object, struct base_str text, struct base_buf *out, bool *inout_cut)
+{
+    const struct formats_object cut = { .text_limit = object->text_limit };
+    struct base_buf masked = { 0 };
+    formats_mask_pan(text, &masked);
+    if (masked.failed)
+        out->failed = true;
+    else
+        put_text(&cut, (struct base_str){ masked.ptr, masked.len }, out, inout_cut);
     base_buf_finish(&masked);
 }
 
-static void put_object_value(const struct formats_object *object, struct cep_type type, struct cep_value value, struct base_buf *out, bool *inout_cut)
+/* Where it looks like a card number a number is a text, too. */
+static void put_number(const struct formats_object *object, struct cep_type type, struct cep_value value, struct base_buf *out, bool *inout_cut)
 {
-    char digits[24];
-    if (!value.null && type.kind == CEP_KIND_STRING) {
-        put_text(object, (struct base_str){ value.s.ptr, value.s.len }, out, inout_cut);
+    char digits[64];
+    size_t first = out->len;
+    cep_value_print_json(type, value, out);
+    size_t len = out->failed ? 0 : out->len - first;
+    if (!object->mask || len < FORMATS_PAN_DIGITS_MIN || len > sizeof digits)
         return;
-    }
-    if (!value.null && object->mask && type.kind == CEP_KIND_BIGINT) {
-        int len = snprintf(digits, sizeof digits, "%lld", (long long)value.i);
-        struct base_str text = { digits, (size_t)len };
-        if (formats_looks_like_pan(text)) {
-            put_text(object, text, out, inout_cut);
-            return;
-        }
-    }
-    if (value.null || (type.kind != CEP_KIND_ROW && type.kind != CEP_KIND_ARRAY && type.kind != CEP_KIND_BYTES && type.kind != CEP_KIND_DECIMAL)) {
-        cep_value_print_json(type, value, out);
+    memcpy(digits, out->ptr + first, len);
+    if (!formats_looks_like_pan((struct base_str){ digits, len }))
         return;
-    }
+    out->len = first;
+    put_text(object, (struct base_str){ digits, len }, out, inout_cut);
+}
+
+/* A value that is JSON already. */
+static void put_nested(const struct formats_object *object, struct cep_type type, struct cep_value value, struct base_buf *out, bool *inout_cut)
+{
     struct base_buf json = { 0 };
     cep_value_print_json(type, value, &json);
     struct base_str text = { json.ptr, json.len };
-    size_t none;
     if (json.failed)
         out->failed = true;
-    else if (type.kind == CEP_KIND_DECIMAL ? object->mask && formats_looks_like_pan(text)
-                                           : (object->mask && formats_find_pan(text, 0, &none) < text.len) ||
-                                                 (object->text_limit && text.len > object->text_limit))
+    else if ((object->mask && holds_pan(text)) || (object->text_limit && text.len > object->text_limit))
         put_text(object, text, out, inout_cut); /* as a string: masked or cut it is no JSON any more */
     else
         base_buf_put_str(out, text);
     base_buf_finish(&json);
 }
 
+static void put_object_value(const struct formats_object *object, struct cep_type type, struct cep_value value, struct base_buf *out, bool *inout_cut)
+{
+    if (value.null)
+        base_buf_put(out, "null", 4);
+    else if (type.kind == CEP_KIND_STRING)
+        put_text(object, (struct base_str){ value.s.ptr, value.s.len }, out, inout_cut);
+    else if (type.kind == CEP_KIND_BIGINT || type.kind == CEP_KIND_DECIMAL)
+        put_number(object, type, value, out, inout_cut);
+    else if (type.kind == CEP_KIND_ROW || type.kind == CEP_KIND_ARRAY || type.kind == CEP_KIND_BYTES)
+        put_nested(object, type, value, out, inout_cut);
+    else
+        cep_value_print_json(type, value, out);
+}
+
 void formats_encode_object(const struct formats_object *object, struct base_buf *out, bool *inout_cut)
 {
-    base_buf_putc(out, '{');
     for (uint32_t c = 0; object->tuple && c < object->columns.count; c++) {
         const struct cep_column *column = cep_program_column(object->program, object->columns.first + c);
-        if (c > 0)
-            base_buf_putc(out, ',');
-        base_buf_put_json(out, cep_program_text(object->program, column->name));
-        base_buf_putc(out, ':');
+        base_put_json_between(out, c ? ',' : '{', cep_program_text(object->program, column->name), ':');
         put_object_value(object, column->type, cep_tuple_get(object->tuple, c, column->type), out, inout_cut);
     }
-    base_buf_putc(out, '}');
+    if (object->tuple && object->columns.count)
+        base_put_known(out, "}", 1);
+    else
+        base_put_known(out, "{}", 2);
 }

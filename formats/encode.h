@@ -23,7 +23,7 @@ struct formats_encoder;
 int formats_encoder_create(const struct formats_encoder_config *config, struct formats_encoder **ret, char *ret_error, size_t error_bytes) BASE_MUST_CHECK;
 void formats_encoder_destroy(struct formats_encoder *encoder); /* NULL allowed */
 /* Appends the row without line end. DECIMAL as a number with its scale, timestamps in ISO-8601 (CSV: SQL form), NULL as null (CSV: empty, or the null
- * literal). out->failed tells of missing memory. */
+ * literal). out, which has no limit, tells of missing memory in `failed`. */
 void formats_encode(const struct formats_encoder *encoder, const struct cep_row *row, struct base_buf *out);
 /* Appends the line of column names; false: the format has none. */
 bool formats_encode_head(const struct formats_encoder *encoder, struct base_buf *out);

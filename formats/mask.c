@@ -1,6 +1,5 @@
 #include "formats/mask.h"
 
-#define PAN_DIGITS_MIN 13
 #define PAN_DIGITS_MAX 19
 #define SHOWN_FIRST 6
 #define SHOWN_LAST 4
@@ -25,7 +24,7 @@ static bool luhn(const char *digits, size_t count)
 
 bool formats_looks_like_pan(struct base_str digits)
 {
-    if (digits.len < PAN_DIGITS_MIN || digits.len > PAN_DIGITS_MAX || digits.ptr[0] < '2' || digits.ptr[0] > '6')
+    if (digits.len < FORMATS_PAN_DIGITS_MIN || digits.len > PAN_DIGITS_MAX || digits.ptr[0] < '2' || digits.ptr[0] > '6')
         return false;
     return luhn(digits.ptr, digits.len);
 }
@@ -33,7 +32,7 @@ bool formats_looks_like_pan(struct base_str digits)
 size_t formats_find_pan(struct base_str text, size_t from, size_t *ret_len)
 {
     size_t at = from;
-    if (text.len < PAN_DIGITS_MIN)
+    if (text.len < FORMATS_PAN_DIGITS_MIN)
         at = text.len;
     while (at < text.len) {
         if (!is_digit(text.ptr[at])) {
@@ -54,7 +53,7 @@ size_t formats_find_pan(struct base_str text, size_t from, size_t *ret_len)
                 break;
             }
         }
-        if (count >= PAN_DIGITS_MIN && count <= PAN_DIGITS_MAX && luhn(digits, count)) {
+        if (count >= FORMATS_PAN_DIGITS_MIN && count <= PAN_DIGITS_MAX && luhn(digits, count)) {
             *ret_len = end - at;
             return at;
         }
@@ -63,7 +62,7 @@ size_t formats_find_pan(struct base_str text, size_t from, size_t *ret_len)
         while (run < end && is_digit(text.ptr[run]))
             run++;
         count = run - at;
-        if (count >= PAN_DIGITS_MIN && count <= PAN_DIGITS_MAX && luhn(text.ptr + at, count)) {
+        if (count >= FORMATS_PAN_DIGITS_MIN && count <= PAN_DIGITS_MAX && luhn(text.ptr + at, count)) {
             *ret_len = count;
             return at;
         }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include "base/str.h"
 
+#define FORMATS_PAN_DIGITS_MIN 13 /* a shorter text holds no card number */
+
 /* Appends text; runs of 13 to 19 digits (single blanks or hyphens between them allowed) that pass the Luhn check have their middle digits replaced by '*'.
  * Longer runs of digits are no card numbers. Length in bytes stays the same. */
 void formats_mask_pan(struct base_str text, struct base_buf *out);

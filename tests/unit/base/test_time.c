@@ -127,7 +127,7 @@ static void test_round_trip(void)
     OK(same, "random times are printed and parsed back (seed 6)");
     OK(civil_same, "and cut into fields and joined");
     OK(dates, "random dates too");
-    static const int64_t edges[] = {
+    static const int64_t edges[] = { INT64_C(253402300800000), 951868799999, 951782400000,
         INT64_MIN, INT64_MAX, 0, -1, 1, INT64_C(253402300799999), INT64_C(-62167219200000), INT64_C(-62167219200001)
     };
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
