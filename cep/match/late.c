@@ -75,7 +75,7 @@ static struct match_lean_snap *snap_for(struct match_lean *lean, uint32_t count)
     uint32_t cap = count > 2 * LEAN_SNAP_CLASSES ? LEAN_CLASSES_MOST : count > LEAN_SNAP_CLASSES ? 2 * LEAN_SNAP_CLASSES : LEAN_SNAP_CLASSES;
     cep_match_lean_forget_snap(lean);
     snap = base_alloc(sizeof *snap + (size_t)LEAN_SNAPS * cap * sizeof snap->classes[0]);
-    lean->rows.body->snap = snap;
+    lean->body->snap = snap;
     if (!snap)
         return NULL;
     *snap = (struct match_lean_snap){ .cap = cap, .turn = 1 };

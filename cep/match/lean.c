@@ -38,7 +38,7 @@ static size_t body_bytes(uint32_t cap) { return sizeof(struct match_lean_body) +
 /* A body with room for so many entries, into which those there are go. */
 static int grow_body(struct match_lean *lean, uint32_t cap)
 {
-    struct match_lean_body *body = base_alloc(body_bytes(cap)), *had = lean->has_body ? lean->rows.body : NULL;
+    struct match_lean_body *body = base_alloc(body_bytes(cap)), *had = lean->has_body ? lean->body : NULL;
     if (!body)
         return BASE_E_NOMEM;
     *body = had ? *had : (struct match_lean_body){ .dirty = lean->dirty, .bias = 1, .saved_first = 1 };
@@ -46,7 +46,7 @@ static int grow_body(struct match_lean *lean, uint32_t cap)
     memcpy(body->entries, cep_match_lean_entries(lean), lean->count * sizeof *body->entries);
     memcpy(cep_match_body_sights(body), cep_match_lean_sights(lean), lean->count * sizeof(uint16_t));
     base_free(had);
-    lean->rows.body = body;
+    lean->body = body;
     lean->has_body = 1;
     return 0;
 }
@@ -54,12 +54,12 @@ static int grow_body(struct match_lean *lean, uint32_t cap)
 /* Does without a body, if nothing but what fits into the key needs it. */
 static void drop_body(struct match_lean *lean)
 {
-    struct match_lean_body *body = lean->rows.body;
-    if (body->told || body->bias != 1 || body->saved_first != 1)
+    struct match_lean_body *body = lean->body;
+    if (body->told || body->bias != 1 || body->saved_first != 1 || lean->class_count > (lean->class_cap ? lean->class_cap : LEAN_CLASSES))
         return;
     lean->has_body = 0;
-    memcpy(lean->rows.few, body->entries, lean->count * sizeof *body->entries);
-    memcpy(lean->sights, cep_match_body_sights(body), lean->count * sizeof(uint16_t));
+    memcpy(lean->few.entries, body->entries, lean->count * sizeof *body->entries);
+    memcpy(lean->few.sights, cep_match_body_sights(body), lean->count * sizeof(uint16_t));
     lean->dirty = (uint8_t)(body->dirty < lean->count ? body->dirty : lean->count);
     base_free(body->snap);
     base_free(body);
@@ -76,15 +76,15 @@ int cep_match_lean_reserve(struct match_lean *lean, uint32_t need)
 
 struct match_lean_body *cep_match_lean_body(struct match_lean *lean)
 {
-    return lean->has_body || !grow_body(lean, LEAN_ENTRIES_MANY) ? lean->rows.body : NULL;
+    return lean->has_body || !grow_body(lean, LEAN_ENTRIES_MANY) ? lean->body : NULL;
 }
 
 void cep_match_lean_forget_snap(struct match_lean *lean)
 {
     if (!lean->has_body)
         return;
-    base_free(lean->rows.body->snap);
-    lean->rows.body->snap = NULL;
+    base_free(lean->body->snap);
+    lean->body->snap = NULL;
 }
 
 int cep_match_lean_number(struct match_lean *lean, uint32_t bias, uint32_t saved_first)
@@ -99,18 +99,20 @@ int cep_match_lean_number(struct match_lean *lean, uint32_t bias, uint32_t saved
 
 int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_class *classes, uint32_t count)
 {
-    uint32_t have = lean->class_cap ? lean->class_cap : LEAN_CLASSES;
+    if (count > LEAN_CLASSES && count <= LEAN_CLASSES_BESIDE && !lean->class_cap && !cep_match_lean_body(lean)) /* such a key will need one anyway */
+        return BASE_E_NOMEM;
+    uint32_t have = lean->class_cap ? lean->class_cap : LEAN_CLASSES + (lean->has_body ? LEAN_CLASSES_BESIDE - LEAN_CLASSES : 0);
     if (count > have) {
         have = count <= LEAN_CLASSES_SOME ? LEAN_CLASSES_SOME : LEAN_CLASSES_MOST;
         struct match_lean_class *at = base_alloc(have * sizeof *at);
         if (!at)
             return BASE_E_NOMEM;
         if (lean->class_cap)
-            base_free(lean->classes.many);
-        lean->classes.many = at;
+            base_free(lean->many);
+        lean->many = at;
         lean->class_cap = (uint8_t)have;
     } else if (count == 0 && lean->class_cap) {
-        base_free(lean->classes.many);
+        base_free(lean->many);
         lean->class_cap = 0;
     }
     if (count)
@@ -119,9 +121,15 @@ int cep_match_lean_set_classes(struct match_lean *lean, const struct match_lean_
     return 0;
 }
 
-static uint32_t earliest(struct match_lean *lean)
+/* Into the key itself, if they have room there. */
+static void pull_classes_in(struct match_lean *lean)
 {
-    return cep_match_lean_first(cep_match_lean_classes(lean), lean->class_count, (uint32_t)lean->first_seq, lean->count);
+    if (lean->class_count > (lean->has_body ? LEAN_CLASSES_BESIDE : LEAN_CLASSES) || !lean->class_cap)
+        return;
+    struct match_lean_class *many = lean->many;
+    memcpy(lean->classes, many, lean->class_count * sizeof *many);
+    lean->class_cap = 0;
+    base_free(many);
 }
 
 static void tell_expired(struct match_op *op, struct match_lean *lean, uint32_t i)
@@ -147,7 +155,7 @@ static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
     lean->count -= n;
     lean->first_seq += n;
     if (lean->has_body)
-        lean->rows.body->dirty -= lean->rows.body->dirty < n ? lean->rows.body->dirty : n;
+        lean->body->dirty -= lean->body->dirty < n ? lean->body->dirty : n;
     else
         lean->dirty -= lean->dirty < n ? lean->dirty : (uint8_t)n;
     uint16_t *sights = cep_match_lean_sights(lean);
@@ -188,7 +196,7 @@ void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean)
     if (watermark == BASE_TIME_MIN_MS || lean->count == 0)
         return;
     bool settled = cep_match_lean_ms(lean, lean->count - 1) <= watermark;
-    uint32_t needed = settled ? earliest(lean) : 0, n = needed;
+    uint32_t needed = settled ? lean->count - cep_match_lean_starts(lean) : 0, n = needed;
     if (op->within_ms) {
         uint32_t end = lean->count;
         while (n < end) { /* the first that is not out of time */
@@ -452,16 +460,16 @@ int cep_match_lean_row(struct match_op *op, struct cep_key *key, const struct ce
     if (rc)
         return rc;
     struct match_lean *lean = key->state;
-    uint32_t at;
+    uint32_t at, had = cep_match_lean_starts(lean);
     rc = cep_match_lean_take(op, lean, row, &at, &full);
     if (!rc && full && at != CEP_NONE) /* a match, or what was told may be another now */
         rc = cep_match_lean_complete(op, key, row, at, &full);
+    op->starts += (uint64_t)cep_match_lean_starts(lean) - had;
     if (rc)
         return rc;
     if (full)
         return full_row(op, key, event);
     op->rows_in++;
-    cep_match_lean_count(op, lean, false);
     return 0;
 }
 
@@ -469,7 +477,7 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
 {
     struct match_lean *lean = key->state;
     bool ended = op->op.watermark_ms == BASE_TIME_MAX_MS;
-    uint32_t count = lean->class_count;
+    uint32_t count = lean->class_count, had = cep_match_lean_starts(lean);
     int rc = cep_match_lean_settle(op, key);
     if (rc)
         return rc;
@@ -485,10 +493,10 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
             cep_match_lean_expire(op, lean, cep_match_lean_classes(lean), &count, op->op.watermark_ms + 1);
     }
     lean->class_count = (uint8_t)count;
-    rc = count == 0 ? cep_match_lean_set_classes(lean, NULL, 0) : 0;
+    pull_classes_in(lean);
     cep_match_lean_drop_settled(op, lean);
-    cep_match_lean_count(op, lean, false);
-    return rc;
+    op->starts += (uint64_t)cep_match_lean_starts(lean) - had;
+    return 0;
 }
 
 int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_lean *lean)
@@ -513,14 +521,14 @@ int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_le
 void cep_match_lean_free(struct match_op *op, struct cep_key *key)
 {
     struct match_lean *lean = key->state;
-    cep_match_lean_count(op, lean, true);
+    op->starts -= cep_match_lean_starts(lean);
     cep_match_lean_told_free(op, lean);
     drop_front(op, lean, lean->count);
     cep_match_lean_forget_snap(lean);
     if (lean->has_body)
-        base_free(lean->rows.body);
+        base_free(lean->body);
     if (lean->class_cap)
-        base_free(lean->classes.many);
+        base_free(lean->many);
     *lean = (struct match_lean){ 0 };
     key->state = NULL;
 }
@@ -528,13 +536,6 @@ void cep_match_lean_free(struct match_op *op, struct cep_key *key)
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean)
 {
     const struct match_lean_snap *snap = cep_match_lean_snap(lean);
-    return (lean->has_body ? body_bytes(lean->rows.body->cap) : 0) + (snap ? sizeof *snap + (size_t)LEAN_SNAPS * snap->cap * sizeof(struct match_lean_class) : 0) +
+    return (lean->has_body ? body_bytes(lean->body->cap) : 0) + (snap ? sizeof *snap + (size_t)LEAN_SNAPS * snap->cap * sizeof(struct match_lean_class) : 0) +
            lean->class_cap * sizeof(struct match_lean_class) + (cep_match_lean_told(lean) ? cep_match_lean_told_bytes(lean) : 0) + (size_t)lean->count * op->lean->row_bytes;
-}
-
-void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone)
-{
-    uint32_t starts = gone ? 0 : lean->count - earliest(lean);
-    op->starts += (uint64_t)starts - lean->counted_starts;
-    lean->counted_starts = starts;
 }

@@ -14,7 +14,8 @@
 #define LEAN_TIMES_MOST (UINT32_C(1) << 30) /* ms since base_ms; WITHIN must fit too */
 #define LEAN_ENTRIES 2      /* in the key itself */
 #define LEAN_ENTRIES_MANY 7 /* the least in a body */
-#define LEAN_CLASSES 2
+#define LEAN_CLASSES 1      /* in the key itself, */
+#define LEAN_CLASSES_BESIDE 2 /* and where its rows lie in a body */
 #define LEAN_CLASSES_SOME 6
 #define LEAN_CLASSES_MOST 32
 #define LEAN_REFOLD_MOST 4096 /* rows gone through again for a late one; keys with more take their full form */
@@ -50,22 +51,24 @@ struct match_lean_body {
     struct match_lean_told *told; /* NULL: nothing */
     struct match_lean_entry entries[]; /* and behind all of them their sights */
 };
-/* With the key's own words and a name of eight bytes, two cache lines. */
+/* With the key's own words and a name of eight bytes, 112 bytes. */
 struct match_lean {
     int64_t base_ms;
     uint64_t first_seq : 48; /* of the first entry */
     uint64_t epoch : 16;     /* of the entries' sights: those of another one say nothing (config.h) */
-    union { struct match_lean_entry few[LEAN_ENTRIES]; struct match_lean_body *body; } rows;
-    union { struct match_lean_class few[LEAN_CLASSES], *many; } classes;
+    union {
+        struct { struct match_lean_class classes[LEAN_CLASSES_BESIDE]; struct match_lean_body *body; };                                              /* has_body */
+        struct { struct match_lean_class classes[LEAN_CLASSES]; struct match_lean_entry entries[LEAN_ENTRIES]; uint16_t sights[LEAN_ENTRIES]; } few; /* else */
+        struct match_lean_class *many; /* class_cap: instead of the classes */
+    };
     uint32_t count;          /* entries */
-    uint32_t counted_starts; /* its share of the operator's sum */
-    uint16_t sights[LEAN_ENTRIES];
     uint8_t dirty;           /* without a body: as there */
     uint8_t has_body;
-    uint8_t class_count, class_cap; /* class_cap 0: they are in `few` */
+    uint8_t class_count, class_cap; /* class_cap 0: they are in the key */
 };
 #define LEAN_SEQ_MOST (UINT64_C(1) << 47) /* a key whose numbers have come so far takes its full form when next it is looked at; a row's number is below twice that */
-_Static_assert(sizeof(struct match_lean) == 72, "a key's words, a tuple of 32 bytes and this are 128 bytes");
+_Static_assert(sizeof(struct match_lean) == 56, "a key's words, a tuple of 32 bytes and this are 112 bytes");
+_Static_assert(offsetof(struct match_lean, classes) == offsetof(struct match_lean, few) && offsetof(struct match_lean, body) + sizeof(void *) == offsetof(struct match_lean, count), "without gaps");
 /* A match that is to be told, by offsets in the view; same: it was told so and its rows are the same. Its rows and labels stand in the view's items; none: not known yet. */
 struct match_lean_found { uint32_t start, accept, first_item, items; bool same; };
 /* lean_each.c: where starts that have the same threads go together when something moves, at offset `row` in the view; next: which turn comes then. */
@@ -115,7 +118,6 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key) BASE_MUST_CHEC
 int64_t cep_match_lean_deadline(const struct match_op *op, const struct match_lean *lean);
 void cep_match_lean_free(struct match_op *op, struct cep_key *key);
 size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *lean);
-void cep_match_lean_count(struct match_op *op, struct match_lean *lean, bool gone);
 /* The rows, from the first one on, as long as lean keys can take them as they are: nothing accepts them, no limit, no error. *ret_done: how many; what is known and told
  * of the next one's key is as before. Arms and accounts. */
 int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done) BASE_MUST_CHECK;
@@ -163,17 +165,17 @@ int cep_match_lean_run(struct match_op *op, struct match_key *state, const uint8
 int cep_match_lean_deflate(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 
 static inline uint16_t *cep_match_body_sights(struct match_lean_body *body) { return (uint16_t *)(void *)(body->entries + body->cap); }
-static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->has_body ? lean->rows.body->entries : lean->rows.few; }
-static inline uint16_t *cep_match_lean_sights(struct match_lean *lean) { return lean->has_body ? cep_match_body_sights(lean->rows.body) : lean->sights; }
-static inline uint32_t cep_match_lean_cap(const struct match_lean *lean) { return lean->has_body ? lean->rows.body->cap : LEAN_ENTRIES; }
+static inline struct match_lean_entry *cep_match_lean_entries(struct match_lean *lean) { return lean->has_body ? lean->body->entries : lean->few.entries; }
+static inline uint16_t *cep_match_lean_sights(struct match_lean *lean) { return lean->has_body ? cep_match_body_sights(lean->body) : lean->few.sights; }
+static inline uint32_t cep_match_lean_cap(const struct match_lean *lean) { return lean->has_body ? lean->body->cap : LEAN_ENTRIES; }
 /* What was told and is not settled; NULL: nothing. */
-static inline struct match_lean_told *cep_match_lean_told(const struct match_lean *lean) { return lean->has_body ? lean->rows.body->told : NULL; }
-static inline struct match_lean_snap *cep_match_lean_snap(const struct match_lean *lean) { return lean->has_body ? lean->rows.body->snap : NULL; }
+static inline struct match_lean_told *cep_match_lean_told(const struct match_lean *lean) { return lean->has_body ? lean->body->told : NULL; }
+static inline struct match_lean_snap *cep_match_lean_snap(const struct match_lean *lean) { return lean->has_body ? lean->body->snap : NULL; }
 /* The entry at this offset is not stored as it is now. */
 static inline void cep_match_lean_changed(struct match_lean *lean, uint32_t at)
 {
     if (lean->has_body)
-        lean->rows.body->dirty = lean->rows.body->dirty < at ? lean->rows.body->dirty : at;
+        lean->body->dirty = lean->body->dirty < at ? lean->body->dirty : at;
     else
         lean->dirty = lean->dirty < at ? lean->dirty : (uint8_t)at;
 }
@@ -246,15 +248,20 @@ static inline bool cep_match_lean_known(const struct match_op *op, const struct 
 /* Offset of the earliest row that one of the classes has a start at; `end`: there is none. */
 static inline uint32_t cep_match_lean_first(const struct match_lean_class *classes, uint32_t count, uint32_t first_seq, uint32_t end)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && end; i++) {
         int32_t at = (int32_t)(classes[i].earliest - first_seq);
         uint32_t from = at < 0 ? 0 : (uint32_t)at; /* its class has lost its earliest ones */
         end = from < end ? from : end;
     }
     return end;
 }
-static inline struct match_lean_class *cep_match_lean_classes(struct match_lean *lean) { return lean->class_cap ? lean->classes.many : lean->classes.few; }
-static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + (lean->has_body ? lean->rows.body->bias : 1); }
+static inline struct match_lean_class *cep_match_lean_classes(struct match_lean *lean) { return lean->class_cap ? lean->many : lean->classes; }
+/* Its share of op->starts: all rows from the earliest start on are counted as such. Whoever changes rows or classes adds the difference to the sum. */
+static inline uint32_t cep_match_lean_starts(struct match_lean *lean)
+{
+    return lean->count - cep_match_lean_first(cep_match_lean_classes(lean), lean->class_count, (uint32_t)lean->first_seq, lean->count);
+}
+static inline uint32_t cep_match_lean_piece(const struct match_lean *lean, uint64_t seq) { return (uint32_t)(seq / LEAN_GROUP) + (lean->has_body ? lean->body->bias : 1); }
 
 /* ---- lean_match.c: matches ---- */
 void cep_match_lean_tells_init(struct match_op *op); /* says whether the pattern's matches are told in lean form */

@@ -7,7 +7,7 @@
 
 void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, uint32_t *ret_end)
 {
-    *ret_first = lean->has_body ? lean->rows.body->saved_first : 1;
+    *ret_first = lean->has_body ? lean->body->saved_first : 1;
     *ret_end = cep_match_lean_piece(lean, lean->first_seq + lean->count) + 1;
 }
 
@@ -71,9 +71,9 @@ int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_
     struct match_lean *lean = key->state;
     uint32_t first = cep_match_lean_piece(lean, lean->first_seq);
     int rc = save_head(op, lean, piece, ctx);
-    for (uint32_t n = lean->has_body ? lean->rows.body->saved_first : 1; n < first && !rc && !all; n++)
+    for (uint32_t n = lean->has_body ? lean->body->saved_first : 1; n < first && !rc && !all; n++)
         rc = piece(ctx, n, NULL, 0);
-    uint32_t from = all ? 0 : lean->has_body ? lean->rows.body->dirty : lean->dirty;
+    uint32_t from = all ? 0 : lean->has_body ? lean->body->dirty : lean->dirty;
     /* from the start of its group on */
     uint32_t within = (uint32_t)((lean->first_seq + from) % LEAN_GROUP);
     from = within > from ? 0 : from - within;

@@ -248,17 +248,7 @@ static int take_classes(struct match_op *op, const struct match_key *state, stru
             if (id == ids[i])
                 classes[i].youngest = (uint32_t)(cep_match_start_time(head, seq) - lean->base_ms);
     }
-    if (rc || count == 0)
-        return rc;
-    if (count > LEAN_CLASSES) {
-        lean->classes.many = base_alloc(LEAN_CLASSES_MOST * sizeof *classes);
-        if (!lean->classes.many)
-            return BASE_E_NOMEM;
-        lean->class_cap = LEAN_CLASSES_MOST;
-    }
-    memcpy(cep_match_lean_classes(lean), classes, count * sizeof *classes);
-    lean->class_count = (uint8_t)count;
-    return 0;
+    return rc ? rc : cep_match_lean_set_classes(lean, classes, count);
 }
 
 static int take_rows(struct match_op *op, const struct match_key *state, struct match_lean *lean)
@@ -307,6 +297,7 @@ int cep_match_lean_deflate(struct match_op *op, struct cep_key *key)
     struct match_lean *room = cep_key_room(key);
     *room = lean;
     key->state = room;
+    op->starts += cep_match_lean_starts(room);
     if (rc) {
         cep_match_lean_free(op, key); /* the full form stays */
         key->state = state;
@@ -315,6 +306,5 @@ int cep_match_lean_deflate(struct match_op *op, struct cep_key *key)
     cep_match_key_count(op, state, true);
     cep_match_key_finish(state);
     base_free(state);
-    cep_match_lean_count(op, room, false);
     return 0;
 }

@@ -95,7 +95,7 @@ void cep_match_lean_told_free(struct match_op *op, struct match_lean *lean)
         BASE_VEC_FINISH(&told->list);
         base_free(told);
     }
-    lean->rows.body->told = NULL;
+    lean->body->told = NULL;
 }
 
 size_t cep_match_lean_told_bytes(const struct match_lean *lean)

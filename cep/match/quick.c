@@ -9,16 +9,16 @@
 #define SNAP_EACH 4    /* a key that late rows came to keeps its classes as often as that: the next late row has few rows to go through */
 #define COPIED 4       /* so many classes are copied together, whether there are as many or not */
 
-_Static_assert(COPIED <= LEAN_CLASSES_MOST && COPIED >= LEAN_CLASSES, "there is room");
+_Static_assert(COPIED <= LEAN_CLASSES_MOST && COPIED <= LEAN_CLASSES_SOME, "there is room");
 
 /* Drops what has settled, if there is enough of it (cep_match_lean_drop_settled leaves many rows alone for a few). */
 static void drop_settled(struct match_op *op, struct cep_key *key, struct match_lean *lean)
 {
-    uint32_t had = lean->count, cap = cep_match_lean_cap(lean);
+    uint32_t had = lean->count, cap = cep_match_lean_cap(lean), starts = cep_match_lean_starts(lean);
     cep_match_lean_drop_settled(op, lean);
     if (lean->count == had)
         return;
-    cep_match_lean_count(op, lean, false);
+    op->starts += (uint64_t)cep_match_lean_starts(lean) - starts;
     if (cep_match_lean_cap(lean) == cap)
         cep_keyed_account_less(&op->op.keyed, key, (uint64_t)(had - lean->count) * op->lean->row_bytes);
     else
@@ -32,6 +32,16 @@ struct run {
     uint32_t within_ms;  /* none: more than any two rows can be apart */
     uint32_t rows_most;  /* of a key */
 };
+
+/* Has one of the classes a start as early as the row at that offset? */
+static inline bool starts_by(struct match_lean *lean, uint32_t offset)
+{
+    const struct match_lean_class *classes = cep_match_lean_classes(lean);
+    uint32_t i = 0, end = (uint32_t)lean->first_seq + offset;
+    while (i < lean->class_count && (int32_t)(classes[i].earliest - end) > 0)
+        i++;
+    return i < lean->class_count;
+}
 
 /* Is the row the last in order, far from all limits? Drops what has settled first. */
 static inline bool is_usual(const struct run *run, struct cep_key *key, struct match_lean *lean, int64_t time_ms)
@@ -47,22 +57,24 @@ static inline bool is_usual(const struct run *run, struct cep_key *key, struct m
     if (time_ms <= last_ms || time_ms - base_ms >= (int64_t)LEAN_TIMES_MOST || count >= run->rows_most)
         return false;
     uint32_t first = BASE_UNLIKELY(count > LEAN_DROP_SINGLY) ? count / 8 - 1 : 0;
-    if (base_ms + entries[first].at + run->within_ms - 1 <= run->watermark_ms || (last_ms <= run->watermark_ms && count - lean->counted_starts > first))
+    if (base_ms + entries[first].at + run->within_ms - 1 <= run->watermark_ms || (last_ms <= run->watermark_ms && !starts_by(lean, first)))
         drop_settled(run->op, key, lean);
     return true;
 }
 
-/* The classes of a key that has one at most, behind a row: none, one or two. */
+/* The classes of a key that has one at most, behind a row: none, one, or, with a body, two. */
 static inline void set_one(struct match_lean *lean, uint32_t to, struct match_lean_class own)
 {
-    struct match_lean_class *classes = lean->classes.few;
-    lean->class_count = (to || own.config) + (to && own.config && to != own.config);
-    if (to && to != own.config) {
+    struct match_lean_class *classes = lean->classes;
+    bool two = to && own.config && to != own.config;
+    lean->class_count = (to || own.config) + two;
+    if (two) {
         classes[0].config = to;
         classes[1] = own;
     } else if (to) {
         classes[0].config = to;
-        classes[0].youngest = own.youngest;
+        if (own.config)
+            classes[0].youngest = own.youngest;
     } else {
         classes[0] = own;
     }
@@ -87,11 +99,11 @@ static inline int put_entry(struct match_op *op, struct cep_key *key, struct mat
     if (BASE_UNLIKELY(rc))
         return rc == BASE_E_LIMIT ? 0 : rc;
     cep_match_lean_renew_sights(op, lean);
-    struct match_lean_entry *entries = lean->rows.few;
-    uint16_t *sights = lean->sights;
+    struct match_lean_entry *entries = lean->few.entries;
+    uint16_t *sights = lean->few.sights;
     if (lean->has_body) {
-        entries = lean->rows.body->entries;
-        sights = cep_match_body_sights(lean->rows.body);
+        entries = lean->body->entries;
+        sights = cep_match_body_sights(lean->body);
     }
     entries[count] = (struct match_lean_entry){ ref, at };
     sights[count] = cep_match_lean_sight(op, sight);
@@ -127,7 +139,6 @@ static inline int staying_row(const struct run *run, struct cep_key *key, struct
     if (BASE_UNLIKELY(rc != DONE))
         return rc;
     op->starts++; /* all rows from the earliest start on are counted as such */
-    lean->counted_starts++;
     if (joins == class_count)
         return DONE;
     classes[joins].youngest = at;
@@ -141,21 +152,21 @@ static inline int row_of_one(const struct run *run, struct cep_key *key, struct 
 {
     struct match_op *op = run->op;
     const struct match_configs *configs = op->steps;
-    struct match_lean_class was = lean->classes.few[0];
+    struct match_lean_class was = lean->classes[0];
     uint32_t seq = (uint32_t)lean->first_seq + lean->count, to = MATCH_CONFIG_DEAD;
     struct match_lean_class own = { 0, seq, (uint32_t)(row->time_ms - lean->base_ms) };
     if (!cep_match_config_start_known(configs, sight, &own.config) || cep_match_config_leaves(own.config))
         return 0;
     if (lean->class_count && was.youngest + run->within_ms > own.youngest && (!cep_match_config_known(configs, was.config, sight, &to) || cep_match_config_leaves(to)))
         return 0;
+    if (to && own.config && to != own.config && !lean->has_body)
+        return 0;
     int rc = put_entry(op, key, lean, row, own.youngest, sight);
     if (BASE_UNLIKELY(rc != DONE))
         return rc;
-    int32_t first = to ? (int32_t)(was.earliest - (uint32_t)lean->first_seq) : (int32_t)lean->count - 1 + !own.config;
+    uint32_t offset = was.earliest - (uint32_t)lean->first_seq, first = (int32_t)offset < 0 ? 0 : offset;
+    op->starts += (to ? lean->count - first : own.config != MATCH_CONFIG_DEAD) - (uint64_t)(lean->class_count ? lean->count - 1 - first : 0);
     set_one(lean, to, own);
-    uint32_t starts = lean->count - (first < 0 ? 0 : (uint32_t)first);
-    op->starts += (uint64_t)starts - lean->counted_starts;
-    lean->counted_starts = starts;
     int64_t deadline = own.config && op->within_ms ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
     rc = deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
     return rc ? rc : DONE;
@@ -164,12 +175,15 @@ static inline int row_of_one(const struct run *run, struct cep_key *key, struct 
 /* Classes behind the row: op->lean->next. */
 static inline int put_classes(struct match_lean *lean, const struct match_lean_class *next, uint32_t count)
 {
-    if (BASE_UNLIKELY(count > (lean->class_cap ? COPIED : LEAN_CLASSES)))
+    if (BASE_UNLIKELY(count > (lean->class_cap ? COPIED : lean->has_body ? LEAN_CLASSES_BESIDE : LEAN_CLASSES)))
         return cep_match_lean_set_classes(lean, next, count);
-    if (lean->class_cap)
-        memcpy(lean->classes.many, next, COPIED * sizeof *next); /* a fixed size, and nothing given back: the next row may want it again */
-    else
-        memcpy(lean->classes.few, next, sizeof lean->classes.few);
+    if (lean->class_cap) {
+        memcpy(lean->many, next, COPIED * sizeof *next); /* a fixed size, and nothing given back: the next row may want it again */
+    } else {
+        lean->classes[0] = next[0];
+        if (lean->has_body)
+            lean->classes[1] = next[1];
+    }
     lean->class_count = (uint8_t)count;
     return 0;
 }
@@ -179,7 +193,7 @@ static int usual_row(const struct run *run, struct cep_key *key, struct match_le
 {
     struct match_op *op = run->op;
     struct match_lean_op *lean_op = op->lean;
-    uint32_t class_cap = lean->class_cap, start;
+    uint32_t class_cap = lean->class_cap, has_body = lean->has_body, had = cep_match_lean_starts(lean), start;
     struct match_lean_class own = { 0, (uint32_t)lean->first_seq + lean->count, (uint32_t)(row->time_ms - lean->base_ms) };
     if (!cep_match_lean_known(op, cep_match_lean_classes(lean), lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count))
         return 0;
@@ -193,9 +207,9 @@ static int usual_row(const struct run *run, struct cep_key *key, struct match_le
         take_entry_back(op, key, lean);
         return rc;
     }
-    if (lean->class_cap != class_cap)
+    if (lean->class_cap != class_cap || lean->has_body != has_body)
         cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
-    cep_match_lean_count(op, lean, false);
+    op->starts += (uint64_t)cep_match_lean_starts(lean) - had;
     bool lives = cep_match_config_start_known(op->steps, sight, &start) && start && op->within_ms; /* no start is younger than this row */
     int64_t deadline = lives ? row->time_ms + op->within_ms - 1 : cep_match_lean_deadline(op, lean);
     rc = deadline < key->armed_ms ? cep_keyed_arm(&op->op.keyed, key, deadline) : 0;
@@ -206,13 +220,13 @@ static int usual_row(const struct run *run, struct cep_key *key, struct match_le
 static int other_row(struct match_op *op, struct cep_key *key, const struct cep_row *row)
 {
     struct match_lean *lean = key->state;
-    uint32_t at;
+    uint32_t at, had = cep_match_lean_starts(lean);
     bool full = false;
     int rc = cep_match_lean_take(op, lean, row, &at, &full);
+    op->starts += (uint64_t)cep_match_lean_starts(lean) - had;
     if (rc || full)
         return rc;
     op->rows_in++;
-    cep_match_lean_count(op, lean, false);
     cep_keyed_account(&op->op.keyed, key, cep_match_lean_bytes(op, lean));
     rc = cep_keyed_arm(&op->op.keyed, key, cep_match_lean_deadline(op, lean));
     return rc ? rc : DONE;
@@ -246,7 +260,8 @@ static inline int one_row(const struct run *run, struct cep_key *key, const stru
         rc = staying_row(run, key, lean, row, sight);
     if (!rc) {
         bool few = lean->class_count <= 1 && !lean->class_cap && lean->count < cep_match_lean_cap(lean);
-        rc = few ? row_of_one(run, key, lean, row, sight) : usual_row(run, key, lean, row, sight);
+        rc = few ? row_of_one(run, key, lean, row, sight) : 0;
+        rc = rc ? rc : usual_row(run, key, lean, row, sight);
     }
     return rc ? rc : other_row(op, key, row);
 }
@@ -260,14 +275,14 @@ static inline void bring_state(const struct match_op *op, const struct cep_key *
         return;
     const struct match_lean *lean = key->state;
     if (lean->has_body) { /* its head may be far: nothing is read of it */
-        const struct match_lean_body *body = lean->rows.body;
+        const struct match_lean_body *body = lean->body;
         __builtin_prefetch(body);
         __builtin_prefetch((const char *)body + 64);
         if (lean->count > LEAN_ENTRIES_MANY)
             __builtin_prefetch(body->entries + lean->count);
     }
     if (lean->class_cap)
-        __builtin_prefetch(lean->classes.many);
+        __builtin_prefetch(lean->many);
 }
 void cep_match_lean_near(const struct match_op *op, const struct cep_key *key) { bring_state(op, key); }
 
