@@ -61,19 +61,22 @@ static inline void formats_json_look(const char *at, uint32_t *ret_quotes, uint3
     *ret_quotes = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
 }
 
-/* Is the string that starts at `at` a plain one of so many bytes, less than 32? Where strings keep their length this is asked, rather than where the quote is:
- * the processor goes on with what stands behind before it knows, as it could not with a place that is found in the bytes. */
-static inline bool formats_json_is_plain(const char *at, uint32_t len)
+/* 0xff where a byte ends a string, or would have to be looked at. */
+static inline __m128i formats_json_no_text(const char *at)
 {
-    uint32_t quotes, odd, more_quotes, more_odd;
-    formats_json_look(at, &quotes, &odd);
-    if (len >= 16) {
-        formats_json_look(at + 16, &more_quotes, &more_odd);
-        quotes |= more_quotes << 16;
-        odd |= more_odd << 16;
-    }
-    uint32_t closing = 1u << len;
-    return ((quotes & (closing | (closing - 1))) | (odd & (closing - 1))) == closing;
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes), backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    return _mm_or_si128(_mm_or_si128(control, backslash), _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), bytes));
+}
+
+/* Are these bytes, less than 32, plain text? Where strings keep their length this is asked, rather than where the quote is, which then has to stand behind them:
+ * the processor goes on with what stands there before it knows, as it could not with a place that is found in the bytes. */
+static inline bool formats_json_is_text(const char *at, uint32_t len)
+{
+    uint32_t no_text = (uint32_t)_mm_movemask_epi8(formats_json_no_text(at));
+    if (len >= 16)
+        no_text |= (uint32_t)_mm_movemask_epi8(formats_json_no_text(at + 16)) << 16;
+    return (no_text & ((1u << len) - 1)) == 0;
 }
 #endif
 
@@ -135,7 +138,7 @@ static inline bool formats_json_read_member(struct formats_json_straight *straig
     uint32_t len = straight->member[m].len;
 #ifdef __SSE2__
     if (straight->member[m].times >= FORMATS_JSON_STEADY) {
-        if (BASE_LIKELY(formats_json_is_plain(at, len))) {
+        if (BASE_LIKELY(formats_json_is_text(at, len) && at[len] == '"')) {
             *ret = (struct formats_json_raw){ .begin = at, .end = at + len };
             return ret->end < end;
         }

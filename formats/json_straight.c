@@ -79,6 +79,18 @@ static inline bool take_string(struct formats_json_walk *w, uint32_t f, const st
     return type.kind != CEP_KIND_ROW && formats_text_value(&decoder->times, type, text, w->arena, &decoder->values[f]) == 0;
 }
 
+/* A timestamp of one field, whose text is looked at but once. */
+static inline bool take_usual_time(struct formats_json_walk *w, uint32_t f, uint32_t next, const char *at, const char *end)
+{
+    struct formats_decoder *decoder = w->decoder;
+    int64_t ms;
+    if (!cep_kind_is_time(decoder->types[f].kind) || next != CEP_NONE || end - at <= FORMATS_TIME_USUAL || at[FORMATS_TIME_USUAL] != '"' ||
+        !formats_time_usual(&decoder->times, at, &ms))
+        return false;
+    decoder->values[f] = cep_int(ms);
+    return true;
+}
+
 /* Two places are enough for json_value.c. */
 bool formats_json_scalar(struct formats_json_walk *w, uint32_t f, const char *begin, const char *end)
 {
@@ -114,6 +126,10 @@ bool formats_json_straight_read(struct formats_json_straight *straight, struct f
         uint32_t f = straight->member[m].field;
         if (straight->member[m].string) {
             struct formats_json_raw string;
+            if (f != CEP_NONE && take_usual_time(w, f, straight->same[f], at, end)) {
+                at += FORMATS_TIME_USUAL;
+                continue;
+            }
             if (BASE_UNLIKELY(!formats_json_read_member(straight, m, at, end, &string)))
                 return false;
             for (; f != CEP_NONE; f = straight->same[f])
