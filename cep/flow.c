@@ -38,6 +38,9 @@ static int emit(struct cep_flow *flow, uint32_t node, const struct cep_event *ev
     const struct cep_list outputs = cep_program_node(flow->program, node)->outputs;
     const bool rests = flow->nodes[node].rests != NULL;
     int rc = 0;
+    if (flow->nodes[node].lagging)
+        cep_flow_catch_up(flow, node);
+    flow->nodes[node].told = true;
     if (flow->nodes[node].care && event->row->change == CEP_INSERT && event->row->time_ms > flow->nodes[node].out_ms)
         return cep_flow_emit_with_care(flow, node, event);
     for (uint32_t i = 0; i < outputs.count && !rc; i++) {
@@ -495,18 +498,64 @@ static int advance_to(struct cep_flow *flow, uint32_t from, uint32_t to)
     return advance(flow, to);
 }
 
+/* The same, where those behind it have nothing to do unless it gives a row. */
+static int advance_alone(struct cep_flow *flow, uint32_t from, uint32_t to)
+{
+    struct flow_node *own = &flow->nodes[to];
+    struct cep_operator *op = own->op;
+    int64_t in_ms = flow->nodes[from].out_ms;
+    if (in_ms <= own->in_ms)
+        return 0;
+    own->in_ms = in_ms;
+    op->watermark_ms = in_ms;
+    int rc = cep_wheel_quiet(&op->keyed.wheel, in_ms) ? 0 : wake_due(flow, op);
+    int64_t out_ms = op->ops->output_watermark(op, in_ms);
+    if (rc || out_ms <= own->out_ms)
+        return rc;
+    own->out_ms = out_ms;
+    own->lagging = true;
+    flow->resting = true;
+    return own->told ? advance(flow, to) : 0;
+}
+
+/* The outputs of a node of which some may rest: those few that do not are brought near together. */
+static int advance_rested(struct cep_flow *flow, uint32_t from)
+{
+    const struct cep_list outputs = cep_program_node(flow->program, from)->outputs;
+    const struct flow_node *own = &flow->nodes[from];
+    struct flow_coming coming[FLOW_COMING_MOST];
+    uint32_t due[FLOW_COMING_MOST];
+    int rc = 0;
+    for (uint32_t i = 0; i < outputs.count && !rc;) {
+        uint32_t count = 0;
+        for (; i < outputs.count && count < FLOW_COMING_MOST; i++) {
+            due[count] = i;
+            count += own->out_ms > own->rests[i];
+        }
+        for (uint32_t k = 0; k < count; k++)
+            coming[k] = (struct flow_coming){ *cep_program_u32(flow->program, outputs.first + due[k]), true, 0 };
+        if (count > 1)
+            cep_flow_bring(flow, coming, count);
+        for (uint32_t k = 0; k < count && !rc; k++) {
+            uint32_t to = coming[k].node;
+            bool alone = cep_flow_rests_behind(own, due[k], &flow->nodes[to], own->out_ms);
+            rc = alone ? advance_alone(flow, from, to) : advance_to(flow, from, to);
+            if (!rc)
+                cep_flow_rest(flow, from, due[k]);
+        }
+    }
+    return rc;
+}
+
 static int advance(struct cep_flow *flow, uint32_t from)
 {
     const struct cep_list outputs = cep_program_node(flow->program, from)->outputs;
-    const int64_t *rests = flow->nodes[from].rests;
     int rc = 0;
-    for (uint32_t i = 0; i < outputs.count && !rc; i++) {
-        if (rests && flow->nodes[from].out_ms <= rests[i])
-            continue;
+    flow->nodes[from].lagging = false;
+    if (flow->nodes[from].rests)
+        return advance_rested(flow, from);
+    for (uint32_t i = 0; i < outputs.count && !rc; i++)
         rc = advance_to(flow, from, *cep_program_u32(flow->program, outputs.first + i));
-        if (rests && !rc)
-            cep_flow_rest(flow, from, i);
-    }
     return rc;
 }
 

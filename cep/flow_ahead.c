@@ -238,6 +238,8 @@ static int concerned_rows(struct cep_flow *flow, uint32_t node, const struct cep
         }
         if (exchange_node != CEP_NONE)
             look_ahead(flow, exchange_node, rows + i, n);
+        if (exchange_node != CEP_NONE && flow->nodes[exchange_node].care && flow->env.routes_back)
+            cep_flow_bring_picked(flow, exchange_node);
         for (uint32_t k = 0; k < n && !rc; k++)
             rc = cep_flow_source(flow, node, rows[i + k]);
     }

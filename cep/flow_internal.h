@@ -17,6 +17,9 @@ struct flow_node {
     struct cep_care *care;     /* which of its outputs can care about a row; NULL: all */
     struct cep_once *once;     /* conditions that several patterns behind it share; NULL: none */
     int64_t *rests;            /* flow_rest.c: by output, the last watermark that need not be told to it, or one of the two below; NULL: all are told */
+    int64_t *behind;           /* flow_rest.c, beside rests: the same of what is behind the output's node alone, as of its last word to it; FLOW_AWAKE: to be asked */
+    bool lagging;              /* flow_rest.c: those behind it have not been told its out_ms, at which they have nothing to do */
+    bool told;                 /* it has given a row since `behind` was asked */
     bool outside;              /* LOOKUP: its table is asked outside and answers later */
     bool asks_clock;           /* CALC, LOOKUP, keys: an expression reads the time of day */
     bool wants_ident;          /* SOURCE: somebody behind it asks which row it was */
@@ -90,6 +93,21 @@ void cep_flow_rest(struct cep_flow *flow, uint32_t node, uint32_t output);
 /* A row comes to it, or something that may wake it: it catches up with the watermark, and is told the next one. */
 void cep_flow_rouse(struct cep_flow *flow, uint32_t node, uint32_t output);
 void cep_flow_rouse_all(struct cep_flow *flow);
+/* Those behind a node that lags are told its watermark; wakes nobody. */
+void cep_flow_catch_up(struct cep_flow *flow, uint32_t node);
+/* Is it certain that the output's node alone has something to do at this watermark, and nothing behind it unless it gives a row? */
+static inline bool cep_flow_rests_behind(const struct flow_node *node, uint32_t output, const struct flow_node *to, int64_t watermark_ms)
+{
+    return node->rests[output] != FLOW_NO_REST && !to->told && watermark_ms <= node->behind[output];
+}
+
+/* ---- flow_near.c ---- */
+#define FLOW_COMING_MOST 64
+struct flow_coming { uint32_t node; bool wakes; uint64_t place; }; /* a node that will soon take a row with this place, or the watermark */
+/* What they need is brought near. */
+void cep_flow_bring(const struct cep_flow *flow, const struct flow_coming *coming, uint32_t count);
+/* The same for those that the rows ahead concern; the exchange has an index of who can care. */
+void cep_flow_bring_picked(struct cep_flow *flow, uint32_t exchange_node);
 
 /* ---- flow_ahead.c ---- */
 /* What can be known of a node's rows beforehand: plain keys, whether identities are asked for, which outputs can care. */

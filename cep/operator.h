@@ -11,6 +11,7 @@
 
 struct cep_operator;
 struct cep_keyed_row { const struct cep_row *row; struct cep_key *key; };
+#define CEP_BRING_STEPS 3
 struct cep_operator_ops {
     /* A row of `key`. May create key->state (NULL at first). */
     int (*row)(struct cep_operator *op, struct cep_key *key, const struct cep_event *event);
@@ -21,6 +22,9 @@ struct cep_operator_ops {
     int (*upkeep)(struct cep_operator *op, uint32_t rows);
     /* Brings near what a key has beyond its own block, which was brought near before. NULL: nothing. */
     void (*near)(const struct cep_operator *op, const struct cep_key *key);
+    /* Brings near what the operator itself has, in CEP_BRING_STEPS steps for many operators in turn: each looks at what the one before it has asked for. wakes: it will be woken, or else
+     * take a row. NULL: nothing. */
+    void (*bring)(const struct cep_operator *op, uint32_t step, bool wakes);
     /* The watermark has reached key->deadline_ms. */
     int (*wake)(struct cep_operator *op, struct cep_key *key);
     /* Earliest event time at which the key must be woken; BASE_TIME_MAX_MS: never. */

@@ -122,6 +122,7 @@ size_t cep_match_lean_bytes(const struct match_op *op, const struct match_lean *
  * of the next one's key is as before. Arms and accounts. */
 int cep_match_lean_quick(struct match_op *op, const struct cep_keyed_row *rows, uint32_t count, uint32_t *ret_done) BASE_MUST_CHECK;
 void cep_match_lean_near(const struct match_op *op, const struct cep_key *key); /* brings near what a lean key has beyond its own block */
+void cep_match_lean_bring(const struct match_op *op, uint32_t step, bool wakes); /* as struct cep_operator_ops says */
 /* What must be done now and then, between rows: so many of them came since it was last done. */
 int cep_match_lean_upkeep(struct match_op *op, uint32_t rows) BASE_MUST_CHECK;
 /* ---- shared with quick.c and late.c ---- */

@@ -170,6 +170,7 @@ static int quick(struct cep_operator *op, const struct cep_keyed_row *rows, uint
     return cep_match_lean_quick(self(op), rows, count, ret_done);
 }
 static void near(const struct cep_operator *op, const struct cep_key *key) { cep_match_lean_near(self_const(op), key); }
+static void bring(const struct cep_operator *op, uint32_t step, bool wakes) { cep_match_lean_bring(self_const(op), step, wakes); }
 static int upkeep(struct cep_operator *op, uint32_t rows)
 {
     return cep_match_lean_upkeep(self(op), rows);
@@ -181,7 +182,7 @@ static const struct cep_operator_ops match_ops = {
 };
 static const struct cep_operator_ops lean_ops = {
     .row = on_row, .wake = on_wake, .deadline = deadline, .idle = idle, .save = save, .load = load, .pieces = pieces, .complete = complete, .free_state = free_state,
-    .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy, .quick = quick, .near = near, .upkeep = upkeep,
+    .bytes = bytes, .output_watermark = output_watermark, .stats = stats, .destroy = destroy, .quick = quick, .near = near, .bring = bring, .upkeep = upkeep,
 };
 
 static const struct cep_tuple *nav(void *ctx, int32_t distance)

@@ -286,6 +286,44 @@ static inline void bring_state(const struct match_op *op, const struct cep_key *
 }
 void cep_match_lean_near(const struct match_op *op, const struct cep_key *key) { bring_state(op, key); }
 
+static void bring_lines(const void *at, size_t from, size_t end)
+{
+    for (size_t line = from / 64; line * 64 < end; line++)
+        __builtin_prefetch((const char *)at + line * 64);
+}
+
+void cep_match_lean_bring(const struct match_op *op, uint32_t step, bool wakes)
+{
+    __asm__ volatile("");
+    if (step == 0) {
+        bring_lines(op, offsetof(struct match_op, rows_in), sizeof *op); /* with the pointers that the next step reads */
+        if (!wakes)
+            bring_lines(op, sizeof op->op, offsetof(struct match_op, in));
+        return;
+    }
+    const struct match_configs *steps = op->steps;
+    const struct match_lean_op *lean = op->lean;
+    if (step == 1) {
+        bring_lines(steps, 0, offsetof(struct match_configs, asked));
+        bring_lines(lean, 0, offsetof(struct match_lean_op, next) + 2 * sizeof lean->next[0]);
+        bring_lines(lean, offsetof(struct match_lean_op, next_count), offsetof(struct match_lean_op, stop_classes));
+        bring_lines(lean, offsetof(struct match_lean_op, spare_told), sizeof *lean);
+        if (!wakes)
+            __builtin_prefetch(op->unary);
+        return;
+    }
+    __builtin_prefetch(lean->log.at);
+    if (wakes)
+        return;
+    __builtin_prefetch(lean->log.next);
+    __builtin_prefetch(steps->bits);
+    __builtin_prefetch(steps->columns);
+    __builtin_prefetch(steps->starts);
+    __builtin_prefetch(steps->memo);
+    if (steps->sights)
+        bring_lines(steps->sights, 0, (steps->sight_cap < 16 ? steps->sight_cap : 16) * sizeof *steps->sights);
+}
+
 /* The row's sight, and the places of the steps from where its key stands now. */
 static inline uint32_t bring_steps(const struct match_op *op, const struct cep_keyed_row *next)
 {

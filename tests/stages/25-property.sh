@@ -8,6 +8,7 @@ status=0
 python3 "$root/tests/oracle/prove.py" >"$log" || status=1
 python3 "$root/tests/oracle/property.py" --finds >>"$log" || status=1
 python3 "$root/tests/oracle/disorder.py" >>"$log" || status=1
+python3 "$root/tests/oracle/together.py" >>"$log" || status=1
 python3 "$root/tests/oracle/property.py" ${PROPERTY_SEED:+--seed "$PROPERTY_SEED"} --seconds "${PROPERTY_SECONDS:-70}" --cases "${PROPERTY_CASES:-2000}" >>"$log" || status=1
 python3 "$root/tests/oracle/stability.py" ${PROPERTY_SEED:+--seed "$PROPERTY_SEED"} --seconds "$((${PROPERTY_SECONDS:-70} / 5))" >>"$log" || status=1
 grep -v '^tests: ' "$log" || true
