@@ -35,6 +35,7 @@ struct service_shared {
     struct service_letters *letters;
     struct cep_limits limits;
     uint64_t image_growth;               /* a shard's state may grow so far between two images (service/memory.h) */
+    uint64_t image_room, store_room;     /* what its image may take beside its state's own, and besides as long as the store is empty */
     const char *source;                  /* CloudEvents source */
     bool allow_private;                  /* HTTP to inside addresses */
     size_t alert_bytes;

@@ -91,6 +91,8 @@ void service_runtime_fill_shared(struct service_runtime *rt, struct service_shar
     shared->known = rt->known;
     shared->alert_bytes = (size_t)n[SERVICE_LIMIT_EVIDENCE_BYTES];
     shared->image_growth = memory.image / rt->shards;
+    shared->image_room = memory.room / rt->shards;
+    shared->store_room = memory.store / 2 / rt->shards;
     shared->limits = (struct cep_limits){
         .state_bytes = memory.keys / rt->shards,
         .rows_per_key = (uint32_t)n[SERVICE_LIMIT_ROWS], .threads_per_key = (uint32_t)n[SERVICE_LIMIT_THREADS],

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "service/memory.h"
 
 #define TIMER_STEP_MS (int64_t)600000 /* event time that the timers read ahead cover, at most */
 #define TIMERS_AT_ONCE 20000u         /* and how many these may be */
@@ -23,6 +24,7 @@ struct service_shard {
     int64_t timer_step_ms;
     uint64_t settled_bytes;      /* state at the last barrier */
     uint64_t image_bytes;        /* state at the last image, or the least since */
+    bool imaged;                 /* the store holds an image: its cache is in use */
     bool full;                   /* counted in shared->full */
     uint64_t touched;            /* keys touched up to the last barrier */
     bool told_outputs;           /* that there are some in the running epoch */
@@ -250,16 +252,20 @@ static void tell_outputs(struct service_shard *shard)
 }
 
 /* Is an image due? An image is in memory until it stands in the store, so what it holds must not become as large as the state; but as long as there is
- * less state than there may be, the rest of the room is there to pass through. Overdue: the one before is still on its way, and the threads must wait for it. */
+ * less state than there may be, the rest of the room is there to pass through, with the room that is there for images. Overdue: the one before is still on its way, and the threads must
+ * wait for it. */
 static void look_heavy(struct service_shard *shard)
 {
-    if (atomic_load(&shard->shared->image) || shard->settled_bytes < shard->image_bytes)
+    const struct service_shared *shared = shard->shared;
+    if (atomic_load(&shared->image) || shard->settled_bytes < shard->image_bytes)
         shard->image_bytes = shard->settled_bytes;
-    uint64_t limit = shard->shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes, most = shard->shared->image_growth;
+    shard->imaged |= atomic_load(&shared->image);
+    uint64_t limit = shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes, most = shared->image_growth;
     if (limit == 0)
         return;
-    if (shard->settled_bytes < limit && (limit - shard->settled_bytes) / 3 > most)
-        most = (limit - shard->settled_bytes) / 3;
+    uint64_t room = shard->settled_bytes < limit ? limit - shard->settled_bytes + shared->image_room + (shard->imaged ? 0 : shared->store_room) : 0;
+    if (room / SERVICE_IMAGE_TIMES > most)
+        most = room / SERVICE_IMAGE_TIMES;
     if (most < EPOCH_BYTES_LEAST)
         most = EPOCH_BYTES_LEAST;
     if (shard->settled_bytes > limit ? grown > most : grown > 2 * most)
@@ -531,6 +537,7 @@ int service_shard_create(struct service_engine *engine, uint32_t number, struct 
     shard->number = number;
     shard->timers_until_ms = BASE_TIME_MIN_MS;
     shard->timer_step_ms = TIMER_STEP_MS;
+    shard->imaged = service_engine_config(engine)->image > 0;
     const struct service_plan *plan = shard->shared->plan;
     uint32_t senders = service_exchange_shards(shard->shared->exchange) + 1;
     size_t marks = (size_t)(plan->exchange_count + 1) * senders;
