@@ -1,176 +1,7 @@
-/* Lines read in blocks, straight into columns, against the same lines read record by record: JSON of all sorts, plain and broken, and CSV with event time. What a
- * block leaves is taken as a record, as service/local_columns.c does. */
-#include "cep/columns.h"
-#include "formats/format.h"
-
-#include "tests/unit/formats/table.h"
+/* Lines read in blocks, straight into columns, against the same lines read record by record: JSON of all sorts, plain and broken, and CSV with event time. */
+#include "tests/unit/formats/ways.h"
 #include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
-
-static const struct table_field fields[] = {
-    { .name = "id", .type = CEP_TYPE(STRING) },
-    { .name = "n", .type = CEP_TYPE(INT) },
-    { .name = "amount", .type = CEP_DECIMAL_TYPE(12, 2) },
-    { .name = "wide", .type = CEP_DECIMAL_TYPE(30, 2) },
-    { .name = "ratio", .type = CEP_TYPE(DOUBLE) },
-    { .name = "day", .type = CEP_TYPE(DATE) },
-    { .name = "flag", .type = CEP_TYPE(BOOLEAN) },
-    { .name = "again", .path = "id", .type = CEP_TYPE(STRING) },
-    { .name = "absent", .type = CEP_TYPE(BIGINT) },
-    { .name = "at", .type = CEP_TYPE(TIMESTAMP_LTZ) },
-    { .name = "ts", .type = CEP_TYPE(TIMESTAMP_LTZ) },
-};
-#define FIELDS 11u
-#define TS 10
-
-struct side {
-    struct formats_decoder *decoder;
-    struct table_said said;
-};
-struct both {
-    struct cep_program *program;
-    struct side block, record;
-    struct cep_columns columns;
-    struct base_arena rows, made;
-    struct cep_origin origin;
-    uint32_t by_block;   /* rows that came so */
-    uint32_t compared;
-};
-
-static bool open_side(struct both *both, struct side *side)
-{
-    char error[256];
-    struct formats_decoder_config config = { both->program, 0, table_note, &side->said };
-    return formats_decoder_create(&config, &side->decoder, error, sizeof error) == 0;
-}
-
-static bool open_both(struct both *both, const struct table_spec *spec, const char *head)
-{
-    struct cep_type types[FIELDS];
-    *both = (struct both){ .origin = { .name = BASE_STR("f"), .number = 1 } };
-    both->program = table_program(spec);
-    for (uint32_t i = 0; i < spec->count; i++)
-        types[i] = spec->fields[i].type;
-    if (head)
-        both->origin.head = base_str_of(head);
-    bool good = open_side(both, &both->block) && open_side(both, &both->record) && cep_columns_init(&both->columns, types, spec->count, 0) == 0;
-    if (spec->rowtime >= 0)
-        cep_columns_set_timed(&both->columns);
-    return good && formats_decoder_takes_blocks(both->block.decoder);
-}
-
-static void close_both(struct both *both)
-{
-    formats_decoder_destroy(both->block.decoder);
-    formats_decoder_destroy(both->record.decoder);
-    cep_columns_finish(&both->columns);
-    base_arena_finish(&both->rows);
-    base_arena_finish(&both->made);
-    cep_program_free(both->program);
-}
-
-/* The line at `at` by itself, without its line end and a '\r' before it. */
-static struct cep_row *by_record(struct both *both, struct side *side, struct base_str line, int64_t offset, bool head)
-{
-    struct cep_row *row = NULL;
-    if (line.len && line.ptr[line.len - 1] == '\r')
-        line.len--;
-    struct cep_record record = { .bytes = line, .origin = &both->origin, .time_ms = BASE_TIME_MIN_MS, .offset = offset,
-                                 .flags = (uint16_t)(CEP_RECORD_PADDED | (head ? CEP_RECORD_HEAD : 0)) };
-    return formats_decode(side->decoder, &record, 1, &both->rows, &row) == 0 ? row : NULL;
-}
-
-static bool is_blank(struct base_str line)
-{
-    for (size_t i = 0; i < line.len; i++)
-        if (line.ptr[i] != ' ' && line.ptr[i] != '\t' && line.ptr[i] != '\r')
-            return false;
-    return true;
-}
-
-/* One line as a record, into the columns if it gives a row. */
-static bool put_line(struct both *both, struct base_str line, int64_t offset)
-{
-    struct cep_row *row = by_record(both, &both->block, line, offset, offset == 0);
-    if (!row)
-        return true;
-    for (uint32_t c = 0; c < both->columns.count; c++)
-        both->columns.values[c] = cep_tuple_get(&row->tuple, c, both->columns.types[c]);
-    return cep_columns_place(&both->columns, 0, offset) == 0 && cep_columns_add(&both->columns, row->time_ms, both->columns.values) == 0;
-}
-
-static struct base_str line_at(const char *at, const char *stop)
-{
-    const char *end = memchr(at, '\n', (size_t)(stop - at));
-    return (struct base_str){ at, (size_t)((end ? end : stop) - at) };
-}
-
-/* The text into columns, in blocks that end behind the last line end before each multiple of `every` bytes. */
-static bool read_blocks(struct both *both, const char *text, size_t len, size_t every)
-{
-    const char *at = text, *stop = text + len;
-    int64_t offset = 0;
-    while (at < stop) {
-        struct base_str line = line_at(at, stop);
-        const char *edge = text + ((size_t)(at - text) / every + 1) * every;
-        edge = edge > stop ? stop : edge;
-        while (edge > at && edge[-1] != '\n')
-            edge--;
-        size_t bytes = 0;
-        uint32_t records = 0;
-        const struct formats_block block = { .bytes = { at, (size_t)(edge - at) }, .origin = &both->origin, .offset = offset };
-        if (edge > at && offset > 0 && formats_block_decode(both->block.decoder, &block, &both->columns, &bytes, &records) != 0)
-            return false;
-        at += bytes;
-        offset += records;
-        both->by_block += records;
-        if (bytes > 0)
-            continue;
-        if (!is_blank(line) && !put_line(both, line, offset++))
-            return false;
-        at = line.ptr + line.len + (line.ptr + line.len < stop);
-    }
-    return true;
-}
-
-/* Row by row the same, and the same number of bad records? */
-static bool same_rows(struct both *both, const char *text, size_t len)
-{
-    const char *stop = text + len;
-    uint32_t row = 0;
-    int64_t offset = 0;
-    for (const char *at = text; at < stop;) {
-        struct base_str line = line_at(at, stop);
-        at = line.ptr + line.len + 1;
-        if (is_blank(line))
-            continue;
-        struct cep_row *made, *want = by_record(both, &both->record, line, offset, offset == 0);
-        offset++;
-        if (!want)
-            continue;
-        if (row == both->columns.rows || cep_columns_row(&both->columns, row, &both->made, &made) != 0 || !cep_tuple_equal(&made->tuple, &want->tuple) ||
-            made->time_ms != want->time_ms || made->at.offset != want->at.offset) {
-            printf("# row %u: %.*s\n", row, (int)line.len, line.ptr);
-            return false;
-        }
-        row++;
-        both->compared++;
-    }
-    return row == both->columns.rows && both->block.said.problems == both->record.said.problems && both->block.said.ignored == both->record.said.ignored;
-}
-
-static bool check(const struct table_spec *spec, const char *head, const char *text, size_t len, size_t every, uint32_t *ret_by_block)
-{
-    struct both both;
-    bool good = open_both(&both, spec, head);
-    char *padded = base_arena_zalloc(&both.made, len + CEP_RECORD_SLACK, 1);
-    if (padded && len)
-        memcpy(padded, text, len);
-    good = good && padded && read_blocks(&both, padded, len, every) && same_rows(&both, padded, len);
-    *ret_by_block = both.by_block;
-    close_both(&both);
-    return good;
-}
 
 static const char *const json[] = { "format", "json", NULL };
 static const char *const lenient[] = { "format", "json", "json.ignore-parse-errors", "true", NULL };
@@ -240,7 +71,7 @@ static void test_chance(void)
         for (uint32_t i = 0; i < cases[c].lines; i++)
             put_line_by_chance(i, cases[c].odd, &text);
         bool last_open = rnd(2);
-        bool same = check(&spec, NULL, text.ptr, text.len - last_open, 1 + rnd(60000), &by_block);
+        bool same = both_ways_same(&spec, NULL, text.ptr, text.len - last_open, 1 + rnd(60000), &by_block);
         OK(same, cases[c].what);
         if (cases[c].odd == 0 || cases[c].odd == 400)
             OK(by_block > cases[c].lines / 3, "most of them by blocks");
@@ -261,11 +92,11 @@ static void test_borders(void)
     for (uint32_t i = 0; i < 3; i++)
         put_line_by_chance(i, 0, &text);
     for (size_t every = 1; every <= text.len; every++) {
-        wrong += !check(&spec, NULL, text.ptr, text.len, every, &by_block);
+        wrong += !both_ways_same(&spec, NULL, text.ptr, text.len, every, &by_block);
         most = by_block > most ? by_block : most;
     }
     for (size_t len = 0; len <= text.len; len++)
-        wrong += !check(&spec, NULL, text.ptr, len, text.len + 1, &by_block);
+        wrong += !both_ways_same(&spec, NULL, text.ptr, len, text.len + 1, &by_block);
     IS_INT(wrong, 0, "blocks that end anywhere, texts that end anywhere");
     IS_INT(most, 8, "all but the first and the bad one by blocks");
     base_buf_finish(&text);
@@ -281,7 +112,7 @@ static void test_nulls(void)
     for (int i = 0; i < 400; i++)
         base_buf_printf(&text, i % 50 == 7 ? "{\"x\":%d,\"n\":null,\"ts\":1767225600%03d}\n" : i % 50 == 9 ? "{\"x\":%d,\"n\":1,\"ts\":null}\n"
                                 : i % 50 == 11 ? "{\"x\":null,\"n\":%d,\"ts\":1}\n" : "{\"x\":true,\"n\":%d,\"ts\":1767225600%03d}\n", i, i);
-    OK(check(&spec, NULL, text.ptr, text.len, 1u << 20, &by_block), "NULL as a number, a text, an event time");
+    OK(both_ways_same(&spec, NULL, text.ptr, text.len, 1u << 20, &by_block), "NULL as a number, a text, an event time");
     IS_INT(by_block, 400 - 1 - 2 * 8, "those without event time, or a value that must be there, are left");
     base_buf_finish(&text);
 }
@@ -296,7 +127,7 @@ static void test_refused(void)
     OK(!open_both(&both, &spec, NULL), "metadata is not in the lines");
     close_both(&both);
     static const char text[] = "{\"a\":{\"b\":\"x\"}}\n{\"a\":{\"b\":\"y\"}}\n{\"a\":{\"b\":\"z\"}}\n{\"a\":null}\n";
-    OK(check(&inside, NULL, text, sizeof text - 1, 1000, &by_block) && by_block == 0, "what is nested has no layout that is learned");
+    OK(both_ways_same(&inside, NULL, text, sizeof text - 1, 1000, &by_block) && by_block == 0, "what is nested has no layout that is learned");
 }
 
 /* ---- CSV with event time ---- */
@@ -319,7 +150,7 @@ static void test_csv(void)
                 base_buf_printf(&text, "2026-01-%02uT%02u:%02u:%02u.%03uZ", 1 + i / 50 % 28, i % 24, i % 60, i * 7 % 60, i * 13 % 1000);
             base_buf_puts(&text, "\n");
         }
-        OK(check(&spec, "id,n,ts", text.ptr, text.len - 1, 5000, &by_block), "CSV with event time");
+        OK(both_ways_same(&spec, "id,n,ts", text.ptr, text.len - 1, 5000, &by_block), "CSV with event time");
         OK(by_block > (odd ? 500u : 2900u), "most of it by blocks");
         base_buf_finish(&text);
     }
