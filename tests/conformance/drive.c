@@ -207,7 +207,7 @@ static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key,
 {
     struct drive *d = ctx;
     struct piece *p = find_piece(d, fingerprint, key, number, false);
-    if (!p || !p->live || !d->lazy)
+    if (!p || !p->live || (!d->lazy && !d->evicts))
         return BASE_E_NOTFOUND;
     base_buf_put(ret, p->bytes.ptr, p->bytes.len);
     return ret->failed ? BASE_E_NOMEM : 0;

@@ -62,7 +62,7 @@ def stream(chance, merchants, disturb):
 
 def jobs_of(seed, count):
     chance = random.Random('together %d' % seed)
-    merchants, disturbed = chance.choice((3, 20, 60)), (None, ('cycle', 'lazy'), None, ('lazy', 'evict'))[seed % 4]
+    merchants, disturbed = chance.choice((3, 20, 60)), ('cycle', 'lazy', 'evict') if seed % 2 else None
     rules = {'r%d' % i: rule(chance, 'r%d' % i, merchants) for i in range(count)}
     steps = stream(chance, merchants, disturbed)
     together = {'id': '%d together' % seed, 'sql': TABLE + ''.join(rules.values()), 'steps': steps}
