@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* A RocksDB store with these families (besides "default") in the folder, which is made if it is not there. Interrupted, it leaves a store with some of them,
- * or none: opening it makes the rest. Returns 0, or -1 with RocksDB's words in ret_error. */
+/* A RocksDB store with these families (besides "default") in the folder, which is made if it is not there. Interrupted, it leaves none, or a whole one. Where there is one by now
+ * nothing is done. Returns 0, or -1 with RocksDB's words in ret_error. */
 int store_create(const char *path, const char *const *families, size_t family_count, char *ret_error, size_t error_bytes);
 
 #ifdef __cplusplus
