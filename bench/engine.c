@@ -2,10 +2,10 @@
  * time of each part. The tests count its instructions (tests/budget/), the benchmarks its seconds. Reads the files that it is told, writes nothing.
  *
  *   bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|columns|engine|all] [--rows N] [--repeat N] [--watermark-rows N] [--checkpoint-rows N]
- *                [--state-mib N] [--idle-ms N] [--trace 1]
+ *                [--state-mib N] [--idle-ms N] [--trace 1] [--together 1]
  *
  * Memory is what the allocator has handed out, more than before the flow was made: after the rows, and again when event time has gone on by --idle-ms.
- * --trace 1: the most threads that a live start had after a row. */
+ * --trace 1: the most threads that a live start had after a row. --together 1: the rows stand in columns when the clock starts, and are gone through key by key, as `query` does with a file. */
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "base/vec.h"
 #include "cep/columns.h"
 #include "cep/flow.h"
 #include "formats/format.h"
@@ -27,7 +28,7 @@
 
 struct bench {
     const char *rules_path, *table_name, *data_path, *phase;
-    uint64_t rows_most, repeat, watermark_rows, checkpoint_rows, state_mib, idle_ms, trace;
+    uint64_t rows_most, repeat, watermark_rows, checkpoint_rows, state_mib, idle_ms, trace, together;
     struct base_arena arena;    /* program, texts */
     struct base_arena rows_arena;
     char *data;
@@ -40,6 +41,7 @@ struct bench {
     struct cep_flow *flow;
     struct formats_decoder *decoder;
     struct cep_columns columns;
+    struct { struct cep_history_mark *at; size_t len, cap; } marks; /* --together: watermarks among the rows of the columns */
     uint32_t table;
     int64_t delay_ms;
     int64_t most_ms;            /* latest event time seen */
@@ -51,6 +53,7 @@ struct bench {
 void bench_decode(struct bench *bench);
 void bench_columns(struct bench *bench);
 void bench_match(struct bench *bench);
+void bench_together(struct bench *bench);
 
 static void fail(const char *what, const char *why)
 {
@@ -260,6 +263,48 @@ static void tell_watermark(struct bench *bench, int64_t watermark_ms)
     }
 }
 
+/* The rows into the columns, with the watermarks that bench_match would tell. */
+static void gather(struct bench *bench)
+{
+    int64_t most_ms = BASE_TIME_MIN_MS, told_ms = BASE_TIME_MIN_MS;
+    cep_columns_clear(&bench->columns);
+    bench->marks.len = 0;
+    check(cep_columns_place(&bench->columns, 0, 0), "columns");
+    for (size_t i = 0; i < bench->count; i++) {
+        const struct cep_row *row = bench->rows[i];
+        if (!row)
+            fail("--together", "every record must be a row");
+        for (uint32_t c = 0; c < bench->columns.count; c++)
+            bench->columns.values[c] = cep_tuple_get(&row->tuple, c, bench->columns.types[c]);
+        check(cep_columns_add(&bench->columns, row->time_ms, bench->columns.values), "columns");
+        most_ms = row->time_ms > most_ms ? row->time_ms : most_ms;
+        const struct cep_history_mark mark = { most_ms - bench->delay_ms, (uint32_t)i + 1 };
+        if ((i + 1) % bench->watermark_rows || mark.watermark_ms <= told_ms)
+            continue;
+        told_ms = mark.watermark_ms;
+        if (!BASE_VEC_PUSH(&bench->marks, mark))
+            fail("memory", "there is none");
+    }
+    const struct cep_history_mark end = { BASE_TIME_MAX_MS, bench->columns.rows };
+    if (!BASE_VEC_PUSH(&bench->marks, end))
+        fail("memory", "there is none");
+}
+
+__attribute__((noinline)) void bench_together(struct bench *bench)
+{
+    const struct cep_history history = { &bench->columns, NULL, bench->marks.at, (uint32_t)bench->marks.len };
+    for (uint32_t n = 0; n < cep_program_node_count(bench->program); n++) {
+        const struct cep_node *node = cep_program_node(bench->program, n);
+        if (node->kind != CEP_NODE_SOURCE || node->detail != bench->table)
+            continue;
+        if (!cep_flow_takes_history(bench->flow, n))
+            fail("--together", "no pattern takes the rows so");
+        check(cep_flow_history(bench->flow, n, &history), "rows");
+        if (bench->marks.len)
+            check(cep_flow_source_watermark(bench->flow, n, bench->marks.at[bench->marks.len - 1].watermark_ms), "watermark");
+    }
+}
+
 __attribute__((noinline)) void bench_match(struct bench *bench)
 {
     uint32_t sources[64], source_count = 0;
@@ -302,7 +347,10 @@ static void run_match(struct bench *bench, struct cep_flow_stats *ret)
     size_t before = heap_bytes();
     check(cep_flow_create(bench->linked, &env, &limits, &bench->flow), "flow");
     bench->made_bytes = heap_bytes() - before;
-    bench_match(bench);
+    if (bench->together)
+        bench_together(bench);
+    else
+        bench_match(bench);
     bench->held_bytes = heap_bytes() - before;
     cep_flow_stats(bench->flow, CEP_NONE, ret);
     if (bench->idle_ms) {
@@ -343,6 +391,8 @@ static void measure(struct bench *bench)
         best_decode.cpu_us = used_us < best_decode.cpu_us ? used_us : best_decode.cpu_us;
         if (!match)
             continue;
+        if (bench->together && bench->columns.rows == 0)
+            gather(bench);
         from_us = base_clock_mono_us();
         from_cpu_us = cpu_us();
         run_match(bench, &stats);
@@ -375,13 +425,13 @@ int main(int argc, char **argv)
     struct bench bench = { .phase = "all", .rows_most = UINT64_MAX, .repeat = 3, .watermark_rows = 64 };
     if (argc < 4)
         fail("usage", "bench-engine RULES.sql TABLE DATA.jsonl [--phase decode|columns|engine|all] [--rows N] [--repeat N] [--watermark-rows N] "
-                      "[--checkpoint-rows N] [--state-mib N] [--idle-ms N] [--trace 1]");
+                      "[--checkpoint-rows N] [--state-mib N] [--idle-ms N] [--trace 1] [--together 1]");
     bench.rules_path = argv[1];
     bench.table_name = argv[2];
     bench.data_path = argv[3];
     struct { const char *name; uint64_t *at; } numbers[] = { { "--rows", &bench.rows_most }, { "--repeat", &bench.repeat },
         { "--watermark-rows", &bench.watermark_rows }, { "--checkpoint-rows", &bench.checkpoint_rows }, { "--state-mib", &bench.state_mib },
-        { "--idle-ms", &bench.idle_ms }, { "--trace", &bench.trace } };
+        { "--idle-ms", &bench.idle_ms }, { "--trace", &bench.trace }, { "--together", &bench.together } };
     for (int i = 4; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--phase") == 0)
             bench.phase = argv[i + 1];

@@ -113,6 +113,14 @@ int cep_columns_reserve(struct cep_columns *columns, uint32_t more)
     return 0;
 }
 
+uint64_t cep_columns_bytes(const struct cep_columns *columns)
+{
+    uint64_t row_bytes = columns->timed ? sizeof *columns->times : 0;
+    for (uint32_t i = 0; i < columns->count; i++)
+        row_bytes += (columns->at[i].narrow ? sizeof(int32_t) : sizeof(int64_t)) + (columns->at[i].nulls ? 1 : 0);
+    return row_bytes * columns->rows + columns->text_len;
+}
+
 uint8_t *cep_columns_nulls(struct cep_columns *columns, uint32_t column)
 {
     struct cep_column_data *data = &columns->at[column];

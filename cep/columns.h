@@ -51,6 +51,8 @@ static inline bool cep_columns_in_text(struct cep_type type)
 }
 /* Room for so many more rows, whose values (and times) the caller then writes straight into the columns before it raises `rows`. BASE_E_LIMIT, BASE_E_NOMEM. */
 int cep_columns_reserve(struct cep_columns *columns, uint32_t more) BASE_MUST_CHECK;
+/* Memory of what the rows so far are. */
+uint64_t cep_columns_bytes(const struct cep_columns *columns);
 /* The array of NULLs of a column, zeroed so far. NULL: no memory. */
 uint8_t *cep_columns_nulls(struct cep_columns *columns, uint32_t column);
 /* Copies a text; *ret is its slot. BASE_E_NOMEM. */
@@ -74,6 +76,19 @@ static inline struct base_str cep_columns_text(const struct cep_columns *columns
     return (struct base_str){ columns->text + ((uint64_t)slot >> CEP_COLUMNS_LENGTH_BITS), (uint64_t)slot & ((1u << CEP_COLUMNS_LENGTH_BITS) - 1) };
 }
 static inline int64_t cep_columns_text_slot(uint64_t place, size_t len) { return (int64_t)(place << CEP_COLUMNS_LENGTH_BITS | len); }
+/* A text of at most 7 bytes and its length in one word. False: it is longer. */
+static inline bool cep_columns_brief(const struct cep_columns *columns, int64_t slot, uint64_t *ret)
+{
+    uint64_t place = (uint64_t)slot >> 25, len = (uint64_t)slot & ((1u << 25) - 1), bytes = 0;
+    if (len > 7)
+        return false;
+    if (BASE_LIKELY(place + 8 <= columns->text_len))
+        memcpy(&bytes, columns->text + place, 8);
+    else if (len)
+        memcpy(&bytes, columns->text + place, len);
+    *ret = (bytes & ((UINT64_C(1) << 8 * len) - 1)) << 8 | len;
+    return true;
+}
 /* Texts point into the columns until the next text is put. */
 struct cep_value cep_columns_value(const struct cep_columns *columns, uint32_t column, uint32_t row);
 /* Same value (NULL is NULL's equal)? */

@@ -126,6 +126,17 @@ struct cep_columns;
 bool cep_flow_takes_columns(const struct cep_flow *flow, uint32_t node);
 /* Instead of cep_flow_source for each of them, before the watermark tells the end of input. The rows' order in the columns is changed. */
 int cep_flow_columns(struct cep_flow *flow, uint32_t node, struct cep_columns *columns) BASE_MUST_CHECK;
+/* Can rows of a source be handed over many at a time, in columns with event times, because a row pattern that goes through them key by key is all that reads them? */
+bool cep_flow_takes_history(const struct cep_flow *flow, uint32_t node);
+#define CEP_HISTORY_ROWS_MOST (UINT32_C(1) << 21) /* a few more do no harm */
+#define CEP_HISTORY_MARKS_MOST ((UINT32_C(1) << 16) - 1)
+/* A watermark that is told once the rows before number `end` have been. */
+struct cep_history_mark { int64_t watermark_ms; uint32_t end; };
+/* left_out: per row, 1: it is none, for it came too late; NULL: all are. Marks rise, and none is left out. */
+struct cep_history { struct cep_columns *columns; const uint8_t *left_out; const struct cep_history_mark *marks; uint32_t mark_count; };
+/* Instead of cep_flow_source and cep_flow_source_watermark for each of them; the last mark must still be told as a watermark. Results come in the order in which they would have come. BASE_E_UNSUPPORTED: nothing was done, hand the
+ * rows over one by one, now and later. */
+int cep_flow_history(struct cep_flow *flow, uint32_t node, const struct cep_history *history) BASE_MUST_CHECK;
 /* The source's merged watermark; BASE_TIME_MAX_MS at the end of input. Watermarks never fall (lower ones are ignored). */
 int cep_flow_source_watermark(struct cep_flow *flow, uint32_t node, int64_t watermark_ms) BASE_MUST_CHECK;
 /* Does the source take rows that lie so far behind the table's watermark? */

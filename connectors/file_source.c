@@ -346,6 +346,13 @@ static void file_close(struct connectors_source *base)
 
 static const struct connectors_source_ops ops = { file_poll, file_seek, file_close };
 
+bool connectors_source_at_rest(const struct connectors_source *base)
+{
+    const struct file_source *source = (const struct file_source *)base;
+    struct stat info;
+    return base->ops == &ops && base->bounded && source->path && stat(source->path, &info) == 0 && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode));
+}
+
 /* ---- blocks ---- */
 
 int connectors_source_block(struct connectors_source *base, struct connectors_block *ret)

@@ -73,6 +73,8 @@ static inline void connectors_source_close(struct connectors_source *source)
     if (source)
         source->ops->close(source);
 }
+/* Is all that the source will give on a disk already, so that nobody waits for a record to be written? */
+bool connectors_source_at_rest(const struct connectors_source *source);
 /* Whole lines of the open file that are there already, each with its line end, instead of records one by one. bytes.len 0: none can be given now, poll (the first
  * record of a file, the last without a line end, records beyond the limit; other sources than files). Borrowed as a batch is. */
 struct connectors_block { struct base_str bytes; const struct cep_origin *origin; int64_t offset; int32_t partition; };

@@ -460,6 +460,11 @@ bool service_input_takes_blocks(const struct service_input *input)
     return input->file && input->file->bounded && formats_decoder_takes_blocks(input->decoder);
 }
 
+bool service_input_at_rest(const struct service_input *input)
+{
+    return input->file && connectors_source_at_rest(input->file);
+}
+
 int service_input_block(struct service_input *input, struct cep_columns *columns, uint32_t *ret_records)
 {
     struct connectors_block from;

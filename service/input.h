@@ -47,6 +47,8 @@ int service_input_poll(struct service_input *input, size_t max, int timeout_ms, 
 struct cep_columns;
 bool service_input_takes_blocks(const struct service_input *input);
 int service_input_block(struct service_input *input, struct cep_columns *columns, uint32_t *ret_records) BASE_MUST_CHECK;
+/* Are all its records on a disk already? */
+bool service_input_at_rest(const struct service_input *input);
 /* Text of what keeps the source from being read; "" if nothing does. changed (may be NULL): it is new since the last question. */
 const char *service_input_trouble(struct service_input *input, bool *ret_changed);
 /* Does the source read from where it should: Kafka partitions known and assigned? Files: always. */

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "service/input.h"
 #include "service/local_columns.h"
+#include "service/local_history.h"
 #include "service/lookups.h"
 #include "service/profiles.h"
 
@@ -215,10 +216,35 @@ static int run_columns(struct local *local, bool *ret_done, struct base_buf *ret
     return e == 0 ? tell_watermark(local, stream, BASE_TIME_MAX_MS) : e;
 }
 
+struct teller { struct local *local; struct stream *stream; };
+
+static int on_history_watermark(void *ctx, int64_t watermark_ms)
+{
+    const struct teller *teller = ctx;
+    return tell_watermark(teller->local, teller->stream, watermark_ms);
+}
+
+/* The only stream, as far as its rows can go to the flow many at a time. */
+static int run_history(struct local *local, bool *ret_done, struct base_buf *reterr)
+{
+    *ret_done = false;
+    if (local->stream_count != 1 || local->streams[0].node_count != 1)
+        return 0;
+    struct stream *stream = &local->streams[0];
+    struct teller teller = { local, stream };
+    const struct service_local_history history = { { local->flow, stream->nodes[0], stream->input, local->config }, watermark_every(local), on_history_watermark, &teller };
+    if (!service_local_takes_history(&history))
+        return 0;
+    int e = service_local_history_run(&history, ret_done, reterr);
+    return e == 0 && *ret_done ? tell_watermark(local, stream, BASE_TIME_MAX_MS) : e;
+}
+
 static int run_streams(struct local *local, struct base_buf *reterr)
 {
     bool done;
     int e = run_columns(local, &done, reterr);
+    if (e == 0 && !done)
+        e = run_history(local, &done, reterr);
     if (e < 0 || done)
         return e;
     bool *asked = base_arena_zalloc(&local->arena, local->stream_count + 1, sizeof *asked);

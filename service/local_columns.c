@@ -30,11 +30,13 @@ static int add_rows(struct cep_columns *columns, const struct service_input_batc
     return e;
 }
 
-static int read_all(const struct service_local_columns *local, struct cep_columns *columns, struct base_buf *reterr)
+int service_local_columns_read(const struct service_local_columns *local, struct cep_columns *columns, const struct service_local_most *limit, bool *ret_finished,
+                               struct base_buf *reterr)
 {
     bool blocks = service_input_takes_blocks(local->input);
     size_t most = blocks ? 1 : BATCH; /* what a block cannot hold is one record, mostly */
-    for (;;) {
+    *ret_finished = false;
+    while (columns->rows < limit->rows && cep_columns_bytes(columns) < limit->bytes) {
         if (local->config->calls.stop && local->config->calls.stop(local->config->calls.ctx))
             return BASE_E_CLOSED;
         uint32_t records = 0;
@@ -54,9 +56,11 @@ static int read_all(const struct service_local_columns *local, struct cep_column
         }
         most = most < BATCH ? most * 2 : BATCH;
         e = add_rows(columns, &batch);
+        *ret_finished = batch.finished;
         if (e < 0 || batch.finished)
             return e;
     }
+    return 0;
 }
 
 int service_local_columns_run(const struct service_local_columns *local, struct base_buf *reterr)
@@ -67,9 +71,11 @@ int service_local_columns_run(const struct service_local_columns *local, struct 
     struct cep_type types[CEP_COLUMNS_MAX];
     for (uint32_t i = 0; i < schema->columns.count && i < CEP_COLUMNS_MAX; i++)
         types[i] = cep_program_column(program, schema->columns.first + i)->type;
+    const struct service_local_most all = { UINT32_MAX, UINT64_MAX };
+    bool finished;
     int e = cep_columns_init(&columns, types, schema->columns.count, (uint16_t)service_input_table(local->input));
     if (e == 0)
-        e = read_all(local, &columns, reterr);
+        e = service_local_columns_read(local, &columns, &all, &finished, reterr);
     if (e == 0)
         e = cep_flow_columns(local->flow, local->node, &columns);
     cep_columns_finish(&columns);

@@ -1,4 +1,6 @@
 /* One key in time: order, waiting (final), telling at once and taking back (eager). */
+
+#include "cep/match/aside.h"
 #include "cep/match/match.h"
 
 #include "base/alloc.h"
@@ -99,7 +101,7 @@ static int send(const struct tell *tell, const struct match_output *output, stru
         event.kind = CEP_IS_ABSENCE;
     if (output->cand->kind == MATCH_TIMEOUT)
         event.kind = CEP_IS_TIMEOUT;
-    int rc = cep_flow_emit(op->op.flow, op->op.node, &event);
+    int rc = op->aside ? cep_match_aside_keep(op->aside, &event) : cep_flow_emit(op->op.flow, op->op.node, &event);
     row->change = kept;
     return rc;
 }

@@ -181,24 +181,32 @@ static void take_out(struct match_lean *lean, uint32_t at)
     memmove(sights + at, sights + at + 1, (lean->count - at) * sizeof *sights);
 }
 
+int cep_match_lean_late_entry(struct match_op *op, struct match_lean *lean, uint32_t at, const struct match_lean_late *late, bool *ret_full)
+{
+    op->lean->stop = LEAN_NO_STOP;
+    int rc = cep_match_lean_reserve(lean, lean->count + 1);
+    if (rc)
+        return rc;
+    cep_match_lean_insert(op, lean, at, late->entry, late->sight);
+    rc = refold(op, lean, at, ret_full);
+    if (rc || *ret_full)
+        take_out(lean, at);
+    return rc;
+}
+
 int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full)
 {
-    int rc = cep_match_lean_reserve(lean, lean->count + 1);
     uint32_t ref;
-    op->lean->stop = LEAN_NO_STOP;
-    if (!rc)
-        rc = cep_match_config_row(op->steps, op, row);
+    int rc = cep_match_config_row(op->steps, op, row);
     if (!rc)
         rc = cep_match_log_put(&op->lean->log, row, &ref);
     if (rc) {
         *ret_full = rc == BASE_E_LIMIT;
         return *ret_full ? 0 : rc;
     }
-    cep_match_lean_insert(op, lean, at, (struct match_lean_entry){ ref, (uint32_t)(row->time_ms - lean->base_ms) }, op->steps->row_sight);
-    rc = refold(op, lean, at, ret_full);
-    if (rc || *ret_full) {
-        take_out(lean, at);
+    const struct match_lean_late late = { { ref, (uint32_t)(row->time_ms - lean->base_ms) }, op->steps->row_sight };
+    rc = cep_match_lean_late_entry(op, lean, at, &late, ret_full);
+    if (rc || *ret_full)
         cep_match_log_drop(&op->lean->log, ref);
-    }
     return rc;
 }

@@ -154,6 +154,9 @@ void cep_match_lean_note_snap(const struct match_op *op, struct match_lean *lean
 void cep_match_lean_void_snaps(struct match_lean *lean, uint32_t at);
 /* A row that stands before the one at place `at`. */
 int cep_match_lean_late(struct match_op *op, struct match_lean *lean, uint32_t at, const struct cep_row *row, bool *ret_full) BASE_MUST_CHECK;
+/* The same for one that is kept already and whose sight is known. *ret_full: it has not become one of the key's. */
+struct match_lean_late { struct match_lean_entry entry; uint32_t sight; };
+int cep_match_lean_late_entry(struct match_op *op, struct match_lean *lean, uint32_t at, const struct match_lean_late *late, bool *ret_full) BASE_MUST_CHECK;
 /* Where going through the rows again must start for a new one at place `at`, with the classes (room for LEAN_CLASSES_MOST) as they are there. */
 uint32_t cep_match_lean_fold_from(const struct match_lean *lean, uint32_t at, struct match_lean_class *classes, uint32_t *ret_count);
 /* The row that an entry of that key says; good until the next call. NULL: no memory. */

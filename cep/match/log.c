@@ -118,6 +118,10 @@ int cep_match_log_move(struct match_log *log, uint32_t ref, uint32_t *ret_ref)
 
 struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref, int64_t time_ms, struct base_arena *arena)
 {
+    if (ref & MATCH_LOG_IN_COLUMNS) {
+        struct cep_row *row;
+        return cep_columns_row(log->columns, ref & ~MATCH_LOG_IN_COLUMNS, arena, &row) ? NULL : row;
+    }
     const char *from = cep_match_log_packed(log, ref);
     size_t packed, size = cep_match_pack_size(&log->pack, from, &packed);
     struct cep_row *row = base_arena_alloc(arena, size);
@@ -129,6 +133,8 @@ struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref, int
 void cep_match_log_drop(struct match_log *log, uint32_t ref)
 {
     uint32_t place = ref >> MATCH_LOG_OFFSET_BITS;
+    if (BASE_UNLIKELY(ref & MATCH_LOG_IN_COLUMNS))
+        return;
     struct match_log_segment *segment = &log->at[place];
     log->live--;
     if (--segment->live == 0 && place != log->current)

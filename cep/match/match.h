@@ -105,6 +105,7 @@ struct match_key {
 };
 
 struct match_path { uint32_t parent; uint16_t var; uint16_t excluded; uint64_t seq; };
+struct match_aside;
 struct match_item { uint64_t seq; uint16_t var; uint16_t excluded; };
 struct match_items BASE_VEC(struct match_item);
 
@@ -188,6 +189,7 @@ struct match_op {
     uint64_t rows_kept, starts; /* sums over the keys in memory; rows of those in full form */
     struct match_configs *steps; /* remembered steps, where conditions see the row and registers alone; NULL otherwise */
     struct match_edge_table *edges; /* each remembered step notes which thread came from which; NULL: it does not */
+    struct match_aside *aside; /* what is told is kept there meanwhile; NULL: it goes out at once */
     struct match_lean_op *lean; /* keys may take the lean form; NULL: they may not */
     bool plain;                /* a bounded table in columns: nobody asks for identity, evidence, or what was told before */
     bool counts;               /* ... nor for any column: */

@@ -1,0 +1,101 @@
+#include "cep/match/aside.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/vec.h"
+
+#define DIGIT_BITS 11u
+#define DIGITS (1u << DIGIT_BITS)
+
+static const struct cep_row *copy_row(struct match_aside *aside, const struct cep_row *row)
+{
+    size_t bytes = cep_row_size(row);
+    struct cep_row *copy = base_arena_alloc(&aside->arena, bytes);
+    if (copy)
+        memcpy(copy, row, bytes);
+    return copy;
+}
+
+static const struct cep_evidence *copy_evidence(struct match_aside *aside, const struct cep_evidence *evidence)
+{
+    struct cep_evidence *copy = base_arena_alloc(&aside->arena, sizeof *copy);
+    struct cep_evidence_item *items = base_arena_alloc(&aside->arena, (evidence->count + 1) * sizeof *items);
+    if (!copy || !items)
+        return NULL;
+    *copy = *evidence;
+    copy->items = items;
+    for (uint32_t i = 0; i < evidence->count; i++) {
+        items[i] = evidence->items[i];
+        items[i].row = copy_row(aside, items[i].row);
+        if (!items[i].row)
+            return NULL;
+    }
+    return copy;
+}
+
+static const struct cep_tuple *copy_key(struct match_aside *aside, const struct cep_tuple *key)
+{
+    if (aside->key == key)
+        return aside->key_copy;
+    aside->key_copy = base_arena_alloc(&aside->arena, key->size_bytes);
+    aside->key = aside->key_copy ? key : NULL;
+    if (aside->key_copy)
+        memcpy(aside->key_copy, key, key->size_bytes);
+    return aside->key_copy;
+}
+
+int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *event)
+{
+    if (aside->plain && event->row->change == CEP_SETTLED)
+        return 0;
+    const struct match_aside_place place = { aside->place, (uint32_t)aside->events.len };
+    struct cep_event kept = *event;
+    kept.row = copy_row(aside, event->row);
+    if (event->key)
+        kept.key = copy_key(aside, event->key);
+    if (aside->plain)
+        kept.evidence = NULL;
+    else if (event->evidence)
+        kept.evidence = copy_evidence(aside, event->evidence);
+    bool whole = kept.row && (!event->key || kept.key) && (aside->plain || !event->evidence || kept.evidence);
+    return whole && BASE_VEC_PUSH(&aside->events, kept) && BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
+}
+
+/* One pass of a radix sort, which leaves equal digits in their order. */
+static void by_digit(const struct match_aside_place *from, struct match_aside_place *to, size_t count, uint32_t shift)
+{
+    uint32_t places[DIGITS + 1] = { 0 };
+    for (size_t i = 0; i < count; i++)
+        places[(from[i].place >> shift) % DIGITS + 1]++;
+    for (uint32_t d = 0; d < DIGITS; d++)
+        places[d + 1] += places[d];
+    for (size_t i = 0; i < count; i++)
+        to[places[(from[i].place >> shift) % DIGITS]++] = from[i];
+}
+
+int cep_match_aside_sort(struct match_aside *aside, uint32_t place_end)
+{
+    size_t count = aside->places.len;
+    struct match_aside_place *at = aside->places.at, *other = base_alloc((count + 1) * sizeof *other);
+    if (!other)
+        return BASE_E_NOMEM;
+    for (uint32_t shift = 0; shift < 32 && place_end >> shift; shift += DIGIT_BITS) {
+        by_digit(at, other, count, shift);
+        struct match_aside_place *was = at;
+        at = other;
+        other = was;
+    }
+    if (at != aside->places.at)
+        aside->places.cap = count + 1;
+    aside->places.at = at;
+    base_free(other);
+    return 0;
+}
+
+void cep_match_aside_finish(struct match_aside *aside)
+{
+    BASE_VEC_FINISH(&aside->events);
+    BASE_VEC_FINISH(&aside->places);
+    base_arena_finish(&aside->arena);
+    *aside = (struct match_aside){ 0 };
+}

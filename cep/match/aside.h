@@ -1,0 +1,26 @@
+/* Matches that were told out of order, kept until they can go out in order: copies of their events, each with the place where it belongs. One thread. */
+#ifndef CEP_MATCH_ASIDE_H
+#define CEP_MATCH_ASIDE_H
+
+#include "base/arena.h"
+#include "cep/flow.h"
+
+struct match_aside_place { uint32_t place, event; };
+struct match_aside {
+    struct { struct cep_event *at; size_t len, cap; } events;
+    struct { struct match_aside_place *at; size_t len, cap; } places; /* once sorted, events are to be taken in this order */
+    struct base_arena arena;
+    uint32_t place;      /* of what is kept next */
+    bool plain;          /* nobody reads keys, evidence, or that something is settled */
+    const struct cep_tuple *key; /* the last one that was copied, */
+    struct cep_tuple *key_copy;
+};
+/* BASE_E_NOMEM. */
+int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *event) BASE_MUST_CHECK;
+/* The next event is of another key, or the key may have moved. */
+static inline void cep_match_aside_new_key(struct match_aside *aside) { aside->key = NULL; }
+/* Puts `places` into order; those of one place stay in the order in which they were kept. BASE_E_NOMEM. */
+int cep_match_aside_sort(struct match_aside *aside, uint32_t place_end) BASE_MUST_CHECK;
+void cep_match_aside_finish(struct match_aside *aside);
+
+#endif

@@ -1,0 +1,451 @@
+#include "cep/match/history.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "cep/match/lean.h"
+
+#define SNAP_EACH 4         /* as in quick.c */
+#define WAKES_IN_VAIN 1000u /* as in flow.c */
+#define GLANCES 1024u       /* and some more, so that each has a few places to stand in */
+#define GLANCE_TRIES 8u
+#define ENTRIES_LEAST 16u   /* a key with more than a few rows gets room for so many at once */
+
+/* A sight by the raw columns that it comes from. */
+struct glance { uint64_t words[MATCH_GLANCE_COLUMNS]; uint32_t nulls; uint16_t sight; };
+struct going {
+    struct match_op *op;
+    const struct match_history *history;
+    struct match_aside *aside;
+    struct match_history_keys keys;
+    int64_t *marks_ms;       /* watermark before any of the marks, then that of each */
+    uint32_t epoch;          /* of the steps, when sights were noted */
+    uint32_t within_ms, rows_most;
+    struct base_arena arena; /* the row under way */
+    struct cep_key *key;
+    uint32_t starts;         /* of the key in lean form, as the operator has counted them */
+};
+
+bool cep_match_takes_history(const struct cep_operator *base)
+{
+    const struct match_op *op = (const struct match_op *)(const void *)base;
+    return op->lean && !op->once && !cep_flow_traces(base->flow) && !cep_flow_env(base->flow)->load;
+}
+
+/* ---- sights ---- */
+
+static bool pack_glance(const struct going *g, uint32_t row, struct glance *ret)
+{
+    const struct match_configs *configs = g->op->steps;
+    const struct cep_columns *columns = g->history->columns;
+    *ret = (struct glance){ .sight = 0 };
+    for (uint32_t i = 0; i < configs->read_count; i++) {
+        uint32_t column = configs->read[i];
+        if (cep_columns_is_null(columns, column, row)) {
+            ret->nulls |= 1u << i;
+            continue;
+        }
+        int64_t slot = cep_columns_slot(columns, column, row);
+        if (!cep_columns_in_text(columns->at[column].type)) {
+            ret->words[i] = (uint64_t)slot;
+            continue;
+        }
+        if (!cep_columns_brief(columns, slot, &ret->words[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool same_glance(const struct glance *a, const struct glance *b)
+{
+    return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) | (a->words[2] ^ b->words[2]) | (uint64_t)(a->nulls ^ b->nulls)) == 0;
+}
+
+/* Its place, or the one that it may take. */
+static struct glance *place_of(struct glance *glances, const struct glance *glance)
+{
+    uint64_t hash = glance->words[0] * UINT64_C(0x9e3779b97f4a7c15);
+    hash ^= (glance->words[1] + glance->nulls) * UINT64_C(0xbf58476d1ce4e5b9) ^ glance->words[2] * UINT64_C(0x94d049bb133111eb);
+    struct glance *at = &glances[hash >> 48 & (GLANCES - 1)];
+    for (uint32_t i = 0; i < GLANCE_TRIES; i++)
+        if (!at[i].sight || same_glance(&at[i], glance))
+            return &at[i];
+    return at;
+}
+
+static int look_at(struct going *g, uint32_t row, uint16_t *ret)
+{
+    struct cep_row *made;
+    base_arena_reset(&g->arena);
+    int rc = cep_columns_row(g->history->columns, row, &g->arena, &made);
+    if (!rc)
+        rc = cep_match_config_row(g->op->steps, g->op, made);
+    *ret = rc ? 0 : cep_match_lean_sight(g->op, g->op->steps->row_sight);
+    return rc;
+}
+
+/* Of each row what conditions can see of it, in order of arrival. BASE_E_UNSUPPORTED: that is not just a few short values that come again and again. */
+static int note_sights(struct going *g, uint16_t *sights)
+{
+    const struct match_configs *configs = g->op->steps;
+    struct glance *glances, glance;
+    uint32_t rows = g->history->columns->rows, unknown = 0, misses = 0, most = rows / 8 + GLANCES;
+    if (configs->forgetful || configs->read_count > MATCH_GLANCE_COLUMNS)
+        return BASE_E_UNSUPPORTED;
+    glances = base_calloc(GLANCES + GLANCE_TRIES, sizeof *glances);
+    if (!glances)
+        return BASE_E_NOMEM;
+    int rc = 0;
+    g->epoch = configs->epoch;
+    for (uint32_t row = 0; row < rows && !rc && configs->epoch == g->epoch && misses < most && unknown < most; row++) {
+        if (!pack_glance(g, row, &glance)) {
+            unknown++;
+            continue;
+        }
+        struct glance *at = place_of(glances, &glance);
+        if (BASE_UNLIKELY(!at->sight || !same_glance(at, &glance))) {
+            misses++;
+            rc = look_at(g, row, &glance.sight);
+            *at = glance;
+        }
+        sights[row] = at->sight;
+    }
+    base_free(glances);
+    return rc ? rc : configs->epoch == g->epoch && misses < most && unknown < most ? 0 : BASE_E_UNSUPPORTED;
+}
+
+/* ---- time ---- */
+
+/* The usual row leaves the operator's sum of starts as it was: before anybody else does something to the key, */
+static inline void count_starts(struct going *g)
+{
+    if (g->key->state && cep_match_is_lean(g->op, g->key))
+        g->op->starts += (uint64_t)cep_match_lean_starts(g->key->state) - g->starts;
+}
+/* and afterwards. */
+static inline void note_starts(struct going *g)
+{
+    g->starts = g->key->state && cep_match_is_lean(g->op, g->key) ? cep_match_lean_starts(g->key->state) : 0;
+}
+
+/* Wakes the key as often as marks from `from` up to that one ask for it, each time under the first that does. */
+static int wake_until(struct going *g, uint32_t from, uint32_t mark)
+{
+    struct match_op *op = g->op;
+    uint32_t in_vain = 0;
+    int64_t last_ms = BASE_TIME_MIN_MS;
+    int rc = 0;
+    count_starts(g);
+    while (g->key->state && !rc) {
+        int64_t at_ms = op->op.ops->deadline(&op->op, g->key);
+        if (at_ms > g->marks_ms[mark])
+            break;
+        uint32_t end = mark;
+        while (from < end) { /* the first mark that reaches it */
+            uint32_t middle = from + (end - from) / 2;
+            if (g->marks_ms[middle] < at_ms)
+                from = middle + 1;
+            else
+                end = middle;
+        }
+        op->op.watermark_ms = g->marks_ms[from];
+        g->aside->place = from ? g->history->marks[from - 1].end * 2 : 0;
+        in_vain = at_ms <= last_ms ? in_vain + 1 : 0;
+        last_ms = at_ms;
+        base_arena_reset(cep_flow_arena(op->op.flow));
+        rc = in_vain < WAKES_IN_VAIN ? op->op.ops->wake(&op->op, g->key) : BASE_E_CORRUPT;
+        if (op->op.watermark_ms == BASE_TIME_MAX_MS)
+            break;
+    }
+    note_starts(g);
+    return rc;
+}
+
+/* Does passing time do anything to the key that can be seen before its next row? */
+static inline bool may_wake(const struct match_op *op, const struct cep_key *key)
+{
+    return key->state && (!cep_match_is_lean(op, key) || cep_match_lean_told(key->state));
+}
+
+/* ---- rows ---- */
+
+static int any_row(struct going *g, const struct match_history_row *at)
+{
+    struct match_op *op = g->op;
+    struct match_log *log = &op->lean->log;
+    struct cep_row *row;
+    op->op.watermark_ms = g->marks_ms[at->mark];
+    g->aside->place = at->row * 2 + 1; /* behind what a mark before it woke */
+    base_arena_reset(&g->arena);
+    base_arena_reset(cep_flow_arena(op->op.flow));
+    int rc = cep_columns_row(g->history->columns, at->row, &g->arena, &row);
+    if (rc)
+        return rc;
+    struct cep_event event = { .row = row, .key = &g->key->tuple, .key_hash = cep_key_hash(&g->key->tuple), .key_node = op->op.node, .kind = CEP_IS_ROW, .final = true,
+                               .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at };
+    log->under_way = row;
+    log->columns_row = at->row;
+    count_starts(g);
+    rc = cep_match_lean_row(op, g->key, &event);
+    note_starts(g);
+    log->under_way = NULL;
+    return rc;
+}
+
+/* Starts that are out of time leave with their rows: cep_match_lean_drop_settled for few rows, without giving room back. */
+static inline void drop_expired(struct going *g, struct match_lean *lean, int64_t watermark_ms)
+{
+    struct match_op *op = g->op;
+    struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    const struct match_lean_class *classes = cep_match_lean_classes(lean);
+    uint32_t n = 0, end = lean->count;
+    int64_t until = watermark_ms - g->within_ms + 1 - lean->base_ms;
+    for (; n < end && entries[n].at <= until; n++) {
+        uint32_t seq = (uint32_t)lean->first_seq + n;
+        bool live = false;
+        for (uint32_t k = 0; k < lean->class_count && !(entries[n].ref & LEAN_NO_START); k++)
+            live = live || ((int32_t)(seq - classes[k].earliest) >= 0 && entries[n].at <= classes[k].youngest);
+        if (live)
+            cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
+    }
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        cep_match_log_drop(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
+    uint16_t *sights = cep_match_lean_sights(lean);
+    for (uint32_t i = n; i < end; i++) {
+        entries[i - n] = entries[i];
+        sights[i - n] = sights[i];
+    }
+    lean->count -= n;
+    lean->first_seq += n;
+    if (lean->has_body)
+        lean->body->dirty -= lean->body->dirty < n ? lean->body->dirty : n;
+    else
+        lean->dirty -= lean->dirty < n ? lean->dirty : (uint8_t)n;
+}
+
+/* One that comes before rows of its key, of no time that is there already. 1: it is done; 0: it must go the long way. */
+static int late_row(struct going *g, struct match_lean *lean, const struct match_history_row *at)
+{
+    struct match_op *op = g->op;
+    bool full = false;
+    cep_match_lean_drop_settled(op, lean);
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    uint32_t place = lean->count;
+    if (place == 0 || at->time_ms < lean->base_ms)
+        return 0;
+    const struct match_lean_late late = { { MATCH_LOG_IN_COLUMNS | at->row, (uint32_t)(at->time_ms - lean->base_ms) }, at->sight };
+    while (place > 0 && entries[place - 1].at > late.entry.at)
+        place--;
+    if (place == lean->count || (place > 0 && entries[place - 1].at == late.entry.at))
+        return 0;
+    int rc = cep_match_lean_late_entry(op, lean, place, &late, &full);
+    if (rc || full)
+        return rc;
+    op->rows_in++;
+    return 1;
+}
+
+/* The usual row: in order, of a key in lean form, and each step remembered; or a late one of such a key with nothing told. 1: it is done; 0: it must go the long way. */
+static inline int usual_row(struct going *g, struct match_lean *lean, const struct match_history_row *at)
+{
+    struct match_op *op = g->op;
+    struct match_lean_op *lean_op = op->lean;
+    uint32_t count = lean->count, sight = at->sight, own_config;
+    int64_t watermark_ms = g->marks_ms[at->mark];
+    if (BASE_UNLIKELY(!sight || op->steps->epoch != g->epoch))
+        return 0;
+    op->op.watermark_ms = watermark_ms;
+    if (count == 0) {
+        if (cep_match_lean_snap(lean))
+            return 0;
+        lean->base_ms = at->time_ms;
+        lean->class_count = 0;
+    } else {
+        const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+        int64_t last_ms = lean->base_ms + entries[count - 1].at;
+        if (at->time_ms <= last_ms && count < g->rows_most && !cep_match_lean_told(lean))
+            return late_row(g, lean, at);
+        if (at->time_ms <= last_ms || at->time_ms - lean->base_ms >= (int64_t)LEAN_TIMES_MOST || count >= g->rows_most)
+            return 0;
+        if (op->within_ms && count <= LEAN_DROP_SINGLY && lean->base_ms + entries[0].at + g->within_ms - 1 <= watermark_ms)
+            drop_expired(g, lean, watermark_ms);
+        else if (count > LEAN_DROP_SINGLY || (!op->within_ms && last_ms <= watermark_ms && count > cep_match_lean_starts(lean)))
+            cep_match_lean_drop_settled(op, lean);
+        if (lean->count == 0) {
+            lean->base_ms = at->time_ms;
+            lean->class_count = 0;
+            if (cep_match_lean_snap(lean))
+                return 0;
+        }
+        count = lean->count;
+    }
+    if (BASE_UNLIKELY(!cep_match_config_start_known(op->steps, sight, &own_config)) || (count == cep_match_lean_cap(lean) && cep_match_lean_reserve(lean, count < ENTRIES_LEAST ? ENTRIES_LEAST : count + 1)))
+        return 0;
+    struct match_lean_snap *snap = cep_match_lean_snap(lean);
+    if (snap && ((uint32_t)lean->first_seq + count) % SNAP_EACH == 0)
+        cep_match_lean_note_snap(op, lean, snap);
+    struct match_lean_class *classes = cep_match_lean_classes(lean);
+    const struct match_lean_class own = { 0, (uint32_t)lean->first_seq + count, (uint32_t)(at->time_ms - lean->base_ms) };
+    uint32_t joins = lean->class_count ? cep_match_lean_stays(op->steps, classes, lean->class_count, sight, own_config, own.youngest, g->within_ms) : CEP_NONE;
+    if (joins == CEP_NONE) {
+        if (!cep_match_lean_known(op, classes, lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count) ||
+            cep_match_lean_set_classes(lean, lean_op->next, lean_op->next_count))
+            return 0;
+    } else if (joins < lean->class_count) {
+        classes[joins].youngest = own.youngest;
+    }
+    cep_match_lean_renew_sights(op, lean);
+    cep_match_lean_entries(lean)[count] = (struct match_lean_entry){ MATCH_LOG_IN_COLUMNS | at->row, own.youngest };
+    cep_match_lean_sights(lean)[count] = (uint16_t)sight;
+    cep_match_lean_changed(lean, count);
+    lean->count = count + 1;
+    op->rows_in++;
+    return 1;
+}
+
+/* ---- keys ---- */
+
+static int make_key(struct going *g, uint32_t row)
+{
+    const struct match_history *history = g->history;
+    struct cep_value values[CEP_PLAIN_KEY_MOST];
+    struct cep_type types[CEP_PLAIN_KEY_MOST];
+    bool added;
+    for (uint32_t i = 0; i < history->key_count; i++) {
+        values[i] = cep_columns_value(history->columns, history->key_columns[i], row);
+        types[i] = history->columns->at[history->key_columns[i]].type;
+    }
+    base_arena_reset(&g->arena);
+    size_t bytes = cep_tuple_size(types, values, history->key_count);
+    struct cep_tuple *tuple = bytes ? base_arena_alloc(&g->arena, bytes) : NULL;
+    if (!tuple)
+        return bytes ? BASE_E_NOMEM : BASE_E_LIMIT;
+    cep_tuple_write(types, values, history->key_count, tuple);
+    return cep_keyed_get(&g->op->op.keyed, tuple, &g->key, &added);
+}
+
+/* What is left of the key goes on row by row: its rows into the log. */
+static int leave_key(struct going *g)
+{
+    struct match_op *op = g->op;
+    struct cep_keyed *keyed = &op->op.keyed;
+    struct match_log *log = &op->lean->log;
+    count_starts(g);
+    if (op->op.ops->idle(&op->op, g->key)) {
+        op->op.ops->free_state(&op->op, g->key);
+        cep_keyed_account(keyed, g->key, 0);
+        cep_keyed_remove(keyed, g->key);
+        return 0;
+    }
+    int rc = 0;
+    if (cep_match_is_lean(op, g->key)) {
+        struct match_lean *lean = g->key->state;
+        for (uint32_t i = 0; i < lean->count && !rc; i++) {
+            struct match_lean_entry *entry = &cep_match_lean_entries(lean)[i];
+            uint32_t ref = 0;
+            if (!(entry->ref & MATCH_LOG_IN_COLUMNS))
+                continue;
+            const struct cep_row *row = cep_match_lean_log_row(op, lean, *entry);
+            rc = row ? cep_match_log_put(log, row, &ref) : BASE_E_NOMEM;
+            if (!rc)
+                entry->ref = (entry->ref & LEAN_NO_START) | ref;
+        }
+        cep_match_log_settle(log);
+        if (rc == BASE_E_LIMIT) /* the log is full: the key keeps them itself */
+            rc = cep_match_lean_inflate(op, g->key);
+        op->lean->row_bytes = log->rows ? (uint32_t)((log->bytes / log->rows + CEP_STATE_UNIT - 1) / CEP_STATE_UNIT * CEP_STATE_UNIT) : 0;
+    }
+    if (rc)
+        return rc;
+    cep_keyed_account(keyed, g->key, op->op.ops->bytes(&op->op, g->key));
+    return cep_keyed_arm(keyed, g->key, op->op.ops->deadline(&op->op, g->key));
+}
+
+static int run_key(struct going *g, uint32_t begin, uint32_t end)
+{
+    struct match_op *op = g->op;
+    uint32_t last = g->history->mark_count, seen = 0; /* the mark under which the key was looked at last: what its row then made due is so with the next one */
+    int rc = make_key(g, g->keys.rows[begin].row);
+    if (rc)
+        return rc;
+    cep_match_aside_new_key(g->aside);
+    struct match_lean *lean = cep_key_room(g->key);
+    if (!g->key->state)
+        cep_match_lean_begin(g->key);
+    note_starts(g);
+    for (uint32_t i = begin; i < end && !rc; i++) {
+        const struct match_history_row *at = &g->keys.rows[i];
+        if (BASE_UNLIKELY(may_wake(op, g->key)) && seen < at->mark)
+            rc = wake_until(g, seen + 1, at->mark);
+        seen = at->mark;
+        if (!rc && BASE_LIKELY(g->key->state == lean))
+            rc = usual_row(g, lean, at);
+        if (rc == 0)
+            rc = any_row(g, at);
+        rc = rc < 0 ? rc : 0;
+    }
+    if (!rc && seen < last && may_wake(op, g->key))
+        rc = wake_until(g, seen + 1, last);
+    op->op.watermark_ms = g->marks_ms[last];
+    if (!rc && g->key->state && !may_wake(op, g->key) && op->op.ops->deadline(&op->op, g->key) <= g->marks_ms[last])
+        rc = wake_until(g, last, last);
+    return rc ? rc : leave_key(g);
+}
+
+/* Keys that had no row of late, but something that was told and is settled meanwhile. Who is idle then goes with the next watermark. */
+static int wake_others(struct going *g)
+{
+    struct match_op *op = g->op;
+    uint64_t at = 0;
+    int rc = 0;
+    while (!rc && (g->key = cep_keyed_each(&op->op.keyed, &at)) != NULL) {
+        cep_match_aside_new_key(g->aside);
+        note_starts(g);
+        if (g->history->mark_count && may_wake(op, g->key))
+            rc = wake_until(g, 1, g->history->mark_count);
+    }
+    return rc;
+}
+
+static int go_through(struct going *g)
+{
+    int rc = 0;
+    uint32_t begin = 0;
+    for (uint32_t k = 0; k < g->keys.count && !rc; k++) {
+        rc = run_key(g, begin, g->keys.ends[k]);
+        begin = g->keys.ends[k];
+    }
+    return rc ? rc : wake_others(g);
+}
+
+int cep_match_history(struct cep_operator *base, const struct match_history *history, struct match_aside *aside)
+{
+    struct match_op *op = (struct match_op *)(void *)base;
+    const struct cep_limits *limits = cep_flow_limits(base->flow);
+    struct going g = { .op = op, .history = history, .aside = aside, .within_ms = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2,
+                       .rows_most = limits->rows_per_key < limits->tail_rows ? limits->rows_per_key : limits->tail_rows };
+    int64_t watermark_ms = base->watermark_ms;
+    uint16_t *sights = base_calloc((size_t)history->columns->rows + 1, sizeof *sights);
+    g.marks_ms = base_alloc(((size_t)history->mark_count + 1) * sizeof *g.marks_ms);
+    int rc = sights && g.marks_ms ? note_sights(&g, sights) : BASE_E_NOMEM;
+    if (!rc)
+        rc = cep_match_history_part(history, sights, &g.keys);
+    base_free(sights);
+    if (!rc) {
+        g.marks_ms[0] = watermark_ms;
+        for (uint32_t i = 0; i < history->mark_count; i++)
+            g.marks_ms[i + 1] = history->marks[i].watermark_ms;
+        op->lean->log.columns = history->columns;
+        op->aside = aside;
+        rc = go_through(&g);
+        op->aside = NULL;
+        op->lean->log.columns = NULL;
+    }
+    base->watermark_ms = watermark_ms;
+    cep_match_history_keys_finish(&g.keys);
+    base_free(g.marks_ms);
+    base_arena_finish(&g.arena);
+    return rc;
+}
