@@ -5,7 +5,8 @@
  *   case ID             a new case
  *   option NAME         eager | unoptimised | short-tail (a key with two unsettled rows runs as final) | by-value (threads that wait for a value are found by it from the
  *                       first on) | full (no key takes the lean form) |
- *                       columns (a table's rows go to the flow all at once, where it takes them so) | open (time runs out, but the input does not end)
+ *                       columns (a table's rows go to the flow all at once, where it takes them so) | history (many rows and watermarks at a time, where it takes them so, in
+ *                       stretches that the case's name says; such a flow has no store, so that saving is nothing but the end of a stretch) | open (time runs out, but the input does not end)
  *   sql BYTES           the rule texts
  *   row TABLE BYTES     a JSON object for a table
  *   mark TABLE MS       the table's watermark
@@ -22,12 +23,14 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/time.h"
 #include "base/vec.h"
 #include "cep/columns.h"
 #include "cep/flow.h"
 #include "formats/format.h"
+#include "tests/conformance/gather.h"
 #include "patterns/compile.h"
 
 #define FAR_MS INT64_C(253402300799999) /* the end of the year 9999 */
@@ -58,9 +61,10 @@ struct queue BASE_VEC(struct routed);
 
 struct drive {
     struct base_str id, sql;
-    bool eager, unoptimised, short_tail, by_value, full, columns, open;
+    bool eager, unoptimised, short_tail, by_value, full, columns, history, open;
     struct cep_columns whole;  /* columns: the rows of a table that is handed over at once */
     uint32_t whole_node;       /* its SOURCE node; CEP_NONE: there is none */
+    struct gather gather;      /* history: the rows that come next */
     bool evicts; /* state leaves memory */
     struct base_arena texts;   /* of the case */
     struct base_arena rows;    /* decoded and routed rows of the case */
@@ -100,6 +104,8 @@ static void *copy(struct drive *d, const void *bytes, size_t len)
 static int on_route(void *ctx, uint32_t exchange, const struct cep_event *event)
 {
     struct drive *d = ctx;
+    if (d->history)
+        return cep_flow_deliver(d->flow, exchange, event);
     struct routed routed = { .exchange = exchange, .event = *event };
     routed.event.row = copy(d, event->row, cep_row_size(event->row));
     if (event->key)
@@ -120,6 +126,8 @@ static int on_route(void *ctx, uint32_t exchange, const struct cep_event *event)
 static int on_route_watermark(void *ctx, uint32_t exchange, int64_t watermark_ms)
 {
     struct drive *d = ctx;
+    if (d->history)
+        return cep_flow_deliver_watermark(d->flow, exchange, watermark_ms);
     struct routed routed = { .mark = true, .exchange = exchange, .ms = watermark_ms };
     return BASE_VEC_PUSH(&d->queue, routed) ? 0 : BASE_E_NOMEM;
 }
@@ -245,8 +253,8 @@ static void on_trace(void *ctx BASE_UNUSED, const struct cep_trace *trace BASE_U
 static int create_flow(struct drive *d)
 {
     struct cep_env env = {
-        .ctx = d, .route = on_route, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
-        .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time, .load = on_load, .trace = d->full ? on_trace : NULL,
+        .ctx = d, .route = on_route, .routes_back = d->history, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
+        .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time, .load = d->history ? NULL : on_load, .trace = d->full ? on_trace : NULL,
     };
     struct cep_limits limits = { .state_bytes = d->evicts ? 1 : 0, .tail_rows = d->short_tail ? 2 : 0, .park_classes = d->by_value ? 1 : 0 };
     return cep_flow_create(d->linked, &env, &limits, &d->flow);
@@ -333,6 +341,20 @@ static int open_columns(struct drive *d)
     return 0;
 }
 
+/* Late ones, which the flow refuses, are left out or come the ordinary way, between two stretches; so do others now and then. */
+static int gather_one(struct drive *d, uint32_t node, const struct cep_row *row)
+{
+    bool late = row->time_ms <= d->gather.mark_ms && d->gather.mark_ms != BASE_TIME_MIN_MS;
+    if (late && gather_by_chance(&d->gather, 2)) {
+        on_report(d, CEP_REPORT_LATE_AFTER_IDLE, node, 0, NULL, NULL);
+        return gather_row(&d->gather, row, true);
+    }
+    if (!late && !gather_by_chance(&d->gather, 200))
+        return gather_row(&d->gather, row, false);
+    int e = gather_flush(&d->gather);
+    return e == 0 ? cep_flow_source(d->flow, node, row) : e;
+}
+
 static int feed_row(struct drive *d, uint32_t table, struct base_str text)
 {
     struct cep_origin origin = { .name = BASE_STR("drive") };
@@ -346,6 +368,8 @@ static int feed_row(struct drive *d, uint32_t table, struct base_str text)
         const struct cep_node *node = cep_program_node(d->program, n);
         if (n == d->whole_node)
             e = add_column_values(d, row);
+        else if (d->history && n == d->gather.node)
+            e = gather_one(d, n, row);
         else if (node->kind == CEP_NODE_SOURCE && node->detail == table)
             e = cep_flow_source(d->flow, n, row);
     }
@@ -357,8 +381,9 @@ static int mark(struct drive *d, uint32_t table, int64_t ms)
     int e = d->evicts ? rearm(d, ms) : 0;
     for (uint32_t n = 0; e == 0 && n < cep_program_node_count(d->program); n++) {
         const struct cep_node *node = cep_program_node(d->program, n);
-        if (node->kind == CEP_NODE_SOURCE && (table == CEP_NONE || node->detail == table))
-            e = cep_flow_source_watermark(d->flow, n, ms);
+        if (node->kind != CEP_NODE_SOURCE || (table != CEP_NONE && node->detail != table))
+            continue;
+        e = d->history && n == d->gather.node ? gather_mark(&d->gather, ms) : cep_flow_source_watermark(d->flow, n, ms);
     }
     return e;
 }
@@ -401,6 +426,8 @@ static int carry_out(struct drive *d)
         e = create_flow(d);
     if (e == 0)
         e = open_columns(d);
+    if (e == 0 && d->history)
+        e = gather_open(&d->gather, d->program, d->flow, base_hash64(d->id.ptr, d->id.len, 0));
     for (d->step = 0; e == 0 && d->step < d->steps.len; d->step++) {
         struct step *step = &d->steps.at[d->step];
         uint32_t table = CEP_NONE;
@@ -415,16 +442,19 @@ static int carry_out(struct drive *d)
             break;
         case STEP_CLOCK:
             d->clock_ms = step->ms;
+            e = gather_flush(&d->gather);
+            if (e < 0)
+                break;
             e = d->evicts ? rearm(d, step->ms) : 0;
             if (e == 0)
                 e = cep_flow_clock(d->flow, step->ms);
             break;
         case STEP_CYCLE:
         case STEP_LAZY:
-            e = cycle(d, step->kind == STEP_LAZY);
+            e = d->history ? gather_flush(&d->gather) : cycle(d, step->kind == STEP_LAZY);
             break;
         case STEP_EVICT:
-            e = evict(d);
+            e = d->history ? gather_flush(&d->gather) : evict(d);
             break;
         }
         if (e == 0)
@@ -436,6 +466,8 @@ static int carry_out(struct drive *d)
         e = drain(d);
     if (e == 0)
         e = mark(d, CEP_NONE, d->open ? FAR_MS : BASE_TIME_MAX_MS);
+    if (e == 0)
+        e = gather_flush(&d->gather);
     return e == 0 ? drain(d) : e;
 }
 
@@ -444,6 +476,7 @@ static void close_case(struct drive *d)
     cep_flow_destroy(d->flow);
     d->flow = NULL;
     cep_columns_finish(&d->whole);
+    gather_finish(&d->gather);
     for (uint32_t i = 0; d->program && d->decoders && i < cep_program_table_count(d->program); i++)
         formats_decoder_destroy(d->decoders[i]);
     d->decoders = NULL;
@@ -489,8 +522,8 @@ static void run_case(struct drive *d, const struct cep_funcs *funcs)
         base_buf_put_json(&verdicts, base_str_of(result->compiled[i].witness));
         base_buf_putc(&verdicts, ']');
     }
-    printf("%s,\"error\":\"%s\",\"diags\":%s,\"stability\":[%s],\"rows\":[%s],\"reports\":[%s]}\n", id.ptr, e < 0 ? base_error_name(e) : "", told.ptr ? told.ptr : "[]",
-           verdicts.ptr ? verdicts.ptr : "", d->out.ptr && d->any_row ? d->out.ptr : "", d->problems.ptr && d->any_report ? d->problems.ptr : "");
+    printf("%s,\"error\":\"%s\",\"diags\":%s,\"stability\":[%s],\"gathered\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "],\"rows\":[%s],\"reports\":[%s]}\n", id.ptr, e < 0 ? base_error_name(e) : "", told.ptr ? told.ptr : "[]",
+           verdicts.ptr ? verdicts.ptr : "", d->gather.told.rows, d->gather.told.stretches, d->gather.told.refused, d->out.ptr && d->any_row ? d->out.ptr : "", d->problems.ptr && d->any_report ? d->problems.ptr : "");
     base_buf_finish(&id);
     base_buf_finish(&verdicts);
     base_buf_finish(&told);
@@ -534,7 +567,7 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         base_arena_reset(&d->texts);
         base_arena_reset(&d->rows);
         d->steps.len = 0;
-        d->eager = d->unoptimised = d->short_tail = d->by_value = d->full = d->evicts = d->columns = d->open = false;
+        d->eager = d->unoptimised = d->short_tail = d->by_value = d->full = d->evicts = d->columns = d->history = d->open = false;
         d->sql = (struct base_str){ 0 };
         d->id = keep(d, one ? one : "");
     } else if (strcmp(word, "option") == 0 && one) {
@@ -544,6 +577,7 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
         d->by_value = d->by_value || strcmp(one, "by-value") == 0;
         d->full = d->full || strcmp(one, "full") == 0;
         d->columns = d->columns || strcmp(one, "columns") == 0;
+        d->history = d->history || strcmp(one, "history") == 0;
         d->open = d->open || strcmp(one, "open") == 0;
     } else if (strcmp(word, "sql") == 0 && one) {
         d->sql = read_text(d, strtoul(one, NULL, 10));
@@ -570,7 +604,7 @@ static void command(struct drive *d, char *line, const struct cep_funcs *funcs)
 
 int main(void)
 {
-    struct drive d = { 0 };
+    struct drive d = { .gather.node = CEP_NONE };
     struct cep_funcs *funcs = must(cep_funcs_create());
     char *line = NULL;
     size_t cap = 0;

@@ -1,6 +1,6 @@
 """Talks to the test driver (drive.c): jobs in, what the engine gave out. Shared by the conformance, property and differential tests.
 
-A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail, by-value, full, columns, open. A step is ('row', table, object), ('mark', table, ms), ('clock', ms), ('cycle',), ('lazy',) or ('evict',).
+A job is a dictionary: id, sql, steps; optional eager, unoptimised, short-tail, by-value, full, columns, history, open. A step is ('row', table, object), ('mark', table, ms), ('clock', ms), ('cycle',), ('lazy',) or ('evict',).
 """
 import json
 import os
@@ -20,7 +20,7 @@ def find_driver():
 
 def script(job):
     out = ['case %s\n' % job['id'].replace(' ', '_')]
-    for option in ('eager', 'unoptimised', 'short-tail', 'by-value', 'full', 'columns', 'open'):
+    for option in ('eager', 'unoptimised', 'short-tail', 'by-value', 'full', 'columns', 'history', 'open'):
         if job.get(option):
             out.append('option %s\n' % option)
     sql = job['sql'].encode()

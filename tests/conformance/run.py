@@ -5,7 +5,7 @@ usage: run.py [--mode MODE[,MODE...]] [--only TEXT] [--show] [--kind KIND] [--ca
 
 Modes: plain (watermark only at the end of input), marked (after every row), split (saved and restored after every row), lazy (the same, state
 comes back on demand), marked-split, eager (what stands at the end), eager-marked, unoptimised, columns (tables
-without event time all at once). Default: all.
+without event time all at once), history (eager, with watermarks, gone through key by key). Default: all.
 """
 import argparse
 import collections
@@ -24,7 +24,7 @@ import oracle        # noqa: E402
 import pattern_api   # noqa: E402
 import refusals  # noqa: E402
 
-MODES = ('plain', 'marked', 'split', 'lazy', 'marked-split', 'eager', 'eager-marked', 'unoptimised', 'columns')
+MODES = ('plain', 'marked', 'split', 'lazy', 'marked-split', 'eager', 'eager-marked', 'unoptimised', 'columns', 'history')
 
 # What is not claimed, with the reason. At most 5 % of the cases, and no whole feature but those that the README names.
 NOT_CLAIMED = {}
@@ -67,7 +67,7 @@ def normal_rows(rows, columns, ordered):
 def steps_for(table, schema, rows, time_column, mode):
     """The rows as steps. Marked modes feed in event-time order with a watermark that is as far as the rows to come allow."""
     objects = engine.objects(schema, rows)
-    marked = time_column and mode in ('marked', 'marked-split', 'eager-marked')
+    marked = time_column and mode in ('marked', 'marked-split', 'eager-marked', 'history')
     times = [oracle.milliseconds(o[time_column]) for o in objects] if time_column else None
     steps = []
     for i, row in enumerate(objects):
@@ -83,11 +83,15 @@ def steps_for(table, schema, rows, time_column, mode):
 
 def job(name, sql, table, schema, rows, time_column, mode):
     return {'id': '%s#%s' % (name, mode), 'sql': sql, 'steps': steps_for(table, schema, rows, time_column, mode),
-            'eager': mode.startswith('eager'), 'unoptimised': mode == 'unoptimised', 'columns': mode == 'columns'}
+            'eager': is_eager(mode), 'unoptimised': mode == 'unoptimised', 'columns': mode == 'columns', 'history': mode == 'history'}
+
+
+def is_eager(mode):
+    return mode.startswith('eager') or mode == 'history'
 
 
 def answer(result, mode):
-    return engine.standing(result) if mode.startswith('eager') else engine.inserted(result)
+    return engine.standing(result) if is_eager(mode) else engine.inserted(result)
 
 
 class Judge:
@@ -159,7 +163,7 @@ class SqlCase:
             expect = case['expect_standard']
         if case.get('watermark_lag_ms') and 'expect_without_late_drop' in case:
             expect = case['expect_without_late_drop']  # the late rows have a test of their own below
-        ordered = case.get('expect_ordered') and not self.mode.startswith('eager')
+        ordered = case.get('expect_ordered') and not is_eager(self.mode)
         a = normal_rows(expect, case['expect_columns'], ordered)
         b = normal_rows(got, case['expect_columns'], ordered)
         return None if a == b else 'expected %s\n     got %s' % (brief(a), brief(b))
@@ -261,7 +265,7 @@ class ApiCase:
     def jobs(self):
         """In Flink CEP the end of the input ends no partial match that has no window, so that under a skip strategy an open earlier one holds back
         later matches for ever. Eager tells those meanwhile: it is held against final, with an end."""
-        skips, eager = self.case['pattern_api'].get('skip') not in (None, 'NO_SKIP'), self.mode.startswith('eager')
+        skips, eager = self.case['pattern_api'].get('skip') not in (None, 'NO_SKIP'), is_eager(self.mode)
         one = job(self.name, self.sql, 'ev', self.translated.schema, self.translated.rows, 'ts', self.mode)
         if self.case['pattern_api']['pattern'][-1]['contiguity'] == 'notNext' and not skips:
             return [dict(one, open=True)]  # nor does it stand for a next event
@@ -337,6 +341,8 @@ def make_one(case, modes, judge):
             continue
         if mode == 'columns' and (kind != 'sql' or any(t.startswith('TIMESTAMP') for _, t in case['schema'])):
             continue  # only tables without event time are gone through so
+        if mode == 'history' and kind == 'sql' and not any(t.startswith('TIMESTAMP') for _, t in case['schema']):
+            continue  # only tables with event time
         if kind == 'sql':
             runs.append(SqlCase(case, mode))
             if case.get('watermark_lag_ms') and 'expect_without_late_drop' in case:

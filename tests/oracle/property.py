@@ -5,7 +5,7 @@ usage: property.py [--seed N] [--cases N] [--seconds S] [--replay FILE] [--keep 
 
 For each case: plain and unoptimised over rows in order; with a watermark and save-and-restore after every row; eager (what stands at the end), also restored; and, over rows
 in disorder within the bound, final and eager with the same identities, also where a key with two unsettled rows runs as final, and where keys leave
-memory as soon as they are stored; as a rule with alerts, whose revisions must rise. Two thirds of them find threads that wait for a value by it from the
+memory as soon as they are stored, and where many rows are gone through key by key; as a rule with alerts, whose revisions must rise. Two thirds of them find threads that wait for a value by it from the
 first one on, half of those in keys that never take the lean form. A failing case is cut down and written to a file that
 --replay runs again.
 """
@@ -28,13 +28,18 @@ import oracle    # noqa: E402
 import run       # noqa: E402
 
 BATCH = 150
-VARIANTS = ('plain', 'unoptimised', 'marked-split', 'eager', 'eager-lazy', 'disorder', 'disorder-eager', 'disorder-eager-tail', 'disorder-evict', 'disorder-eager-evict', 'rule', 'columns')
+VARIANTS = ('plain', 'unoptimised', 'marked-split', 'eager', 'eager-lazy', 'disorder', 'disorder-eager', 'disorder-eager-tail', 'disorder-evict', 'disorder-eager-evict',
+            'disorder-eager-history', 'rule', 'rule-history', 'columns')
+
+
+def comes_late(variant):
+    return variant.startswith('disorder') or variant in ('rule', 'rule-history', 'columns')
 
 
 def arrival(case, variant):
     """Rows in the order in which they come. Disorder: each row is late by at most 3 s."""
     rows = case['rows']
-    if not variant.startswith('disorder') and variant not in ('rule', 'columns'):
+    if not comes_late(variant):
         return rows
     rng = random.Random('arrival ' + case['seed'])
     return sorted(rows, key=lambda r: (r[4] + rng.choice([0, 0, 0, 1, 2, 3]), rng.random()))
@@ -56,7 +61,7 @@ def steps(case, variant):
             out += [mark] if mark and rng.random() < 0.6 else []
             if variant == 'eager-lazy':
                 out.append(('lazy',) if rng.random() < 0.5 else ('cycle',))
-        elif variant.startswith('disorder') or variant == 'rule':
+        elif variant.startswith('disorder') or variant.startswith('rule'):
             out += [mark] if mark and rng.random() < 0.5 else []
             if variant.endswith('evict'):
                 out.append(('evict',))
@@ -67,7 +72,7 @@ def steps(case, variant):
 
 def variants(case):
     whole = not case['absence'] and not case['timeouts'] and not any('ROWTIME' in m for m in case['measures'])
-    return [v for v in VARIANTS if (v != 'rule' or not case['empty']) and (v != 'columns' or whole)]
+    return [v for v in VARIANTS if (not v.startswith('rule') or not case['empty']) and (v != 'columns' or whole)]
 
 
 def as_asked(case, variant):
@@ -77,12 +82,13 @@ def as_asked(case, variant):
 
 def job(case, variant):
     text = generate.rule_text(as_asked(case, variant))
-    if variant == 'rule':
+    if variant.startswith('rule'):
         text = "CREATE RULE r WITH ('severity' = 'low', 'title' = 'r') AS " + text
-    forced = random.Random('forced %s %s' % (case['seed'], variant)).choice([0, 1, 2]) if variant != 'columns' else 0
+    forced = random.Random('forced %s %s' % (case['seed'], variant)).choice([0, 1, 2]) if variant != 'columns' and not variant.endswith('history') else 0
     return {'id': '%s#%s' % (case['seed'], variant), 'sql': generate.ddl(None if variant == 'columns' else 3000) + text + ';\n', 'steps': steps(case, variant),
             'eager': variant.startswith('eager') or variant.startswith('disorder-eager'), 'unoptimised': variant == 'unoptimised',
-            'short-tail': variant.endswith('tail'), 'columns': variant == 'columns', 'by-value': forced > 0, 'full': forced > 1}
+            'short-tail': variant.endswith('tail'), 'columns': variant == 'columns', 'history': variant.endswith('history'),
+            'by-value': forced > 0, 'full': forced > 1}
 
 
 def expected(case, variant):
@@ -128,7 +134,7 @@ def judge(case, results):
             return variant, trouble
         eager = job_is_eager(variant)
         got = engine.standing(result) if eager else engine.inserted(result)
-        order = variant if variant.startswith('disorder') or variant in ('rule', 'columns') else 'plain'
+        order = variant if variant == 'columns' else 'late' if comes_late(variant) else 'plain'
         if order not in expectations:
             expectations[order] = normal(expected(case, variant), case)
         wanted, got = expectations[order], normal(got, case)
@@ -137,7 +143,7 @@ def judge(case, results):
             return variant, 'missing %s\n  surplus %s' % (run.brief(sorted((a - b).elements())), run.brief(sorted((b - a).elements())))
         if not eager and any(e['change'] not in ('+I', 'settled') for e in result['rows']):
             return variant, 'final output was taken back'
-        if variant == 'rule':
+        if variant.startswith('rule'):
             trouble = revisions_rise(result)
             if trouble:
                 return variant, trouble
@@ -159,7 +165,7 @@ def standing_identities(result):
 
 
 def job_is_eager(variant):
-    return variant.startswith('eager') or variant.startswith('disorder-eager') or variant == 'rule'
+    return variant.startswith('eager') or variant.startswith('disorder-eager') or variant.startswith('rule')
 
 
 def check(case):
