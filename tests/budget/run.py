@@ -29,6 +29,7 @@ PARTS = {  # name: (rules, function to count, options)
     "decode": (THREE, "bench_decode", ["--phase", "decode"]),
     "route": (NONE, "bench_match", []),
     "match": (THREE, "bench_match", []),
+    "together": (THREE, "bench_together", ["--together", "1"]),
     "alert": (ALERT, "bench_match", []),
     "many": (MANY, "bench_match", []),
     "save": (THREE, "bench_match", ["--checkpoint-rows", "2000"]),
