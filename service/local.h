@@ -25,7 +25,7 @@ struct service_local_config {
     const char *base_dir;            /* relative paths of tables stand against it; NULL: the working directory */
     struct cep_limits limits;
     uint32_t watermark_rows;         /* rows of a table between two watermarks; 0: 64, more for programs of many nodes. Results do not depend on it, their order may. */
-    uint32_t together_rows;          /* rows of a file that are gone through together, where they can be (local_history.h); what is read at once may be more. 0: as many as do good. Results do not depend on it */
+    uint32_t together_rows;          /* rows of a file that are gone through together, where they can be (local_history.h), and what was read with them; 0: as many as do good. Results do not depend on it. */
     bool clock_by_rows;              /* processing time is the greatest event time of a row so far: the same at each run; else the wall clock */
     struct service_local_calls calls;
     service_input_opener *opener;    /* as service_input_config */

@@ -1,5 +1,5 @@
-/* Rows gone through key by key (cep_flow_history) against the same rows one by one: what is told, how often, and in which order, whatever the stretches. Random rows, some of them late, some too late; keys
- * of one column, two and none, NULL and long texts among them; errors in conditions and measures, matches taken back, small limits, more different things than are gone through so. Then memory
+/* Rows gone through key by key (cep_flow_history) against the same rows one by one: what is told, how often, and in which order, whatever the stretches. Random rows, some of them late, some too
+ * late; keys of one column, two and none, NULL and long texts among them; errors in conditions and measures, matches taken back, small limits, more different things than are gone through so. Then memory
  * that ends, at every allocation in turn. */
 #include "tests/unit/tap.h"
 
