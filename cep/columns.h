@@ -76,6 +76,13 @@ static inline struct base_str cep_columns_text(const struct cep_columns *columns
     return (struct base_str){ columns->text + ((uint64_t)slot >> CEP_COLUMNS_LENGTH_BITS), (uint64_t)slot & ((1u << CEP_COLUMNS_LENGTH_BITS) - 1) };
 }
 static inline int64_t cep_columns_text_slot(uint64_t place, size_t len) { return (int64_t)(place << CEP_COLUMNS_LENGTH_BITS | len); }
+static inline void cep_columns_near(const struct cep_columns *columns, uint32_t row)
+{
+    for (uint32_t i = 0; i < columns->count; i++)
+        __builtin_prefetch(columns->at[i].narrow ? (const void *)(columns->at[i].narrow + row) : (const void *)(columns->at[i].wide + row));
+    if (columns->times)
+        __builtin_prefetch(columns->times + row);
+}
 /* A text of at most 7 bytes and its length in one word. False: it is longer. */
 static inline bool cep_columns_brief(const struct cep_columns *columns, int64_t slot, uint64_t *ret)
 {

@@ -253,10 +253,8 @@ static inline int usual_row(struct going *g, struct match_lean *lean, const stru
     struct match_op *op = g->op;
     struct match_lean_op *lean_op = op->lean;
     uint32_t count = lean->count, sight = at->sight, own_config;
-    int64_t watermark_ms = g->marks_ms[at->mark];
     if (BASE_UNLIKELY(!sight || op->steps->epoch != g->epoch))
         return 0;
-    op->op.watermark_ms = watermark_ms;
     if (count == 0) {
         if (cep_match_lean_snap(lean))
             return 0;
@@ -265,14 +263,19 @@ static inline int usual_row(struct going *g, struct match_lean *lean, const stru
     } else {
         const struct match_lean_entry *entries = cep_match_lean_entries(lean);
         int64_t last_ms = lean->base_ms + entries[count - 1].at;
-        if (at->time_ms <= last_ms && count < g->rows_most && !cep_match_lean_told(lean))
+        if (at->time_ms <= last_ms && count < g->rows_most && !cep_match_lean_told(lean)) {
+            op->op.watermark_ms = g->marks_ms[at->mark];
             return late_row(g, lean, at);
+        }
         if (at->time_ms <= last_ms || at->time_ms - lean->base_ms >= (int64_t)LEAN_TIMES_MOST || count >= g->rows_most)
             return 0;
-        if (op->within_ms && count <= LEAN_DROP_SINGLY && lean->base_ms + entries[0].at + g->within_ms - 1 <= watermark_ms)
-            drop_expired(g, lean, watermark_ms);
-        else if (count > LEAN_DROP_SINGLY || (!op->within_ms && last_ms <= watermark_ms && count > cep_match_lean_starts(lean)))
+        if (op->within_ms && count <= LEAN_DROP_SINGLY) { /* the watermark, which is below the row's own time, is asked for only if it may matter */
+            if (lean->base_ms + entries[0].at + g->within_ms - 1 <= at->time_ms && lean->base_ms + entries[0].at + g->within_ms - 1 <= g->marks_ms[at->mark])
+                drop_expired(g, lean, g->marks_ms[at->mark]);
+        } else if (count > LEAN_DROP_SINGLY || (last_ms <= g->marks_ms[at->mark] && count > cep_match_lean_starts(lean))) {
+            op->op.watermark_ms = g->marks_ms[at->mark];
             cep_match_lean_drop_settled(op, lean);
+        }
         if (lean->count == 0) {
             lean->base_ms = at->time_ms;
             lean->class_count = 0;
@@ -284,8 +287,10 @@ static inline int usual_row(struct going *g, struct match_lean *lean, const stru
     if (BASE_UNLIKELY(!cep_match_config_start_known(op->steps, sight, &own_config)) || (count == cep_match_lean_cap(lean) && cep_match_lean_reserve(lean, count < ENTRIES_LEAST ? ENTRIES_LEAST : count + 1)))
         return 0;
     struct match_lean_snap *snap = cep_match_lean_snap(lean);
-    if (snap && ((uint32_t)lean->first_seq + count) % SNAP_EACH == 0)
+    if (snap && ((uint32_t)lean->first_seq + count) % SNAP_EACH == 0) {
+        op->op.watermark_ms = g->marks_ms[at->mark];
         cep_match_lean_note_snap(op, lean, snap);
+    }
     struct match_lean_class *classes = cep_match_lean_classes(lean);
     const struct match_lean_class own = { 0, (uint32_t)lean->first_seq + count, (uint32_t)(at->time_ms - lean->base_ms) };
     uint32_t joins = lean->class_count ? cep_match_lean_stays(op->steps, classes, lean->class_count, sight, own_config, own.youngest, g->within_ms) : CEP_NONE;
@@ -303,6 +308,14 @@ static inline int usual_row(struct going *g, struct match_lean *lean, const stru
     lean->count = count + 1;
     op->rows_in++;
     return 1;
+}
+
+/* Most rows leave the classes as they are: the next row's steps will be looked for from there. */
+static inline void expect(const struct going *g, struct match_lean *lean, uint32_t sight)
+{
+    const struct match_lean_class *classes = cep_match_lean_classes(lean);
+    for (uint32_t i = 0, count = lean->class_count; i < count; i++)
+        cep_match_config_expect(g->op->steps, classes[i].config, sight);
 }
 
 /* ---- keys ---- */
@@ -324,6 +337,16 @@ static int make_key(struct going *g, uint32_t row)
         return bytes ? BASE_E_NOMEM : BASE_E_LIMIT;
     cep_tuple_write(types, values, history->key_count, tuple);
     return cep_keyed_get(&g->op->op.keyed, tuple, &g->key, &added);
+}
+
+/* The end of input for a key in lean form of which nothing is told: as its wake-up does it, starts run out and nothing is left. */
+static void end_key(struct going *g, struct match_lean *lean)
+{
+    count_starts(g);
+    g->op->starts -= cep_match_lean_starts(lean);
+    drop_expired(g, lean, lean->base_ms + (int64_t)LEAN_TIMES_MOST * 2);
+    lean->class_count = 0;
+    g->starts = 0;
 }
 
 /* What is left of the key goes on row by row: its rows into the log. */
@@ -377,6 +400,8 @@ static int run_key(struct going *g, uint32_t begin, uint32_t end)
     note_starts(g);
     for (uint32_t i = begin; i < end && !rc; i++) {
         const struct match_history_row *at = &g->keys.rows[i];
+        if (i + 1 < end && g->key->state == lean)
+            expect(g, lean, at[1].sight);
         if (BASE_UNLIKELY(may_wake(op, g->key)) && seen < at->mark)
             rc = wake_until(g, seen + 1, at->mark);
         seen = at->mark;
@@ -389,7 +414,9 @@ static int run_key(struct going *g, uint32_t begin, uint32_t end)
     if (!rc && seen < last && may_wake(op, g->key))
         rc = wake_until(g, seen + 1, last);
     op->op.watermark_ms = g->marks_ms[last];
-    if (!rc && g->key->state && !may_wake(op, g->key) && op->op.ops->deadline(&op->op, g->key) <= g->marks_ms[last])
+    if (!rc && g->key->state == lean && op->within_ms && g->marks_ms[last] == BASE_TIME_MAX_MS && !may_wake(op, g->key))
+        end_key(g, lean);
+    else if (!rc && g->key->state && !may_wake(op, g->key) && op->op.ops->deadline(&op->op, g->key) <= g->marks_ms[last])
         rc = wake_until(g, last, last);
     return rc ? rc : leave_key(g);
 }

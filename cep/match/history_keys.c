@@ -6,6 +6,7 @@
 
 #define TABLE_LEAST (UINT32_C(1) << 12)
 #define AHEAD 16u            /* rows whose words are made, and whose slots are brought near, before the first of them is looked up */
+#define NEAR_ROWS 24u        /* so many rows before its turn, where a row goes is brought near */
 #define WORD_HASHED UINT64_C(0xff) /* low byte of a word that is a hash: equal words need not be equal keys */
 #define WORD_NULL UINT64_C(0xfe)
 
@@ -16,7 +17,7 @@ struct part {
     struct cep_columns *columns;
     struct slot *table;
     uint32_t cap, shift;
-    uint32_t *numbers;   /* of each row's key */
+    uint32_t *numbers;   /* of each row's key; CEP_NONE: it is left out */
     uint32_t *counts;    /* of each key's rows; there is room for as many keys as the table takes */
     uint32_t count;
     bool exact;          /* equal words are equal keys, but for WORD_HASHED */
@@ -127,26 +128,35 @@ static inline uint32_t number_of(struct part *part, uint64_t word, uint32_t row)
     }
 }
 
+/* Words of the rows from `from` on, their slots brought near. */
+static void bring_words(const struct part *part, uint32_t from, uint64_t *words)
+{
+    uint32_t rows = part->columns->rows, n = from < rows ? rows - from < AHEAD ? rows - from : AHEAD : 0;
+    make_words(part, from, n, words);
+    for (uint32_t i = 0; i < n; i++)
+        __builtin_prefetch(&part->table[home(part, words[i])]);
+}
+
 static int number_rows(struct part *part)
 {
     const uint8_t *left_out = part->history->left_out;
     uint32_t rows = part->columns->rows;
-    uint64_t words[AHEAD];
+    uint64_t words[2][AHEAD], *now = words[0], *next = words[1];
+    bring_words(part, 0, now);
     for (uint32_t from = 0; from < rows; from += AHEAD) {
         uint32_t n = rows - from < AHEAD ? rows - from : AHEAD;
         if (part->count + AHEAD > part->cap / 2 && grow(part))
             return BASE_E_NOMEM;
-        make_words(part, from, n, words);
+        bring_words(part, from + AHEAD, next); /* which come near while these are looked up */
         for (uint32_t i = 0; i < n; i++)
-            __builtin_prefetch(&part->table[home(part, words[i])]);
-        for (uint32_t i = 0; i < n; i++) {
-            if (left_out && left_out[from + i])
-                continue;
-            uint32_t number = number_of(part, words[i], from + i);
-            part->numbers[from + i] = number;
-            part->counts[number]++;
-        }
+            part->numbers[from + i] = left_out && left_out[from + i] ? CEP_NONE : number_of(part, now[i], from + i);
+        uint64_t *was = now;
+        now = next;
+        next = was;
     }
+    for (uint32_t row = 0; row < rows; row++) /* apart, so that no count waits for a look-up */
+        if (part->numbers[row] != CEP_NONE)
+            part->counts[part->numbers[row]]++;
     return 0;
 }
 
@@ -161,9 +171,11 @@ static void lay_rows(const struct part *part, const uint16_t *sights, struct mat
         at += part->counts[k];
     }
     for (uint32_t row = 0; row < part->columns->rows; row++) {
+        if (row + NEAR_ROWS < part->columns->rows && part->numbers[row + NEAR_ROWS] != CEP_NONE)
+            __builtin_prefetch(&ret->rows[ret->ends[part->numbers[row + NEAR_ROWS]]], 1);
         while (mark < history->mark_count && history->marks[mark].end <= row)
             mark++;
-        if (history->left_out && history->left_out[row])
+        if (part->numbers[row] == CEP_NONE)
             continue;
         ret->rows[ret->ends[part->numbers[row]]++] = (struct match_history_row){ part->columns->times[row], row, sights[row], (uint16_t)mark };
     }

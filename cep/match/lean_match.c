@@ -490,6 +490,8 @@ static struct match_told *told_at(const struct match_lean *lean, uint64_t start)
 static int unpack_items(struct plan *plan, const struct match_lean_found *found)
 {
     const struct match_items *items = &plan->op->items;
+    for (size_t i = 0; i < items->len && plan->op->aside; i++)
+        cep_match_log_near(&plan->op->lean->log, plan->view->entries.at[items->at[i].seq - plan->lean->first_seq].ref & ~LEAN_NO_START);
     bool good = cep_match_lean_view_row(plan->op, found->start) && cep_match_lean_view_row(plan->op, found->accept);
     for (size_t i = 0; i < items->len && good; i++)
         good = cep_match_lean_view_row(plan->op, (uint32_t)(items->at[i].seq - plan->lean->first_seq));
