@@ -228,6 +228,7 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
     return tell_watermark(shard, message->exchange, least);
 }
 
+#define IMAGE_GROWTH_MOST ((uint64_t)128 << 20) /* however much room there is: an image of a gigabyte takes minutes on its way, and several times its size */
 #define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
 
 /* What an epoch adds cannot leave memory before the next one: so it is bounded, by a twelfth of the shard's memory. */
@@ -266,6 +267,8 @@ static void look_heavy(struct service_shard *shard)
     uint64_t room = shard->settled_bytes < limit ? limit - shard->settled_bytes + shared->image_room + (shard->imaged ? 0 : shared->store_room) : 0;
     if (room / SERVICE_IMAGE_TIMES > most)
         most = room / SERVICE_IMAGE_TIMES;
+    if (most > IMAGE_GROWTH_MOST && most > shared->image_growth)
+        most = shared->image_growth > IMAGE_GROWTH_MOST ? shared->image_growth : IMAGE_GROWTH_MOST;
     if (most < EPOCH_BYTES_LEAST)
         most = EPOCH_BYTES_LEAST;
     if (shard->settled_bytes > limit ? grown > most : grown > 2 * most)
