@@ -6,11 +6,32 @@
 
 #define DIGIT_BITS 11u
 #define DIGITS (1u << DIGIT_BITS)
+#define CHUNK_FIRST ((size_t)64 << 10)
+#define CHUNK ((size_t)4 << 20) /* on large pages */
+
+static void *make_room(struct match_aside *aside, size_t bytes)
+{
+    size_t need = (bytes + 15) & ~(size_t)15;
+    if (need > aside->room) {
+        size_t size = aside->chunks.len ? CHUNK : CHUNK_FIRST;
+        void *chunk = base_alloc_walked(size > need ? size : need);
+        if (!chunk || !BASE_VEC_PUSH(&aside->chunks, chunk)) {
+            base_free(chunk);
+            return NULL;
+        }
+        aside->next = chunk;
+        aside->room = size > need ? size : need;
+    }
+    void *at = aside->next;
+    aside->next += need;
+    aside->room -= need;
+    return at;
+}
 
 static const struct cep_row *copy_row(struct match_aside *aside, const struct cep_row *row)
 {
     size_t bytes = cep_row_size(row);
-    struct cep_row *copy = base_arena_alloc(&aside->arena, bytes);
+    struct cep_row *copy = make_room(aside, bytes);
     if (copy)
         memcpy(copy, row, bytes);
     return copy;
@@ -18,8 +39,8 @@ static const struct cep_row *copy_row(struct match_aside *aside, const struct ce
 
 static const struct cep_evidence *copy_evidence(struct match_aside *aside, const struct cep_evidence *evidence)
 {
-    struct cep_evidence *copy = base_arena_alloc(&aside->arena, sizeof *copy);
-    struct cep_evidence_item *items = base_arena_alloc(&aside->arena, (evidence->count + 1) * sizeof *items);
+    struct cep_evidence *copy = make_room(aside, sizeof *copy);
+    struct cep_evidence_item *items = make_room(aside, (evidence->count + 1) * sizeof *items);
     if (!copy || !items)
         return NULL;
     *copy = *evidence;
@@ -37,7 +58,7 @@ static const struct cep_tuple *copy_key(struct match_aside *aside, const struct 
 {
     if (aside->key == key)
         return aside->key_copy;
-    aside->key_copy = base_arena_alloc(&aside->arena, key->size_bytes);
+    aside->key_copy = make_room(aside, key->size_bytes);
     aside->key = aside->key_copy ? key : NULL;
     if (aside->key_copy)
         memcpy(aside->key_copy, key, key->size_bytes);
@@ -48,17 +69,20 @@ int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *even
 {
     if (aside->plain && event->row->change == CEP_SETTLED)
         return 0;
-    const struct match_aside_place place = { aside->place, (uint32_t)aside->events.len };
-    struct cep_event kept = *event;
-    kept.row = copy_row(aside, event->row);
+    struct cep_event *kept = make_room(aside, sizeof *kept);
+    if (!kept)
+        return BASE_E_NOMEM;
+    const struct match_aside_place place = { aside->place, kept };
+    *kept = *event;
+    kept->row = copy_row(aside, event->row);
     if (event->key)
-        kept.key = copy_key(aside, event->key);
+        kept->key = copy_key(aside, event->key);
     if (aside->plain)
-        kept.evidence = NULL;
+        kept->evidence = NULL;
     else if (event->evidence)
-        kept.evidence = copy_evidence(aside, event->evidence);
-    bool whole = kept.row && (!event->key || kept.key) && (aside->plain || !event->evidence || kept.evidence);
-    return whole && BASE_VEC_PUSH(&aside->events, kept) && BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
+        kept->evidence = copy_evidence(aside, event->evidence);
+    bool whole = kept->row && (!event->key || kept->key) && (aside->plain || !event->evidence || kept->evidence);
+    return whole && BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
 }
 
 /* One pass of a radix sort, which leaves equal digits in their order. */
@@ -94,8 +118,9 @@ int cep_match_aside_sort(struct match_aside *aside, uint32_t place_end)
 
 void cep_match_aside_finish(struct match_aside *aside)
 {
-    BASE_VEC_FINISH(&aside->events);
     BASE_VEC_FINISH(&aside->places);
-    base_arena_finish(&aside->arena);
+    for (size_t i = 0; i < aside->chunks.len; i++)
+        base_free(aside->chunks.at[i]);
+    BASE_VEC_FINISH(&aside->chunks);
     *aside = (struct match_aside){ 0 };
 }

@@ -2,14 +2,15 @@
 #ifndef CEP_MATCH_ASIDE_H
 #define CEP_MATCH_ASIDE_H
 
-#include "base/arena.h"
 #include "cep/flow.h"
 
-struct match_aside_place { uint32_t place, event; };
+/* What belongs to an event lies behind it, as far as nothing else had it before. */
+struct match_aside_place { uint32_t place; const struct cep_event *event; };
 struct match_aside {
-    struct { struct cep_event *at; size_t len, cap; } events;
-    struct { struct match_aside_place *at; size_t len, cap; } places; /* once sorted, events are to be taken in this order */
-    struct base_arena arena;
+    struct { struct match_aside_place *at; size_t len, cap; } places; /* in the order in which they were kept; sorted, in that of their places */
+    struct { void **at; size_t len, cap; } chunks;
+    char *next;          /* in the last chunk, */
+    size_t room;         /* and how much of it is left */
     uint32_t place;      /* of what is kept next */
     bool plain;          /* nobody reads keys, evidence, or that something is settled */
     const struct cep_tuple *key; /* the last one that was copied, */
@@ -19,7 +20,7 @@ struct match_aside {
 int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *event) BASE_MUST_CHECK;
 /* The next event is of another key, or the key may have moved. */
 static inline void cep_match_aside_new_key(struct match_aside *aside) { aside->key = NULL; }
-/* Puts `places` into order; those of one place stay in the order in which they were kept. BASE_E_NOMEM. */
+/* Into the order of their places; those of one place stay in the order in which they were kept. BASE_E_NOMEM. */
 int cep_match_aside_sort(struct match_aside *aside, uint32_t place_end) BASE_MUST_CHECK;
 void cep_match_aside_finish(struct match_aside *aside);
 
