@@ -15,4 +15,11 @@ static inline uint32_t rnd(uint32_t n)
     return (uint32_t)((seed >> 32) % n);
 }
 
+/* The same for an n of any size: another number of the same row. */
+static inline uint64_t rnd_wide(uint64_t n)
+{
+    (void)rnd(1);
+    return (seed >> 11) % n;
+}
+
 #endif

@@ -1,6 +1,7 @@
 /* Rows gone through key by key (cep_flow_history) against the same rows one by one: what is told, how often, and in which order, whatever the stretches. Random rows, some of them late, some too
  * late; keys of one column, two and none, NULL and long texts among them; errors in conditions and measures, matches taken back, small limits, more different things than are gone through so. Then memory
  * that ends, at every allocation in turn. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #include <inttypes.h>
@@ -68,15 +69,6 @@ static void report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, i
     ((struct told *)ctx)->errors += what == CEP_REPORT_ERROR;
 }
 
-static uint64_t seed = 88172645463325252u;
-static uint64_t rnd(uint64_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (seed >> 11) % n;
-}
-
 static const struct cep_type types[COLUMNS] = { CEP_TYPE(STRING), CEP_TYPE(STRING), CEP_TYPE(INT), { .kind = CEP_KIND_TIMESTAMP_LTZ, .precision = 3 } };
 
 static int make_rows(struct base_arena *arena, struct cep_row **rows)
@@ -85,13 +77,13 @@ static int make_rows(struct base_arena *arena, struct cep_row **rows)
     int rc = 0;
     for (uint32_t i = 0; i < ROWS && !rc; i++) {
         char user[48];
-        int64_t behind_ms = rnd(4) ? 0 : rnd(30) ? (int64_t)rnd(2900) : 9000, ms = 1000000 + (int64_t)i * 40 - behind_ms; /* some of them too late */
-        const char *country = countries[rnd(5)];
-        uint64_t number = rnd(8) == 0 ? 1 : rnd(rnd(2) ? 20 : 500);
+        int64_t behind_ms = rnd_wide(4) ? 0 : rnd_wide(30) ? (int64_t)rnd_wide(2900) : 9000, ms = 1000000 + (int64_t)i * 40 - behind_ms; /* some of them too late */
+        const char *country = countries[rnd_wide(5)];
+        uint64_t number = rnd_wide(8) == 0 ? 1 : rnd_wide(rnd_wide(2) ? 20 : 500);
         int len = snprintf(user, sizeof user, "%s%" PRIu64, names[number % 3], number);
-        struct cep_value values[COLUMNS] = { cep_string(user, (uint64_t)len), cep_string(country, strlen(country)), cep_int((int64_t)rnd(8)), cep_int(ms) };
-        if (rnd(40) == 0)
-            values[rnd(3)] = cep_null();
+        struct cep_value values[COLUMNS] = { cep_string(user, (uint64_t)len), cep_string(country, strlen(country)), cep_int((int64_t)rnd_wide(8)), cep_int(ms) };
+        if (rnd_wide(40) == 0)
+            values[rnd_wide(3)] = cep_null();
         rc = cep_row_make(types, values, COLUMNS, ms, (struct cep_position){ .offset = i }, arena, &rows[i]);
     }
     return rc;

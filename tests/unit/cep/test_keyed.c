@@ -1,4 +1,5 @@
 /* The table of keys and its wheel of wake-ups, against plain arrays: what was put in is found, what was taken out is not, each wake-up comes once, in time. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #include <stdlib.h>
@@ -7,15 +8,6 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "cep/keyed.h"
-
-static uint64_t seed = 88172645463325252u;
-static uint64_t rnd(uint64_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (seed >> 11) % n;
-}
 
 static struct cep_tuple *tuple_of(int64_t n)
 {
@@ -36,12 +28,12 @@ static void table(void)
     uint64_t count = 0;
     cep_keyed_init(&keyed, 16);
     for (int turn = 0; turn < 200000; turn++) {
-        int64_t n = (int64_t)rnd(KEYS);
+        int64_t n = (int64_t)rnd_wide(KEYS);
         struct cep_tuple *tuple = tuple_of(n);
         struct cep_key *found = cep_keyed_find(&keyed, tuple), *key;
         bool added = false;
         right = right && (found != NULL) == there[n];
-        if (found && rnd(2)) {
+        if (found && rnd_wide(2)) {
             cep_keyed_remove(&keyed, found);
             there[n] = false;
             count--;
@@ -72,9 +64,9 @@ static void blocks(void)
     size_t count = 0, failed = 0;
     for (int turn = 0; turn < 400000; turn++) {
         bool grows = turn / 50000 % 2 == 0; /* by turns more come than go, and more go than come */
-        if (count < 20000 && rnd(4) < (grows ? 3 : 1)) {
-            size_t units = rnd(8) ? 8 : 1 + rnd(CEP_BLOCKS_MOST);
-            base_alloc_fail_at(rnd(3) == 0, false);
+        if (count < 20000 && rnd_wide(4) < (grows ? 3 : 1)) {
+            size_t units = rnd_wide(8) ? 8 : 1 + rnd_wide(CEP_BLOCKS_MOST);
+            base_alloc_fail_at(rnd_wide(3) == 0, false);
             uint64_t *at = cep_blocks_take(&blocks, units);
             base_alloc_fail_at(0, false);
             failed += !at;
@@ -83,12 +75,12 @@ static void blocks(void)
             right = right && (uintptr_t)at % (units % 4 ? 16 : 64) == 0;
             taken[count].at = at;
             taken[count].units = units;
-            taken[count].value = at[0] = at[units * 2 - 1] = rnd(UINT64_MAX);
+            taken[count].value = at[0] = at[units * 2 - 1] = rnd_wide(UINT64_MAX);
             memset(at + 1, 0xa5, (units * 2 - 2) * 8);
             used += units * 16;
             count++;
         } else if (count) {
-            size_t i = rnd(count);
+            size_t i = rnd_wide(count);
             right = right && taken[i].at[0] == taken[i].value && taken[i].at[taken[i].units * 2 - 1] == taken[i].value;
             cep_blocks_give(&blocks, taken[i].at);
             used -= taken[i].units * 16;
@@ -141,16 +133,16 @@ static void wheel(uint64_t keys, int64_t span_ms, int64_t step_ms, bool rests, c
     static int64_t wants[KEYS];
     struct cep_keyed keyed;
     struct cep_key *key;
-    int64_t now = (int64_t)rnd(1000000000), woken = 0, asked = 0;
+    int64_t now = (int64_t)rnd_wide(1000000000), woken = 0, asked = 0;
     bool right = true, added = false;
     cep_keyed_init(&keyed, 0);
     for (int i = 0; i < KEYS; i++)
         wants[i] = BASE_TIME_MAX_MS;
     for (int turn = 0; turn < 20000; turn++) {
-        int64_t n = (int64_t)rnd(keys), at = now + 1 + (int64_t)rnd((uint64_t)span_ms);
+        int64_t n = (int64_t)rnd_wide(keys), at = now + 1 + (int64_t)rnd_wide((uint64_t)span_ms);
         struct cep_tuple *tuple = tuple_of(n);
         right = right && cep_keyed_get(&keyed, tuple, &key, &added) == 0;
-        if (rnd(10) == 0) {
+        if (rnd_wide(10) == 0) {
             cep_keyed_remove(&keyed, key);
             asked -= wants[n] != BASE_TIME_MAX_MS;
             wants[n] = BASE_TIME_MAX_MS;
@@ -159,9 +151,9 @@ static void wheel(uint64_t keys, int64_t span_ms, int64_t step_ms, bool rests, c
         right = right && cep_keyed_arm(&keyed, key, at) == 0;
         asked += wants[n] == BASE_TIME_MAX_MS;
         wants[n] = at < wants[n] ? at : wants[n];
-        if (rnd(4))
+        if (rnd_wide(4))
             continue;
-        now += (int64_t)rnd((uint64_t)step_ms);
+        now += (int64_t)rnd_wide((uint64_t)step_ms);
         int64_t last = BASE_TIME_MIN_MS, until = cep_wheel_quiet_until(&keyed.wheel);
         for (int i = 0; i < KEYS; i++)
             right = right && wants[i] > until;
@@ -194,7 +186,7 @@ static void rarely(void)
     cep_keyed_init(&keyed, 0);
     for (int64_t i = 0; i < 50; i++) {
         right = right && cep_keyed_get(&keyed, tuple_of(i), &key, &added) == 0;
-        right = right && cep_keyed_arm(&keyed, key, now + i * 500000 + (int64_t)rnd(400000)) == 0;
+        right = right && cep_keyed_arm(&keyed, key, now + i * 500000 + (int64_t)rnd_wide(400000)) == 0;
     }
     for (; now < 5000000 + 50 * 500000; now += 250) {
         if (now <= cep_wheel_quiet_until(&keyed.wheel))
@@ -219,7 +211,7 @@ static void few(void)
     struct cep_key *key;
     cep_keyed_init(&keyed, 0);
     for (int64_t i = 0; i < 200; i++) {
-        int64_t at = 1000000 + (int64_t)rnd(600000) + (i % 50 == 7 ? 900000000 : 0);
+        int64_t at = 1000000 + (int64_t)rnd_wide(600000) + (i % 50 == 7 ? 900000000 : 0);
         right = right && cep_keyed_get(&keyed, tuple_of(i), &key, &added) == 0;
         for (int64_t nth = 1;; nth++) {
             base_alloc_fail_at((uint64_t)nth, true);

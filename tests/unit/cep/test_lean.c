@@ -1,5 +1,6 @@
 /* The short ways of the row pattern operator against the long one: rows handed over together, one by one, as they come from other threads, and through full keys without
  * an index of constants must tell the same. Random rows, some of them late; every rule reads all columns, so that rows can be made without a decoder; rules that take the lean form, final ones that only remember steps, and many rules of which few can care. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #include <inttypes.h>
@@ -148,15 +149,6 @@ static void report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED, i
 static int64_t proc_time(void *ctx BASE_UNUSED) { return 0; }
 static void trace(void *ctx BASE_UNUSED, const struct cep_trace *told BASE_UNUSED) {}
 
-static uint64_t seed = 88172645463325252u;
-static uint64_t rnd(uint64_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (seed >> 11) % n;
-}
-
 static int make_rows(struct base_arena *arena, struct cep_row **rows)
 {
     static const char *const countries[] = { "us", "de", "gb", "fr", "a country with a name" };
@@ -165,13 +157,13 @@ static int make_rows(struct base_arena *arena, struct cep_row **rows)
     for (int64_t i = 0; i < ROWS && !rc; i++) {
         static const char *const names[] = { "u", "user-no-", "a user with a long name " }; /* keys of one word, of two, of more */
         char user[48];
-        int64_t ms = 1000000 + i * 20 - (rnd(4) == 0 ? (int64_t)rnd(2900) : 0);
-        const char *country = countries[rnd(5)];
-        uint64_t number = rnd(8) == 0 ? 1 : rnd(rnd(2) ? 40 : 4000);
+        int64_t ms = 1000000 + i * 20 - (rnd_wide(4) == 0 ? (int64_t)rnd_wide(2900) : 0);
+        const char *country = countries[rnd_wide(5)];
+        uint64_t number = rnd_wide(8) == 0 ? 1 : rnd_wide(rnd_wide(2) ? 40 : 4000);
         int len = snprintf(user, sizeof user, "%s%" PRIu64, names[number % 3], number);
-        struct cep_value values[4] = { cep_string(user, (uint64_t)len), cep_string(country, strlen(country)), cep_int((int64_t)rnd(8)), cep_int(ms) };
-        if (rnd(50) == 0)
-            values[1 + rnd(2)] = cep_null();
+        struct cep_value values[4] = { cep_string(user, (uint64_t)len), cep_string(country, strlen(country)), cep_int((int64_t)rnd_wide(8)), cep_int(ms) };
+        if (rnd_wide(50) == 0)
+            values[1 + rnd_wide(2)] = cep_null();
         rc = cep_row_make(types, values, 4, ms, (struct cep_position){ .offset = i }, arena, &rows[i]);
     }
     return rc;

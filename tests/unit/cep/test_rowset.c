@@ -1,4 +1,5 @@
 /* Rows of a key in order, found by identity, in stored pieces: against a plain array. */
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #include <stdlib.h>
@@ -8,15 +9,6 @@
 #include "cep/rowset.h"
 
 #define ROWS 3000
-
-static uint64_t seed = 88172645463325252u;
-static uint64_t rnd(uint64_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (seed >> 11) % n;
-}
 
 static const struct cep_type types[2] = { CEP_TYPE(BIGINT), CEP_TYPE(STRING) };
 
@@ -87,7 +79,7 @@ static bool same(const struct cep_rowset *a, const struct cep_rowset *b)
 
 static bool step(struct cep_rowset *set, bool *there, struct base_arena *arena)
 {
-    int64_t n = (int64_t)rnd(ROWS);
+    int64_t n = (int64_t)rnd_wide(ROWS);
     uint32_t slot, place;
     if (cep_rowset_find(set, ident_of(n), &slot) != there[n])
         return false;
@@ -155,10 +147,10 @@ static void damaged(void)
     for (int turn = 0; turn < 20000; turn++) {
         struct base_buf bytes = { 0 };
         base_buf_put(&bytes, stored.pieces[2].ptr, stored.pieces[2].len);
-        for (uint64_t i = rnd(4); i-- > 0;)
-            bytes.ptr[rnd(bytes.len)] = (char)rnd(256);
+        for (uint64_t i = rnd_wide(4); i-- > 0;)
+            bytes.ptr[rnd_wide(bytes.len)] = (char)rnd_wide(256);
         struct cep_rowset copy = { .stored = 1 };
-        int e = cep_rowset_load(&copy, 0, bytes.ptr, rnd(5) ? bytes.len : rnd(bytes.len), types, 2);
+        int e = cep_rowset_load(&copy, 0, bytes.ptr, rnd_wide(5) ? bytes.len : rnd_wide(bytes.len), types, 2);
         if (e == 0)
             e = cep_rowset_complete(&copy, by_first, NULL);
         total = total && (e == 0 || e == BASE_E_CORRUPT);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "patterns/compile.h"
+#include "tests/unit/rnd.h"
 #include "tests/unit/tap.h"
 
 #define ROWS 12000
@@ -54,15 +55,6 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node BASE_UNUSED
 }
 static void on_problem(void *ctx, const struct cep_record *record BASE_UNUSED, const struct formats_problem *problem BASE_UNUSED) { ((struct told *)ctx)->problems++; }
 
-static uint64_t seed = 88172645463325252u;
-static uint64_t rnd(uint64_t n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (seed >> 11) % n;
-}
-
 /* The same rows twice; some late, some too late, now and then what is no row. */
 static bool write_files(void)
 {
@@ -74,15 +66,15 @@ static bool write_files(void)
     json = fopen(path[0], "w");
     csv = fopen(path[1], "w");
     for (int i = 0; json && csv && i < ROWS; i++) {
-        uint64_t number = rnd(8) == 0 ? 1 : rnd(rnd(2) ? 20 : 900), ms = 600000 + (uint64_t)i * 40 - (rnd(4) ? 0 : rnd(30) ? rnd(2900) : 6000), v = rnd(8);
-        const char *name = names[number % 3], *country = countries[rnd(5)];
+        uint64_t number = rnd_wide(8) == 0 ? 1 : rnd_wide(rnd_wide(2) ? 20 : 900), ms = 600000 + (uint64_t)i * 40 - (rnd_wide(4) ? 0 : rnd_wide(30) ? rnd_wide(2900) : 6000), v = rnd_wide(8);
+        const char *name = names[number % 3], *country = countries[rnd_wide(5)];
         char ts[40];
         snprintf(ts, sizeof ts, "2026-01-01T%02u:%02u:%02u.%03uZ", (unsigned)(ms / 3600000), (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
-        if (rnd(500) == 0) {
-            fputs(rnd(2) ? "{\"u\": \"broken\n" : "{\"u\": \"u1\", \"c\": \"us\", \"v\": 1, \"ts\": null}\n", json);
+        if (rnd_wide(500) == 0) {
+            fputs(rnd_wide(2) ? "{\"u\": \"broken\n" : "{\"u\": \"u1\", \"c\": \"us\", \"v\": 1, \"ts\": null}\n", json);
             fputs("u1,us,no number,never\n", csv);
         }
-        if (rnd(50) == 0)
+        if (rnd_wide(50) == 0)
             fprintf(json, "{\"u\": \"%s%" PRIu64 "\", \"c\": null, \"v\": %" PRIu64 ", \"ts\": \"%s\"}\n", name, number, v, ts);
         else
             fprintf(json, "{\"u\": \"%s%" PRIu64 "\", \"c\": \"%s\", \"v\": %" PRIu64 ", \"ts\": \"%s\"}\n", name, number, country, v, ts);
