@@ -51,34 +51,68 @@ static int pass_watermark(struct cep_flow *flow, struct cep_operator *op, int64_
 #define NEAR_LINES 8 /* of an event with what belongs to it */
 #define LINE 64
 
-static void bring_near(const struct match_aside *aside, size_t i)
+struct handing {
+    struct cep_flow *flow;
+    struct cep_operator *op;
+    const struct cep_history *history;
+    const struct match_aside *aside;
+    struct base_arena arena; /* the result under way */
+};
+
+/* What is told in a while: of a match that is named, its name, then where its values lie, then those. */
+static void bring_near(const struct match_aside *aside, const struct cep_columns *columns, size_t i)
 {
+    const struct match_aside_place *places = aside->places.at;
+    size_t count = aside->places.len;
     __asm__ volatile("" ::: "memory"); /* as in flow_ahead.c: a function that only brings memory near is left out */
-    if (i >= aside->places.len)
+    if (i + 3 * NEAR_EVENTS < count && places[i + 3 * NEAR_EVENTS].is_named)
+        __builtin_prefetch(places[i + 3 * NEAR_EVENTS].named);
+    if (i + 2 * NEAR_EVENTS < count && places[i + 2 * NEAR_EVENTS].is_named)
+        cep_match_picks_near(&aside->picks, columns, places[i + 2 * NEAR_EVENTS].named, false);
+    if (i + NEAR_EVENTS >= count)
         return;
-    for (uint32_t k = 0; k < NEAR_LINES; k++)
-        __builtin_prefetch((const char *)aside->places.at[i].event + k * LINE);
+    if (places[i + NEAR_EVENTS].is_named)
+        cep_match_picks_near(&aside->picks, columns, places[i + NEAR_EVENTS].named, true);
+    else
+        for (uint32_t k = 0; k < NEAR_LINES; k++)
+            __builtin_prefetch((const char *)places[i + NEAR_EVENTS].event + k * LINE);
 }
 
-static int hand_on(struct cep_flow *flow, struct cep_operator *op, const struct cep_history *history, const struct match_aside *aside)
+/* A new match of which only the rows are named: who reads it asks for columns alone. */
+static int emit_named(struct handing *handing, const struct match_named *named)
 {
+    struct cep_row *row;
+    base_arena_reset(&handing->arena);
+    int rc = cep_match_picks_row(&handing->aside->picks, handing->history->columns, named, &handing->arena, &row);
+    if (rc)
+        return rc;
+    const struct cep_event event = { .row = row, .key_node = CEP_NONE, .kind = CEP_IS_MATCH, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at };
+    return cep_flow_emit(handing->flow, handing->op->node, &event);
+}
+
+static int hand_on(struct handing *handing)
+{
+    struct cep_flow *flow = handing->flow;
+    const struct cep_history *history = handing->history;
+    const struct match_aside *aside = handing->aside;
     uint32_t mark = 0, told = 0;
     int rc = 0;
     for (size_t i = 0; i < aside->places.len && !rc; i++) {
-        const struct match_aside_place place = aside->places.at[i];
-        bring_near(aside, i + NEAR_EVENTS);
-        while (mark < history->mark_count && history->marks[mark].end * 2 < place.place)
+        const struct match_aside_place *place = &aside->places.at[i];
+        bring_near(aside, history->columns, i);
+        while (mark < history->mark_count && history->marks[mark].end * 2 < place->place)
             mark++;
         if (mark > told)
-            rc = pass_watermark(flow, op, history->marks[mark - 1].watermark_ms);
+            rc = pass_watermark(flow, handing->op, history->marks[mark - 1].watermark_ms);
         told = mark;
         cep_flow_enter(flow);
         flow->rows_under_way++;
         if (!rc)
-            rc = cep_flow_emit(flow, op->node, place.event);
+            rc = place->is_named ? emit_named(handing, place->named) : cep_flow_emit(flow, handing->op->node, place->event);
         flow->rows_under_way--;
         flow->depth--;
     }
+    base_arena_finish(&handing->arena);
     return rc;
 }
 
@@ -99,8 +133,9 @@ int cep_flow_history(struct cep_flow *flow, uint32_t node, const struct cep_hist
         flow->rows_in += history->columns->rows;
         rc = cep_match_aside_sort(&aside, history->columns->rows * 2 + 1);
     }
+    struct handing handing = { flow, op, history, &aside, { 0 } };
     if (!rc)
-        rc = hand_on(flow, op, history, &aside);
+        rc = hand_on(&handing);
     cep_match_aside_finish(&aside);
     return rc;
 }

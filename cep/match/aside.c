@@ -72,7 +72,7 @@ int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *even
     struct cep_event *kept = make_room(aside, sizeof *kept);
     if (!kept)
         return BASE_E_NOMEM;
-    const struct match_aside_place place = { aside->place, kept };
+    const struct match_aside_place place = { .place = aside->place, .event = kept };
     *kept = *event;
     kept->row = copy_row(aside, event->row);
     if (event->key)
@@ -83,6 +83,18 @@ int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *even
         kept->evidence = copy_evidence(aside, event->evidence);
     bool whole = kept->row && (!event->key || kept->key) && (aside->plain || !event->evidence || kept->evidence);
     return whole && BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
+}
+
+int cep_match_aside_name(struct match_aside *aside, const struct match_named *named, const struct match_named **ret)
+{
+    size_t bytes = sizeof *named + named->count * sizeof *named->items;
+    struct match_named *kept = make_room(aside, bytes);
+    if (!kept)
+        return BASE_E_NOMEM;
+    memcpy(kept, named, bytes);
+    *ret = kept;
+    const struct match_aside_place place = { .place = aside->place, .is_named = true, .named = kept };
+    return BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
 }
 
 /* One pass of a radix sort, which leaves equal digits in their order. */
@@ -119,6 +131,7 @@ int cep_match_aside_sort(struct match_aside *aside, uint32_t place_end)
 void cep_match_aside_finish(struct match_aside *aside)
 {
     BASE_VEC_FINISH(&aside->places);
+    cep_match_picks_finish(&aside->picks);
     for (size_t i = 0; i < aside->chunks.len; i++)
         base_free(aside->chunks.at[i]);
     BASE_VEC_FINISH(&aside->chunks);

@@ -365,6 +365,9 @@ static int leave_key(struct going *g)
     int rc = 0;
     if (cep_match_is_lean(op, g->key)) {
         struct match_lean *lean = g->key->state;
+        struct match_lean_told *told = cep_match_lean_told(lean);
+        if (told)
+            rc = cep_match_lean_make_told(op, &told->list);
         for (uint32_t i = 0; i < lean->count && !rc; i++) {
             struct match_lean_entry *entry = &cep_match_lean_entries(lean)[i];
             uint32_t ref = 0;
@@ -457,6 +460,8 @@ int cep_match_history(struct cep_operator *base, const struct match_history *his
     uint16_t *sights = base_calloc((size_t)history->columns->rows + 1, sizeof *sights);
     g.marks_ms = base_alloc(((size_t)history->mark_count + 1) * sizeof *g.marks_ms);
     int rc = sights && g.marks_ms ? note_sights(&g, sights) : BASE_E_NOMEM;
+    if (!rc && aside->plain)
+        rc = cep_match_picks_init(op, &aside->picks);
     if (!rc)
         rc = cep_match_history_part(history, sights, &g.keys);
     base_free(sights);

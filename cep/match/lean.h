@@ -295,6 +295,14 @@ static inline bool cep_match_lean_alive(const struct match_op *op, uint32_t star
 /* lean_each.c: finds all starts, from row `from` on, that row `last` completes, with their rows and labels. *ret_full: only the full form can tell. */
 int cep_match_lean_each(struct match_op *op, const struct match_lean *lean, uint32_t from, uint32_t last, bool *ret_full) BASE_MUST_CHECK;
 
+/* ---- lean_named.c ---- */
+/* A match in the view: its start and the row that completes it, its rows and labels; told: what was told of it, NULL: nothing. */
+struct match_lean_name { struct match_told *told; const struct match_item *items; size_t count; uint64_t first_seq; uint32_t start, accept; };
+/* Tells it by its rows, if that can be; it was told so already and nothing has changed: also done. *ret_done false: nothing was done. */
+int cep_match_lean_name(struct match_op *op, struct match_tolds *list, const struct match_lean_name *name, bool *ret_done) BASE_MUST_CHECK;
+/* What was told by its rows becomes what it would be otherwise. */
+int cep_match_lean_make_told(struct match_op *op, struct match_tolds *list) BASE_MUST_CHECK;
+
 /* ---- lean_codec.c ---- */
 int cep_match_lean_save(struct match_op *op, struct cep_key *key, bool all, cep_keyed_piece *piece, void *ctx) BASE_MUST_CHECK;
 void cep_match_lean_pieces(const struct match_lean *lean, uint32_t *ret_first, uint32_t *ret_end);

@@ -193,9 +193,12 @@ int cep_match_lean_inflate(struct match_op *op, struct cep_key *key)
     struct match_lean *lean = key->state;
     uint8_t *no_start = base_alloc(lean->count / 8 + 1);
     struct match_key *state = base_alloc(sizeof *state);
+    struct match_lean_told *told = cep_match_lean_told(lean);
     int rc = no_start && state ? 0 : BASE_E_NOMEM;
     if (state)
         cep_match_key_clear(state);
+    if (!rc && told)
+        rc = cep_match_lean_make_told(op, &told->list);
     if (!rc)
         rc = copy_rows(op, lean, state, no_start);
     if (!rc)
@@ -207,7 +210,6 @@ int cep_match_lean_inflate(struct match_op *op, struct cep_key *key)
         base_free(state);
         return rc;
     }
-    struct match_lean_told *told = cep_match_lean_told(lean);
     if (told) {
         state->told = told->list;
         told->list = (struct match_tolds){ 0 };

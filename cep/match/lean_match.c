@@ -103,7 +103,7 @@ size_t cep_match_lean_told_bytes(const struct match_lean *lean)
     const struct match_lean_told *told = cep_match_lean_told(lean);
     size_t sum = sizeof *told + told->list.cap * sizeof *told->list.at;
     for (size_t i = 0; i < told->list.len; i++)
-        sum += cep_row_size(told->list.at[i].row);
+        sum += told->list.at[i].row ? cep_row_size(told->list.at[i].row) : 0;
     return sum;
 }
 
@@ -132,7 +132,7 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
         uint64_t offset = list->at[i].start - lean->first_seq;
         if (op->lean->each && offset < lean->count)
             cep_match_lean_entries(lean)[offset].ref |= LEAN_NO_START; /* it had its match: it is told no more */
-        rc = cep_match_key_end(op, key, &list->at[i], CEP_SETTLED, false);
+        rc = list->at[i].named ? 0 : cep_match_key_end(op, key, &list->at[i], CEP_SETTLED, false); /* nobody asks for it */
         base_free(list->at[i].row);
     }
     list->len = kept;
@@ -514,13 +514,20 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
         op->items.len = found->items;
         memcpy(op->items.at, view->items.at + found->first_item, found->items * sizeof *op->items.at);
     }
-    int rc = unpack_items(plan, found);
+    bool one = op->m->rows == CEP_ROWS_ONE, done;
+    struct match_told *told = plan->redo && one ? told_at(plan->lean, start) : NULL;
+    const struct match_lean_name name = { told, op->items.at, op->items.len, first, found->start, found->accept };
+    int rc = cep_match_lean_name(op, &tolds->list, &name, &done);
+    if (rc || done)
+        return rc;
+    if (told && told->named)
+        rc = cep_match_lean_make_told(op, &tolds->list);
+    if (!rc)
+        rc = unpack_items(plan, found);
     if (rc)
         return rc;
-    bool one = op->m->rows == CEP_ROWS_ONE;
-    struct match_told *told = plan->redo && one ? told_at(plan->lean, start) : NULL;
     uint64_t path = one ? path_of(plan) : 0;
-    if (told && told->path == path) { /* the new row is none of the match's */
+    if (told && told->path == path) { /* as above */
         told->accept_seq = accept;
         return 0;
     }

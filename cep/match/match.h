@@ -82,7 +82,8 @@ struct match_told {
     uint64_t accept_seq;
     uint64_t content;         /* hash of row and evidence */
     uint64_t path;            /* told in lean form: hash of its rows and labels; 0: not known */
-    struct cep_row *row;      /* owned copy, for retraction */
+    struct cep_row *row;      /* owned copy, for retraction; NULL: named */
+    const struct match_named *named; /* the match by its rows, while those stand in columns (picks.h): ident, content, first time and place are not known yet; NULL otherwise */
     int64_t first_time_ms, last_time_ms;
     struct cep_position first_at;
     uint8_t gone;             /* withdrawn; kept while it may come again, so that who counts its revisions does not forget it before */
@@ -106,6 +107,7 @@ struct match_key {
 
 struct match_path { uint32_t parent; uint16_t var; uint16_t excluded; uint64_t seq; };
 struct match_aside;
+struct match_named;
 struct match_item { uint64_t seq; uint16_t var; uint16_t excluded; };
 struct match_items BASE_VEC(struct match_item);
 
