@@ -12,8 +12,21 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "clients/library.h"
 
 #define ADDRESSES_MAX 16
+#define WHY_BYTES 512
+
+/* What is used of libcurl. It brings two dozen libraries of its own, a fifth of the time until a process without it has started. */
+#define FUNCTIONS(X)                                                                                               \
+    X(global_init) X(easy_init) X(easy_cleanup) X(easy_reset) X(easy_setopt) X(easy_perform) X(easy_getinfo)       \
+    X(easy_strerror) X(slist_append) X(slist_free_all) X(url) X(url_set) X(url_get) X(url_cleanup) X(url_strerror) \
+    X(free) X(getdate)
+struct libcurl {
+#define X(name) __typeof__(&curl_##name) name;
+    FUNCTIONS(X)
+#undef X
+};
 
 struct clients_http {
     struct clients_http_options options;
@@ -30,19 +43,39 @@ struct transfer { /* of one request */
     bool too_long;
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT; /* libcurl wants one initialisation for the process */
-static CURLcode once_result;
-static void initialise_curl(void)
+/* libcurl wants one initialisation for the process: written once, before any client is there. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct libcurl curl;
+static int once_error;
+static char once_why[WHY_BYTES];
+
+static void load_curl(void)
 {
-    once_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+    const struct clients_symbol symbols[] = {
+#define X(name) { "curl_" #name, &curl.name },
+        FUNCTIONS(X)
+#undef X
+    };
+    struct base_buf why = { 0 };
+    once_error = clients_library_load("libcurl.so.4", "libcurl4", symbols, sizeof symbols / sizeof symbols[0], &why);
+    if (once_error)
+        snprintf(once_why, sizeof once_why, "%s; then start again", why.len ? why.ptr : "libcurl cannot be loaded");
+    else if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        once_error = BASE_E_NOMEM;
+    base_buf_finish(&why);
 }
 
-int clients_http_create(const struct clients_http_options *options, struct clients_http **ret)
+int clients_http_create(const struct clients_http_options *options, struct clients_http **ret, struct base_buf *reterr)
 {
+    pthread_once(&once, load_curl);
+    if (once_error) {
+        if (reterr)
+            base_buf_puts(reterr, once_why);
+        return once_error;
+    }
     struct clients_http *http = base_calloc(1, sizeof *http);
     if (!http)
         return BASE_E_NOMEM;
-    pthread_once(&once, initialise_curl);
     http->options = *options;
     http->options.ca_file = NULL;
     if (!http->options.connect_timeout_ms)
@@ -53,7 +86,7 @@ int clients_http_create(const struct clients_http_options *options, struct clien
         http->options.response_bytes = 65536;
     if (options->ca_file)
         http->ca_file = base_strdup(options->ca_file);
-    http->easy = once_result == CURLE_OK ? curl_easy_init() : NULL;
+    http->easy = curl.easy_init();
     if (!http->easy || (options->ca_file && !http->ca_file)) {
         clients_http_destroy(http);
         return BASE_E_NOMEM;
@@ -67,7 +100,7 @@ void clients_http_destroy(struct clients_http *http)
     if (!http)
         return;
     if (http->easy)
-        curl_easy_cleanup(http->easy);
+        curl.easy_cleanup(http->easy);
     base_free(http->ca_file);
     base_free(http);
 }
@@ -145,26 +178,26 @@ struct target {                 /* of a URL */
 
 static void target_finish(struct target *target)
 {
-    curl_free(target->host);
-    curl_free(target->port);
-    curl_free(target->scheme);
+    curl.free(target->host);
+    curl.free(target->port);
+    curl.free(target->scheme);
 }
 
 static int parse_url(const char *text, struct target *ret, struct base_buf *error)
 {
-    CURLU *url = curl_url();
+    CURLU *url = curl.url();
     if (!url)
         return BASE_E_NOMEM;
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
+    CURLUcode code = curl.url_set(url, CURLUPART_URL, text, 0);
     if (!code)
-        code = curl_url_get(url, CURLUPART_SCHEME, &ret->scheme, 0);
+        code = curl.url_get(url, CURLUPART_SCHEME, &ret->scheme, 0);
     if (!code)
-        code = curl_url_get(url, CURLUPART_HOST, &ret->host, 0);
+        code = curl.url_get(url, CURLUPART_HOST, &ret->host, 0);
     if (!code)
-        code = curl_url_get(url, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT);
-    curl_url_cleanup(url);
+        code = curl.url_get(url, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT);
+    curl.url_cleanup(url);
     if (code) {
-        base_buf_printf(error, "the URL is malformed: %s", curl_url_strerror(code));
+        base_buf_printf(error, "the URL is malformed: %s", curl.url_strerror(code));
         return BASE_E_CONFIG;
     }
     if (strcmp(ret->scheme, "http") != 0 && strcmp(ret->scheme, "https") != 0) {
@@ -215,7 +248,7 @@ static int guard(const struct target *target, bool allow_private, struct curl_sl
         result = BASE_E_IO;
     }
     if (!result) {
-        *ret_pins = pin.failed ? NULL : curl_slist_append(NULL, pin.ptr);
+        *ret_pins = pin.failed ? NULL : curl.slist_append(NULL, pin.ptr);
         result = *ret_pins ? 0 : BASE_E_NOMEM;
     }
     base_buf_finish(&pin);
@@ -268,7 +301,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
     } else {
         char text[64];
         snprintf(text, sizeof text, "%.*s", (int)(value.len < 63 ? value.len : 63), value.ptr);
-        time_t at = curl_getdate(text, NULL);
+        time_t at = curl.getdate(text, NULL);
         if (at >= 0) {
             seconds = (int64_t)at - base_clock_wall_ms() / 1000;
             transfer->response->retry_after_s = seconds < 0 ? 0 : seconds;
@@ -279,14 +312,14 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 
 static int make_headers(const struct clients_http_request *request, struct curl_slist **ret)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no waiting for 100 Continue */
+    struct curl_slist *list = curl.slist_append(NULL, "Expect:"); /* no waiting for 100 Continue */
     struct base_buf line = { 0 };
     for (size_t i = 0; list && i < request->header_count; i++) {
         base_buf_clear(&line);
         base_buf_printf(&line, "%s: %s", request->headers[i].name, request->headers[i].value);
-        struct curl_slist *more = line.failed ? NULL : curl_slist_append(list, line.ptr);
+        struct curl_slist *more = line.failed ? NULL : curl.slist_append(list, line.ptr);
         if (!more)
-            curl_slist_free_all(list);
+            curl.slist_free_all(list);
         list = more;
     }
     base_buf_finish(&line);
@@ -299,36 +332,36 @@ static void set_options(struct transfer *transfer, struct curl_slist *headers, s
     struct clients_http *http = transfer->http;
     const struct clients_http_request *request = transfer->request;
     CURL *easy = http->easy;
-    curl_easy_reset(easy);
-    curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY,
+    curl.easy_reset(easy);
+    curl.easy_setopt(easy, CURLOPT_URL, request->url);
+    curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl.easy_setopt(easy, CURLOPT_PROXY,
                      ""); /* a proxy of the environment would resolve the name anew, past the guard */
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_RESOLVE, pins);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->options.connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->options.timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "cepheid/" CEPHEID_VERSION);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
+    curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(easy, CURLOPT_RESOLVE, pins);
+    curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->options.connect_timeout_ms);
+    curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->options.timeout_ms);
+    curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl.easy_setopt(easy, CURLOPT_USERAGENT, "cepheid/" CEPHEID_VERSION);
+    curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
+    curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl.easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl.easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl.easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl.easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
     if (http->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+        curl.easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
     if (request->body.len || strcmp(request->method, "POST") == 0) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr ? request->body.ptr : "");
+        curl.easy_setopt(easy, CURLOPT_POST, 1L);
+        curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl.easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr ? request->body.ptr : "");
     } else if (strcmp(request->method, "HEAD") == 0) {
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        curl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static int result_of(const struct transfer *transfer, CURLcode code, const char *text)
@@ -347,7 +380,7 @@ static int result_of(const struct transfer *transfer, CURLcode code, const char 
         base_buf_puts(&response->error, "interrupted");
         return BASE_E_CLOSED;
     }
-    base_buf_puts(&response->error, *text ? text : curl_easy_strerror(code));
+    base_buf_puts(&response->error, *text ? text : curl.easy_strerror(code));
     if (code == CURLE_OPERATION_TIMEDOUT)
         return BASE_E_TIMEOUT;
     return code == CURLE_URL_MALFORMAT ? BASE_E_CONFIG : BASE_E_IO;
@@ -377,15 +410,15 @@ int clients_http_send(struct clients_http *http, const struct clients_http_reque
         error = make_headers(request, &headers);
     if (!error) {
         set_options(&transfer, headers, pins, text);
-        CURLcode code = curl_easy_perform(http->easy);
+        CURLcode code = curl.easy_perform(http->easy);
         const char *type = NULL;
-        curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &ret->status);
-        if (curl_easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
+        curl.easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &ret->status);
+        if (curl.easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
             snprintf(ret->content_type, sizeof ret->content_type, "%s", type);
         error = result_of(&transfer, code, text);
     }
-    curl_slist_free_all(headers);
-    curl_slist_free_all(pins);
+    curl.slist_free_all(headers);
+    curl.slist_free_all(pins);
     target_finish(&target);
     return error;
 }

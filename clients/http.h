@@ -41,7 +41,8 @@ struct clients_http_response {
 void clients_http_response_finish(struct clients_http_response *response);
 
 struct clients_http;
-int clients_http_create(const struct clients_http_options *options, struct clients_http **ret) BASE_MUST_CHECK;
+/* The first one loads libcurl. BASE_E_UNSUPPORTED: it is not here, cause and remedy appended to reterr (may be NULL); BASE_E_NOMEM. */
+int clients_http_create(const struct clients_http_options *options, struct clients_http **ret, struct base_buf *reterr) BASE_MUST_CHECK;
 void clients_http_destroy(struct clients_http *http); /* NULL is allowed */
 /* Blocks the calling thread; one thread at a time per handle (connections are kept for the next request). 0 whatever
  * the status is, if an answer came. BASE_E_CONFIG: bad URL or scheme; BASE_E_AUTH: address refused by the guard;

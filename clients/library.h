@@ -1,4 +1,4 @@
-/* Shared libraries that only some rules need (libpq, hiredis): opened when the first table uses them, so that the program starts without them. Called by the
+/* Shared libraries that only some rules need (libcurl, libpq, hiredis): opened when the first table or sink uses them, so that the program starts without them. Called by the
  * clients of this folder. Never closes what it opened: other threads may run in it. */
 #ifndef CLIENTS_LIBRARY_H
 #define CLIENTS_LIBRARY_H

@@ -90,7 +90,7 @@ int connectors_store_http_open(const struct connectors_store_config *config, str
         if (e == BASE_E_CONFIG)
             base_buf_printf(reterr, "option '%s' is no good header, or there are more than %d", config->options[i].name, CONNECTORS_STORE_HEADERS);
     }
-    return e == 0 ? clients_http_create(&options, &ret->http) : e;
+    return e == 0 ? clients_http_create(&options, &ret->http, reterr) : e;
 }
 
 void connectors_store_http_close(struct connectors_store_http *store)

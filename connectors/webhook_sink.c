@@ -98,7 +98,7 @@ int connectors_webhook_create(const struct connectors_webhook_options *options, 
     if (!error)
         error = copy_headers(webhook, options, reterr);
     if (!error)
-        error = clients_http_create(&options->http, &webhook->http);
+        error = clients_http_create(&options->http, &webhook->http, reterr);
     if (error) {
         connectors_webhook_destroy(webhook);
         return error;

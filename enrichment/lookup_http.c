@@ -127,7 +127,7 @@ int enrichment_http_create(const struct enrichment_lookup *lookup, struct enrich
         e = BASE_E_CONFIG;
     }
     if (e == 0)
-        e = clients_http_create(&options, &store->http);
+        e = clients_http_create(&options, &store->http, reterr);
     if (e < 0) {
         close_store(&store->base);
         return e;

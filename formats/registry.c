@@ -86,8 +86,13 @@ int formats_registry_create(const struct formats_registry_options *options, stru
         e = BASE_E_NOMEM;
     struct clients_http_options http = { .allow_private = true, .ca_file = ca, .connect_timeout_ms = CONNECT_MS, .timeout_ms = REQUEST_MS,
                                          .response_bytes = ANSWER_BYTES };
-    if (e == 0)
-        e = clients_http_create(&http, &registry->http);
+    if (e == 0) {
+        struct base_buf why = { 0 };
+        e = clients_http_create(&http, &registry->http, &why);
+        if (why.len)
+            snprintf(ret_error, error_bytes, "%s", why.ptr);
+        base_buf_finish(&why);
+    }
     if (e < 0) {
         formats_registry_destroy(registry);
         return e;

@@ -642,7 +642,8 @@ static bool at_end(const struct service_runtime *rt, uint32_t *quiet)
 
 #define FIRST_EPOCH_US 2000
 
-/* Until the next epoch. The first ones come sooner, each at twice the distance: at their boundaries is seen whether we are ready, which /readyz tells. */
+/* Until the next epoch. The first is at once, the next ones come sooner, each at twice the distance: at their boundaries is seen whether we are ready, which
+ * /readyz tells. */
 static int64_t epoch_distance_us(const struct service_runtime *rt, int64_t *inout_early_us)
 {
     int64_t interval_us = rt->settings->number[SERVICE_COMMIT_INTERVAL] * 1000;
@@ -654,7 +655,7 @@ static int drive(struct service_runtime *rt, struct base_buf *reterr)
 {
     uint32_t quiet = 0;
     int64_t early_us = FIRST_EPOCH_US / 2;
-    int64_t next_us = base_clock_mono_us() + epoch_distance_us(rt, &early_us);
+    int64_t next_us = base_clock_mono_us(); /* a source that waits for its first record would hold up a barrier that comes later */
     for (bool last = false; !last;) {
         wait_tick(rt, next_us);
         next_us = base_clock_mono_us() + epoch_distance_us(rt, &early_us);

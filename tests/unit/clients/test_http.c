@@ -65,7 +65,7 @@ static int exchange(const struct clients_http_options *options, const char *answ
     server->answer = answer;
     listen_on(server);
     pthread_create(&thread, NULL, serve_one, server);
-    if (clients_http_create(options, &http))
+    if (clients_http_create(options, &http, NULL))
         abort();
     snprintf(url, sizeof url, "http://127.0.0.1:%u/hook?x=1", server->port);
     struct clients_http_header headers[] = { { "X-Test", "yes" } };
@@ -131,7 +131,7 @@ static void test_refused_hosts(void)
     struct clients_http_options options = { 0 };
     struct clients_http_response response = { 0 };
     struct clients_http *http = NULL;
-    IS_INT(clients_http_create(&options, &http), 0, "created");
+    IS_INT(clients_http_create(&options, &http, NULL), 0, "created");
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         struct clients_http_request request = { .method = "GET", .url = urls[i] };
         IS_INT(clients_http_send(http, &request, &response), BASE_E_AUTH, urls[i]);
