@@ -12,18 +12,6 @@
 using rocksdb::Env;
 using rocksdb::Status;
 
-/* RocksDB writes all options of all families down whenever they change, and reads and compares what it wrote: for a store that nobody opens where it is made. */
-class WithoutOptions : public rocksdb::EnvWrapper {
-public:
-    explicit WithoutOptions(Env *target) : rocksdb::EnvWrapper(target) {}
-    Status NewWritableFile(const std::string &name, std::unique_ptr<rocksdb::WritableFile> *ret, const rocksdb::EnvOptions &options) override
-    {
-        if (name.find("/OPTIONS-") != std::string::npos)
-            return Status::NotSupported("options are not kept");
-        return rocksdb::EnvWrapper::NewWritableFile(name, ret, options);
-    }
-};
-
 /* In memory: adding a dozen families writes and syncs two dozen files otherwise, all but two of which opening the store writes anew. */
 static Status create(Env *memory, const std::string &path, const std::vector<std::string> &families)
 {
@@ -81,8 +69,7 @@ static Status create_on_disk(const std::string &path, const std::vector<std::str
         return status;
     if (disk->FileExists(path + "/CURRENT").IsNotFound()) { /* else another process was sooner, which has ended by now */
         std::unique_ptr<Env> memory(rocksdb::NewMemEnv(disk));
-        WithoutOptions creating(memory.get());
-        status = create(&creating, path, families);
+        status = create(memory.get(), path, families);
         if (status.ok())
             status = write_down(memory.get(), path);
     }
