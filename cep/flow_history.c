@@ -54,65 +54,62 @@ static int pass_watermark(struct cep_flow *flow, struct cep_operator *op, int64_
 struct handing {
     struct cep_flow *flow;
     struct cep_operator *op;
-    const struct cep_history *history;
+    const struct match_history *rows;
     const struct match_aside *aside;
-    struct base_arena arena; /* the result under way */
+    struct match_history_told told; /* the one under way */
 };
 
 /* What is told in a while: of a match that is named, its name, then where its values lie, then those. */
-static void bring_near(const struct match_aside *aside, const struct cep_columns *columns, size_t i)
+static void bring_near(const struct handing *handing, size_t i)
 {
+    const struct match_aside *aside = handing->aside;
     const struct match_aside_place *places = aside->places.at;
     size_t count = aside->places.len;
     __asm__ volatile("" ::: "memory"); /* as in flow_ahead.c: a function that only brings memory near is left out */
-    if (i + 3 * NEAR_EVENTS < count && places[i + 3 * NEAR_EVENTS].is_named)
+    if (i + 3 * NEAR_EVENTS < count && places[i + 3 * NEAR_EVENTS].what != MATCH_ASIDE_EVENT)
         __builtin_prefetch(places[i + 3 * NEAR_EVENTS].named);
-    if (i + 2 * NEAR_EVENTS < count && places[i + 2 * NEAR_EVENTS].is_named)
-        cep_match_picks_near(&aside->picks, columns, places[i + 2 * NEAR_EVENTS].named, false);
+    if (i + 2 * NEAR_EVENTS < count && places[i + 2 * NEAR_EVENTS].what != MATCH_ASIDE_EVENT)
+        cep_match_history_near(handing->rows, aside, places[i + 2 * NEAR_EVENTS].named, false);
     if (i + NEAR_EVENTS >= count)
         return;
-    if (places[i + NEAR_EVENTS].is_named)
-        cep_match_picks_near(&aside->picks, columns, places[i + NEAR_EVENTS].named, true);
+    if (places[i + NEAR_EVENTS].what != MATCH_ASIDE_EVENT)
+        cep_match_history_near(handing->rows, aside, places[i + NEAR_EVENTS].named, true);
     else
         for (uint32_t k = 0; k < NEAR_LINES; k++)
             __builtin_prefetch((const char *)places[i + NEAR_EVENTS].event + k * LINE);
 }
 
-/* A new match of which only the rows are named: who reads it asks for columns alone. */
-static int emit_named(struct handing *handing, const struct match_named *named)
+static int hand_one(struct handing *handing, const struct match_aside_place *place)
 {
-    struct cep_row *row;
-    base_arena_reset(&handing->arena);
-    int rc = cep_match_picks_row(&handing->aside->picks, handing->history->columns, named, &handing->arena, &row);
-    if (rc)
-        return rc;
-    const struct cep_event event = { .row = row, .key_node = CEP_NONE, .kind = CEP_IS_MATCH, .first_time_ms = row->time_ms, .last_time_ms = row->time_ms, .first_at = row->at };
-    return cep_flow_emit(handing->flow, handing->op->node, &event);
+    if (place->what == MATCH_ASIDE_EVENT)
+        return cep_flow_emit(handing->flow, handing->op->node, place->event);
+    int rc = cep_match_history_event(handing->op, handing->rows, handing->aside, place, &handing->told);
+    return rc ? rc : cep_flow_emit(handing->flow, handing->op->node, &handing->told.event);
 }
 
 static int hand_on(struct handing *handing)
 {
     struct cep_flow *flow = handing->flow;
-    const struct cep_history *history = handing->history;
+    const struct match_history *rows = handing->rows;
     const struct match_aside *aside = handing->aside;
     uint32_t mark = 0, told = 0;
     int rc = 0;
     for (size_t i = 0; i < aside->places.len && !rc; i++) {
         const struct match_aside_place *place = &aside->places.at[i];
-        bring_near(aside, history->columns, i);
-        while (mark < history->mark_count && history->marks[mark].end * 2 < place->place)
+        bring_near(handing, i);
+        while (mark < rows->mark_count && rows->marks[mark].end * 2 < place->place)
             mark++;
         if (mark > told)
-            rc = pass_watermark(flow, handing->op, history->marks[mark - 1].watermark_ms);
+            rc = pass_watermark(flow, handing->op, rows->marks[mark - 1].watermark_ms);
         told = mark;
         cep_flow_enter(flow);
         flow->rows_under_way++;
         if (!rc)
-            rc = place->is_named ? emit_named(handing, place->named) : cep_flow_emit(flow, handing->op->node, place->event);
+            rc = hand_one(handing, place);
         flow->rows_under_way--;
         flow->depth--;
     }
-    base_arena_finish(&handing->arena);
+    base_arena_finish(&handing->told.arena);
     return rc;
 }
 
@@ -133,7 +130,7 @@ int cep_flow_history(struct cep_flow *flow, uint32_t node, const struct cep_hist
         flow->rows_in += history->columns->rows;
         rc = cep_match_aside_sort(&aside, history->columns->rows * 2 + 1);
     }
-    struct handing handing = { flow, op, history, &aside, { 0 } };
+    struct handing handing = { .flow = flow, .op = op, .rows = &rows, .aside = &aside };
     if (!rc)
         rc = hand_on(&handing);
     cep_match_aside_finish(&aside);

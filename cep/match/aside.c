@@ -92,9 +92,16 @@ int cep_match_aside_name(struct match_aside *aside, const struct match_named *na
     if (!kept)
         return BASE_E_NOMEM;
     memcpy(kept, named, bytes);
+    kept->key = aside->plain ? NULL : copy_key(aside, named->key);
     *ret = kept;
-    const struct match_aside_place place = { .place = aside->place, .is_named = true, .named = kept };
-    return BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
+    const struct match_aside_place place = { .place = aside->place, .what = MATCH_ASIDE_NAMED, .named = kept };
+    return (aside->plain || kept->key) && BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
+}
+
+int cep_match_aside_settle(struct match_aside *aside, const struct match_named *named)
+{
+    const struct match_aside_place place = { .place = aside->place, .what = MATCH_ASIDE_SETTLED, .named = named };
+    return aside->plain || BASE_VEC_PUSH(&aside->places, place) ? 0 : BASE_E_NOMEM;
 }
 
 /* One pass of a radix sort, which leaves equal digits in their order. */

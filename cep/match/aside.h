@@ -6,22 +6,25 @@
 #include "cep/match/picks.h"
 
 /* What belongs to an event lies behind it, as far as nothing else had it before. */
-struct match_aside_place { uint32_t place; bool is_named; union { const struct cep_event *event; const struct match_named *named; /* a new match */ }; };
+enum match_aside_what { MATCH_ASIDE_EVENT, MATCH_ASIDE_NAMED /* a new match */, MATCH_ASIDE_SETTLED /* a named one */ };
+struct match_aside_place { uint32_t place; uint32_t what; union { const struct cep_event *event; const struct match_named *named; }; };
 struct match_aside {
     struct { struct match_aside_place *at; size_t len, cap; } places; /* in the order in which they were kept; sorted, in that of their places */
     struct { void **at; size_t len, cap; } chunks;
     char *next;          /* in the last chunk, */
     size_t room;         /* and how much of it is left */
     uint32_t place;      /* of what is kept next */
-    bool plain;          /* nobody reads keys, evidence, or that something is settled: */
-    struct match_picks picks; /* then results may be made of their rows when they go out */
+    bool plain;          /* nobody reads keys, evidence, or that something is settled */
+    struct match_picks picks; /* results may be made of their rows when they go out */
     const struct cep_tuple *key; /* the last one that was copied, */
     struct cep_tuple *key_copy;
 };
 /* BASE_E_NOMEM. */
 int cep_match_aside_keep(struct match_aside *aside, const struct cep_event *event) BASE_MUST_CHECK;
-/* A new match by its rows; *ret_named: a copy, which is good as long as this is. BASE_E_NOMEM. */
+/* A new match by its rows; *ret: a copy, with its key, which is good as long as this is. BASE_E_NOMEM. */
 int cep_match_aside_name(struct match_aside *aside, const struct match_named *named, const struct match_named **ret) BASE_MUST_CHECK;
+/* It is settled. BASE_E_NOMEM. */
+int cep_match_aside_settle(struct match_aside *aside, const struct match_named *named) BASE_MUST_CHECK;
 /* The next event is of another key, or the key may have moved. */
 static inline void cep_match_aside_new_key(struct match_aside *aside) { aside->key = NULL; }
 /* Into the order of their places; those of one place stay in the order in which they were kept. BASE_E_NOMEM. */

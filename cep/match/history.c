@@ -460,7 +460,7 @@ int cep_match_history(struct cep_operator *base, const struct match_history *his
     uint16_t *sights = base_calloc((size_t)history->columns->rows + 1, sizeof *sights);
     g.marks_ms = base_alloc(((size_t)history->mark_count + 1) * sizeof *g.marks_ms);
     int rc = sights && g.marks_ms ? note_sights(&g, sights) : BASE_E_NOMEM;
-    if (!rc && aside->plain)
+    if (!rc)
         rc = cep_match_picks_init(op, &aside->picks);
     if (!rc)
         rc = cep_match_history_part(history, sights, &g.keys);

@@ -24,6 +24,20 @@ bool cep_match_takes_history(const struct cep_operator *op);
  * Errors end it; then the flow is good for nothing but to be destroyed. */
 int cep_match_history(struct cep_operator *op, const struct match_history *history, struct match_aside *aside) BASE_MUST_CHECK;
 
+/* ---- lean_named.c: what was told by naming its rows ---- */
+/* A place as it goes out. */
+struct match_history_told {
+    struct cep_event event;
+    struct cep_evidence evidence;
+    struct cep_evidence_item items[MATCH_NAMED_MOST];
+    struct base_arena arena;
+};
+/* The event of a named place: what would have been told otherwise, with no more than is asked for where `aside` is plain. Good until the next call; the arena is the caller's. BASE_E_LIMIT, BASE_E_NOMEM. */
+int cep_match_history_event(struct cep_operator *op, const struct match_history *history, const struct match_aside *aside, const struct match_aside_place *place,
+                            struct match_history_told *ret) BASE_MUST_CHECK;
+/* Brings near what it is made of: where the values lie, then (texts) those. */
+void cep_match_history_near(const struct match_history *history, const struct match_aside *aside, const struct match_named *named, bool texts);
+
 /* ---- history_keys.c ---- */
 /* A row as it is gone through. */
 struct match_history_row {

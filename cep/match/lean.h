@@ -297,7 +297,7 @@ int cep_match_lean_each(struct match_op *op, const struct match_lean *lean, uint
 
 /* ---- lean_named.c ---- */
 /* A match in the view: its start and the row that completes it, its rows and labels; told: what was told of it, NULL: nothing. */
-struct match_lean_name { struct match_told *told; const struct match_item *items; size_t count; uint64_t first_seq; uint32_t start, accept; };
+struct match_lean_name { const struct cep_tuple *key; struct match_told *told; const struct match_item *items; size_t count; uint64_t first_seq; uint32_t start, accept; };
 /* Tells it by its rows, if that can be; it was told so already and nothing has changed: also done. *ret_done false: nothing was done. */
 int cep_match_lean_name(struct match_op *op, struct match_tolds *list, const struct match_lean_name *name, bool *ret_done) BASE_MUST_CHECK;
 /* What was told by its rows becomes what it would be otherwise. */

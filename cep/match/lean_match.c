@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/time.h"
+#include "cep/match/aside.h"
 #include "cep/match/lean.h"
 
 /* What a row makes of a key: worked out before anything is changed. */
@@ -132,7 +133,7 @@ int cep_match_lean_settle(struct match_op *op, struct cep_key *key)
         uint64_t offset = list->at[i].start - lean->first_seq;
         if (op->lean->each && offset < lean->count)
             cep_match_lean_entries(lean)[offset].ref |= LEAN_NO_START; /* it had its match: it is told no more */
-        rc = list->at[i].named ? 0 : cep_match_key_end(op, key, &list->at[i], CEP_SETTLED, false); /* nobody asks for it */
+        rc = list->at[i].named ? cep_match_aside_settle(op->aside, list->at[i].named) : cep_match_key_end(op, key, &list->at[i], CEP_SETTLED, false);
         base_free(list->at[i].row);
     }
     list->len = kept;
@@ -516,7 +517,7 @@ static int tell_one(struct plan *plan, struct cep_key *key, const struct match_l
     }
     bool one = op->m->rows == CEP_ROWS_ONE, done;
     struct match_told *told = plan->redo && one ? told_at(plan->lean, start) : NULL;
-    const struct match_lean_name name = { told, op->items.at, op->items.len, first, found->start, found->accept };
+    const struct match_lean_name name = { &key->tuple, told, op->items.at, op->items.len, first, found->start, found->accept };
     int rc = cep_match_lean_name(op, &tolds->list, &name, &done);
     if (rc || done)
         return rc;

@@ -3,7 +3,7 @@
  * lean_match.c, lean_form.c and history.c. */
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cep/match/aside.h"
+#include "cep/match/history.h"
 #include "cep/match/lean.h"
 
 /* The number of row i of the view; false: it stands elsewhere. */
@@ -25,9 +25,11 @@ int cep_match_lean_name(struct match_op *op, struct match_tolds *list, const str
     struct match_lean_view *view = &op->lean->view;
     struct match_told *told = name->told;
     *ret_done = false;
-    if (!op->aside || !op->aside->picks.columns || name->count == 0 || name->count > MATCH_NAMED_MOST || (told && !told->named))
+    if (!op->aside || !op->aside->picks.columns || name->count == 0 || name->count > MATCH_NAMED_MOST || (told && !told->named) ||
+        (!op->aside->plain && name->count > cep_flow_limits(op->op.flow)->evidence_rows))
         return 0;
     bool good = number_of(view, name->start, &made.named.start);
+    made.named.key = name->key;
     made.named.count = name->count;
     for (uint32_t i = 0; i < name->count && good; i++) {
         struct match_named_item *item = &made.named.items[i];
@@ -105,4 +107,64 @@ int cep_match_lean_make_told(struct match_op *op, struct match_tolds *list)
         if (list->at[i].named)
             rc = make(op, &list->at[i]);
     return rc;
+}
+
+/* ---- going out ---- */
+
+int cep_match_history_event(struct cep_operator *base, const struct match_history *history, const struct match_aside *aside, const struct match_aside_place *place, struct match_history_told *ret)
+{
+    struct match_op *op = (struct match_op *)(void *)base;
+    const struct match_named *named = place->named;
+    const struct cep_node *node = cep_program_node(op->program, op->op.node);
+    struct cep_row *row;
+    base_arena_reset(&ret->arena);
+    int rc = cep_match_picks_row(&aside->picks, history->columns, named, &ret->arena, &row);
+    if (rc)
+        return rc;
+    bool settled = place->what == MATCH_ASIDE_SETTLED;
+    row->change = settled ? CEP_SETTLED : CEP_INSERT;
+    ret->event = (struct cep_event){ .row = row, .key_node = CEP_NONE, .kind = CEP_IS_MATCH, .final = settled, .last_time_ms = row->time_ms };
+    ret->event.first_time_ms = cep_columns_time_ms(history->columns, named->items[0].row);
+    if (aside->plain)
+        return 0;
+    struct cep_position start = cep_columns_position(history->columns, named->start);
+    ret->event.ident = cep_match_ident_of_start(&start);
+    ret->event.first_at = cep_columns_position(history->columns, named->items[0].row);
+    ret->event.key = named->key;
+    ret->event.key_node = op->op.node;
+    ret->event.key_hash = cep_key_hash(named->key);
+    if (settled)
+        return 0;
+    for (uint32_t i = 0; i < named->count && !rc; i++) {
+        const struct match_named_item *item = &named->items[i];
+        rc = cep_columns_row(history->columns, item->row, &ret->arena, &row);
+        ret->items[i] = (struct cep_evidence_item){ .row = row, .var = op->m->vars.first + item->var, .excluded = item->excluded != 0 };
+    }
+    ret->evidence = (struct cep_evidence){ .schema = cep_program_node(op->program, *cep_program_u32(op->program, node->inputs.first))->schema,
+                                           .items = ret->items, .count = named->count, .total = named->count };
+    ret->event.evidence = &ret->evidence;
+    return rc;
+}
+
+static void bring_row(const struct cep_columns *columns, uint32_t row, bool texts)
+{
+    if (!texts) {
+        cep_columns_near(columns, row);
+        return;
+    }
+    for (uint32_t i = 0; i < columns->count; i++)
+        if (cep_columns_in_text(columns->at[i].type)) {
+            __builtin_prefetch(cep_columns_text(columns, columns->at[i].wide[row]).ptr); /* those of a row lie side by side */
+            return;
+        }
+}
+
+void cep_match_history_near(const struct match_history *history, const struct match_aside *aside, const struct match_named *named, bool texts)
+{
+    __asm__ volatile("" ::: "memory"); /* as in flow_ahead.c: a function that only brings memory near is left out */
+    if (aside->plain)
+        cep_match_picks_near(&aside->picks, history->columns, named, texts);
+    else
+        for (uint32_t i = 0; i < named->count; i++)
+            bring_row(history->columns, named->items[i].row, texts);
 }

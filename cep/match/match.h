@@ -283,7 +283,9 @@ struct match_output {
     uint64_t content;
 };
 typedef int match_output_fn(void *ctx, const struct match_output *output);
-/* The same for op->items as they stand. */
+/* The identity of a match of one row, where each start has one at most, by where its start stood. */
+struct cep_ident cep_match_ident_of_start(const struct cep_position *at);
+/* The same as cep_match_outputs for op->items as they stand. */
 int cep_match_outputs_items(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx) BASE_MUST_CHECK;
 int cep_match_outputs(struct match_op *op, struct match_key *key, const struct match_cand *cand, uint64_t number, match_output_fn *fn, void *ctx) BASE_MUST_CHECK;
 

@@ -11,7 +11,11 @@
 
 /* A match by the numbers of its rows; labels are places among the pattern's variables. */
 struct match_named_item { uint32_t row; uint16_t var, excluded; };
-struct match_named { uint32_t start, count; struct match_named_item items[]; };
+struct match_named {
+    const struct cep_tuple *key; /* NULL where nobody asks for it */
+    uint32_t start, count;
+    struct match_named_item items[];
+};
 
 struct match_picks {
     uint16_t *columns;       /* per column of the result and variable: the column of a row with that label which it is, as the last such row has it; MATCH_PICK_NONE: it says nothing of it. NULL: there are other results */
@@ -25,7 +29,7 @@ int cep_match_picks_init(const struct match_op *op, struct match_picks *ret) BAS
 void cep_match_picks_finish(struct match_picks *picks);
 /* The result, in the arena. BASE_E_LIMIT, BASE_E_NOMEM. */
 int cep_match_picks_row(const struct match_picks *picks, const struct cep_columns *columns, const struct match_named *named, struct base_arena *arena, struct cep_row **ret) BASE_MUST_CHECK;
-/* Brings near what it is made of: where the values lie, then (texts) those. */
+/* Brings near what a result is made of: where the values lie, then (texts) those. */
 void cep_match_picks_near(const struct match_picks *picks, const struct cep_columns *columns, const struct match_named *named, bool texts);
 
 #endif

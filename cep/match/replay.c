@@ -309,7 +309,7 @@ static void hash_position(struct base_buf *buf, const struct cep_position *at)
 }
 
 /* The usual identity, of the start alone: the same bytes as below without a buffer for them. */
-static struct cep_ident ident_of_start(const struct cep_position *at)
+struct cep_ident cep_match_ident_of_start(const struct cep_position *at)
 {
     unsigned char bytes[15] = { MATCH_FOUND };
     uint64_t parts[3] = { at->table, (uint32_t)at->partition, (uint64_t)at->offset };
@@ -325,7 +325,7 @@ static int ident_of(struct match_op *op, struct match_key *key, const struct mat
 {
     struct base_buf buf = { 0 };
     if (cand->kind <= MATCH_ABSENT && op->m->rows == CEP_ROWS_ONE && !op->m->all_matches) {
-        *ret = ident_of_start(&row_at(op, key, cand->start)->at);
+        *ret = cep_match_ident_of_start(&row_at(op, key, cand->start)->at);
         return 0;
     }
     base_buf_put_u8(&buf, cand->kind == MATCH_ABSENT ? MATCH_FOUND : cand->kind);

@@ -27,12 +27,13 @@
 #define PICKS(skip, pattern, defines) \
     "SELECT u, c1, n, b, at FROM t MATCH_RECOGNIZE (PARTITION BY u ORDER BY ts MEASURES A.c AS c1, LAST(v) AS n, B.c AS b, LAST(B.ts) AS at ONE ROW PER MATCH AFTER MATCH SKIP " skip \
     " PATTERN (" pattern ") WITHIN INTERVAL '20' SECOND DEFINE " defines ");\n"
+#define RULE "CREATE RULE r WITH ('severity' = 'low', 'emit' = 'eager') AS "
 #define PAST "PAST LAST ROW"
 #define NEXT "TO NEXT ROW"
 #define BY_USER "PARTITION BY u"
 #define THREE "B AS B.c <> A.c, C AS C.c <> A.c AND C.c <> B.c"
 
-struct test_rule { const char *name, *text; uint32_t tail_rows; bool refused, errors; };
+struct test_rule { const char *name, *text; uint32_t tail_rows, evidence_rows; bool refused, errors; };
 static const struct test_rule rules[] = {
     { .name = "three countries", .text = TABLE QUERY("LAST(C.v)", BY_USER, "ONE ROW", PAST, "A -> B -> C", THREE) },
     { .name = "... from each start", .text = TABLE QUERY("LAST(C.v)", BY_USER, "ONE ROW", NEXT, "A -> B -> C", THREE) },
@@ -43,7 +44,12 @@ static const struct test_rule rules[] = {
     { .name = "... matches taken back", .text = TABLE PICKS(PAST, "A B+ C", "A AS A.v < 4, B AS B.v > 1, C AS C.v = 0") },
     { .name = "... no other between", .text = TABLE PICKS(NEXT, "A -> NOT N -> B", "B AS B.v > 4 AND B.c <> A.c, N AS N.v = 7") },
     { .name = "... few rows of a key", .text = TABLE PICKS(NEXT, "A -> B -> C", THREE), .tail_rows = 3 },
-    { .name = "... as a rule", .text = TABLE "CREATE RULE r WITH ('severity' = 'low', 'emit' = 'eager') AS " QUERY("LAST(C.v)", BY_USER, "ONE ROW", PAST, "A -> B -> C", THREE) },
+    { .name = "... columns alone as a rule", .text = TABLE RULE PICKS(PAST, "A -> B -> C", THREE) },
+    { .name = "... from each start as a rule", .text = TABLE RULE PICKS(NEXT, "A -> B+? -> C", "A AS A.v < 3, B AS B.c <> A.c, C AS C.v = 0 AND C.c <> 'us'") },
+    { .name = "... matches taken back as a rule", .text = TABLE RULE PICKS(PAST, "A B+ C", "A AS A.v < 4, B AS B.v > 1, C AS C.v = 0") },
+    { .name = "... held back, as a rule", .text = TABLE "CREATE RULE r WITH ('severity' = 'low', 'emit' = 'eager', 'suppress' = '10s') AS " PICKS(NEXT, "A -> B -> C", THREE) },
+    { .name = "... some left out, little evidence, as a rule", .text = TABLE RULE PICKS(NEXT, "A -> {- B -} -> C", THREE), .evidence_rows = 2 },
+    { .name = "... as a rule", .text = TABLE RULE QUERY("LAST(C.v)", BY_USER, "ONE ROW", PAST, "A -> B -> C", THREE) },
     { .name = "all rows, some left out", .text = TABLE QUERY("LAST(C.v)", BY_USER, "ALL ROWS", PAST, "A -> {- B -} -> C", THREE) },
     { .name = "matches taken back", .text = TABLE QUERY("LAST(B.v)", BY_USER, "ONE ROW", PAST, "A B+ C", "A AS A.v < 4, B AS B.v > 1, C AS C.v = 0") },
     { .name = "no other between", .text = TABLE QUERY("LAST(B.v)", BY_USER, "ONE ROW", NEXT, "A -> NOT N -> B", "B AS B.v > 4 AND B.c <> A.c, N AS N.v = 7") },
@@ -64,13 +70,29 @@ struct way { uint32_t rows, stretch; bool between; };
 static int route(void *ctx, uint32_t exchange, const struct cep_event *event) { return cep_flow_deliver(((struct told *)ctx)->flow, exchange, event); }
 static int route_watermark(void *ctx, uint32_t exchange, int64_t ms) { return cep_flow_deliver_watermark(((struct told *)ctx)->flow, exchange, ms); }
 static int64_t proc_time(void *ctx BASE_UNUSED) { return 0; }
+/* All that an alert is made of. */
+static uint64_t hash_alert(const struct cep_event *event)
+{
+    const int64_t words[] = { (int64_t)event->ident.hi, (int64_t)event->ident.lo, event->first_time_ms, event->last_time_ms, event->first_at.offset, event->kind, event->limited, event->final, event->revision };
+    uint64_t hash = base_hash64(words, sizeof words, event->key_node);
+    if (event->key)
+        hash = base_hash64(event->key, event->key->size_bytes, hash);
+    for (uint32_t i = 0; event->evidence && i < event->evidence->count; i++) {
+        const struct cep_evidence_item *item = &event->evidence->items[i];
+        hash = base_hash64(&item->row->tuple, item->row->tuple.size_bytes, hash + item->var * 2 + item->excluded);
+        hash = base_hash64(&item->row->at.offset, sizeof item->row->at.offset, hash + (uint64_t)item->row->time_ms + event->evidence->schema + event->evidence->total);
+    }
+    return hash;
+}
+
 static int sink(void *ctx, uint32_t node, const struct cep_event *event)
 {
     struct told *told = ctx;
-    uint64_t content = base_hash64(&event->row->tuple, event->row->tuple.size_bytes, (told->results ? 0 : event->ident.hi) ^ node ^ (uint64_t)event->row->time_ms ^ (uint64_t)event->row->at.offset << 32);
+    const int64_t place[] = { event->row->time_ms, event->row->at.offset, event->row->at.partition, node };
+    uint64_t content = base_hash64(&event->row->tuple, event->row->tuple.size_bytes, base_hash64(place, sizeof place, 0));
     bool gone = event->row->change == CEP_DELETE || event->row->change == CEP_UPDATE_BEFORE;
     told->standing += gone ? (uint64_t)0 - content : content;
-    told->ordered = told->ordered * UINT64_C(0x9e3779b97f4a7c15) + content + event->row->change;
+    told->ordered = told->ordered * UINT64_C(0x9e3779b97f4a7c15) + content + event->row->change + (told->results ? 0 : hash_alert(event));
     told->count++;
     return 0;
 }
@@ -180,7 +202,7 @@ static int run(const struct cep_linked *linked, const struct test_rule *rule, st
 {
     static struct stretch stretch;
     const struct cep_env env = { .ctx = told, .route = route, .routes_back = true, .route_watermark = route_watermark, .sink = sink, .report = report, .proc_time_ms = proc_time };
-    const struct cep_limits limits = { .tail_rows = rule->tail_rows };
+    const struct cep_limits limits = { .tail_rows = rule->tail_rows, .evidence_rows = rule->evidence_rows };
     uint32_t node = 0;
     while (cep_program_node(cep_linked_program(linked), node)->kind != CEP_NODE_SOURCE)
         node++;
