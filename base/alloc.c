@@ -182,9 +182,12 @@ bool base_size_add(size_t a, size_t b, size_t *ret)
     return true;
 }
 
+/* A fetch of Kafka's client, the rows of a batch and the like come and go many times a second and are some megabytes large: mapped anew each time, each of their pages is zeroed and
+ * faulted in again. What is larger goes back to the system at once. */
 void base_alloc_setup(void)
 {
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
     mallopt(M_ARENA_MAX, 4);
 }
 

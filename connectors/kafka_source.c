@@ -24,6 +24,7 @@ static const struct clients_option defaults[] = {
     { "statistics.interval.ms", "1000" },
     { "socket.keepalive.enable", "true" },
     { "client.id", "cepheid" },
+    { "fetch.max.bytes", "2097152" }, /* an answer is one piece of memory, held until its last record is read: one of many megabytes has long left the cache by then */
 };
 
 #define QUEUED_KBYTES 131072u /* of all partitions; beyond its share a partition's fetching pauses for a whole second: room for what the decoder takes in one */

@@ -57,6 +57,8 @@ int service_epochs_open(const struct service_epochs_config *config, struct servi
     if (e == 0)
         e = service_segments_open(service_store_path(config->store), SERVICE_SEGMENTS_JOURNAL, file_bytes, &epochs->segments);
     if (e == 0)
+        e = service_segments_direct(epochs->segments);
+    if (e == 0)
         e = service_imager_open(config->store, file_bytes, &epochs->imager, reterr);
     struct service_row_sinks_config sinks = { config->config, config->store, config->letters, config->stop, config->ctx };
     if (e == 0)

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-#define JOURNAL_KEPT ((size_t)4 << 20) /* bytes that are kept for the next epoch */
+#define JOURNAL_KEPT ((size_t)4 << 20) /* bytes that are kept for the next epoch; more only as long as epochs need them */
 
 int service_part_init(struct service_part *part)
 {
@@ -31,7 +31,7 @@ void service_part_clear(struct service_part *part)
 {
     service_batch_clear(part->changes);
     service_batch_clear(part->image);
-    if (part->journal.cap > JOURNAL_KEPT)
+    if (part->journal.cap > JOURNAL_KEPT && part->journal.len < part->journal.cap / 4)
         base_buf_finish(&part->journal);
     base_buf_clear(&part->journal);
     part->outputs.len = 0;

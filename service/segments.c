@@ -17,6 +17,8 @@
 
 #define PATH_BYTES 4200u
 #define EASE_BYTES (1u << 20)
+#define BLOCK_BYTES ((size_t)4096) /* what goes past the page cache begins and ends at multiples of it, in memory and in the file */
+#define STAGE_BYTES ((size_t)1 << 20)
 
 struct service_segments {
     char *store;          /* its folder; owned */
@@ -30,6 +32,9 @@ struct service_segments {
     uint64_t through, begun; /* what of it is on disk, is on its way: service_segments_ease */
     bool fresh, unsynced; /* its name, its bytes are not durable yet */
     int failed;           /* BASE_E_* of an append or a sync: the file is left as it is */
+    char *room;           /* owned: holds the stage; NULL: what is written goes through the page cache */
+    char *stage;          /* STAGE_BYTES, aligned */
+    bool direct;          /* the open file takes what is written past the page cache */
 };
 
 void service_place_put(const struct service_place *place, struct base_buf *out)
@@ -107,8 +112,21 @@ void service_segments_close(struct service_segments *segments)
     if (!segments)
         return;
     service_segments_turn(segments);
+    base_free(segments->room);
     base_free(segments->store);
     base_free(segments);
+}
+
+int service_segments_direct(struct service_segments *segments)
+{
+    if (segments->room)
+        return 0;
+    service_segments_turn(segments);
+    segments->room = base_alloc(STAGE_BYTES + BLOCK_BYTES);
+    if (!segments->room)
+        return BASE_E_NOMEM;
+    segments->stage = segments->room + (BLOCK_BYTES - (uintptr_t)segments->room % BLOCK_BYTES) % BLOCK_BYTES;
+    return 0;
 }
 
 bool service_segments_wants(const struct service_segments *segments, uint64_t bytes)
@@ -126,6 +144,13 @@ static int fail(struct service_segments *segments, const char *path, const char 
     return code;
 }
 
+/* False: the file system cannot. */
+static bool set_direct(int fd, bool direct)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
 static int begin_file(struct service_segments *segments, struct base_buf *reterr)
 {
     char path[PATH_BYTES];
@@ -141,7 +166,46 @@ static int begin_file(struct service_segments *segments, struct base_buf *reterr
     segments->next++;
     segments->offset = segments->through = segments->begun = 0;
     segments->fresh = true;
+    segments->direct = segments->stage && set_direct(segments->fd, true);
     return 0;
+}
+
+/* Bytes behind those of the file; those of a file that is written past the page cache are aligned, as is their number. */
+static int write_all(struct service_segments *segments, const char *bytes, size_t len, struct base_buf *reterr)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(segments->fd, bytes + done, len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (segments->direct && ((n < 0 && errno == EINVAL) || (n > 0 && (size_t)n % BLOCK_BYTES))) {
+            /* Larger blocks than ours, or a piece of one was written: the rest goes as usual. */
+            segments->direct = !set_direct(segments->fd, false);
+            if (n < 0 && !segments->direct)
+                continue;
+        }
+        if (n <= 0) {
+            char path[PATH_BYTES];
+            if (n == 0)
+                errno = EIO;
+            return fail(segments, path_of(segments->store, segments->name, segments->next - 1, path) ? path : "", "written", reterr);
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+/* By way of the stage, up to the end of a block. */
+static int write_direct(struct service_segments *segments, struct base_str bytes, struct base_buf *reterr)
+{
+    int e = 0;
+    for (size_t done = 0; e == 0 && done < bytes.len;) {
+        size_t n = bytes.len - done < STAGE_BYTES ? bytes.len - done : STAGE_BYTES, whole = (n + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+        memcpy(segments->stage, bytes.ptr + done, n);
+        memset(segments->stage + n, 0, whole - n);
+        e = write_all(segments, segments->stage, whole, reterr);
+        done += n;
+    }
+    return e;
 }
 
 int service_segments_append(struct service_segments *segments, struct base_str bytes, struct service_place *ret, struct base_buf *reterr)
@@ -152,20 +216,12 @@ int service_segments_append(struct service_segments *segments, struct base_str b
     if (e < 0)
         return e;
     segments->unsynced = true;
-    for (size_t done = 0; done < bytes.len;) {
-        ssize_t n = write(segments->fd, bytes.ptr + done, bytes.len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            char path[PATH_BYTES];
-            if (n == 0)
-                errno = EIO;
-            return fail(segments, path_of(segments->store, segments->name, segments->next - 1, path) ? path : "", "written", reterr);
-        }
-        done += (size_t)n;
-    }
+    bool whole_blocks = segments->direct;
+    e = whole_blocks ? write_direct(segments, bytes, reterr) : write_all(segments, bytes.ptr, bytes.len, reterr);
+    if (e < 0)
+        return e;
     *ret = (struct service_place){ .segment = segments->next - 1, .offset = segments->offset, .len = bytes.len, .sum = base_crc32c(0, bytes.ptr, bytes.len) };
-    segments->offset += bytes.len;
+    segments->offset += whole_blocks ? (bytes.len + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES : bytes.len;
     return 0;
 }
 

@@ -26,6 +26,9 @@ struct service_segments;
  * (service_segments_wants). BASE_E_IO: the folder cannot be read; BASE_E_NOMEM. */
 int service_segments_open(const char *store_path, const char *name, uint64_t least_bytes, struct service_segments **ret) BASE_MUST_CHECK;
 void service_segments_close(struct service_segments *segments); /* NULL allowed */
+/* What is appended from now on goes past the page cache, where the file system can: for records that are synced at once and hardly ever read, which would only be copied into fresh
+ * pages and push others out. Each then begins at a multiple of 4 KiB. BASE_E_NOMEM. */
+int service_segments_direct(struct service_segments *segments) BASE_MUST_CHECK;
 /* Is a record of this size worth a file, where writing it costs a sync of its own? */
 bool service_segments_wants(const struct service_segments *segments, uint64_t bytes);
 

@@ -66,12 +66,26 @@ static void change(uint64_t number, long at, int byte) /* byte < 0: the file is 
     close(fd);
 }
 
+static bool direct; /* the files of this round are written past the page cache */
+
+static int open_segments(uint64_t least_bytes, struct service_segments **ret)
+{
+    int e = service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, least_bytes, ret);
+    if (e == 0 && direct)
+        e = service_segments_direct(*ret);
+    if (e < 0) {
+        service_segments_close(*ret);
+        *ret = NULL;
+    }
+    return e;
+}
+
 static void check_records(void)
 {
     struct service_segments *segments = NULL;
     struct service_place a, b, c, d, moved;
     struct base_buf text = { 0 };
-    IS_INT(service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 100, &segments), 0, "opened where there is nothing");
+    IS_INT(open_segments(100, &segments), 0, "opened where there is nothing");
     OK(!service_segments_wants(segments, 99) && service_segments_wants(segments, 100), "small records are better kept elsewhere");
     IS_INT(files(), 0, "without a record there is no file");
     IS_INT(append(segments, 'a', 1000, &a) | append(segments, 'b', 3 << 20, &b), 0, "two records");
@@ -93,7 +107,7 @@ static void check_records(void)
     moved.segment = 77;
     IS_INT(reads(&moved, 'c', 8), BASE_E_CORRUPT, "and one in a file that is not there");
     service_segments_close(segments);
-    IS_INT(service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 100, &segments), 0, "opened again");
+    IS_INT(open_segments(100, &segments), 0, "opened again");
     IS_INT(append(segments, 'd', 8, &d), 0, "a record");
     OK(d.segment > c.segment && reads(&c, 'c', 8) == 0, "goes into a file of its own");
     change(c.segment, 7, -1);
@@ -113,6 +127,26 @@ static void check_records(void)
     base_buf_finish(&text);
 }
 
+/* Records of all kinds of lengths one behind the other, in one file and each as it was written. */
+static void check_lengths(void)
+{
+    static const size_t lengths[] = { 1, 4095, 4096, 4097, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 4096, 100 };
+    enum { COUNT = sizeof lengths / sizeof lengths[0] };
+    struct service_segments *segments = NULL;
+    struct service_place places[COUNT];
+    int wrong = 0;
+    IS_INT(open_segments(0, &segments), 0, "opened");
+    for (size_t i = 0; i < COUNT; i++)
+        wrong += append(segments, (char)('a' + i), lengths[i], &places[i]) != 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        wrong += reads(&places[i], (char)('a' + i), lengths[i]) != 0;
+        wrong += direct && places[i].offset % 4096 != 0;
+        wrong += i > 0 && (places[i].segment != places[0].segment || places[i].offset < places[i - 1].offset + lengths[i - 1]);
+    }
+    IS_INT(wrong, 0, "each is read as it was written");
+    service_segments_close(segments);
+}
+
 /* A file system that takes no more. */
 static void check_full(void)
 {
@@ -123,10 +157,14 @@ static void check_full(void)
     getrlimit(RLIMIT_FSIZE, &was);
     signal(SIGXFSZ, SIG_IGN);
     small = (struct rlimit){ 1000, was.rlim_max };
-    IS_INT(service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 0, &segments), 0, "opened");
+    IS_INT(open_segments(0, &segments), 0, "opened");
     IS_INT(append(segments, 'a', 700, &a), 0, "a record");
     setrlimit(RLIMIT_FSIZE, &small);
     IS_INT(append(segments, 'b', 700, &b), BASE_E_IO, "one that does not fit is refused");
+    service_segments_turn(segments);
+    small.rlim_cur = 5000;
+    setrlimit(RLIMIT_FSIZE, &small);
+    IS_INT(append(segments, 'b', 7000, &b), BASE_E_IO, "so is one of which only a part does, not even whole blocks");
     setrlimit(RLIMIT_FSIZE, &was);
     IS_INT(service_segments_append(segments, BASE_STR("c"), &b, &why), BASE_E_IO, "nothing more goes into that file");
     IS_INT(service_segments_sync(segments, &why), BASE_E_IO, "nor is it synced");
@@ -147,7 +185,7 @@ static void check_memory(void)
         struct service_place place;
         uint64_t before = base_alloc_live_blocks();
         base_alloc_fail_at(nth, false);
-        int e = service_segments_open(folder, SERVICE_SEGMENTS_JOURNAL, 0, &segments);
+        int e = open_segments(0, &segments);
         if (e == 0)
             e = service_segments_append(segments, BASE_STR("text"), &place, &why);
         if (e == 0)
@@ -170,9 +208,15 @@ int main(void)
     char command[160];
     if (!mkdtemp(folder))
         return 1;
-    check_records();
-    check_full();
-    check_memory();
+    for (int round = 0; round < 2; round++) {
+        direct = round == 1;
+        check_records();
+        check_lengths();
+        check_full();
+        check_memory();
+        snprintf(command, sizeof command, "rm -rf %s/journal", folder);
+        IS_INT(system(command), 0, "cleaned up for the next");
+    }
     snprintf(command, sizeof command, "rm -rf %s", folder);
     IS_INT(system(command), 0, "cleaned up");
     return tap_done();
