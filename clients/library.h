@@ -1,5 +1,5 @@
-/* Shared libraries that only some rules need (libcurl, libpq, hiredis): opened when the first table or sink uses them, so that the program starts without them. Called by the
- * clients of this folder. Never closes what it opened: other threads may run in it. */
+/* Shared libraries that not every run needs (libcurl, libpq, hiredis: some tables and sinks; libmicrohttpd: `serve`): opened when they are first used, so that the
+ * program starts without them. Called by the clients of this folder and the HTTP server. Never closes what it opened: other threads may run in it. */
 #ifndef CLIENTS_LIBRARY_H
 #define CLIENTS_LIBRARY_H
 

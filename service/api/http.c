@@ -3,13 +3,16 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "clients/library.h"
 
+#define WHY_BYTES 512
 #define TIMEOUT_S 60u
 #define MEMORY_BYTES (64u << 10) /* of one connection: headers */
 
@@ -25,14 +28,49 @@ struct incoming {
     const char *why;
 };
 
+/* What is used of libmicrohttpd. It brings GnuTLS and nine libraries more, which only `serve` needs, and can load while it opens its store. */
+#define FUNCTIONS(X) \
+    X(start_daemon) X(stop_daemon) X(get_daemon_info) X(lookup_connection_value) X(create_response_from_buffer) X(add_response_header) X(queue_response) \
+    X(destroy_response)
+struct libmicrohttpd {
+#define X(name) __typeof__(&MHD_##name) name;
+    FUNCTIONS(X)
+#undef X
+};
+
+/* Of the process: written once, before any server is there. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct libmicrohttpd mhd;
+static int once_error;
+static char once_why[WHY_BYTES];
+
+static void load_library(void)
+{
+    const struct clients_symbol symbols[] = {
+#define X(name) { "MHD_" #name, &mhd.name },
+        FUNCTIONS(X)
+#undef X
+    };
+    struct base_buf why = { 0 };
+    once_error = clients_library_load("libmicrohttpd.so.12", "libmicrohttpd12", symbols, sizeof symbols / sizeof symbols[0], &why);
+    if (once_error)
+        snprintf(once_why, sizeof once_why, "%s; then start again", why.len ? why.ptr : "libmicrohttpd cannot be loaded");
+    base_buf_finish(&why);
+}
+
+void api_http_load(void)
+{
+    pthread_once(&once, load_library);
+}
+
 const char *api_request_query(const struct api_request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+    return mhd.lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 const char *api_request_header(const struct api_request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+    return mhd.lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
 void api_response_header(struct api_response *response, const char *name, const char *value)
@@ -58,7 +96,7 @@ static bool authorised(const struct api_http *http, struct MHD_Connection *conne
 {
     if (!http->token[0] || http->config.is_open(http->config.ctx, path))
         return true;
-    const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    const char *header = mhd.lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
     return header && strncasecmp(header, "Bearer ", 7) == 0 && same_secret(header + 7, http->token);
 }
 
@@ -69,16 +107,16 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct a
         response->status = 503;
     }
     /* libmicrohttpd copies: the buffer is ours and goes at once. */
-    struct MHD_Response *out = MHD_create_response_from_buffer(response->body.len, response->body.ptr ? response->body.ptr : "", MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *out = mhd.create_response_from_buffer(response->body.len, response->body.ptr ? response->body.ptr : "", MHD_RESPMEM_MUST_COPY);
     base_buf_finish(&response->body);
     if (!out)
         return MHD_NO;
     if (response->content_type)
-        (void)MHD_add_response_header(out, "Content-Type", response->content_type); /* an answer without it is still an answer */
+        (void)mhd.add_response_header(out, "Content-Type", response->content_type); /* an answer without it is still an answer */
     for (size_t i = 0; i < response->header_count; i++)
-        (void)MHD_add_response_header(out, response->headers[i].name, response->headers[i].value);
-    enum MHD_Result result = MHD_queue_response(connection, (unsigned)response->status, out);
-    MHD_destroy_response(out);
+        (void)mhd.add_response_header(out, response->headers[i].name, response->headers[i].value);
+    enum MHD_Result result = mhd.queue_response(connection, (unsigned)response->status, out);
+    mhd.destroy_response(out);
     return result;
 }
 
@@ -122,7 +160,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
     }
     if (in->refused)
         return refuse(http, connection, in->refused, in->why);
-    const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type");
+    const char *type = mhd.lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type");
     struct api_request request = { method, url, { in->body.ptr ? in->body.ptr : "", in->body.len }, type ? type : "", connection };
     struct api_response response = { .status = 200 };
     http->config.handle(http->config.ctx, &request, &response);
@@ -153,7 +191,7 @@ static int start_daemon(struct api_http *http, const struct addrinfo *address)
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ERROR_LOG;
     if (address->ai_family == AF_INET6)
         flags |= MHD_USE_IPv6;
-    http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
+    http->daemon = mhd.start_daemon(flags, 0, NULL, NULL, on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
                                     address->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
                                     http->config.connections, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                                     (size_t)MEMORY_BYTES, MHD_OPTION_END);
@@ -162,6 +200,11 @@ static int start_daemon(struct api_http *http, const struct addrinfo *address)
 
 int api_http_start(const struct api_http_config *config, struct api_http **ret, struct base_buf *reterr)
 {
+    api_http_load();
+    if (once_error) {
+        base_buf_puts(reterr, once_why);
+        return once_error;
+    }
     char host[256];
     const char *colon = strrchr(config->listen, ':');
     size_t len = colon ? (size_t)(colon - config->listen) : 0;
@@ -200,13 +243,13 @@ void api_http_stop(struct api_http *http)
     if (!http)
         return;
     if (http->daemon)
-        MHD_stop_daemon(http->daemon);
+        mhd.stop_daemon(http->daemon);
     base_free(http->token);
     base_free(http);
 }
 
 unsigned api_http_port(const struct api_http *http)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    const union MHD_DaemonInfo *info = mhd.get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
 }

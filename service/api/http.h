@@ -41,7 +41,9 @@ struct api_http_config {
     void (*refuse)(void *ctx, int status, const char *detail, struct api_response *response);
     void *ctx;
 };
-/* BASE_E_CONFIG with the reason appended: bad address, port in use. */
+/* Loads libmicrohttpd, if that has not been done. Any thread: some milliseconds that need not be waited for. */
+void api_http_load(void);
+/* BASE_E_CONFIG with the reason appended: bad address, port in use. BASE_E_UNSUPPORTED: libmicrohttpd is not here. */
 int api_http_start(const struct api_http_config *config, struct api_http **ret, struct base_buf *reterr) BASE_MUST_CHECK;
 void api_http_stop(struct api_http *http); /* NULL allowed; waits for running requests */
 unsigned api_http_port(const struct api_http *http);

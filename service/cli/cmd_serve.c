@@ -1,4 +1,5 @@
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -81,6 +82,12 @@ static int serve(struct service_runtime *runtime, const struct service_config *c
     return e < 0 ? CLI_FAILED : CLI_OK;
 }
 
+static void *load_http(void *arg)
+{
+    api_http_load();
+    return arg;
+}
+
 static int run_config(const struct service_config *config, bool check, bool exit_at_end)
 {
     base_alloc_setup();
@@ -96,9 +103,13 @@ static int run_config(const struct service_config *config, bool check, bool exit
         return status;
     }
     struct base_buf error = { 0 };
+    pthread_t loader; /* loads while the store is opened */
+    bool loading = pthread_create(&loader, NULL, load_http, NULL) == 0;
     struct service_runtime *runtime = NULL;
     struct service_runtime_config runtime_config = { .config = config, .funcs = funcs, .exit_at_end = exit_at_end };
     int e = service_runtime_create(&runtime_config, &runtime, &error);
+    if (loading)
+        pthread_join(loader, NULL);
     if (e == 0) {
         status = serve(runtime, config);
     } else {

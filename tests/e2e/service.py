@@ -142,7 +142,7 @@ class Service:
             self.process = subprocess.Popen([binary(), "serve", "--config", self.path("config.json")], stdout=log, stderr=log,
                                             stdin=self.stdin, env=self.env, cwd=self.folder)
         self.port = None
-        wait_for("the service to listen", self.listening, timeout, 0.01)
+        wait_for("the service to listen", self.listening, timeout, 0.002)
         if ready:
             self.wait_ready(timeout)
         return self
