@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 #include "base/alloc.h"
+#include "base/cond.h"
 
 #define CACHE_LINE 64
 #define CAPACITY_MOST ((size_t)1 << 31)
@@ -96,20 +97,14 @@ struct base_event *base_event_create(void)
     if (!event)
         return NULL;
     atomic_init(&event->set, false);
-    pthread_condattr_t attr;
-    if (pthread_condattr_init(&attr) != 0)
-        goto no_attr;
-    if (pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&event->wake, &attr) != 0)
+    if (base_cond_init(&event->wake) != 0)
         goto no_cond;
     if (pthread_mutex_init(&event->lock, NULL) != 0)
         goto no_mutex;
-    pthread_condattr_destroy(&attr);
     return event;
 no_mutex:
     pthread_cond_destroy(&event->wake);
 no_cond:
-    pthread_condattr_destroy(&attr);
-no_attr:
     base_free(event);
     return NULL;
 }
@@ -132,26 +127,13 @@ void base_event_signal(struct base_event *event)
     pthread_mutex_unlock(&event->lock);
 }
 
-static struct timespec deadline_after(int64_t timeout_us)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(timeout_us / 1000000);
-    at.tv_nsec += (long)(timeout_us % 1000000) * 1000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 bool base_event_wait(struct base_event *event, int64_t timeout_us)
 {
     if (atomic_exchange_explicit(&event->set, false, memory_order_acq_rel))
         return true;
     if (timeout_us == 0)
         return false;
-    struct timespec deadline = timeout_us > 0 ? deadline_after(timeout_us) : (struct timespec){ 0 };
+    struct timespec deadline = timeout_us > 0 ? base_cond_deadline(timeout_us) : (struct timespec){ 0 };
     bool signalled = false;
     pthread_mutex_lock(&event->lock);
     for (;;) {

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/vec.h"
@@ -186,8 +187,7 @@ static int fetch(struct source *source, struct chunk *chunk, struct base_buf *wh
 /* Sleeps under the lock until something changes or the time is over. */
 static void rest(struct source *source, int64_t ms)
 {
-    int64_t until_us = base_clock_mono_us() + ms * 1000;
-    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+    struct timespec until = base_cond_deadline(ms * 1000);
     (void)pthread_cond_timedwait(&source->changed, &source->lock, &until);
 }
 
@@ -439,11 +439,7 @@ int connectors_postgres_source_open(const struct connectors_source_config *confi
     source->base.ops = &ops;
     source->origin.name = cep_program_text(config->program, config->table->name);
     pthread_mutex_init(&source->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&source->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    base_cond_init(&source->changed);
     int e = read_options(source, config, ret_error, error_bytes);
     source->base.bounded = !source->polled;
     if (e == 0) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "enrichment/lookup_internal.h"
@@ -69,23 +70,10 @@ static void job_free(struct job *job)
 
 /* ---- the threads ---- */
 
-static struct timespec after_us(int64_t us)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(us / 1000000);
-    at.tv_nsec += (long)(us % 1000000) * 1000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 static bool pause_worker(void *ctx, int64_t us)
 {
     struct enrichment_pool *pool = ctx;
-    struct timespec until = after_us(us);
+    struct timespec until = base_cond_deadline(us);
     pthread_mutex_lock(&pool->lock);
     while (!pool->stop && pthread_cond_timedwait(&pool->work, &pool->lock, &until) != ETIMEDOUT) {
     }
@@ -136,17 +124,12 @@ static void *worker_main(void *arg)
 
 static int make_locks(struct enrichment_pool *pool)
 {
-    pthread_condattr_t attr;
-    if (pthread_condattr_init(&attr) != 0)
-        return BASE_E_NOMEM;
-    bool work = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_cond_init(&pool->work, &attr) == 0;
-    bool done = work && pthread_cond_init(&pool->done, &attr) == 0;
+    bool work = base_cond_init(&pool->work) == 0, done = work && base_cond_init(&pool->done) == 0;
     pool->made = done && pthread_mutex_init(&pool->lock, NULL) == 0;
     if (!pool->made && done)
         pthread_cond_destroy(&pool->done);
     if (!pool->made && work)
         pthread_cond_destroy(&pool->work);
-    pthread_condattr_destroy(&attr);
     return pool->made ? 0 : BASE_E_NOMEM;
 }
 
@@ -356,7 +339,7 @@ int enrichment_lookup_take(struct enrichment_lookup *l, const struct cep_tuple *
 
 void enrichment_lookup_wait(struct enrichment_lookup *l, int64_t timeout_us)
 {
-    struct timespec until = after_us(timeout_us);
+    struct timespec until = base_cond_deadline(timeout_us);
     pthread_mutex_lock(&l->pool->lock);
     while (!l->pool->ready.first && pthread_cond_timedwait(&l->pool->done, &l->pool->lock, &until) != ETIMEDOUT) {
     }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/time.h"
 
@@ -70,11 +71,7 @@ int service_alertlog_open(struct service_store *store, struct service_alertlog *
         return BASE_E_NOMEM;
     log->store = store;
     pthread_mutex_init(&log->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&log->more, &attr);
-    pthread_condattr_destroy(&attr);
+    base_cond_init(&log->more);
     int e = service_alertlog_refresh(log, reterr);
     if (e < 0) {
         service_alertlog_close(log);
@@ -241,14 +238,7 @@ uint64_t service_alertlog_last(struct service_alertlog *log)
 
 void service_alertlog_wait(struct service_alertlog *log, uint64_t seq, int64_t timeout_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = base_cond_deadline(timeout_ms * 1000);
     pthread_mutex_lock(&log->lock);
     if (log->decided_seq <= seq)
         (void)pthread_cond_timedwait(&log->more, &log->lock, &until); /* one wait: whoever wakes us wants to be looked at */

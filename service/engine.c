@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "service/ingest.h"
@@ -117,17 +118,6 @@ int64_t service_engine_watermark(const struct service_engine *engine)
 
 /* ---- coordinator's side ---- */
 
-static void deadline_after(int64_t timeout_ms, struct timespec *ret)
-{
-    clock_gettime(CLOCK_MONOTONIC, ret);
-    ret->tv_sec += timeout_ms / 1000;
-    ret->tv_nsec += timeout_ms % 1000 * 1000000;
-    if (ret->tv_nsec >= 1000000000) {
-        ret->tv_sec++;
-        ret->tv_nsec -= 1000000000;
-    }
-}
-
 int service_engine_error(struct service_engine *engine, struct base_buf *reterr)
 {
     pthread_mutex_lock(&engine->lock);
@@ -142,8 +132,7 @@ int service_engine_barrier(struct service_engine *engine, int64_t timeout_ms, st
                            struct base_buf *reterr)
 {
     uint32_t threads = engine->config.shards + 1;
-    struct timespec until;
-    deadline_after(timeout_ms, &until);
+    struct timespec until = base_cond_deadline(timeout_ms * 1000);
     pthread_mutex_lock(&engine->lock);
     if (engine->asked < engine->resumed) {
         engine->arrived = 0;
@@ -291,11 +280,7 @@ int service_engine_create(const struct service_engine_config *config, struct ser
     engine->asked = engine->injected = config->epoch - 1;
     atomic_store(&engine->watermark_ms, BASE_TIME_MIN_MS);
     pthread_mutex_init(&engine->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&engine->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    base_cond_init(&engine->changed);
     engine->shared.exchange = service_exchange_create(config->shards, engine->shared.plan->stages, config->queue);
     engine->shards = base_calloc(config->shards, sizeof *engine->shards);
     engine->threads = base_calloc(config->shards + 1, sizeof *engine->threads);

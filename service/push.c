@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "base/vec.h"
@@ -61,11 +62,7 @@ struct service_pushes *service_pushes_create(void)
     if (!pushes)
         return NULL;
     pthread_mutex_init(&pushes->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pushes->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    base_cond_init(&pushes->changed);
     return pushes;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "base/vec.h"
@@ -39,11 +40,7 @@ int service_rowlog_open(struct service_store *store, struct service_rowlog **ret
         return BASE_E_NOMEM;
     log->store = store;
     pthread_mutex_init(&log->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&log->more, &attr);
-    pthread_condattr_destroy(&attr);
+    base_cond_init(&log->more);
     *ret = log;
     return 0;
 }
@@ -243,14 +240,7 @@ void service_rowlog_state(struct service_rowlog_tail *tail, struct service_rowlo
 
 void service_rowlog_wait(struct service_rowlog_tail *tail, uint64_t position, int64_t timeout_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = base_cond_deadline(timeout_ms * 1000);
     pthread_mutex_lock(&tail->log->lock);
     if (tail->decided.seq <= position)
         (void)pthread_cond_timedwait(&tail->log->more, &tail->log->lock, &until); /* one wait: whoever wakes us wants to be looked at */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -608,13 +609,7 @@ static void wait_tick(struct service_runtime *rt, int64_t until_us)
         int64_t left_us = until_us - base_clock_mono_us();
         if (left_us <= 0)
             break;
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (left_us > 20000 ? 20000 : left_us) * 1000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
+        struct timespec until = base_cond_deadline(left_us > 20000 ? 20000 : left_us);
         pthread_mutex_lock(&rt->lock);
         if (!rt->swap && !rt->outputs_wait)
             (void)pthread_cond_timedwait(&rt->changed, &rt->lock, &until);
@@ -837,11 +832,7 @@ int service_runtime_create(const struct service_runtime_config *config, struct s
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->loader_lock, NULL);
     pthread_mutex_init(&rt->reload_lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&rt->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    base_cond_init(&rt->changed);
     rt->prompt = strcmp(rt->settings->text[SERVICE_DELIVERY], "at-least-once") == 0;
     if (service_rulefiles_mark(rt->settings->text[SERVICE_RULES_DIR], &rt->rules_mark) < 0)
         rt->rules_mark = 0; /* why it cannot be read is told when it is compiled */
