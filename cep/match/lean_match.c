@@ -1,5 +1,5 @@
 /* Matches of keys in lean form: found, explained and told while the key stays as it is. What was told is kept with the key until it is settled, so that a late row
- * can change it; only what would have to be withdrawn, or whose start cannot be singled out, asks for the full form. docs/engine.md, "Lean keys", Claim 16. */
+ * can change it; only what would have to be withdrawn, or whose start cannot be singled out, asks for the full form. docs/engine.md, "Lean keys", Claim 20. */
 #include <stdlib.h>
 
 #include "base/alloc.h"
