@@ -59,7 +59,7 @@ int service_epochs_open(const struct service_epochs_config *config, struct servi
     if (e == 0)
         e = service_segments_direct(epochs->segments);
     if (e == 0)
-        e = service_imager_open(config->store, file_bytes, &epochs->imager, reterr);
+        e = service_imager_open(config->store, file_bytes, (uint64_t)config->config->number[SERVICE_STATE_IMAGE_TABLES], &epochs->imager, reterr);
     struct service_row_sinks_config sinks = { config->config, config->store, config->letters, config->stop, config->ctx };
     if (e == 0)
         e = service_row_sinks_open(&sinks, &epochs->row_sinks);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -9,10 +10,12 @@
 #include "service/epochs.h"
 #include "service/journal.h"
 #include "service/segments.h"
+#include "service/store_tables.h"
 
 #define SLICE_BYTES ((size_t)256 << 10) /* a write of an epoch waits for one of these at most */
 #define FILES_KEY BASE_STR("image-files")
 #define FILES_VERSION 1
+#define TABLES_VERSION 2 /* with tables: their number, a bit for each family; the files are put into their places before */
 
 enum phase { RESTS, OFFERED, GOES, FAILED };
 
@@ -26,7 +29,10 @@ struct service_imager {
     pthread_t thread;
     bool started;
     size_t slice_bytes;
-    struct BASE_VEC(struct service_place) places; /* imager's thread */
+    uint64_t tables_least;                        /* bytes of an image that is written as tables */
+    struct BASE_VEC(struct service_place) places; /* imager's thread, as what follows */
+    struct BASE_VEC(struct service_table_part) parts;
+    uint32_t families;                            /* that have a table; 0: the image on its way has none */
     struct BASE_VEC(struct held) helds;           /* the first `count` are the image on its way, the others keep their memory; grows at rest alone */
 
     pthread_mutex_t lock;    /* what follows; sections and their order, where they are given up or made */
@@ -47,7 +53,11 @@ struct service_imager {
 static int put_files(struct service_imager *imager, struct service_batch *batch)
 {
     struct base_buf value = { 0 };
-    base_buf_put_u8(&value, FILES_VERSION);
+    base_buf_put_u8(&value, imager->families ? TABLES_VERSION : FILES_VERSION);
+    if (imager->families) {
+        base_buf_put_u64(&value, imager->epoch);
+        base_buf_put_u32(&value, imager->families);
+    }
     base_buf_put_varint(&value, imager->places.len);
     for (size_t i = 0; i < imager->places.len; i++)
         service_place_put(&imager->places.at[i], &value);
@@ -91,18 +101,30 @@ int service_imager_settle(struct service_store *store, struct base_buf *reterr)
     if (e == BASE_E_NOTFOUND)
         return 0;
     struct base_reader in = base_reader_of(value.ptr, value.len);
-    if (e == 0 && base_read_u8(&in) != FILES_VERSION)
+    uint8_t version = e == 0 ? base_read_u8(&in) : 0;
+    if (e == 0 && version != FILES_VERSION && version != TABLES_VERSION)
         e = BASE_E_VERSION;
+    uint64_t number = version == TABLES_VERSION ? base_read_u64(&in) : 0;
+    uint32_t families = version == TABLES_VERSION ? base_read_u32(&in) : 0;
     uint64_t count = e == 0 ? base_read_varint(&in) : 0;
     for (uint64_t i = 0; e == 0 && i < count; i++) {
         struct service_place place = service_place_read(&in);
         e = in.failed ? BASE_E_CORRUPT : put_again(store, &place, &bytes);
     }
+    if (e == 0 && (in.failed || in.at != in.end))
+        e = BASE_E_CORRUPT;
+    if (e == 0 && families)
+        e = service_tables_take(store, number, families);
     if (e == 0)
-        e = in.failed || in.at != in.end ? BASE_E_CORRUPT : forget_files(store);
-    if (e < 0)
+        e = forget_files(store);
+    if (e < 0) {
+        struct base_buf why = { .limit = 4096 };
+        if (families)
+            service_store_error(store, &why);
         base_buf_printf(reterr, "an image of the state that was not in its place yet cannot be put there from %s/%s: %s; restore a savepoint, or remove the state folder and replay",
-                        service_store_path(store), SERVICE_SEGMENTS_IMAGE, base_error_text(e));
+                        service_store_path(store), families ? SERVICE_TABLES_FOLDER : SERVICE_SEGMENTS_IMAGE, why.len ? why.ptr : base_error_text(e));
+        base_buf_finish(&why);
+    }
     base_buf_finish(&value);
     base_buf_finish(&bytes);
     return e;
@@ -154,15 +176,85 @@ static struct held *nth(struct service_imager *imager, size_t i)
     return &imager->helds.at[(i + imager->shards + 1) % imager->count];
 }
 
+static bool must_stop(void *ctx) { return told_to_stop(ctx); }
+
+struct numbered { uint32_t group; struct service_table_part part; };
+
+static int by_group(const void *a, const void *b)
+{
+    const struct numbered *x = a, *y = b;
+    return x->group < y->group ? -1 : x->group > y->group;
+}
+
+/* What stands in tables goes into its place with them. */
+static bool in_table(const struct service_imager *imager, const struct held *held, size_t section)
+{
+    return imager->families && held->orders[section].count;
+}
+
+/* The sections that are in order, by their groups. */
+static int find_parts(struct service_imager *imager, struct numbered **ret, size_t *ret_count, uint64_t *ret_bytes)
+{
+    size_t count = 0, most = 0;
+    for (size_t i = 0; i < imager->count; i++)
+        most += service_batch_sections(imager->helds.at[i].batch);
+    struct numbered *found = base_calloc(most + 1, sizeof *found);
+    *ret = found;
+    for (size_t i = 0; found && i < imager->count; i++) {
+        const struct held *held = &imager->helds.at[i];
+        for (size_t s = 0; s < service_batch_sections(held->batch); s++) {
+            if (!held->orders[s].count)
+                continue;
+            struct numbered *part = &found[count++];
+            part->part.section = service_batch_section(held->batch, s, &part->group);
+            part->part.order = &held->orders[s];
+            *ret_bytes += part->part.section.len;
+        }
+    }
+    if (count)
+        qsort(found, count, sizeof *found, by_group);
+    *ret_count = count;
+    return found ? 0 : BASE_E_NOMEM;
+}
+
+/* An image that is worth it becomes tables, as far as it is in order. */
+static int write_tables(struct service_imager *imager)
+{
+    struct numbered *found = NULL;
+    size_t count = 0;
+    uint64_t bytes = 0;
+    uint32_t families = 0;
+    imager->families = 0;
+    imager->parts.len = 0;
+    int e = find_parts(imager, &found, &count, &bytes);
+    if (e < 0 || count == 0 || bytes < imager->tables_least) {
+        base_free(found);
+        return e;
+    }
+    for (size_t i = 0; e == 0 && i < count; i++)
+        e = BASE_VEC_PUSH(&imager->parts, found[i].part) ? 0 : BASE_E_NOMEM;
+    base_free(found);
+    service_tables_remove(imager->store); /* of images that came to nothing */
+    if (e == 0)
+        e = service_tables_make(imager->store, imager->epoch, imager->parts.at, imager->parts.len, must_stop, imager, &families);
+    imager->families = e == 0 ? families : 0;
+    if (e == BASE_E_UNSUPPORTED)
+        service_tables_remove(imager->store);
+    return e == BASE_E_UNSUPPORTED ? 0 : e; /* then by files and slices */
+}
+
 static int write_files(struct service_imager *imager, struct base_buf *why)
 {
-    int e = 0;
+    int e = write_tables(imager);
     imager->places.len = 0;
     for (size_t i = 0; e == 0 && i < imager->count; i++) {
-        const struct service_batch *batch = nth(imager, i)->batch;
+        const struct held *held = nth(imager, i);
+        const struct service_batch *batch = held->batch;
         for (size_t s = 0; e == 0 && s < service_batch_sections(batch); s++) {
             struct service_place place;
             uint32_t group;
+            if (in_table(imager, held, s))
+                continue;
             e = told_to_stop(imager) ? BASE_E_CLOSED : service_segments_append(imager->segments, service_batch_section(batch, s, &group), &place, why);
             if (e == 0 && !BASE_VEC_PUSH(&imager->places, place))
                 e = BASE_E_NOMEM;
@@ -197,6 +289,8 @@ static int put_into_place(struct service_imager *imager, struct held *held)
     int e = 0;
     for (size_t i = 0; e == 0 && i < service_batch_sections(held->batch); i++) {
         uint32_t group;
+        if (in_table(imager, held, i))
+            continue;
         e = told_to_stop(imager) ? BASE_E_CLOSED
                                  : service_store_write_section(imager->store, service_batch_section(held->batch, i, &group), &held->orders[i], imager->slice_bytes);
         pthread_mutex_lock(&imager->lock);
@@ -209,6 +303,21 @@ static int put_into_place(struct service_imager *imager, struct held *held)
     return e;
 }
 
+static int take_tables(struct service_imager *imager)
+{
+    int e = told_to_stop(imager) ? BASE_E_CLOSED : service_tables_take(imager->store, imager->epoch, imager->families);
+    pthread_mutex_lock(&imager->lock);
+    for (size_t i = 0; e == 0 && i < imager->count; i++) {
+        struct held *held = &imager->helds.at[i];
+        for (size_t s = 0; s < service_batch_sections(held->batch); s++) {
+            service_order_finish(&held->orders[s]);
+            service_batch_release(held->batch, s);
+        }
+    }
+    pthread_mutex_unlock(&imager->lock);
+    return e;
+}
+
 static int write_image(struct service_imager *imager, struct base_buf *why)
 {
     int e = write_files(imager, why);
@@ -216,8 +325,12 @@ static int write_image(struct service_imager *imager, struct base_buf *why)
         e = announce(imager);
     for (size_t i = 0; e == 0 && i < imager->count; i++)
         e = put_into_place(imager, nth(imager, i));
+    if (e == 0 && imager->families)
+        e = take_tables(imager);
     if (e == 0)
         e = forget_files(imager->store);
+    if (e == 0 && imager->families)
+        service_tables_remove(imager->store);
     if (e == 0) {
         service_segments_retire(imager->segments);
         service_segments_sweep(imager->segments);
@@ -283,13 +396,14 @@ static void *run(void *arg)
 
 /* ---- the coordinator ---- */
 
-int service_imager_open(struct service_store *store, uint64_t least_bytes, struct service_imager **ret, struct base_buf *reterr)
+int service_imager_open(struct service_store *store, uint64_t least_bytes, uint64_t tables_least, struct service_imager **ret, struct base_buf *reterr)
 {
     struct service_imager *imager = base_calloc(1, sizeof *imager);
     if (!imager)
         return BASE_E_NOMEM;
     imager->store = store;
     imager->slice_bytes = SLICE_BYTES;
+    imager->tables_least = tables_least;
     pthread_mutex_init(&imager->lock, NULL);
     pthread_cond_init(&imager->changed, NULL);
     int e = service_segments_open(service_store_path(store), SERVICE_SEGMENTS_IMAGE, least_bytes, &imager->segments);
@@ -318,6 +432,7 @@ void service_imager_close(struct service_imager *imager)
         service_batch_destroy(imager->helds.at[i].batch);
     BASE_VEC_FINISH(&imager->helds);
     BASE_VEC_FINISH(&imager->places);
+    BASE_VEC_FINISH(&imager->parts);
     service_segments_close(imager->segments);
     base_buf_finish(&imager->watermarks);
     base_buf_finish(&imager->error);
@@ -390,6 +505,7 @@ int service_imager_restart(struct service_imager *imager, struct base_buf *reter
     if (e == 0) {
         service_segments_retire(imager->segments); /* none is announced, and that is durable */
         service_segments_sweep(imager->segments);
+        service_tables_remove(imager->store);
     }
     return e;
 }

@@ -2,7 +2,8 @@
  * wait for it and hold it in memory several times over. Instead its epoch is decided with its journal like any other, and then, on a thread of its own, the image
  *   - is written to a file beside the store and synced: what counts for nothing yet;
  *   - is announced by one synced write: from there on it is the image, the file is needed until all of it stands in the store, and the journals up to it are not needed;
- *   - goes into its place slice by slice, its memory with it;
+ *   - goes into its place slice by slice, its memory with it; one that would fill a memtable is written as sorted tables instead of a file, which the store takes in as they are
+ *     (store_tables.h), but for what is in no order: whole ranges, which go first;
  *   - is done: the file is not needed any more.
  * A process that ends in between leaves a file that was not announced, which nobody looks at, or one that was: then the next start puts it into its place again, whole
  * (docs/protocol.md). State that the image holds and the store does not yet is found here.
@@ -18,9 +19,10 @@
 #include "service/store.h"
 
 struct service_imager;
-/* Puts an image that the process before had announced into its place, first. least_bytes: what is smaller goes with its epoch (service_imager_wants). The reason of a
+/* Puts an image that the process before had announced into its place, first. least_bytes: what is smaller goes with its epoch (service_imager_wants);
+ * tables_least: what is as large becomes tables. The reason of a
  * failure is appended to reterr. BASE_E_CORRUPT: its file is gone or not as it was written. */
-int service_imager_open(struct service_store *store, uint64_t least_bytes, struct service_imager **ret, struct base_buf *reterr) BASE_MUST_CHECK;
+int service_imager_open(struct service_store *store, uint64_t least_bytes, uint64_t tables_least, struct service_imager **ret, struct base_buf *reterr) BASE_MUST_CHECK;
 /* What was not announced is lost; what was is finished by the next start. NULL allowed. */
 void service_imager_close(struct service_imager *imager);
 /* The same for a store that nobody works on: before it is copied. */

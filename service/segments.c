@@ -13,10 +13,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "service/ease.h"
 #include "service/folder.h"
 
 #define PATH_BYTES 4200u
-#define EASE_BYTES (1u << 20)
 #define BLOCK_BYTES ((size_t)4096) /* what goes past the page cache begins and ends at multiples of it, in memory and in the file */
 #define STAGE_BYTES ((size_t)1 << 20)
 
@@ -29,7 +29,7 @@ struct service_segments {
     uint64_t told;        /* one that could not be removed, which was told; 0: none */
     int fd;               /* of file next - 1; -1: none is open */
     uint64_t offset;      /* its length */
-    uint64_t through, begun; /* what of it is on disk, is on its way: service_segments_ease */
+    struct service_ease ease;
     bool fresh, unsynced; /* its name, its bytes are not durable yet */
     int failed;           /* BASE_E_* of an append or a sync: the file is left as it is */
     char *room;           /* owned: holds the stage; NULL: what is written goes through the page cache */
@@ -164,7 +164,8 @@ static int begin_file(struct service_segments *segments, struct base_buf *reterr
     if (segments->fd < 0)
         return fail(segments, path, "made", reterr);
     segments->next++;
-    segments->offset = segments->through = segments->begun = 0;
+    segments->offset = 0;
+    segments->ease = (struct service_ease){ 0 };
     segments->fresh = true;
     segments->direct = segments->stage && set_direct(segments->fd, true);
     return 0;
@@ -227,14 +228,7 @@ int service_segments_append(struct service_segments *segments, struct base_str b
 
 void service_segments_ease(struct service_segments *segments)
 {
-    if (segments->fd < 0 || segments->offset - segments->begun < EASE_BYTES)
-        return;
-    if (segments->begun > segments->through)
-        (void)sync_file_range(segments->fd, (off_t)segments->through, (off_t)(segments->begun - segments->through),
-                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-    (void)sync_file_range(segments->fd, (off_t)segments->begun, (off_t)(segments->offset - segments->begun), SYNC_FILE_RANGE_WRITE); /* what it does not do the sync does */
-    segments->through = segments->begun;
-    segments->begun = segments->offset;
+    service_ease(&segments->ease, segments->fd, segments->offset);
 }
 
 /* The names in a folder are durable. */

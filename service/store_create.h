@@ -1,5 +1,5 @@
 /* Makes a new, empty store. RocksDB's C interface can add families to a store one by one only, and each time writes down, syncs and reads back the options of
- * all of them; its C++ interface adds them together. Called by store.c where there is no store yet; opens nothing for use. The only C++ of service/. */
+ * all of them; its C++ interface adds them together. Called by store.c where there is no store yet; opens nothing for use. With store_ingest.cc the only C++ of service/. */
 #ifndef SERVICE_STORE_CREATE_H
 #define SERVICE_STORE_CREATE_H
 

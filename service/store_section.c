@@ -47,18 +47,49 @@ static int change_at(struct base_str section, uint32_t offset, struct store_chan
     return store_section_next(&reader, ret);
 }
 
+struct sorted { uint64_t front; uint32_t at; }; /* front: family, and the first bytes of the key in which keys of the section differ */
+struct sorting { struct base_str section; struct BASE_VEC(struct sorted) changes; size_t same[SERVICE_CF_COUNT]; struct base_str first[SERVICE_CF_COUNT]; };
+
 /* Changes of one key stay in the order in which they were made. */
 static int compare(const void *a, const void *b, void *ctx)
 {
-    const struct base_str *section = ctx;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const struct sorting *sorting = ctx;
+    const struct sorted *x = a, *y = b;
     struct store_change p = { 0 }, q = { 0 };
-    if (change_at(*section, x, &p) < 0 || change_at(*section, y, &q) < 0)
+    if (x->front != y->front)
+        return x->front < y->front ? -1 : 1;
+    if (change_at(sorting->section, x->at, &p) < 0 || change_at(sorting->section, y->at, &q) < 0)
         return 0; /* each was read before */
-    if (p.family != q.family)
-        return p.family < q.family ? -1 : 1;
     int c = base_str_compare(p.key, q.key);
-    return c ? c : x < y ? -1 : x > y;
+    return c ? c : x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* How many bytes all keys of a family have in front. */
+static void note_same(struct sorting *sorting, const struct store_change *change)
+{
+    struct base_str *first = &sorting->first[change->family];
+    size_t *same = &sorting->same[change->family], n = 0;
+    if (!first->ptr) {
+        *first = change->key;
+        *same = change->key.len;
+        return;
+    }
+    while (n < *same && n < change->key.len && first->ptr[n] == change->key.ptr[n])
+        n++;
+    *same = n;
+}
+
+static void set_fronts(struct sorting *sorting)
+{
+    struct store_change change = { 0 };
+    for (size_t i = 0; i < sorting->changes.len; i++) {
+        if (change_at(sorting->section, sorting->changes.at[i].at, &change) < 0)
+            continue; /* each was read before */
+        uint64_t front = (uint64_t)change.family;
+        for (size_t n = sorting->same[change.family]; n < sorting->same[change.family] + 7; n++)
+            front = front << 8 | (n < change.key.len ? (uint8_t)change.key.ptr[n] : 0);
+        sorting->changes.at[i].front = front;
+    }
 }
 
 void service_order_finish(struct service_order *order)
@@ -67,10 +98,26 @@ void service_order_finish(struct service_order *order)
     *order = (struct service_order){ 0 };
 }
 
+static int order_of(struct sorting *sorting, struct service_order *ret)
+{
+    size_t count = sorting->changes.len;
+    if (!count)
+        return 0;
+    set_fronts(sorting);
+    qsort_r(sorting->changes.at, count, sizeof *sorting->changes.at, compare, sorting);
+    ret->at = base_calloc(count, sizeof *ret->at);
+    if (!ret->at)
+        return BASE_E_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        ret->at[i] = sorting->changes.at[i].at;
+    ret->count = (uint32_t)count;
+    return 0;
+}
+
 int service_section_order(struct base_str section, struct service_order *ret)
 {
     *ret = (struct service_order){ 0 };
-    struct BASE_VEC(uint32_t) found = { 0 };
+    struct sorting sorting = { .section = section };
     struct base_reader reader = body_at(section, STORE_SECTION_HEAD);
     struct store_change change;
     int error = section.len > UINT32_MAX ? BASE_E_EOF : 0; /* then as it is */
@@ -78,19 +125,17 @@ int service_section_order(struct base_str section, struct service_order *ret)
     while (!error) {
         uint32_t at = (uint32_t)(section.len - (size_t)(reader.end - reader.at));
         error = store_section_next(&reader, &change);
-        if (!error)
-            ranges |= change.op == STORE_OP_DELETE_RANGE;
-        if (!error && !BASE_VEC_PUSH(&found, at))
+        if (error)
+            break;
+        ranges |= change.op == STORE_OP_DELETE_RANGE;
+        note_same(&sorting, &change);
+        if (!BASE_VEC_PUSH(&sorting.changes, ((struct sorted){ 0, at })))
             error = BASE_E_NOMEM;
     }
-    if (error != BASE_E_EOF || ranges) {
-        BASE_VEC_FINISH(&found);
-        return error == BASE_E_EOF ? 0 : error;
-    }
-    if (found.len)
-        qsort_r(found.at, found.len, sizeof *found.at, compare, &section);
-    *ret = (struct service_order){ found.at, (uint32_t)found.len };
-    return 0;
+    if (error == BASE_E_EOF)
+        error = ranges ? 0 : order_of(&sorting, ret);
+    BASE_VEC_FINISH(&sorting.changes);
+    return error;
 }
 
 /* ---- asking ---- */

@@ -37,7 +37,7 @@ LIBRARIES = {
     "formats": ["simdjson.h", "jansson.h", "google/protobuf/", "zlib.h", "zstd.h"],
     "enrichment": ["maxminddb.h", "pcre2.h", "xgboost/", "jansson.h", "zlib.h", "zstd.h"],
     "connectors": ["librdkafka/", "curl/", "zlib.h", "zstd.h", "openssl/", "microhttpd.h", "jansson.h"],
-    "service": ["rocksdb/c.h", "rocksdb/db.h", "rocksdb/env.h", "microhttpd.h", "jansson.h", "librdkafka/", "openssl/", "xxhash.h", "zstd.h", "curl/"],
+    "service": ["rocksdb/c.h", "rocksdb/db.h", "rocksdb/env.h", "rocksdb/options.h", "microhttpd.h", "jansson.h", "librdkafka/", "openssl/", "xxhash.h", "zstd.h", "curl/"],
 }
 
 # The C library and the compiler.

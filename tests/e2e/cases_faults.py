@@ -52,6 +52,7 @@ def case_killed_at_points(world):
             for point in order_of_points(chance):
                 service.config["state.journal-file"] = "1 B" if point > 20 or chance.random() < 0.5 else "64 KiB"
                 service.config["state.journal"] = "1 B" if point > 22 or chance.random() < 0.2 else "256 MiB"
+                service.config["state.image-tables"] = "1 B" if point > 28 or chance.random() < 0.3 and point < 21 else "16 MiB"
                 killed_at(service, faults, feeder, point, 1 if point <= 6 else chance.randrange(1, 5))
                 kills += 1
         service.env["CEPHEID_FAULT_POINT"] = ""

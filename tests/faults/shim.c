@@ -30,7 +30,11 @@
  *    24      the file is written, but not synced
  *    25, 26  before, after the image is announced
  *    27      in the middle of the write of a slice to the store's log
- *    28      after a slice, or after the file was let go */
+ *    28      after a slice, or after the file was let go
+ * and, if it is written as tables (state.image-tables):
+ *    29      in the middle of the write of a table
+ *    30      it is written, but not synced
+ *    31, 32  before, after the store takes it in */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +52,8 @@
 struct rocksdb_t;
 struct rocksdb_writeoptions_t;
 struct rocksdb_writebatch_t;
+struct rocksdb_column_family_handle_t;
+struct rocksdb_ingestexternalfileoptions_t;
 struct rd_kafka_t;
 
 enum { NONE, STARTING, STARTED, OPEN, PREPARED, COMMITTED }; /* what the thread that decides epochs did last */
@@ -58,7 +64,7 @@ enum { NO_IMAGE, FILE_SYNCED, ANNOUNCED };
 static __thread int image; /* what the thread that writes images did last */
 
 static int wanted, wanted_times, wanted_signal;
-static int passed[32];
+static int passed[40];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void read_wish(void)
@@ -209,6 +215,14 @@ void rocksdb_write(struct rocksdb_t *db, const struct rocksdb_writeoptions_t *op
     }
 }
 
+void rocksdb_ingest_external_file_cf(struct rocksdb_t *db, struct rocksdb_column_family_handle_t *family, const char *const *files, const size_t count,
+                                     const struct rocksdb_ingestexternalfileoptions_t *options, char **error)
+{
+    point(31);
+    NEXT(rocksdb_ingest_external_file_cf)(db, family, files, count, options, error);
+    point(32);
+}
+
 /* ---- libc: files ---- */
 
 static int in_store(int fd)
@@ -220,6 +234,18 @@ static int in_store(int fd)
         return 0;
     path[len] = '\0';
     return strstr(path, "/store/") != NULL;
+}
+
+/* Of an image, not yet of the store. */
+static int in_tables(int fd)
+{
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof path - 1);
+    if (len <= 0)
+        return 0;
+    path[len] = '\0';
+    return strstr(path, "/store/tables/") != NULL;
 }
 
 static int is_named(int fd, const char *end)
@@ -238,7 +264,7 @@ static int asked(const char *variable)
 
 ssize_t write(int fd, const void *bytes, size_t count)
 {
-    if ((tear || (wanted == 21 && is_named(fd, ".journal") && is_due(21)) || (wanted == 23 && is_named(fd, ".image") && is_due(23))) && count > 1) {
+    if ((tear || (wanted == 21 && is_named(fd, ".journal") && is_due(21)) || (wanted == 23 && is_named(fd, ".image") && is_due(23)) || (wanted == 29 && in_tables(fd) && is_due(29))) && count > 1) {
         (void)!NEXT(write)(fd, bytes, count / 2);
         die();
     }
@@ -260,7 +286,8 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at)
 
 static int refuses_sync(int fd)
 {
-    if (unsynced || (wanted == 22 && is_named(fd, ".journal") && is_due(22)) || (wanted == 24 && is_named(fd, ".image") && is_due(24)))
+    if (unsynced || (wanted == 22 && is_named(fd, ".journal") && is_due(22)) || (wanted == 24 && is_named(fd, ".image") && is_due(24)) ||
+        (wanted == 30 && in_tables(fd) && is_due(30)))
         die();
     if (wanted > 24 && is_named(fd, ".image"))
         image = FILE_SYNCED;

@@ -1,4 +1,4 @@
-/* Images written aside: whatever call fails, and wherever a process ends, a start finds the image before it or this one, whole; meanwhile its state is found. */
+/* Images written aside, by slices or as tables: whatever call fails, and wherever a process ends, a start finds the image before it or this one, whole; meanwhile its state is found. */
 #include "service/imager.h"
 
 #include <stdio.h>
@@ -20,13 +20,18 @@
 static char folder[40] = "/dev/shm/cepheid-imager-XXXXXX"; /* in memory where that can be */
 static char path[80];
 
-static struct base_str name_of(int key, char text[16])
-{
-    snprintf(text, 16, "key-%05d", key);
-    return base_str_of(text);
-}
+static enum { SLICES, TABLES, NO_ORDER } form; /* how images are written; NO_ORDER: as tables, though keys do not begin with their groups */
 
 static uint32_t group_of(int key) { return (uint32_t)key * 7 % 64; }
+
+static struct base_str name_of(int key, char text[16])
+{
+    if (form == NO_ORDER)
+        snprintf(text, 16, "key-%05d", key);
+    else
+        snprintf(text, 16, "%02u-%05d", group_of(key) % 100, key % 100000);
+    return base_str_of(text);
+}
 
 static struct service_store *open_store(void)
 {
@@ -43,7 +48,7 @@ static struct service_imager *open_imager(struct service_store *store, int want)
 {
     struct base_buf why = { 0 };
     struct service_imager *imager = NULL;
-    int e = service_imager_open(store, 1, &imager, &why);
+    int e = service_imager_open(store, 1, form == SLICES ? UINT64_MAX : 1, &imager, &why);
     if (e < 0 && e != want)
         printf("# %s: %s\n", base_error_name(e), why.ptr ? why.ptr : "");
     if (want != -1000)
@@ -163,11 +168,15 @@ static int wrong(struct service_store *store, int turn)
 
 static size_t files(void)
 {
-    char at[120];
-    struct service_folder names = { 0 };
-    snprintf(at, sizeof at, "%s/image", path);
-    size_t count = service_folder_read(at, &names) < 0 ? 0 : names.len;
-    service_folder_finish(&names);
+    static const char *const kinds[] = { "image", "tables" };
+    size_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        char at[120];
+        struct service_folder names = { 0 };
+        snprintf(at, sizeof at, "%s/%s", path, kinds[i]);
+        count += service_folder_read(at, &names) < 0 ? 0 : names.len;
+        service_folder_finish(&names);
+    }
     return count;
 }
 
@@ -335,6 +344,20 @@ static void check_failures(void)
     OK(taken > 0 && kept > 0, "both were seen");
 }
 
+/* What is killed: by itself, a while after image 2 has begun. */
+static int be_killed(int round)
+{
+    struct service_store *store = open_store();
+    struct service_imager *imager = store ? open_imager(store, -1000) : NULL;
+    if (!imager || write_image(store, imager, 1) < 0 || put_journals(store, 2) < 0 || offer(imager, 2) < 0)
+        return 1;
+    service_imager_slices(imager, 100);
+    if (go(imager, 2) < 0)
+        return 1;
+    usleep((useconds_t)(round * (form == SLICES ? 80 : 400)));
+    return kill(getpid(), SIGKILL);
+}
+
 /* Killed somewhere in the middle, many times over. */
 static void check_kills(void)
 {
@@ -343,16 +366,11 @@ static void check_kills(void)
         empty();
         pid_t child = fork();
         if (child == 0) {
-            struct service_store *store = open_store();
-            struct base_buf why = { 0 };
-            struct service_imager *imager = NULL;
-            if (!store || service_imager_open(store, 1, &imager, &why) < 0 || write_image(store, imager, 1) < 0 || put_journals(store, 2) < 0 || offer(imager, 2) < 0)
-                _exit(1);
-            service_imager_slices(imager, 100);
-            if (go(imager, 2) < 0)
-                _exit(1);
-            usleep((useconds_t)(round * 80));
-            kill(getpid(), SIGKILL);
+            char number[8], kind[8];
+            snprintf(number, sizeof number, "%d", round);
+            snprintf(kind, sizeof kind, "%d", (int)form);
+            execl("/proc/self/exe", "test_imager", path, kind, number, (char *)NULL); /* RocksDB's threads do not come along with a fork */
+            _exit(1);
         }
         int status;
         bool new = false;
@@ -394,19 +412,55 @@ static void check_damage(void)
     service_store_close(store);
 }
 
-int main(void)
+/* A table that was announced and is gone is told. */
+static void check_lost_table(void)
 {
+    empty();
+    struct service_store *store = open_store();
+    struct service_imager *imager = open_imager(store, 0);
+    struct base_buf why = { 0 };
+    char command[200];
+    IS_INT(write_image(store, imager, 1), 0, "one image");
+    IS_INT(offer(imager, 2), 0, "another");
+    service_store_fail_call(store, 3); /* behind the announcement */
+    IS_INT(go(imager, 2), 0, "goes");
+    OK(service_imager_wait(imager, &why) < 0 && why.len > 0, "and fails, with a reason");
+    service_imager_close(imager);
+    OK(files() >= 3, "its tables are needed, and the file of what is in no order");
+    snprintf(command, sizeof command, "rm %s/tables/*-0.sst", path);
+    IS_INT(system(command), 0, "one goes");
+    base_buf_clear(&why);
+    IS_INT(service_imager_settle(store, &why), BASE_E_CORRUPT, "that is told");
+    OK(why.len && strstr(why.ptr, "/tables") && strstr(why.ptr, "savepoint"), "with where, and what can be done");
+    base_buf_finish(&why);
+    service_store_close(store);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4) {
+        snprintf(path, sizeof path, "%s", argv[1]);
+        form = atoi(argv[2]) == SLICES ? SLICES : atoi(argv[2]) == TABLES ? TABLES : NO_ORDER;
+        return be_killed(atoi(argv[3]));
+    }
     if (!mkdtemp(folder)) {
         snprintf(folder, sizeof folder, "/tmp/cepheid-imager-XXXXXX");
         if (!mkdtemp(folder))
             return 1;
     }
     snprintf(path, sizeof path, "%s/store", folder);
-    check_images();
-    check_found();
-    check_failures();
-    check_kills();
+    for (form = SLICES; form <= NO_ORDER; form++) {
+        check_images();
+        check_found();
+        if (form != NO_ORDER) { /* else as with slices */
+            check_failures();
+            check_kills();
+        }
+    }
+    form = SLICES;
     check_damage();
+    form = TABLES;
+    check_lost_table();
     char command[100];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0)
