@@ -35,7 +35,8 @@ void cep_columns_finish(struct cep_columns *columns)
     base_free(columns->values);
     base_free(columns->types);
     base_free(columns->text);
-    base_free(columns->times);
+    if (!columns->time_column)
+        base_free(columns->times);
     BASE_VEC_FINISH(&columns->runs);
     *columns = (struct cep_columns){ 0 };
 }
@@ -49,6 +50,12 @@ void cep_columns_clear(struct cep_columns *columns)
     columns->rows = 0;
     columns->text_len = 0;
     columns->runs.len = 0;
+}
+
+void cep_columns_take_times(struct cep_columns *columns, uint32_t column)
+{
+    bool holds = columns->at[column].type.kind == CEP_KIND_TIMESTAMP || columns->at[column].type.kind == CEP_KIND_TIMESTAMP_LTZ;
+    columns->time_column = holds && columns->timed && columns->cap == 0 ? 1 + column : 0;
 }
 
 /* A copy of what is small is cheaper than a block that begins anywhere, whose pages are small ones then. */
@@ -103,7 +110,9 @@ int cep_columns_reserve(struct cep_columns *columns, uint32_t more)
     for (uint32_t i = 0; i < columns->count; i++)
         if (!grow_column(&columns->at[i], columns->cap, cap))
             return BASE_E_NOMEM;
-    if (columns->timed) {
+    if (columns->time_column) {
+        columns->times = columns->at[columns->time_column - 1].wide;
+    } else if (columns->timed) {
         int64_t *times = grow_block(columns->times, (size_t)columns->cap * sizeof *times, (size_t)cap * sizeof *times);
         if (!times)
             return BASE_E_NOMEM;
@@ -115,7 +124,7 @@ int cep_columns_reserve(struct cep_columns *columns, uint32_t more)
 
 uint64_t cep_columns_bytes(const struct cep_columns *columns)
 {
-    uint64_t row_bytes = columns->timed ? sizeof *columns->times : 0;
+    uint64_t row_bytes = columns->timed && !columns->time_column ? sizeof *columns->times : 0;
     for (uint32_t i = 0; i < columns->count; i++)
         row_bytes += (columns->at[i].narrow ? sizeof(int32_t) : sizeof(int64_t)) + (columns->at[i].nulls ? 1 : 0);
     return row_bytes * columns->rows + columns->text_len;
@@ -162,6 +171,19 @@ int cep_columns_place(struct cep_columns *columns, int32_t partition, int64_t of
     return BASE_VEC_PUSH(&columns->runs, run) ? 0 : BASE_E_NOMEM;
 }
 
+/* An array of their own after all. */
+static int part_times(struct cep_columns *columns)
+{
+    int64_t *times = base_alloc_walked((size_t)columns->cap * sizeof *times);
+    if (!times)
+        return BASE_E_NOMEM;
+    if (columns->rows)
+        memcpy(times, columns->times, columns->rows * sizeof *times);
+    columns->times = times;
+    columns->time_column = 0;
+    return 0;
+}
+
 int cep_columns_add(struct cep_columns *columns, int64_t time_ms, const struct cep_value *values)
 {
     int rc = cep_columns_reserve(columns, 1);
@@ -187,6 +209,8 @@ int cep_columns_add(struct cep_columns *columns, int64_t time_ms, const struct c
         else
             data->wide[row] = slot;
     }
+    if (!rc && columns->time_column && columns->times[row] != time_ms)
+        rc = part_times(columns);
     if (rc)
         return rc;
     if (columns->timed)
@@ -351,8 +375,10 @@ int cep_columns_permute(struct cep_columns *columns, const uint32_t *order)
     }
     BASE_VEC_FINISH(&columns->runs);
     memcpy(&columns->runs, &moved.runs, sizeof columns->runs);
-    int rc = columns->timed && columns->rows ? permute_times(columns, order) : 0;
+    int rc = columns->timed && columns->rows && !columns->time_column ? permute_times(columns, order) : 0;
     for (uint32_t i = 0; i < columns->count && !rc; i++)
         rc = permute_column(&columns->at[i], order, columns->rows, columns->cap);
+    if (columns->time_column)
+        columns->times = columns->at[columns->time_column - 1].wide;
     return rc;
 }

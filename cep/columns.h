@@ -25,6 +25,7 @@ struct cep_column_data {
 struct cep_columns_run { uint32_t row; int32_t partition; int64_t offset; };
 struct cep_columns {
     struct cep_column_data *at;
+    uint32_t time_column;      /* 1 + the column that holds the event times, too; 0: they have an array of their own */
     int64_t *times;            /* event time of each row in milliseconds; NULL: the columns are not timed, or there was no room asked for yet */
     uint32_t count;
     uint32_t rows, cap;
@@ -41,6 +42,8 @@ struct cep_columns {
 int cep_columns_init(struct cep_columns *columns, const struct cep_type *types, uint32_t count, uint16_t table) BASE_MUST_CHECK;
 /* Rows are to have event times. Before the first row. */
 static inline void cep_columns_set_timed(struct cep_columns *columns) { columns->timed = true; }
+/* ... which are those of this column, as a rule: then they are kept once. Nothing but memory depends on it. Before the first row. */
+void cep_columns_take_times(struct cep_columns *columns, uint32_t column);
 /* No rows, texts and places; what was reserved stays for the next ones. */
 void cep_columns_clear(struct cep_columns *columns);
 void cep_columns_finish(struct cep_columns *columns);

@@ -350,7 +350,7 @@ int formats_block_decode(struct formats_decoder *decoder, const struct formats_b
     *ret_bytes = 0;
     int r = decoder->csv ? formats_csv_block(decoder, block, columns, ret_bytes) : formats_json_block(decoder, block, columns, ret_bytes);
     *ret_records = columns->rows - before;
-    if (columns->timed && decoder->rowtime != CEP_NONE && *ret_records)
+    if (columns->timed && decoder->rowtime != CEP_NONE && *ret_records && columns->times != columns->at[decoder->rowtime].wide)
         memcpy(columns->times + before, columns->at[decoder->rowtime].wide + before, *ret_records * sizeof *columns->times);
     for (uint32_t row = before; columns->timed && decoder->rowtime == CEP_NONE && row < columns->rows; row++)
         columns->times[row] = BASE_TIME_MIN_MS;

@@ -50,22 +50,36 @@ static int leave_out(struct stretch *stretch, uint32_t row)
     return e;
 }
 
-/* As local.c does with each row: is it on time, and is a watermark told behind it? */
-static int time_row(struct stretch *stretch, uint32_t row, int32_t partition)
+/* A watermark is told behind the rows so far. */
+static int mark_rows(struct stretch *stretch)
 {
-    struct service_watermarks *marks = service_input_watermarks(stretch->local->from.input);
-    enum service_timing timing;
-    int e = service_watermarks_row(marks, partition, stretch->columns.times[row], &timing);
-    if (e < 0 || timing != SERVICE_ON_TIME)
-        return e < 0 ? e : leave_out(stretch, row);
-    if (++stretch->since < stretch->local->watermark_rows)
-        return 0;
+    const struct cep_history_mark mark = { service_watermarks_merge(service_input_watermarks(stretch->local->from.input)), stretch->timed };
     stretch->since = 0;
-    const struct cep_history_mark mark = { service_watermarks_merge(marks), row + 1 };
     if (mark.watermark_ms <= stretch->told_ms)
         return 0;
     stretch->told_ms = mark.watermark_ms;
     return BASE_VEC_PUSH(&stretch->marks, mark) ? 0 : BASE_E_NOMEM;
+}
+
+/* As local.c does with each row: is it on time, and is a watermark told behind it? Rows of one partition up to `end`, or up to the next watermark. */
+static int time_some(struct stretch *stretch, uint32_t end, int32_t partition)
+{
+    struct service_watermarks *marks = service_input_watermarks(stretch->local->from.input);
+    const int64_t *times_ms = stretch->columns.times + stretch->timed;
+    uint32_t rows = end - stretch->timed, left = stretch->local->watermark_rows - stretch->since, most = rows < left ? rows : left;
+    uint32_t n = service_watermarks_on_time(marks, partition, times_ms, most);
+    enum service_timing timing = SERVICE_ON_TIME;
+    int e = 0;
+    stretch->timed += n;
+    stretch->since += n;
+    if (n < most) { /* not on time, most likely */
+        e = service_watermarks_row(marks, partition, times_ms[n], &timing);
+        if (e == 0 && timing != SERVICE_ON_TIME)
+            e = leave_out(stretch, stretch->timed);
+        stretch->timed++;
+        stretch->since += timing == SERVICE_ON_TIME;
+    }
+    return e == 0 && stretch->since >= stretch->local->watermark_rows ? mark_rows(stretch) : e;
 }
 
 static int time_rows(struct stretch *stretch)
@@ -73,10 +87,11 @@ static int time_rows(struct stretch *stretch)
     const struct cep_columns *columns = &stretch->columns;
     size_t run = 0;
     int e = 0;
-    for (; stretch->timed < columns->rows && e == 0; stretch->timed++) {
+    while (stretch->timed < columns->rows && e == 0) {
         while (run + 1 < columns->runs.len && columns->runs.at[run + 1].row <= stretch->timed)
             run++;
-        e = time_row(stretch, stretch->timed, columns->runs.at[run].partition);
+        uint32_t end = run + 1 < columns->runs.len ? columns->runs.at[run + 1].row : columns->rows;
+        e = time_some(stretch, end, columns->runs.at[run].partition);
     }
     return e;
 }
@@ -159,6 +174,9 @@ int service_local_history_run(const struct service_local_history *local, bool *r
         types[i] = cep_program_column(program, schema->columns.first + i)->type;
     int e = cep_columns_init(&stretch.columns, types, schema->columns.count, (uint16_t)service_input_table(local->from.input));
     cep_columns_set_timed(&stretch.columns);
+    uint32_t rowtime = cep_program_table(program, service_input_table(local->from.input))->rowtime_field;
+    if (rowtime < schema->columns.count)
+        cep_columns_take_times(&stretch.columns, rowtime);
     if (e == 0)
         e = run(&stretch, ret_done, reterr);
     cep_columns_finish(&stretch.columns);

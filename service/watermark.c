@@ -59,6 +59,27 @@ int service_watermarks_row(struct service_watermarks *marks, int32_t partition, 
     return 0;
 }
 
+uint32_t service_watermarks_on_time(struct service_watermarks *marks, int32_t partition, const int64_t *times_ms, uint32_t count)
+{
+    struct service_partition *p = service_watermarks_partition(marks, partition);
+    uint32_t n = 0;
+    if (!p || count == 0)
+        return 0;
+    int64_t watermark_ms = p->watermark_ms;
+    for (; n < count; n++) {
+        if (times_ms[n] <= watermark_ms || times_ms[n] <= marks->merged_ms) /* the least time is that of rows without one */
+            break;
+        int64_t own_ms = minus(times_ms[n], marks->delay_ms);
+        watermark_ms = own_ms > watermark_ms ? own_ms : watermark_ms;
+    }
+    if (n > 0) {
+        p->idle = false;
+        p->seen_rows = true;
+        p->watermark_ms = watermark_ms;
+    }
+    return n;
+}
+
 int64_t service_watermarks_behind(struct service_watermarks *marks, int32_t partition, int64_t time_ms)
 {
     const struct service_partition *p = service_watermarks_partition(marks, partition);

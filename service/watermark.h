@@ -31,6 +31,8 @@ void service_watermarks_init(struct service_watermarks *marks, int64_t delay_ms)
 void service_watermarks_finish(struct service_watermarks *marks);
 /* The partition's entry, made at first sight: it starts at the merged watermark. NULL: no memory. Valid until the next new one. */
 struct service_partition *service_watermarks_partition(struct service_watermarks *marks, int32_t partition);
+/* Takes the times of rows of one partition as below, up to the first that is not on time: how many. 0 too where there is no memory. */
+uint32_t service_watermarks_on_time(struct service_watermarks *marks, int32_t partition, const int64_t *times_ms, uint32_t count);
 /* Takes a row's time: says whether it is on time, and raises its partition's watermark. BASE_E_NOMEM. */
 int service_watermarks_row(struct service_watermarks *marks, int32_t partition, int64_t time_ms, enum service_timing *ret) BASE_MUST_CHECK;
 /* By how much the row's time lies behind the watermark that it is late by; 0: just at it. Of rows that are late. */

@@ -105,8 +105,40 @@ static void test_flat(void)
     cep_columns_finish(&columns);
 }
 
+/* Times that are those of a column, until a row's are not. */
+static void test_shared_times(void)
+{
+    static const struct cep_type flat[] = { CEP_TYPE(INT), CEP_TYPE(TIMESTAMP_LTZ) };
+    static const uint32_t order[] = { 2, 0, 1 };
+    static const int64_t others[] = { 2000, 0, 1000 };
+    struct cep_columns columns;
+    bool good = cep_columns_init(&columns, flat, 2, 0) == 0;
+    cep_columns_set_timed(&columns);
+    cep_columns_take_times(&columns, 0);
+    OK(columns.time_column == 0, "a number is no time");
+    cep_columns_take_times(&columns, 1);
+    for (int64_t i = 0; i < 3 && good; i++) {
+        const struct cep_value values[] = { cep_int(i), cep_int(i * 1000) };
+        good = cep_columns_place(&columns, 0, i) == 0 && cep_columns_add(&columns, i * 1000, values) == 0;
+    }
+    OK(good && columns.times == columns.at[1].wide, "times that stand in a column are kept once");
+    good = good && cep_columns_permute(&columns, order) == 0;
+    for (uint32_t i = 0; i < 3 && good; i++)
+        good = cep_columns_time_ms(&columns, i) == others[i] && cep_columns_slot(&columns, 1, i) == others[i] && cep_columns_position(&columns, i).offset == others[i] / 1000;
+    OK(good, "in another order, too");
+    const struct cep_value none[] = { cep_int(3), cep_null() };
+    good = good && cep_columns_place(&columns, 0, 3) == 0 && cep_columns_add(&columns, 3000, none) == 0 && cep_columns_reserve(&columns, columns.cap) == 0;
+    OK(good && columns.times != columns.at[1].wide && cep_columns_is_null(&columns, 1, 3) && cep_columns_slot(&columns, 1, 3) == 0 && columns.times[3] == 3000,
+       "a row whose time the column does not have parts them");
+    for (uint32_t i = 0; i < 3 && good; i++)
+        good = columns.times[i] == others[i] && columns.at[1].wide[i] == others[i];
+    OK(good, "and all others stay as they are");
+    cep_columns_finish(&columns);
+}
+
 int main(void)
 {
+    test_shared_times();
     test_round(false);
     test_round(true);
     test_flat();
