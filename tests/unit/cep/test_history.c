@@ -2,6 +2,7 @@
  * late; keys of one column, two and none, NULL and long texts among them; errors in conditions and measures, matches taken back, small limits, more different things than are gone through so. Then memory
  * that ends, at every allocation in turn. */
 #include "tests/unit/rnd.h"
+#include "tests/unit/ruled.h"
 #include "tests/unit/tap.h"
 
 #include <inttypes.h>
@@ -263,24 +264,13 @@ static void sweep(const struct cep_linked *linked, const struct test_rule *rule,
 
 static void try_rule(const struct test_rule *rule, struct cep_row *const *rows)
 {
-    struct base_arena arena = { 0 };
-    struct base_source source = { .name = "rules.sql", .text = rule->text, .len = strlen(rule->text) };
     const struct patterns_options options = { .queries = true, .eager_queries = true };
-    struct base_diags diags;
-    struct patterns_result *result = NULL;
-    struct cep_linked *linked = NULL;
-    const char *error = NULL;
-    struct cep_funcs *funcs = cep_funcs_create();
-    base_diags_init(&diags, &arena);
-    if (OK(patterns_compile(&source, 1, funcs, &options, &arena, &diags, &result) == 0 && cep_link(result->program, funcs, &arena, &error, &linked) == 0, rule->name)) {
-        compare(linked, rule, rows);
-        sweep(linked, rule, rows);
+    struct ruled ruled;
+    if (OK(ruled_compile(&ruled, rule->text, &options), rule->name)) {
+        compare(ruled.linked, rule, rows);
+        sweep(ruled.linked, rule, rows);
     }
-    cep_unlink(linked);
-    patterns_result_finish(result);
-    base_diags_finish(&diags);
-    cep_funcs_destroy(funcs);
-    base_arena_finish(&arena);
+    ruled_finish(&ruled);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* The short ways of the row pattern operator against the long one: rows handed over together, one by one, as they come from other threads, and through full keys without
  * an index of constants must tell the same. Random rows, some of them late; every rule reads all columns, so that rows can be made without a decoder; rules that take the lean form, final ones that only remember steps, and many rules of which few can care. */
 #include "tests/unit/rnd.h"
+#include "tests/unit/ruled.h"
 #include "tests/unit/tap.h"
 
 #include <inttypes.h>
@@ -212,16 +213,10 @@ static int run(const struct cep_linked *linked, struct cep_row *const *rows, enu
 
 static void compare(const char *text, struct cep_row *const *rows)
 {
-    struct base_arena arena = { 0 };
-    struct base_source source = { .name = "rules.sql", .text = text, .len = strlen(text) };
-    struct patterns_options options = { .queries = true };
-    struct base_diags diags;
-    struct patterns_result *result = NULL;
-    struct cep_linked *linked = NULL;
-    const char *error = NULL;
-    struct cep_funcs *funcs = cep_funcs_create();
-    base_diags_init(&diags, &arena);
-    if (OK(patterns_compile(&source, 1, funcs, &options, &arena, &diags, &result) == 0 && cep_link(result->program, funcs, &arena, &error, &linked) == 0, "the rules compile")) {
+    const struct patterns_options options = { .queries = true };
+    struct ruled ruled;
+    if (OK(ruled_compile(&ruled, text, &options), "the rules compile")) {
+        const struct cep_linked *linked = ruled.linked;
         static struct told together, single, full, by_value, routed;
         bool values = strstr(text, "A.u") != NULL;
         OK(run(linked, rows, TOGETHER, values, &together) == 0 && run(linked, rows, ONE_BY_ONE, values, &single) == 0 && run(linked, rows, IN_FULL, values, &full) == 0 &&
@@ -235,11 +230,7 @@ static void compare(const char *text, struct cep_row *const *rows)
         OK(by_value.standing == full.standing && by_value.count == full.count && (!values || by_value.errors == full.errors), "and those that find what waits by its value");
         printf("# %" PRIu64 " messages\n", together.count);
     }
-    cep_unlink(linked);
-    patterns_result_finish(result);
-    base_diags_finish(&diags);
-    cep_funcs_destroy(funcs);
-    base_arena_finish(&arena);
+    ruled_finish(&ruled);
 }
 
 int main(void)

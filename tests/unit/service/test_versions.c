@@ -12,6 +12,7 @@
 #include "enrichment/table.h"
 #include "patterns/compile.h"
 #include "service/message.h"
+#include "tests/unit/ruled.h"
 #include "tests/unit/tap.h"
 
 #define ALERTS 64
@@ -267,8 +268,6 @@ static int feed(struct host *host, const struct step *step, int offset)
 
 /* ---- rules ---- */
 
-struct ruled { struct base_arena arena; struct base_diags diags; struct patterns_result *result; struct cep_linked *linked; struct cep_funcs *funcs; };
-
 #define TABLES                                                                                                                                        \
     "CREATE TABLE orders (id BIGINT, user_id STRING, amount INT, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)\n"               \
     "WITH ('connector' = 'kafka', 'topic' = 'orders', 'format' = 'json', 'properties.bootstrap.servers' = 'x');\n"                                    \
@@ -295,32 +294,8 @@ struct ruled { struct base_arena arena; struct base_diags diags; struct patterns
 
 static bool compile(struct ruled *ruled, const char *text)
 {
-    *ruled = (struct ruled){ 0 };
-    base_diags_init(&ruled->diags, &ruled->arena);
-    struct base_source *source = base_arena_zalloc(&ruled->arena, 1, sizeof *source);
-    *source = (struct base_source){ "r.sql", text, strlen(text) };
-    struct patterns_options options = { 0 };
-    const char *why = NULL;
-    ruled->funcs = cep_funcs_create();
-    int e = patterns_compile(source, 1, ruled->funcs, &options, &ruled->arena, &ruled->diags, &ruled->result);
-    if (e == 0)
-        e = cep_link(ruled->result->program, ruled->funcs, &ruled->arena, &why, &ruled->linked);
-    if (e < 0) {
-        struct base_buf out = { 0 };
-        base_diags_render(&ruled->diags, &out);
-        printf("# %s\n", out.ptr ? out.ptr : base_error_text(e));
-        base_buf_finish(&out);
-    }
-    return e == 0;
-}
-
-static void ruled_finish(struct ruled *ruled)
-{
-    cep_unlink(ruled->linked);
-    patterns_result_finish(ruled->result);
-    cep_funcs_destroy(ruled->funcs);
-    base_diags_finish(&ruled->diags);
-    base_arena_finish(&ruled->arena);
+    const struct patterns_options options = { 0 };
+    return ruled_compile(ruled, text, &options);
 }
 
 static bool host_init(struct host *host, const struct ruled *ruled)
