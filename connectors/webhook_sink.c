@@ -97,8 +97,13 @@ int connectors_webhook_create(const struct connectors_webhook_options *options, 
         webhook->name && webhook->url && webhook->content_type ? copy_secrets(webhook, options, reterr) : BASE_E_NOMEM;
     if (!error)
         error = copy_headers(webhook, options, reterr);
-    if (!error)
-        error = clients_http_create(&options->http, &webhook->http, reterr);
+    if (!error) {
+        struct base_buf why = { 0 };
+        error = clients_http_create(&options->http, &webhook->http, &why);
+        if (why.len)
+            (void)complain(options, why.ptr, reterr);
+        base_buf_finish(&why);
+    }
     if (error) {
         connectors_webhook_destroy(webhook);
         return error;
