@@ -32,7 +32,7 @@ struct match_history_told {
     struct cep_evidence_item items[MATCH_NAMED_MOST];
     struct base_arena arena;
 };
-/* The event of a named place: what would have been told otherwise, with no more than is asked for where `aside` is plain. Good until the next call; the arena is the caller's. BASE_E_LIMIT, BASE_E_NOMEM. */
+/* The event of a named place: what would have been told otherwise, without key and evidence where `aside` is plain. Good until the next call; the arena is the caller's. BASE_E_LIMIT, BASE_E_NOMEM. */
 int cep_match_history_event(struct cep_operator *op, const struct match_history *history, const struct match_aside *aside, const struct match_aside_place *place,
                             struct match_history_told *ret) BASE_MUST_CHECK;
 /* Brings near what it is made of: where the values lie, then (texts) those. */

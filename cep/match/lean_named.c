@@ -125,10 +125,10 @@ int cep_match_history_event(struct cep_operator *base, const struct match_histor
     row->change = settled ? CEP_SETTLED : CEP_INSERT;
     ret->event = (struct cep_event){ .row = row, .key_node = CEP_NONE, .kind = CEP_IS_MATCH, .final = settled, .last_time_ms = row->time_ms };
     ret->event.first_time_ms = cep_columns_time_ms(history->columns, named->items[0].row);
-    if (aside->plain)
-        return 0;
     struct cep_position start = cep_columns_position(history->columns, named->start);
     ret->event.ident = cep_match_ident_of_start(&start);
+    if (aside->plain)
+        return 0;
     ret->event.first_at = cep_columns_position(history->columns, named->items[0].row);
     ret->event.key = named->key;
     ret->event.key_node = op->op.node;

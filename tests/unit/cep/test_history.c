@@ -64,7 +64,7 @@ static const struct test_rule rules[] = {
 };
 #define RULES (sizeof rules / sizeof *rules)
 
-struct told { uint64_t ordered, standing, count, errors; bool results; /* nobody asks for identities */ struct cep_flow *flow; };
+struct told { uint64_t ordered, standing, count, errors; bool results; /* nobody asks for keys and evidence */ struct cep_flow *flow; };
 /* How the rows go in. stretch 0: one by one. */
 struct way { uint32_t rows, stretch; bool between; };
 
@@ -89,7 +89,7 @@ static uint64_t hash_alert(const struct cep_event *event)
 static int sink(void *ctx, uint32_t node, const struct cep_event *event)
 {
     struct told *told = ctx;
-    const int64_t place[] = { event->row->time_ms, event->row->at.offset, event->row->at.partition, node };
+    const int64_t place[] = { (int64_t)event->ident.hi, (int64_t)event->ident.lo, event->row->time_ms, event->row->at.offset, event->row->at.partition, node };
     uint64_t content = base_hash64(&event->row->tuple, event->row->tuple.size_bytes, base_hash64(place, sizeof place, 0));
     bool gone = event->row->change == CEP_DELETE || event->row->change == CEP_UPDATE_BEFORE;
     told->standing += gone ? (uint64_t)0 - content : content;

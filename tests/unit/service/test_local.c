@@ -37,7 +37,7 @@ struct told { uint64_t ordered, count, late, late_count, late_first, errors, pro
 static int on_row(void *ctx, uint32_t node BASE_UNUSED, const struct cep_event *event)
 {
     struct told *told = ctx;
-    uint64_t place = (uint64_t)event->row->time_ms + ((uint64_t)event->row->at.offset << 32); /* of its identity nobody asks */
+    uint64_t place = (uint64_t)event->row->time_ms + ((uint64_t)event->row->at.offset << 32) + event->ident.hi;
     told->ordered = told->ordered * UINT64_C(0x9e3779b97f4a7c15) + base_hash64(&event->row->tuple, event->row->tuple.size_bytes, place + event->row->change);
     told->count++;
     return 0;
