@@ -357,13 +357,13 @@ static int64_t on_proc_time(void *ctx BASE_UNUSED)
 
 /* ---- reports ---- */
 
-static void count_for_rules(struct service_host *host, uint32_t node, enum service_rule_counter counter)
+static void count_for_rules(struct service_host *host, uint32_t node, enum service_rule_counter counter, uint64_t by)
 {
     if (node == CEP_NONE)
         return;
     for (uint32_t rule = 0; rule < cep_program_rule_count(host->shared->program); rule++) {
         if (service_plan_reaches(host->shared->plan, node, rule))
-            atomic_fetch_add_explicit(&host->shared->rules[rule]->value[counter], 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&host->shared->rules[rule]->value[counter], by, memory_order_relaxed);
     }
 }
 
@@ -397,6 +397,30 @@ static void letter_error(struct service_host *host, uint32_t node, int error, co
     service_letters_row(host->shared->letters, &row);
 }
 
+static void tell_timed_out(struct service_host *host, uint32_t node, uint64_t count)
+{
+    service_count(host->shared->metrics, SERVICE_METRIC_TIMED_OUT, count);
+    count_for_rules(host, node, SERVICE_RULE_TIMED_OUT, count);
+}
+
+static void note_timed_out(struct service_host *host, uint32_t node)
+{
+    if (!host->timed_out || node == CEP_NONE)
+        tell_timed_out(host, node, 1);
+    else if (host->timed_out[node]++ == 0)
+        host->timed_out_nodes[host->timed_out_count++] = node;
+}
+
+void service_host_tell(struct service_host *host)
+{
+    for (uint32_t i = 0; i < host->timed_out_count; i++) {
+        uint32_t node = host->timed_out_nodes[i];
+        tell_timed_out(host, node, host->timed_out[node]);
+        host->timed_out[node] = 0;
+    }
+    host->timed_out_count = 0;
+}
+
 static void on_report(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place BASE_UNUSED,
                       const struct cep_event *event)
 {
@@ -407,28 +431,27 @@ static void on_report(void *ctx, enum cep_report what, uint32_t node, int error,
     switch (what) {
     case CEP_REPORT_ERROR:
         service_count(metrics, SERVICE_METRIC_ERRORS, 1);
-        count_for_rules(host, node, SERVICE_RULE_ERRORS);
+        count_for_rules(host, node, SERVICE_RULE_ERRORS, 1);
         letter_error(host, node, error, event);
         break;
     case CEP_REPORT_LATE:
         service_count(metrics, SERVICE_METRIC_LATE, 1);
-        count_for_rules(host, node, SERVICE_RULE_LATE);
+        count_for_rules(host, node, SERVICE_RULE_LATE, 1);
         break;
     case CEP_REPORT_LATE_AFTER_IDLE:
         service_count(metrics, SERVICE_METRIC_LATE_IDLE, 1);
-        count_for_rules(host, node, SERVICE_RULE_LATE);
+        count_for_rules(host, node, SERVICE_RULE_LATE, 1);
         break;
     case CEP_REPORT_LIMIT:
         service_count(metrics, SERVICE_METRIC_LIMITS, 1);
-        count_for_rules(host, node, SERVICE_RULE_LIMITS);
+        count_for_rules(host, node, SERVICE_RULE_LIMITS, 1);
         break;
     case CEP_REPORT_TIMED_OUT:
-        service_count(metrics, SERVICE_METRIC_TIMED_OUT, 1);
-        count_for_rules(host, node, SERVICE_RULE_TIMED_OUT);
+        note_timed_out(host, node);
         break;
     case CEP_REPORT_SUPPRESSED:
         service_count(metrics, SERVICE_METRIC_SUPPRESSED, 1);
-        count_for_rules(host, node, SERVICE_RULE_SUPPRESSED);
+        count_for_rules(host, node, SERVICE_RULE_SUPPRESSED, 1);
         break;
     case CEP_REPORT_COUNT_:
         break;
@@ -473,6 +496,13 @@ int service_host_init(struct service_host *host, struct service_shared *shared, 
     if (!host->written || !host->deadlines)
         return BASE_E_NOMEM;
     bool ingest = sender == SERVICE_EXCHANGE_INGEST(shared->exchange);
+    uint32_t nodes = cep_program_node_count(shared->program);
+    if (!ingest) {
+        host->timed_out = base_calloc((size_t)nodes + 1, sizeof *host->timed_out);
+        host->timed_out_nodes = base_calloc((size_t)nodes + 1, sizeof *host->timed_out_nodes);
+        if (!host->timed_out || !host->timed_out_nodes)
+            return BASE_E_NOMEM;
+    }
     host->known = shared->known && !ingest && shared->known[sender].bits ? &shared->known[sender] : NULL;
     struct service_lookups_config lookups = { .program = shared->program, .application = "cepheid", .allow_private = shared->allow_private, .metrics = shared->metrics,
                                                .wake = on_lookup_answered, .wake_ctx = host };
@@ -494,6 +524,10 @@ void service_host_finish(struct service_host *host)
     service_journal_finish(&host->journal);
     base_free(host->written);
     base_free(host->deadlines);
+    base_free(host->timed_out);
+    base_free(host->timed_out_nodes);
+    host->timed_out = NULL;
+    host->timed_out_nodes = NULL;
     base_buf_finish(&host->scratch);
     base_buf_finish(&host->key_scratch);
     host->encoders = NULL;

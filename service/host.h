@@ -73,11 +73,16 @@ struct service_host {
     struct formats_encoder **encoders;   /* by node: rows of INSERT INTO */
     struct formats_cells **cells;        /* by node: instead, where the table lies in a store */
     struct base_buf scratch, key_scratch;
+    uint64_t *timed_out;                 /* shards, by node: partial matches whose time ran out, not yet told; NULL: each is told at once */
+    uint32_t *timed_out_nodes;           /* those with any */
+    uint32_t timed_out_count;            /* of these */
 };
 int service_host_init(struct service_host *host, struct service_shared *shared, uint32_t sender, struct base_buf *reterr) BASE_MUST_CHECK;
 void service_host_finish(struct service_host *host);
 /* The environment for cep_flow_create. */
 struct cep_env service_host_env(struct service_host *host);
+/* Counts what ran out of time since the last call, of which there may be one for every row, into the metrics: after each round of a shard, and at the barrier. */
+void service_host_tell(struct service_host *host);
 /* Changed pieces of the flow into the part's batch: at the barrier. The piece callback of cep_flow_checkpoint, with the host as ctx. */
 int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len,
                        int64_t deadline_ms) BASE_MUST_CHECK;

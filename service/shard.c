@@ -284,6 +284,7 @@ static int finish_epoch(struct service_shard *shard)
     int e = shard->host.journal_lost ? BASE_E_NOMEM : 0;
     part->touched = touched != shard->touched;
     shard->touched = touched;
+    service_host_tell(&shard->host);
     bool image = atomic_load(&shard->shared->image); /* the one before stands in the store whole */
     if (image)
         memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
@@ -501,6 +502,7 @@ void *service_shard_main(void *arg)
             service_engine_fail(shard->engine, e, "a shard cannot go on", NULL);
             break;
         }
+        service_host_tell(&shard->host);
         if (any && shard->took) {
             look_full(shard);
             tell_outputs(shard);
