@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/put.h"
 #include "base/time.h"
 #include "base/vec.h"
 
@@ -283,42 +284,56 @@ int64_t cep_columns_time_ms(const struct cep_columns *columns, uint32_t row)
     return columns->timed ? columns->times[row] : BASE_TIME_MIN_MS;
 }
 
-/* Without texts a row has one size and its slots are those of the columns. */
-static int flat_row(const struct cep_columns *columns, uint32_t row, struct base_arena *arena, struct cep_row **ret)
+/* Of the row's tuple; 0: too many. */
+static size_t tuple_bytes(const struct cep_columns *columns, uint32_t row)
+{
+    size_t bytes = sizeof(struct cep_tuple) + ((size_t)cep_tuple_null_words(columns->count) + columns->count) * 8;
+    for (uint32_t i = 0; i < columns->count && !columns->flat; i++)
+        if (cep_columns_in_text(columns->at[i].type)) /* a NULL's slot is 0 */
+            bytes += cep_columns_text(columns, columns->at[i].wide[row]).len;
+    bytes = (bytes + 7) & ~(size_t)7;
+    return bytes > CEP_ROW_BYTES_MAX ? 0 : bytes;
+}
+
+/* As cep_tuple_write does it: slots are what they are in the columns, but for those that say where a text is. */
+static void write_tuple(const struct cep_columns *columns, uint32_t row, struct cep_tuple *at, size_t bytes)
 {
     uint32_t words = cep_tuple_null_words(columns->count);
-    size_t bytes = sizeof(struct cep_tuple) + ((size_t)words + columns->count) * 8;
-    struct cep_row *made = base_arena_alloc(arena, offsetof(struct cep_row, tuple) + bytes);
-    if (!made)
-        return BASE_E_NOMEM;
-    memset(made, 0, offsetof(struct cep_row, tuple));
-    made->tuple.size_bytes = (uint32_t)bytes;
-    made->tuple.columns = (uint16_t)columns->count;
-    made->tuple.reserved = 0;
-    memset(made->tuple.data, 0, words * sizeof *made->tuple.data);
+    size_t tail = sizeof *at + ((size_t)words + columns->count) * 8;
+    if (columns->count)
+        at->data[bytes / 8 - 2] = 0; /* what the last text leaves of its last word */
+    at->size_bytes = (uint32_t)bytes;
+    at->columns = (uint16_t)columns->count;
+    at->reserved = 0;
+    for (uint32_t i = 0; i < words; i++)
+        at->data[i] = 0;
     for (uint32_t i = 0; i < columns->count; i++) {
-        made->tuple.data[words + i] = (uint64_t)cep_columns_slot(columns, i, row);
-        if (cep_columns_is_null(columns, i, row))
-            made->tuple.data[i / 64] |= UINT64_C(1) << (i % 64);
+        const struct cep_column_data *data = &columns->at[i];
+        int64_t slot = data->narrow ? data->narrow[row] : data->wide[row];
+        at->data[words + i] = (uint64_t)slot;
+        if (BASE_UNLIKELY(data->nulls && data->nulls[row])) {
+            at->data[i / 64] |= UINT64_C(1) << (i % 64);
+        } else if (cep_columns_in_text(data->type)) {
+            struct base_str text = cep_columns_text(columns, slot);
+            at->data[words + i] = (uint64_t)tail | (uint64_t)text.len << 32;
+            base_put_bytes((char *)at + tail, text.ptr, text.len);
+            tail += text.len;
+        }
     }
-    *ret = made;
-    return 0;
 }
 
 int cep_columns_row(struct cep_columns *columns, uint32_t row, struct base_arena *arena, struct cep_row **ret)
 {
-    struct cep_position at = cep_columns_position(columns, row);
-    if (columns->flat) {
-        int rc = flat_row(columns, row, arena, ret);
-        if (!rc) {
-            (*ret)->time_ms = cep_columns_time_ms(columns, row);
-            (*ret)->at = at;
-        }
-        return rc;
-    }
-    for (uint32_t i = 0; i < columns->count; i++)
-        columns->values[i] = cep_columns_value(columns, i, row);
-    return cep_row_make(columns->types, columns->values, columns->count, cep_columns_time_ms(columns, row), at, arena, ret);
+    size_t bytes = tuple_bytes(columns, row);
+    struct cep_row *made = bytes ? base_arena_alloc(arena, offsetof(struct cep_row, tuple) + bytes) : NULL;
+    if (!made)
+        return bytes ? BASE_E_NOMEM : BASE_E_LIMIT;
+    memset(made, 0, offsetof(struct cep_row, tuple));
+    made->time_ms = cep_columns_time_ms(columns, row);
+    made->at = cep_columns_position(columns, row);
+    write_tuple(columns, row, &made->tuple, bytes);
+    *ret = made;
+    return 0;
 }
 
 static int permute_column(struct cep_column_data *data, const uint32_t *order, uint32_t rows, uint32_t cap)

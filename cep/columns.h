@@ -86,6 +86,13 @@ static inline void cep_columns_near(const struct cep_columns *columns, uint32_t 
     if (columns->times)
         __builtin_prefetch(columns->times + row);
 }
+/* The same for its texts, whose slots are near. */
+static inline void cep_columns_near_texts(const struct cep_columns *columns, uint32_t row)
+{
+    for (uint32_t i = 0; i < columns->count; i++)
+        if (cep_columns_in_text(columns->at[i].type))
+            __builtin_prefetch(columns->text + ((uint64_t)columns->at[i].wide[row] >> CEP_COLUMNS_LENGTH_BITS));
+}
 /* A text of at most 7 bytes and its length in one word. False: it is longer. */
 static inline bool cep_columns_brief(const struct cep_columns *columns, int64_t slot, uint64_t *ret)
 {

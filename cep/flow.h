@@ -94,6 +94,8 @@ struct cep_env {
     /* As many rows wait for the table as may: returns when some answer has come, which is bounded in time. BASE_E_CLOSED: the host ends. */
     int (*lookup_wait)(void *ctx, uint32_t table);
     void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
+    /* 1 << what for each of these of which the host takes no notice: they need not be found out. */
+    uint32_t unheard;
     int64_t (*proc_time_ms)(void *ctx);
     /* Listens to each row's steps; NULL: nobody does. Slow. */
     void (*trace)(void *ctx, const struct cep_trace *trace);

@@ -1,6 +1,7 @@
 #include "cep/row.h"
 
 #include "base/error.h"
+#include "base/put.h"
 #include "base/time.h"
 
 static bool is_wide(struct cep_type type)
@@ -38,30 +39,6 @@ size_t cep_tuple_size(const struct cep_type *types, const struct cep_value *valu
     return bytes > CEP_ROW_BYTES_MAX ? 0 : bytes;
 }
 
-/* Most texts are short: no call for them. */
-static inline void copy(char *to, const char *from, size_t len)
-{
-    if (len > 16) {
-        memcpy(to, from, len);
-    } else if (len >= 8) {
-        uint64_t first, last;
-        memcpy(&first, from, 8);
-        memcpy(&last, from + len - 8, 8);
-        memcpy(to, &first, 8);
-        memcpy(to + len - 8, &last, 8);
-    } else if (len >= 4) {
-        uint32_t first, last;
-        memcpy(&first, from, 4);
-        memcpy(&last, from + len - 4, 4);
-        memcpy(to, &first, 4);
-        memcpy(to + len - 4, &last, 4);
-    } else if (len > 0) {
-        to[0] = from[0];
-        to[len / 2] = from[len / 2];
-        to[len - 1] = from[len - 1];
-    }
-}
-
 /* size: what cep_tuple_size said. */
 static inline void write_tuple(const struct cep_type *types, const struct cep_value *values, uint32_t columns, struct cep_tuple *at, size_t size)
 {
@@ -80,7 +57,7 @@ static inline void write_tuple(const struct cep_type *types, const struct cep_va
             at->data[i / 64] |= UINT64_C(1) << (i % 64);
         } else if (cep_kind_is_text(types[i].kind)) {
             slot = (uint64_t)tail | values[i].s.len << 32;
-            copy(bytes + tail, values[i].s.ptr, values[i].s.len);
+            base_put_bytes(bytes + tail, values[i].s.ptr, values[i].s.len);
             tail += values[i].s.len;
         } else if (is_wide(types[i])) {
             slot = (uint64_t)tail | UINT64_C(16) << 32;

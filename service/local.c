@@ -329,7 +329,7 @@ static int setup(struct local *local, struct base_buf *reterr)
     }
     struct cep_env env = {
         .ctx = local, .route = on_route, .routes_back = true, .route_watermark = on_route_watermark, .sink = on_sink, .sink_watermark = on_sink_watermark,
-        .lookup = on_lookup, .report = on_report, .proc_time_ms = on_proc_time,
+        .lookup = on_lookup, .report = on_report, .unheard = local->config->calls.unheard, .proc_time_ms = on_proc_time,
         .trace = local->config->calls.trace ? on_trace : NULL,
     };
     if (e == 0)

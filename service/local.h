@@ -14,6 +14,7 @@
 struct service_local_calls {
     int (*row)(void *ctx, uint32_t node, const struct cep_event *event); /* a row for SINK node `node`; of a query's result, its columns, identity, time, place and change alone */
     void (*report)(void *ctx, enum cep_report what, uint32_t node, int error, const struct cep_code *place, const struct cep_event *event);
+    uint32_t unheard; /* reports that need not come, as in struct cep_env */
     formats_problem_fn *problem;                                         /* a record that could not be read */
     void (*late)(void *ctx, uint32_t table, const struct cep_row *row);  /* a row behind its partition's watermark: dropped */
     bool (*stop)(void *ctx);                                             /* true: end early, without the final results */

@@ -9,10 +9,36 @@
 #define CHUNK_FIRST ((size_t)64 << 10)
 #define CHUNK ((size_t)4 << 20) /* on large pages */
 
+#define SPARE_LEAST ((size_t)64 << 10)
+
+void cep_match_aside_give(struct match_aside *aside, void *block, size_t bytes)
+{
+    if (!block || bytes < SPARE_LEAST || aside->spare_count == MATCH_ASIDE_SPARES || !BASE_VEC_PUSH(&aside->chunks, block)) {
+        base_free(block);
+        return;
+    }
+    aside->spares[aside->spare_count].at = block;
+    aside->spares[aside->spare_count++].bytes = bytes & ~(size_t)15;
+}
+
+/* One of the spares is the chunk under way from now on; false: none is so large. */
+static bool take_spare(struct match_aside *aside, size_t need)
+{
+    while (aside->spare_count > 0) {
+        aside->spare_count--;
+        if (aside->spares[aside->spare_count].bytes < need)
+            continue;
+        aside->next = aside->spares[aside->spare_count].at;
+        aside->room = aside->spares[aside->spare_count].bytes;
+        return true;
+    }
+    return false;
+}
+
 static void *make_room(struct match_aside *aside, size_t bytes)
 {
     size_t need = (bytes + 15) & ~(size_t)15;
-    if (need > aside->room) {
+    if (need > aside->room && !take_spare(aside, need)) {
         size_t size = aside->chunks.len ? CHUNK : CHUNK_FIRST;
         void *chunk = base_alloc_walked(size > need ? size : need);
         if (!chunk || !BASE_VEC_PUSH(&aside->chunks, chunk)) {

@@ -90,6 +90,56 @@ static int trace_step(struct match_op *op, uint32_t from, struct match_edges *re
     return rc;
 }
 
+/* ---- steps that say it themselves ---- */
+
+/* The one TAKE by which a thread that rests there can take a row; NULL: there are several, or none. */
+static const struct cep_nfa *only_take(const struct match_op *op, uint32_t pc)
+{
+    const struct cep_nfa *nfa = &op->nfas[pc];
+    if (nfa->op == CEP_NFA_WAIT && !nfa->any)
+        nfa = &op->nfas[nfa->a];
+    return nfa->op == CEP_NFA_TAKE ? nfa : NULL;
+}
+
+bool cep_match_edges_forward(const struct match_op *op)
+{
+    bool forward = true;
+    for (uint32_t pc = 0; pc < op->m->nfas.count; pc++) {
+        const struct cep_nfa *nfa = &op->nfas[pc];
+        forward &= nfa->op == CEP_NFA_MATCH || (nfa->op == CEP_NFA_SPLIT && nfa->a > pc && nfa->b > pc) || ((nfa->op == CEP_NFA_TAKE || nfa->op == CEP_NFA_WAIT) && nfa->a > pc);
+    }
+    return forward;
+}
+
+/* A remembered step of a list of one thread that can take the row by one TAKE alone, where nothing leads back: if the list is the same behind it the thread waited, else all that there is came
+ * from it, with that TAKE's label. False: not all of that holds. */
+static bool tell_edges(const struct match_op *op, const struct match_edge_table *table, uint32_t from, struct match_edges *ret)
+{
+    const struct match_configs *configs = op->steps;
+    struct match_stored_thread thread = { 0 };
+    uint32_t to;
+    if (!table->forward)
+        return false;
+    if (from == MATCH_CONFIG_START) {
+        if (op->first_plain.len != 1 || !cep_match_config_start_known(configs, configs->row_sight, &to))
+            return false;
+        thread.pc = op->first_plain.at[0].pc;
+        thread.guards = op->first_plain.at[0].guards;
+    } else {
+        if (configs->at[from]->threads != 1 || !cep_match_config_known(configs, from, configs->row_sight, &to))
+            return false;
+        memcpy(&thread, configs->at[from] + 1, sizeof thread);
+    }
+    const struct cep_nfa *take = only_take(op, thread.pc);
+    uint32_t count = to == MATCH_CONFIG_ACCEPTED ? 1 : to == MATCH_CONFIG_DEAD || to == MATCH_CONFIG_FULL ? 0 : configs->at[to]->threads;
+    if (!take || thread.guards || count == 0 || count > MATCH_EDGES_MOST)
+        return false;
+    *ret = (struct match_edges){ .config = from, .sight = configs->row_sight, .to = to, .count = (uint8_t)count, .idle = to == from };
+    for (uint32_t i = 0; i < count; i++)
+        ret->at[i] = to == from ? (struct match_edge){ .var = MATCH_EDGE_WAITED } : (struct match_edge){ .excluded = take->excluded != 0, .var = take->var };
+    return true;
+}
+
 /* ---- the table ---- */
 
 static int make_ready(struct match_edge_table *table, const struct match_configs *configs)
@@ -152,7 +202,12 @@ int cep_match_edges_of(struct match_op *op, struct match_edge_table *table, uint
         return rc ? rc : trace_step(op, from, scratch);
     struct match_edges *at = place_of(table, from, sight);
     *ret = at;
-    return BASE_LIKELY(is_step(at, from, sight)) ? 0 : cep_match_edges_step(op, table, from, &to);
+    if (BASE_LIKELY(is_step(at, from, sight)))
+        return 0;
+    if (!tell_edges(op, table, from, at))
+        return cep_match_edges_step(op, table, from, &to);
+    table->missed++;
+    return 0;
 }
 
 /* ---- a match ---- */

@@ -22,8 +22,11 @@ struct match_edge_record { uint64_t seq; struct match_edges edges; };
 struct match_edge_table {
     struct match_edges *at;
     uint32_t cap, missed, life;
+    bool forward;             /* as cep_match_edges_forward says */
     struct { struct match_edge_record *at; size_t len, cap; } walk; /* rows of the match under way that moved something */
 };
+/* Does each step lead on in the automaton and never back, and is there nothing in it but rows that are taken and waited for? */
+bool cep_match_edges_forward(const struct match_op *op);
 /* Steps the list `from` over the row under way, as cep_match_config_next does where nothing is remembered, and notes the edges. */
 int cep_match_edges_step(struct match_op *op, struct match_edge_table *table, uint32_t from, uint32_t *ret) BASE_MUST_CHECK;
 /* The step from a list over the row under way: remembered, or made now in scratch. *ret is good until the next call. */

@@ -7,12 +7,10 @@
 
 #define SNAP_EACH 4         /* as in quick.c */
 #define WAKES_IN_VAIN 1000u /* as in flow.c */
-#define GLANCES 1024u       /* and some more, so that each has a few places to stand in */
-#define GLANCE_TRIES 8u
+#define NEAR_MARKS 6         /* so many rows before it is its row's turn, a mark is brought near */
+_Static_assert(NEAR_MARKS < MATCH_HISTORY_BEHIND, "there is something to read behind the last row");
 #define ENTRIES_LEAST 16u   /* a key with more than a few rows gets room for so many at once */
 
-/* A sight by the raw columns that it comes from. */
-struct glance { uint64_t words[MATCH_GLANCE_COLUMNS]; uint32_t nulls; uint16_t sight; };
 struct going {
     struct match_op *op;
     const struct match_history *history;
@@ -22,7 +20,10 @@ struct going {
     uint32_t epoch;          /* of the steps, when sights were noted */
     uint32_t within_ms, rows_most;
     struct base_arena arena; /* the row under way */
-    struct cep_key *key;
+    struct cep_key *key;     /* under way */
+    struct cep_key *apart;   /* in no table: a key that was not there before, until it is known to stay, which most are not */
+    size_t apart_bytes;
+    struct match_lean_body *spare; /* of the last such key that went, for the next one; NULL: none */
     uint32_t starts;         /* of the key in lean form, as the operator has counted them */
 };
 
@@ -30,88 +31,6 @@ bool cep_match_takes_history(const struct cep_operator *base)
 {
     const struct match_op *op = (const struct match_op *)(const void *)base;
     return op->lean && !op->once && !cep_flow_traces(base->flow) && !cep_flow_env(base->flow)->load;
-}
-
-/* ---- sights ---- */
-
-static bool pack_glance(const struct going *g, uint32_t row, struct glance *ret)
-{
-    const struct match_configs *configs = g->op->steps;
-    const struct cep_columns *columns = g->history->columns;
-    *ret = (struct glance){ .sight = 0 };
-    for (uint32_t i = 0; i < configs->read_count; i++) {
-        uint32_t column = configs->read[i];
-        if (cep_columns_is_null(columns, column, row)) {
-            ret->nulls |= 1u << i;
-            continue;
-        }
-        int64_t slot = cep_columns_slot(columns, column, row);
-        if (!cep_columns_in_text(columns->at[column].type)) {
-            ret->words[i] = (uint64_t)slot;
-            continue;
-        }
-        if (!cep_columns_brief(columns, slot, &ret->words[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool same_glance(const struct glance *a, const struct glance *b)
-{
-    return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) | (a->words[2] ^ b->words[2]) | (uint64_t)(a->nulls ^ b->nulls)) == 0;
-}
-
-/* Its place, or the one that it may take. */
-static struct glance *place_of(struct glance *glances, const struct glance *glance)
-{
-    uint64_t hash = glance->words[0] * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= (glance->words[1] + glance->nulls) * UINT64_C(0xbf58476d1ce4e5b9) ^ glance->words[2] * UINT64_C(0x94d049bb133111eb);
-    struct glance *at = &glances[hash >> 48 & (GLANCES - 1)];
-    for (uint32_t i = 0; i < GLANCE_TRIES; i++)
-        if (!at[i].sight || same_glance(&at[i], glance))
-            return &at[i];
-    return at;
-}
-
-static int look_at(struct going *g, uint32_t row, uint16_t *ret)
-{
-    struct cep_row *made;
-    base_arena_reset(&g->arena);
-    int rc = cep_columns_row(g->history->columns, row, &g->arena, &made);
-    if (!rc)
-        rc = cep_match_config_row(g->op->steps, g->op, made);
-    *ret = rc ? 0 : cep_match_lean_sight(g->op, g->op->steps->row_sight);
-    return rc;
-}
-
-/* Of each row what conditions can see of it, in order of arrival. BASE_E_UNSUPPORTED: that is not just a few short values that come again and again. */
-static int note_sights(struct going *g, uint16_t *sights)
-{
-    const struct match_configs *configs = g->op->steps;
-    struct glance *glances, glance;
-    uint32_t rows = g->history->columns->rows, unknown = 0, misses = 0, most = rows / 8 + GLANCES;
-    if (configs->forgetful || configs->read_count > MATCH_GLANCE_COLUMNS)
-        return BASE_E_UNSUPPORTED;
-    glances = base_calloc(GLANCES + GLANCE_TRIES, sizeof *glances);
-    if (!glances)
-        return BASE_E_NOMEM;
-    int rc = 0;
-    g->epoch = configs->epoch;
-    for (uint32_t row = 0; row < rows && !rc && configs->epoch == g->epoch && misses < most && unknown < most; row++) {
-        if (!pack_glance(g, row, &glance)) {
-            unknown++;
-            continue;
-        }
-        struct glance *at = place_of(glances, &glance);
-        if (BASE_UNLIKELY(!at->sight || !same_glance(at, &glance))) {
-            misses++;
-            rc = look_at(g, row, &glance.sight);
-            *at = glance;
-        }
-        sights[row] = at->sight;
-    }
-    base_free(glances);
-    return rc ? rc : configs->epoch == g->epoch && misses < most && unknown < most ? 0 : BASE_E_UNSUPPORTED;
 }
 
 /* ---- time ---- */
@@ -192,37 +111,49 @@ static int any_row(struct going *g, const struct match_history_row *at)
     return rc;
 }
 
-/* Starts that are out of time leave with their rows: cep_match_lean_drop_settled for few rows, without giving room back. */
-static inline void drop_expired(struct going *g, struct match_lean *lean, int64_t watermark_ms)
+/* Starts that are out of time leave with their rows. */
+static void drop_expired(struct going *g, struct match_lean *lean, int64_t watermark_ms)
+{
+    const struct match_lean_entry *entries = cep_match_lean_entries(lean);
+    int64_t until = watermark_ms - g->within_ms + 1 - lean->base_ms;
+    uint32_t n = 0;
+    while (n < lean->count && entries[n].at <= until)
+        n++;
+    cep_match_lean_tell_expired(g->op, lean, 0, n);
+    cep_match_lean_drop_front(g->op, lean, n, true);
+}
+
+/* If a quarter of the rows are out of time. The watermark, which is below the row's own time, is asked for only if it may matter. */
+static inline void drop_some(struct going *g, struct match_lean *lean, const struct match_history_row *at)
+{
+    int64_t due_ms = lean->base_ms + cep_match_lean_entries(lean)[lean->count / 4].at + g->within_ms - 1;
+    if (due_ms <= at->time_ms && due_ms <= g->marks_ms[at->mark])
+        drop_expired(g, lean, g->marks_ms[at->mark]);
+}
+
+/* One that completes a match, or steps of which are not remembered, at its place: as lean.c does it, but no row is made of it unless somebody reads it. 1: it is done; 0: it
+ * must go the long way. */
+static int telling_row(struct going *g, const struct match_history_row *at, const struct match_lean_late *late, uint32_t place)
 {
     struct match_op *op = g->op;
-    struct match_lean_entry *entries = cep_match_lean_entries(lean);
-    const struct match_lean_class *classes = cep_match_lean_classes(lean);
-    uint32_t n = 0, end = lean->count;
-    int64_t until = watermark_ms - g->within_ms + 1 - lean->base_ms;
-    for (; n < end && entries[n].at <= until; n++) {
-        uint32_t seq = (uint32_t)lean->first_seq + n;
-        bool live = false;
-        for (uint32_t k = 0; k < lean->class_count && !(entries[n].ref & LEAN_NO_START); k++)
-            live = live || ((int32_t)(seq - classes[k].earliest) >= 0 && entries[n].at <= classes[k].youngest);
-        if (live)
-            cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
-    }
-    if (n == 0)
-        return;
-    for (uint32_t i = 0; i < n; i++)
-        cep_match_log_drop(&op->lean->log, entries[i].ref & ~LEAN_NO_START);
-    uint16_t *sights = cep_match_lean_sights(lean);
-    for (uint32_t i = n; i < end; i++) {
-        entries[i - n] = entries[i];
-        sights[i - n] = sights[i];
-    }
-    lean->count -= n;
-    lean->first_seq += n;
-    if (lean->has_body)
-        lean->body->dirty -= lean->body->dirty < n ? lean->body->dirty : n;
-    else
-        lean->dirty -= lean->dirty < n ? lean->dirty : (uint8_t)n;
+    bool full = false;
+    op->op.watermark_ms = g->marks_ms[at->mark];
+    g->aside->place = at->row * 2 + 1; /* behind what a mark before it woke */
+    base_arena_reset(cep_flow_arena(op->op.flow));
+    int rc = cep_match_lean_complete_entry(op, g->key, late, place, &full);
+    if (rc || full)
+        return rc;
+    op->rows_in++;
+    return 1;
+}
+
+/* The same of one that comes last. */
+static int last_row(struct going *g, struct match_lean *lean, const struct match_history_row *at)
+{
+    struct match_op *op = g->op;
+    const struct match_lean_late late = { { MATCH_LOG_IN_COLUMNS | at->row, (uint32_t)(at->time_ms - lean->base_ms) }, at->sight };
+    int rc = cep_match_lean_upkeep(op, 1);
+    return rc || op->steps->epoch != g->epoch ? rc : telling_row(g, at, &late, lean->count);
 }
 
 /* One that comes before rows of its key, of no time that is there already. 1: it is done; 0: it must go the long way. */
@@ -241,10 +172,10 @@ static int late_row(struct going *g, struct match_lean *lean, const struct match
     if (place == lean->count || (place > 0 && entries[place - 1].at == late.entry.at))
         return 0;
     int rc = cep_match_lean_late_entry(op, lean, place, &late, &full);
-    if (rc || full)
-        return rc;
-    op->rows_in++;
-    return 1;
+    if (!rc && full)
+        return telling_row(g, at, &late, place);
+    op->rows_in += rc == 0;
+    return rc ? rc : 1;
 }
 
 /* The usual row: in order, of a key in lean form, and each step remembered; or a late one of such a key with nothing told. 1: it is done; 0: it must go the long way. */
@@ -269,9 +200,8 @@ static inline int usual_row(struct going *g, struct match_lean *lean, const stru
         }
         if (at->time_ms <= last_ms || at->time_ms - lean->base_ms >= (int64_t)LEAN_TIMES_MOST || count >= g->rows_most)
             return 0;
-        if (op->within_ms && count <= LEAN_DROP_SINGLY) { /* the watermark, which is below the row's own time, is asked for only if it may matter */
-            if (lean->base_ms + entries[0].at + g->within_ms - 1 <= at->time_ms && lean->base_ms + entries[0].at + g->within_ms - 1 <= g->marks_ms[at->mark])
-                drop_expired(g, lean, g->marks_ms[at->mark]);
+        if (op->within_ms && count <= LEAN_DROP_SINGLY) {
+            drop_some(g, lean, at);
         } else if (count > LEAN_DROP_SINGLY || (last_ms <= g->marks_ms[at->mark] && count > cep_match_lean_starts(lean))) {
             op->op.watermark_ms = g->marks_ms[at->mark];
             cep_match_lean_drop_settled(op, lean);
@@ -295,8 +225,9 @@ static inline int usual_row(struct going *g, struct match_lean *lean, const stru
     const struct match_lean_class own = { 0, (uint32_t)lean->first_seq + count, (uint32_t)(at->time_ms - lean->base_ms) };
     uint32_t joins = lean->class_count ? cep_match_lean_stays(op->steps, classes, lean->class_count, sight, own_config, own.youngest, g->within_ms) : CEP_NONE;
     if (joins == CEP_NONE) {
-        if (!cep_match_lean_known(op, classes, lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count) ||
-            cep_match_lean_set_classes(lean, lean_op->next, lean_op->next_count))
+        if (!cep_match_lean_known(op, classes, lean->class_count, sight, own, true, lean_op->next, &lean_op->next_count))
+            return last_row(g, lean, at);
+        if (cep_match_lean_set_classes(lean, lean_op->next, lean_op->next_count))
             return 0;
     } else if (joins < lean->class_count) {
         classes[joins].youngest = own.youngest;
@@ -320,23 +251,91 @@ static inline void expect(const struct going *g, struct match_lean *lean, uint32
 
 /* ---- keys ---- */
 
-static int make_key(struct going *g, uint32_t row)
+/* Room for a key with a tuple of so many bytes. */
+static int room_apart(struct going *g, size_t tuple_bytes)
+{
+    size_t need = offsetof(struct cep_key, tuple) + tuple_bytes + g->op->op.keyed.room_bytes;
+    if (need <= g->apart_bytes)
+        return 0;
+    base_free(g->apart);
+    g->op->lean->apart = g->apart = base_alloc(need * 2);
+    g->apart_bytes = g->apart ? need * 2 : 0;
+    return g->apart ? 0 : BASE_E_NOMEM;
+}
+
+/* The key of that row: the one that is there, or an empty one apart. */
+static int find_key(struct going *g, uint32_t row)
 {
     const struct match_history *history = g->history;
     struct cep_value values[CEP_PLAIN_KEY_MOST];
     struct cep_type types[CEP_PLAIN_KEY_MOST];
-    bool added;
     for (uint32_t i = 0; i < history->key_count; i++) {
         values[i] = cep_columns_value(history->columns, history->key_columns[i], row);
         types[i] = history->columns->at[history->key_columns[i]].type;
     }
-    base_arena_reset(&g->arena);
     size_t bytes = cep_tuple_size(types, values, history->key_count);
-    struct cep_tuple *tuple = bytes ? base_arena_alloc(&g->arena, bytes) : NULL;
-    if (!tuple)
-        return bytes ? BASE_E_NOMEM : BASE_E_LIMIT;
-    cep_tuple_write(types, values, history->key_count, tuple);
-    return cep_keyed_get(&g->op->op.keyed, tuple, &g->key, &added);
+    int rc = bytes ? room_apart(g, bytes) : BASE_E_LIMIT;
+    if (rc)
+        return rc;
+    memset(g->apart, 0, offsetof(struct cep_key, tuple));
+    g->apart->armed_ms = BASE_TIME_MAX_MS;
+    cep_tuple_write(types, values, history->key_count, &g->apart->tuple);
+    g->key = g->op->op.keyed.count ? cep_keyed_find(&g->op->op.keyed, &g->apart->tuple) : NULL;
+    if (g->key)
+        return 0;
+    g->key = g->apart;
+    cep_match_lean_begin(g->key);
+    if (g->spare)
+        cep_match_lean_lend(g->key->state, g->spare);
+    g->spare = NULL;
+    return 0;
+}
+
+/* The key under way has nothing left. */
+static void let_go(struct going *g)
+{
+    struct match_op *op = g->op;
+    struct match_lean *lean = g->key->state;
+    if (g->key == g->apart && cep_match_is_lean(op, g->key) && lean->has_body && !g->spare) {
+        cep_match_lean_told_free(op, lean);
+        cep_match_lean_forget_snap(lean);
+        g->spare = lean->body;
+        lean->has_body = 0;
+        if (!lean->class_cap)
+            lean->class_count = 0; /* they stood beside it */
+    }
+    op->op.ops->free_state(&op->op, g->key);
+    if (g->key == g->apart)
+        return;
+    cep_keyed_account(&op->op.keyed, g->key, 0);
+    cep_keyed_remove(&op->op.keyed, g->key);
+}
+
+/* It stays: into the table. */
+static int let_in(struct going *g)
+{
+    struct match_op *op = g->op;
+    struct cep_key *key;
+    bool added, is_lean = cep_match_is_lean(op, g->apart);
+    struct match_lean *lean = g->apart->state;
+    struct match_lean_body *spare = NULL;
+    int rc = is_lean && lean->has_body ? cep_match_lean_hand_back(lean, &spare) : 0;
+    if (spare && !g->spare)
+        g->spare = spare;
+    else
+        base_free(spare);
+    if (!rc)
+        rc = cep_keyed_get(&op->op.keyed, &g->apart->tuple, &key, &added);
+    if (rc)
+        return rc;
+    key->state = lean;
+    if (is_lean) {
+        key->state = cep_key_room(key);
+        *(struct match_lean *)key->state = *lean;
+    }
+    g->apart->state = NULL;
+    g->key = key;
+    return 0;
 }
 
 /* The end of input for a key in lean form of which nothing is told: as its wake-up does it, starts run out and nothing is left. */
@@ -357,13 +356,11 @@ static int leave_key(struct going *g)
     struct match_log *log = &op->lean->log;
     count_starts(g);
     if (op->op.ops->idle(&op->op, g->key)) {
-        op->op.ops->free_state(&op->op, g->key);
-        cep_keyed_account(keyed, g->key, 0);
-        cep_keyed_remove(keyed, g->key);
+        let_go(g);
         return 0;
     }
-    int rc = 0;
-    if (cep_match_is_lean(op, g->key)) {
+    int rc = g->key == g->apart ? let_in(g) : 0;
+    if (!rc && cep_match_is_lean(op, g->key)) {
         struct match_lean *lean = g->key->state;
         struct match_lean_told *told = cep_match_lean_told(lean);
         if (told)
@@ -393,7 +390,7 @@ static int run_key(struct going *g, uint32_t begin, uint32_t end)
 {
     struct match_op *op = g->op;
     uint32_t last = g->history->mark_count, seen = 0; /* the mark under which the key was looked at last: what its row then made due is so with the next one */
-    int rc = make_key(g, g->keys.rows[begin].row);
+    int rc = find_key(g, g->keys.rows[begin].row);
     if (rc)
         return rc;
     cep_match_aside_new_key(g->aside);
@@ -403,6 +400,7 @@ static int run_key(struct going *g, uint32_t begin, uint32_t end)
     note_starts(g);
     for (uint32_t i = begin; i < end && !rc; i++) {
         const struct match_history_row *at = &g->keys.rows[i];
+        __builtin_prefetch(&g->marks_ms[at[NEAR_MARKS].mark]);
         if (i + 1 < end && g->key->state == lean)
             expect(g, lean, at[1].sight);
         if (BASE_UNLIKELY(may_wake(op, g->key)) && seen < at->mark)
@@ -457,14 +455,15 @@ int cep_match_history(struct cep_operator *base, const struct match_history *his
     struct going g = { .op = op, .history = history, .aside = aside, .within_ms = op->within_ms ? (uint32_t)op->within_ms : LEAN_TIMES_MOST * 2,
                        .rows_most = limits->rows_per_key < limits->tail_rows ? limits->rows_per_key : limits->tail_rows };
     int64_t watermark_ms = base->watermark_ms;
-    uint16_t *sights = base_calloc((size_t)history->columns->rows + 1, sizeof *sights);
+    uint16_t *sights = base_alloc_walked(((size_t)history->columns->rows + 1) * sizeof *sights);
     g.marks_ms = base_alloc(((size_t)history->mark_count + 1) * sizeof *g.marks_ms);
-    int rc = sights && g.marks_ms ? note_sights(&g, sights) : BASE_E_NOMEM;
+    g.epoch = op->steps->epoch;
+    int rc = sights && g.marks_ms ? cep_match_history_sights(op, history->columns, &g.arena, sights) : BASE_E_NOMEM;
     if (!rc)
         rc = cep_match_picks_init(op, &aside->picks);
     if (!rc)
-        rc = cep_match_history_part(history, sights, &g.keys);
-    base_free(sights);
+        rc = cep_match_history_part(history, sights, aside, &g.keys);
+    cep_match_aside_give(aside, sights, (size_t)history->columns->rows * sizeof *sights);
     if (!rc) {
         g.marks_ms[0] = watermark_ms;
         for (uint32_t i = 0; i < history->mark_count; i++)
@@ -476,6 +475,11 @@ int cep_match_history(struct cep_operator *base, const struct match_history *his
         op->lean->log.columns = NULL;
     }
     base->watermark_ms = watermark_ms;
+    if (g.apart && g.apart->state) /* an error came up */
+        base->ops->free_state(base, g.apart);
+    op->lean->apart = NULL;
+    base_free(g.apart);
+    base_free(g.spare);
     cep_match_history_keys_finish(&g.keys);
     base_free(g.marks_ms);
     base_arena_finish(&g.arena);

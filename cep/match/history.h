@@ -38,7 +38,13 @@ int cep_match_history_event(struct cep_operator *op, const struct match_history 
 /* Brings near what it is made of: where the values lie, then (texts) those. */
 void cep_match_history_near(const struct match_history *history, const struct match_aside *aside, const struct match_named *named, bool texts);
 
+/* ---- history_sights.c ---- */
+struct match_op;
+/* Of each row what conditions can see of it, in order of arrival; 0: not known. The arena is reset. BASE_E_UNSUPPORTED: that is not just a few short values that come again and again. */
+int cep_match_history_sights(struct match_op *op, struct cep_columns *columns, struct base_arena *arena, uint16_t *sights) BASE_MUST_CHECK;
+
 /* ---- history_keys.c ---- */
+#define MATCH_HISTORY_BEHIND 8 /* rows behind the last one may be read; they say nothing */
 /* A row as it is gone through. */
 struct match_history_row {
     int64_t time_ms;
@@ -52,8 +58,8 @@ struct match_history_keys {
     uint32_t *ends;  /* per key: behind its last row */
     uint32_t count;
 };
-/* BASE_E_NOMEM. Zeroed before; sights (one per row of the columns) are put into the rows. */
-int cep_match_history_part(const struct match_history *history, const uint16_t *sights, struct match_history_keys *ret) BASE_MUST_CHECK;
+/* BASE_E_NOMEM. Zeroed before; sights (one per row of the columns) are put into the rows. Memory that was needed for it goes to `aside`. */
+int cep_match_history_part(const struct match_history *history, const uint16_t *sights, struct match_aside *aside, struct match_history_keys *ret) BASE_MUST_CHECK;
 void cep_match_history_keys_finish(struct match_history_keys *keys);
 
 #endif

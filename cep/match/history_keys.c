@@ -181,14 +181,14 @@ static void lay_rows(const struct part *part, const uint16_t *sights, struct mat
     }
 }
 
-int cep_match_history_part(const struct match_history *history, const uint16_t *sights, struct match_history_keys *ret)
+int cep_match_history_part(const struct match_history *history, const uint16_t *sights, struct match_aside *aside, struct match_history_keys *ret)
 {
     struct part part = { .history = history, .columns = history->columns };
     uint32_t rows = history->columns->rows;
     const struct cep_column_data *only = history->key_count == 1 ? &history->columns->at[history->key_columns[0]] : NULL;
     part.exact = history->key_count == 0 || (only && (cep_kind_is_text(only->type.kind) || (!only->nulls && !cep_columns_in_text(only->type))));
     part.numbers = base_alloc_walked(((size_t)rows + 1) * sizeof *part.numbers);
-    ret->rows = base_alloc_walked(((size_t)rows + 1) * sizeof *ret->rows);
+    ret->rows = base_alloc_walked(((size_t)rows + MATCH_HISTORY_BEHIND) * sizeof *ret->rows);
     int rc = part.numbers && ret->rows ? grow(&part) : BASE_E_NOMEM;
     if (!rc)
         rc = number_rows(&part);
@@ -198,11 +198,12 @@ int cep_match_history_part(const struct match_history *history, const uint16_t *
     }
     if (!rc) {
         lay_rows(&part, sights, ret);
+        memset(ret->rows + (part.count ? ret->ends[part.count - 1] : 0), 0, MATCH_HISTORY_BEHIND * sizeof *ret->rows);
         ret->count = part.count;
     }
-    base_free(part.table);
-    base_free(part.counts);
-    base_free(part.numbers);
+    cep_match_aside_give(aside, part.counts, (size_t)part.cap / 2 * sizeof *part.counts);
+    cep_match_aside_give(aside, part.table, (size_t)part.cap * sizeof *part.table);
+    cep_match_aside_give(aside, part.numbers, (size_t)rows * sizeof *part.numbers);
     return rc;
 }
 

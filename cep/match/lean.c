@@ -51,18 +51,59 @@ static int grow_body(struct match_lean *lean, uint32_t cap)
     return 0;
 }
 
-/* Does without a body, if nothing but what fits into the key needs it. */
-static void drop_body(struct match_lean *lean)
+/* Does without a body, if nothing but what fits into the key needs it: true, and the body is no longer the key's. */
+static bool leave_body(struct match_lean *lean)
 {
     struct match_lean_body *body = lean->body;
     if (body->told || body->bias != 1 || body->saved_first != 1 || lean->class_count > (lean->class_cap ? lean->class_cap : LEAN_CLASSES))
-        return;
+        return false;
     lean->has_body = 0;
     memcpy(lean->few.entries, body->entries, lean->count * sizeof *body->entries);
     memcpy(lean->few.sights, cep_match_body_sights(body), lean->count * sizeof(uint16_t));
     lean->dirty = (uint8_t)(body->dirty < lean->count ? body->dirty : lean->count);
     base_free(body->snap);
-    base_free(body);
+    body->snap = NULL;
+    return true;
+}
+
+static void drop_body(struct match_lean *lean)
+{
+    struct match_lean_body *body = lean->body;
+    if (leave_body(lean))
+        base_free(body);
+}
+
+void cep_match_lean_lend(struct match_lean *lean, struct match_lean_body *body)
+{
+    body->dirty = 0;
+    body->bias = body->saved_first = 1;
+    body->snap = NULL;
+    body->told = NULL;
+    lean->body = body;
+    lean->has_body = 1;
+}
+
+int cep_match_lean_hand_back(struct match_lean *lean, struct match_lean_body **ret)
+{
+    struct match_lean_body *body = lean->body, *own;
+    uint32_t cap = lean->count > LEAN_ENTRIES_MANY ? lean->count : LEAN_ENTRIES_MANY;
+    *ret = NULL;
+    if (lean->count <= LEAN_ENTRIES && leave_body(lean)) {
+        *ret = body;
+        return 0;
+    }
+    if (body->cap <= cap)
+        return 0; /* it is no larger than the key needs */
+    own = base_alloc(body_bytes(cap));
+    if (!own)
+        return BASE_E_NOMEM;
+    *own = *body;
+    own->cap = cap;
+    memcpy(own->entries, body->entries, lean->count * sizeof *own->entries);
+    memcpy(cep_match_body_sights(own), cep_match_body_sights(body), lean->count * sizeof(uint16_t));
+    lean->body = own;
+    *ret = body;
+    return 0;
 }
 
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t need)
@@ -132,20 +173,27 @@ static void pull_classes_in(struct match_lean *lean)
     base_free(many);
 }
 
-static void tell_expired(struct match_op *op, struct match_lean *lean, uint32_t i)
+static bool is_live(struct match_lean *lean, uint32_t i)
 {
     const struct match_lean_class *classes = cep_match_lean_classes(lean);
     const struct match_lean_entry *entry = &cep_match_lean_entries(lean)[i];
     uint32_t seq = (uint32_t)lean->first_seq + i;
-    for (uint32_t k = 0; k < lean->class_count && !(entry->ref & LEAN_NO_START); k++) {
-        if ((int32_t)(seq - classes[k].earliest) >= 0 && entry->at <= classes[k].youngest) {
-            cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
-            return;
-        }
-    }
+    bool live = false;
+    for (uint32_t k = 0; k < lean->class_count && !(entry->ref & LEAN_NO_START); k++)
+        live = live || ((int32_t)(seq - classes[k].earliest) >= 0 && entry->at <= classes[k].youngest);
+    return live;
 }
 
-static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
+void cep_match_lean_tell_expired(const struct match_op *op, struct match_lean *lean, uint32_t from, uint32_t end)
+{
+    if (cep_flow_env(op->op.flow)->unheard & 1u << CEP_REPORT_TIMED_OUT)
+        return;
+    for (uint32_t i = from; i < end; i++)
+        if (is_live(lean, i))
+            cep_flow_report(op->op.flow, CEP_REPORT_TIMED_OUT, op->op.node, 0, CEP_NONE, NULL);
+}
+
+void cep_match_lean_drop_front(struct match_op *op, struct match_lean *lean, uint32_t n, bool keep_room)
 {
     struct match_lean_entry *entries = cep_match_lean_entries(lean);
     if (n == 0)
@@ -163,7 +211,7 @@ static void drop_front(struct match_op *op, struct match_lean *lean, uint32_t n)
         memmove(entries, entries + n, lean->count * sizeof *entries);
         memmove(sights, sights + n, lean->count * sizeof *sights);
     }
-    if (lean->has_body && lean->count < LEAN_ENTRIES) /* a little later than it could: the next row often needs the room again */
+    if (lean->has_body && lean->count < LEAN_ENTRIES && !keep_room) /* a little later than it could: the next row often needs the room again */
         drop_body(lean);
 }
 
@@ -208,9 +256,8 @@ void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean)
     }
     if (n == 0 || (lean->count > LEAN_DROP_SINGLY && n < lean->count / 8))
         return;
-    for (uint32_t i = needed; i < n; i++)
-        tell_expired(op, lean, i);
-    drop_front(op, lean, n);
+    cep_match_lean_tell_expired(op, lean, needed, n);
+    cep_match_lean_drop_front(op, lean, n, false);
 }
 
 static uint32_t unsettled(const struct match_op *op, struct match_lean *lean)
@@ -356,12 +403,23 @@ int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const stru
 
 /* ---- upkeep of the operator ---- */
 
+/* As cep_keyed_each, and last the key that is in no table, if there is one. */
+static struct cep_key *each_key(const struct match_op *op, uint64_t *at)
+{
+    struct cep_key *key = *at == UINT64_MAX ? NULL : cep_keyed_each(&op->op.keyed, at);
+    if (!key && *at != UINT64_MAX) {
+        *at = UINT64_MAX;
+        key = op->lean->apart;
+    }
+    return key;
+}
+
 static int collect(struct match_op *op)
 {
     struct match_configs *configs = op->steps;
     int rc = cep_match_configs_unmark(configs);
     uint64_t at = 0;
-    for (struct cep_key *key; !rc && (key = cep_keyed_each(&op->op.keyed, &at)) != NULL;) {
+    for (struct cep_key *key; !rc && (key = each_key(op, &at)) != NULL;) {
         if (!key->state || !cep_match_is_lean(op, key))
             continue;
         struct match_lean *lean = key->state;
@@ -409,7 +467,7 @@ static int tidy(struct match_op *op, uint32_t rows)
 static void renew_epochs(struct match_op *op)
 {
     uint64_t at = 0;
-    for (struct cep_key *key; (key = cep_keyed_each(&op->op.keyed, &at)) != NULL;)
+    for (struct cep_key *key; (key = each_key(op, &at)) != NULL;)
         if (key->state && cep_match_is_lean(op, key))
             ((struct match_lean *)key->state)->epoch = 0;
     op->steps->epoch = 1;
@@ -482,9 +540,8 @@ int cep_match_lean_wake(struct match_op *op, struct cep_key *key)
     if (rc)
         return rc;
     if (ended) {
-        for (uint32_t i = 0; i < lean->count && op->within_ms; i++)
-            tell_expired(op, lean, i);
-        drop_front(op, lean, lean->count);
+        cep_match_lean_tell_expired(op, lean, 0, op->within_ms ? lean->count : 0);
+        cep_match_lean_drop_front(op, lean, lean->count, false);
         count = 0;
     } else {
         bool settled = lean->count && cep_match_lean_ms(lean, lean->count - 1) <= op->op.watermark_ms;
@@ -523,7 +580,7 @@ void cep_match_lean_free(struct match_op *op, struct cep_key *key)
     struct match_lean *lean = key->state;
     op->starts -= cep_match_lean_starts(lean);
     cep_match_lean_told_free(op, lean);
-    drop_front(op, lean, lean->count);
+    cep_match_lean_drop_front(op, lean, lean->count, false);
     cep_match_lean_forget_snap(lean);
     if (lean->has_body)
         base_free(lean->body);

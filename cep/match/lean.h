@@ -101,6 +101,7 @@ struct match_lean_op {
     struct match_edge_table edges;
     struct match_lean_told *spare_told; /* empty lists, for the next matches */
     uint32_t spare_count;
+    struct cep_key *apart;   /* history.c: the key under way, which is in no table; NULL: there is none */
     uint32_t row_bytes;      /* what a row takes of the log, with the share of what is dead there; a multiple of CEP_STATE_UNIT */
 };
 
@@ -131,6 +132,14 @@ void cep_match_lean_begin(struct cep_key *key); /* the empty state */
  * CEP_NONE: that has not been found. Does not arm, account or count. */
 int cep_match_lean_take(struct match_op *op, struct match_lean *lean, const struct cep_row *row, uint32_t *ret_at, bool *ret_full) BASE_MUST_CHECK;
 void cep_match_lean_drop_settled(struct match_op *op, struct match_lean *lean);
+/* Rows from `from` to before `end` leave, their time is up: the starts among them that live are reported. */
+void cep_match_lean_tell_expired(const struct match_op *op, struct match_lean *lean, uint32_t from, uint32_t end);
+/* The first n rows go. keep_room: rows soon come again, a body stays. */
+void cep_match_lean_drop_front(struct match_op *op, struct match_lean *lean, uint32_t n, bool keep_room);
+/* An empty key in lean form that is new takes a body that another one gave back; */
+void cep_match_lean_lend(struct match_lean *lean, struct match_lean_body *body);
+/* and gives it back, if it can do without or with a smaller one, which is made then: *ret, else NULL. It has one. BASE_E_NOMEM. */
+int cep_match_lean_hand_back(struct match_lean *lean, struct match_lean_body **ret) BASE_MUST_CHECK;
 /* One bit for each row that is no start, in as many bytes as that takes. Rows of what was told and is not settled are starts: going through them finds it again. */
 void cep_match_lean_no_starts(const struct match_op *op, struct match_lean *lean, uint8_t *ret_bits);
 int cep_match_lean_reserve(struct match_lean *lean, uint32_t entries) BASE_MUST_CHECK;
@@ -273,6 +282,8 @@ void cep_match_lean_view_finish(struct match_lean_op *lean_op);
 /* A row at its place, which completes a match or comes before the end of one that was told: what follows is found and told. *ret_full: nothing was done, only the
  * full form can. */
 int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t at, bool *ret_full) BASE_MUST_CHECK;
+/* The same of a row that is kept already and whose sight is known (0: it is not): a row of columns, made if somebody reads it. */
+int cep_match_lean_complete_entry(struct match_op *op, struct cep_key *key, const struct match_lean_late *late, uint32_t at, bool *ret_full) BASE_MUST_CHECK;
 /* Tells what is settled so, and forgets it: before anything else is done with the key. */
 int cep_match_lean_settle(struct match_op *op, struct cep_key *key) BASE_MUST_CHECK;
 int64_t cep_match_lean_told_ms(const struct match_lean *lean); /* when the first of it is settled; BASE_TIME_MAX_MS: nothing was told */

@@ -14,7 +14,8 @@ struct plan {
     struct match_op *op;
     struct match_lean *lean;
     struct match_lean_view *view;
-    const struct cep_row *row;
+    const struct cep_row *row; /* NULL: it is kept already, as `late` says, and made if somebody reads it */
+    struct match_lean_late late;
     uint32_t at;             /* where it comes in */
     bool redo;               /* something that was told lies behind it */
     bool full;               /* only the full form can tell */
@@ -42,6 +43,7 @@ void cep_match_lean_tells_init(struct match_op *op)
     op->lean->tells = tells;
     op->lean->each = tells && each;
     op->edges = tells ? &op->lean->edges : NULL;
+    op->lean->edges.forward = cep_match_edges_forward(op);
 }
 
 void cep_match_lean_view_finish(struct match_lean_op *lean_op)
@@ -167,10 +169,10 @@ static int look_at_rows(struct plan *plan)
     base_arena_reset(&view->arena);
     view->base_ms = lean->base_ms;
     view->epoch = lean->epoch;
-    view->sights.at[plan->at] = 0;
+    view->sights.at[plan->at] = (uint16_t)plan->late.sight;
     look_at(plan, 0, plan->at, 0);
     view->rows.at[plan->at] = plan->row;
-    view->entries.at[plan->at] = (struct match_lean_entry){ 0, (uint32_t)(plan->row->time_ms - lean->base_ms) };
+    view->entries.at[plan->at] = plan->late.entry;
     look_at(plan, plan->at, lean->count, 1);
     view->rows.len = view->entries.len = count;
     /* what was told of rows from the new one on is looked for anew */
@@ -491,8 +493,9 @@ static struct match_told *told_at(const struct match_lean *lean, uint64_t start)
 static int unpack_items(struct plan *plan, const struct match_lean_found *found)
 {
     const struct match_items *items = &plan->op->items;
-    for (size_t i = 0; i < items->len && plan->op->aside; i++)
-        cep_match_log_near(&plan->op->lean->log, plan->view->entries.at[items->at[i].seq - plan->lean->first_seq].ref & ~LEAN_NO_START);
+    for (uint32_t k = 0; k < 2; k++) /* where their values are, then their texts */
+        for (size_t i = 0; i < items->len && plan->op->aside; i++)
+            cep_match_log_near(&plan->op->lean->log, plan->view->entries.at[items->at[i].seq - plan->lean->first_seq].ref & ~LEAN_NO_START, k > 0);
     bool good = cep_match_lean_view_row(plan->op, found->start) && cep_match_lean_view_row(plan->op, found->accept);
     for (size_t i = 0; i < items->len && good; i++)
         good = cep_match_lean_view_row(plan->op, (uint32_t)(items->at[i].seq - plan->lean->first_seq));
@@ -574,9 +577,9 @@ static void renumber_told(struct match_lean *lean, uint32_t at)
 static int take(struct plan *plan)
 {
     struct match_lean *lean = plan->lean;
-    uint32_t ref;
+    uint32_t ref = 0;
     int rc = cep_match_lean_reserve(lean, lean->count + 1);
-    if (!rc)
+    if (!rc && plan->row)
         rc = cep_match_log_put(&plan->op->lean->log, plan->row, &ref);
     if (rc) {
         plan->full = rc == BASE_E_LIMIT;
@@ -584,7 +587,8 @@ static int take(struct plan *plan)
     }
     rc = cep_match_lean_set_classes(lean, plan->classes, plan->class_count);
     if (rc) {
-        cep_match_log_drop(&plan->op->lean->log, ref);
+        if (plan->row)
+            cep_match_log_drop(&plan->op->lean->log, ref);
         return rc;
     }
     plan->view->entries.at[plan->at].ref |= ref;
@@ -626,13 +630,15 @@ static uint32_t begin(struct plan *plan)
     return from;
 }
 
-int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t at, bool *ret_full)
+/* row NULL: it is kept already. */
+static int complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, const struct match_lean_late *late, uint32_t at, bool *ret_full)
 {
     struct plan plan;
     plan.op = op;
     plan.lean = key->state;
     plan.view = &op->lean->view;
     plan.row = row;
+    plan.late = *late;
     plan.at = at;
     plan.redo = plan.full = false;
     plan.class_count = 0;
@@ -650,4 +656,16 @@ int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const stru
         rc = take(&plan);
     *ret_full = plan.full;
     return rc || plan.full ? rc : tell(&plan, key);
+}
+
+int cep_match_lean_complete(struct match_op *op, struct cep_key *key, const struct cep_row *row, uint32_t at, bool *ret_full)
+{
+    const struct match_lean *lean = key->state;
+    const struct match_lean_late late = { { 0, (uint32_t)(row->time_ms - lean->base_ms) }, 0 };
+    return complete(op, key, row, &late, at, ret_full);
+}
+
+int cep_match_lean_complete_entry(struct match_op *op, struct cep_key *key, const struct match_lean_late *late, uint32_t at, bool *ret_full)
+{
+    return complete(op, key, NULL, late, at, ret_full);
 }

@@ -80,11 +80,15 @@ static inline const char *cep_match_log_packed(const struct match_log *log, uint
 }
 /* The row, whose time the caller knows, in the arena. NULL: no memory. */
 struct cep_row *cep_match_log_row(const struct match_log *log, uint32_t ref, int64_t time_ms, struct base_arena *arena);
-/* Brings near what a row in columns is made of. */
-static inline void cep_match_log_near(const struct match_log *log, uint32_t ref)
+/* Brings near what a row in columns is made of: its slots, or, once they are there, its texts. */
+static inline void cep_match_log_near(const struct match_log *log, uint32_t ref, bool texts)
 {
     __asm__ volatile(""); /* as in flow_ahead.c: a function that only brings memory near is left out */
-    if (ref & MATCH_LOG_IN_COLUMNS)
+    if (!(ref & MATCH_LOG_IN_COLUMNS))
+        return;
+    if (texts)
+        cep_columns_near_texts(log->columns, ref & ~MATCH_LOG_IN_COLUMNS);
+    else
         cep_columns_near(log->columns, ref & ~MATCH_LOG_IN_COLUMNS);
 }
 static inline struct cep_position cep_match_log_at(const struct match_log *log, uint32_t ref)

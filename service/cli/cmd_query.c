@@ -296,7 +296,7 @@ static int run_set(struct query *query)
     struct base_buf error = { 0 };
     struct service_local_config local = {
         .linked = query->set->linked,
-        .calls = { .row = on_row, .report = on_report, .problem = on_problem, .late = on_late, .stop = stopped, .ctx = query },
+        .calls = { .row = on_row, .report = on_report, .unheard = 1u << CEP_REPORT_TIMED_OUT, .problem = on_problem, .late = on_late, .stop = stopped, .ctx = query },
     };
     int e = open_results(query, &error);
     if (e == 0)
