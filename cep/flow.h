@@ -196,6 +196,8 @@ struct cep_flow_stats { uint64_t keys, state_bytes, threads, rows_kept, rows_in,
 uint64_t cep_flow_touched(const struct cep_flow *flow);
 /* Accounted memory of all keys and their states. */
 uint64_t cep_flow_state_bytes(const struct cep_flow *flow);
+/* About how much of that has changed since the last checkpoint: what the next one would write down. */
+uint64_t cep_flow_changed_bytes(const struct cep_flow *flow);
 /* Per node (CEP_NONE: all). */
 void cep_flow_stats(const struct cep_flow *flow, uint32_t node, struct cep_flow_stats *ret);
 

@@ -5,12 +5,15 @@
 #include "base/vec.h"
 #include "cep/flow_internal.h"
 
-struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct cep_key *key; int64_t deadline_ms; };
+#define NEAR_KEYS 12   /* so many keys before its turn, a changed key is brought near, */
+#define NEAR_STATES 4  /* what it has beyond its block, */
+
+struct piece_ctx { cep_flow_piece *fn; void *ctx; uint64_t fingerprint; struct cep_key *key; uint32_t key_group; int64_t deadline_ms; };
 
 static int forward_piece(void *ctx, uint32_t piece, const void *bytes, size_t len)
 {
     struct piece_ctx *p = ctx;
-    return p->fn(p->ctx, p->fingerprint, (uint32_t)(cep_key_hash(&p->key->tuple) % CEP_KEY_GROUPS), &p->key->tuple, piece, bytes, len, p->deadline_ms);
+    return p->fn(p->ctx, p->fingerprint, p->key_group, &p->key->tuple, piece, bytes, len, p->deadline_ms);
 }
 
 static int drop_key(struct cep_operator *op, struct cep_key *key, struct piece_ctx *p)
@@ -43,6 +46,31 @@ int64_t cep_flow_evicted_ms(struct cep_flow *flow)
 
 static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* Changed keys are saved from the last one on; they lie all over. */
+static void bring_changed(const struct cep_operator *op)
+{
+    size_t len = op->keyed.dirty.len;
+    if (len > NEAR_KEYS) {
+        const char *soon = (const char *)op->keyed.dirty.at[len - 1 - NEAR_KEYS];
+        __builtin_prefetch(soon);
+        __builtin_prefetch(soon + 64);
+        __builtin_prefetch(soon + 128);
+    }
+    if (len > NEAR_STATES && op->ops->near)
+        op->ops->near(op, op->keyed.dirty.at[len - 1 - NEAR_STATES]);
+}
+
+uint64_t cep_flow_changed_bytes(const struct cep_flow *flow)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < cep_program_node_count(flow->program); i++) {
+        const struct cep_keyed *keyed = flow->nodes[i].op ? &flow->nodes[i].op->keyed : NULL;
+        if (keyed && keyed->count && flow->nodes[i].op->ops->save)
+            sum += keyed->dirty.len * (keyed->bytes / keyed->count);
+    }
+    return sum;
+}
+
 int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
 {
     int rc = cep_flow_finish_restore(flow);
@@ -59,7 +87,9 @@ int cep_flow_checkpoint(struct cep_flow *flow, cep_flow_piece *piece, void *ctx)
         if (full) /* before this checkpoint's pieces go out: what goes has been in the store since an earlier one */
             flow->evicted_ms = least_of(flow->evicted_ms, cep_evict(op, (flow->limits.state_bytes - flow->limits.state_bytes / 4) / (operators ? operators : 1)));
         for (struct cep_key *key; !rc && (key = cep_keyed_dirty(&op->keyed)) != NULL;) {
+            bring_changed(op);
             p.key = key;
+            p.key_group = (uint32_t)(cep_key_hash(&key->tuple) % CEP_KEY_GROUPS);
             if (!key->state || op->ops->idle(op, key)) {
                 rc = drop_key(op, key, &p);
                 continue;

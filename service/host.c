@@ -84,6 +84,23 @@ static void known_add(struct service_known *known, uint64_t mixed)
     known->bits[b / 64] |= 1ull << (b % 64);
 }
 
+void service_host_pieces_end(struct service_host *host)
+{
+    for (uint32_t i = 0; i < host->noting_count; i++)
+        known_add(host->known, host->noting[i]);
+    host->noting_count = 0;
+}
+
+/* The bits lie far apart, in more memory than is near: they are set some keys later. */
+static void known_soon(struct service_host *host, uint64_t mixed)
+{
+    if (host->noting_count == SERVICE_NOTING)
+        service_host_pieces_end(host);
+    __builtin_prefetch(&host->known->bits[(mixed & host->known->mask) / 64], 1);
+    __builtin_prefetch(&host->known->bits[(mixed >> 32 & host->known->mask) / 64], 1);
+    host->noting[host->noting_count++] = mixed;
+}
+
 static bool known_has(const struct service_known *known, uint64_t mixed)
 {
     uint64_t a = mixed & known->mask, b = mixed >> 32 & known->mask;
@@ -103,8 +120,8 @@ int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, cons
     uint32_t bit = bloom_bit(fingerprint, hash);
     host->written[bit / 64] |= 1ull << (bit % 64);
     uint64_t mixed = mix(fingerprint, hash);
-    if (host->known)
-        known_add(host->known, mixed);
+    if (host->known && (!host->noting_count || host->noting[host->noting_count - 1] != mixed)) /* one key's pieces come one behind the other */
+        known_soon(host, mixed);
     struct base_str at = { name->ptr, name->len };
     int e = bytes ? service_batch_put(host->part->image, SERVICE_CF_STATE, key_group, at, (struct base_str){ bytes, len })
                   : service_batch_delete(host->part->image, SERVICE_CF_STATE, key_group, at);
@@ -146,6 +163,7 @@ static int look_on_the_way(struct service_host *host, uint64_t fingerprint, cons
 static int on_load(void *ctx, uint64_t fingerprint, const struct cep_tuple *key, uint32_t piece, struct base_buf *ret)
 {
     struct service_host *host = ctx;
+    service_host_pieces_end(host);
     if (host->known && !known_has(host->known, mix(fingerprint, cep_key_hash(key))))
         return BASE_E_NOTFOUND;
     uint32_t group = (uint32_t)(cep_key_hash(key) % CEP_KEY_GROUPS);

@@ -58,6 +58,7 @@ enum { SERVICE_IMAGE_DUE = 1, SERVICE_IMAGE_OVERDUE = 2 }; /* service_shared.hea
 #define SERVICE_DEADLINES (1u << 16)
 struct service_deadline { uint64_t key; int64_t ms; };
 #define SERVICE_BLOOM_BITS (1u << 20)
+#define SERVICE_NOTING 16u /* keys of an image whose bits are brought near before they are set */
 struct service_host {
     struct service_shared *shared;
     uint32_t sender;                     /* shard number, or ingest's */
@@ -66,6 +67,8 @@ struct service_host {
     uint64_t *written;                   /* bits of the keys whose pieces went into the last image: their state may not be in the store yet */
     uint64_t written_epoch;              /* that image's; 0: none yet */
     struct service_known *known;         /* NULL: every key must be asked for */
+    uint64_t noting[SERVICE_NOTING];     /* keys whose bits of `known` are still to be set */
+    uint32_t noting_count;
     struct service_deadline *deadlines;  /* by hash: deadlines that stand in the store already; what is not here is written again */
     struct service_journal journal;      /* shards: of what their operators take in */
     bool journal_lost;                   /* no memory for a note where nothing could be said: told at the barrier */
@@ -86,6 +89,8 @@ void service_host_tell(struct service_host *host);
 /* Changed pieces of the flow into the part's batch: at the barrier. The piece callback of cep_flow_checkpoint, with the host as ctx. */
 int service_host_piece(void *ctx, uint64_t fingerprint, uint32_t key_group, const struct cep_tuple *key, uint32_t piece, const void *bytes, size_t len,
                        int64_t deadline_ms) BASE_MUST_CHECK;
+/* All pieces have come: what was put off of noting them is done. */
+void service_host_pieces_end(struct service_host *host);
 /* Part of the running epoch. */
 void service_host_use_part(struct service_host *host, struct service_part *part);
 /* The next epoch begins: what was written in the one before is remembered. */

@@ -23,7 +23,7 @@ struct service_shard {
     int64_t timers_until_ms;     /* stored deadlines below it are armed */
     int64_t timer_step_ms;
     uint64_t settled_bytes;      /* state at the last barrier */
-    uint64_t image_bytes;        /* state at the last image, or the least since */
+    uint64_t changed_bytes;      /* of it, since the last image */
     bool imaged;                 /* the store holds an image: its cache is in use */
     bool full;                   /* counted in shared->full */
     uint64_t touched;            /* keys touched up to the last barrier */
@@ -228,7 +228,7 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
     return tell_watermark(shard, message->exchange, least);
 }
 
-#define IMAGE_GROWTH_MOST ((uint64_t)128 << 20) /* however much room there is: an image of a gigabyte takes minutes on its way, and several times its size */
+#define IMAGE_MOST ((uint64_t)256 << 20) /* however much room there is: the shard stands still while an image is taken from its keys, about a microsecond a key */
 #define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
 
 /* What an epoch adds cannot leave memory before the next one: so it is bounded, by a twelfth of the shard's memory. */
@@ -252,28 +252,26 @@ static void tell_outputs(struct service_shard *shard)
     config->on_outputs(config->ctx);
 }
 
-/* Is an image due? An image is in memory until it stands in the store, so what it holds must not become as large as the state; but as long as there is
- * less state than there may be, the rest of the room is there to pass through, with the room that is there for images. Overdue: the one before is still on its way, and the threads must
+/* Is an image due? An image is in memory until it stands in the store, so what has changed since the last one must not become as large as the state; but as long as there is less
+ * state than there may be, the rest of the room is there to pass through, with the room that is there for images. Overdue: the one before is still on its way, and the threads must
  * wait for it. */
 static void look_heavy(struct service_shard *shard)
 {
     const struct service_shared *shared = shard->shared;
-    if (atomic_load(&shared->image) || shard->settled_bytes < shard->image_bytes)
-        shard->image_bytes = shard->settled_bytes;
     shard->imaged |= atomic_load(&shared->image);
-    uint64_t limit = shared->limits.state_bytes, grown = shard->settled_bytes - shard->image_bytes, most = shared->image_growth;
+    uint64_t limit = shared->limits.state_bytes, changed = shard->changed_bytes, most = shared->image_growth;
     if (limit == 0)
         return;
     uint64_t room = shard->settled_bytes < limit ? limit - shard->settled_bytes + shared->image_room + (shard->imaged ? 0 : shared->store_room) : 0;
     if (room / SERVICE_IMAGE_TIMES > most)
         most = room / SERVICE_IMAGE_TIMES;
-    if (most > IMAGE_GROWTH_MOST && most > shared->image_growth)
-        most = shared->image_growth > IMAGE_GROWTH_MOST ? shared->image_growth : IMAGE_GROWTH_MOST;
+    if (most > IMAGE_MOST && most > shared->image_growth)
+        most = shared->image_growth > IMAGE_MOST ? shared->image_growth : IMAGE_MOST;
     if (most < EPOCH_BYTES_LEAST)
         most = EPOCH_BYTES_LEAST;
-    if (shard->settled_bytes > limit ? grown > most : grown > 2 * most)
+    if (shard->settled_bytes > limit ? changed > most : changed > 2 * most)
         atomic_fetch_or(&shard->shared->heavy, SERVICE_IMAGE_DUE | SERVICE_IMAGE_OVERDUE);
-    else if (shard->settled_bytes > limit || grown > most)
+    else if (shard->settled_bytes > limit || changed > most)
         atomic_fetch_or(&shard->shared->heavy, SERVICE_IMAGE_DUE);
 }
 
@@ -290,10 +288,12 @@ static int finish_epoch(struct service_shard *shard)
         memset(shard->host.written, 0, SERVICE_BLOOM_BITS / 8);
     if (e == 0 && image)
         e = cep_flow_checkpoint(shard->flow, service_host_piece, &shard->host);
+    service_host_pieces_end(&shard->host);
     int64_t evicted_ms = cep_flow_evicted_ms(shard->flow);
     if (evicted_ms < shard->timers_until_ms)
         shard->timers_until_ms = evicted_ms;
     shard->settled_bytes = cep_flow_state_bytes(shard->flow);
+    shard->changed_bytes = cep_flow_changed_bytes(shard->flow);
     look_heavy(shard);
     if (shard->full)
         atomic_fetch_sub(&shard->shared->full, 1);

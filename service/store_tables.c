@@ -16,6 +16,7 @@
 #include "service/store_internal.h"
 
 #define PATH_BYTES 4200u
+#define NEAR_CHANGES 8u    /* so many before its turn, a change is brought near */
 #define LOOK_TIMES 4096u /* changes between two looks at whether to stop, and at the file's length */
 
 struct making {
@@ -145,6 +146,12 @@ static int put_part(struct making *making, const struct service_table_part *part
     if (e == 0 && at < end && !making->writer)
         e = begin_table(making, number, family);
     for (; e == 0 && at < end; at++) {
+        if (at + NEAR_CHANGES < end) {
+            const char *soon = part->section.ptr + part->order->at[at + NEAR_CHANGES];
+            __builtin_prefetch(soon);
+            __builtin_prefetch(soon + 64);
+            __builtin_prefetch(soon + 128);
+        }
         bool more = at + 1 < end;
         if (more)
             e = read_change(part, at + 1, &next);

@@ -27,6 +27,7 @@ void cep_match_lean_finish(struct match_op *op)
     cep_match_log_finish(&op->lean->log);
     base_arena_finish(&op->lean->row_arena);
     cep_match_lean_view_finish(op->lean);
+    base_buf_finish(&op->lean->piece);
     base_free(op->lean);
     op->lean = NULL;
 }

@@ -90,6 +90,7 @@ struct match_lean_view {
 struct match_lean_op {
     struct match_log log;
     struct base_arena row_arena; /* of cep_match_lean_log_row */
+    struct base_buf piece;       /* of lean_codec.c: the piece under way */
     struct match_lean_class next[LEAN_CLASSES_MOST + 2]; /* classes behind the row under way */
     uint32_t next_count;
     uint64_t hand;           /* where the search for lonely rows goes on */

@@ -20,9 +20,27 @@ static void put_no_starts(const struct match_op *op, struct match_lean *lean, st
     buf->len += bytes;
 }
 
+#define PIECE_KEPT ((size_t)64 << 10) /* bytes of room for a piece that are kept for the next one */
+
+static struct base_buf begin_piece(struct match_op *op)
+{
+    struct base_buf buf = op->lean->piece;
+    op->lean->piece = (struct base_buf){ 0 };
+    base_buf_clear(&buf);
+    return buf;
+}
+
+static void end_piece(struct match_op *op, struct base_buf *buf)
+{
+    if (buf->cap > PIECE_KEPT || buf->failed)
+        base_buf_finish(buf);
+    base_buf_finish(&op->lean->piece);
+    op->lean->piece = *buf;
+}
+
 static int save_head(struct match_op *op, struct match_lean *lean, cep_keyed_piece *piece, void *ctx)
 {
-    struct base_buf buf = { 0 };
+    struct base_buf buf = begin_piece(op);
     const struct match_lean_told *told = cep_match_lean_told(lean);
     uint32_t first = cep_match_lean_piece(lean, lean->first_seq);
     uint32_t next = lean->count ? cep_match_lean_piece(lean, lean->first_seq + lean->count - 1) + 1 : first;
@@ -39,7 +57,7 @@ static int save_head(struct match_op *op, struct match_lean *lean, cep_keyed_pie
     for (size_t i = 0; told && i < told->list.len; i++)
         cep_match_put_told(&told->list.at[i], &buf);
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, 0, buf.ptr, buf.len);
-    base_buf_finish(&buf);
+    end_piece(op, &buf);
     return rc;
 }
 
@@ -47,14 +65,14 @@ static int save_head(struct match_op *op, struct match_lean *lean, cep_keyed_pie
 static int save_group(struct match_op *op, struct match_lean *lean, uint32_t from, uint32_t end, cep_keyed_piece *piece, void *ctx)
 {
     static const char zeros[8];
-    struct base_buf buf = { 0 };
+    struct base_buf buf = begin_piece(op);
     base_buf_put_u8(&buf, MATCH_STATE_VERSION);
     base_buf_put_u64(&buf, lean->first_seq + from);
     base_buf_put_u32(&buf, end - from);
     for (uint32_t i = from; i < end; i++) {
         const struct cep_row *row = cep_match_lean_log_row(op, lean, cep_match_lean_entries(lean)[i]);
         if (!row) {
-            base_buf_finish(&buf);
+            end_piece(op, &buf);
             return BASE_E_NOMEM;
         }
         size_t size = cep_row_size(row);
@@ -62,7 +80,7 @@ static int save_group(struct match_op *op, struct match_lean *lean, uint32_t fro
         base_buf_put(&buf, zeros, ((size + 7) & ~(size_t)7) - size);
     }
     int rc = buf.failed ? BASE_E_NOMEM : piece(ctx, cep_match_lean_piece(lean, lean->first_seq + from), buf.ptr, buf.len);
-    base_buf_finish(&buf);
+    end_piece(op, &buf);
     return rc;
 }
 
