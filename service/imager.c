@@ -331,6 +331,8 @@ static int write_image(struct service_imager *imager, struct base_buf *why)
         e = forget_files(imager->store);
     if (e == 0 && imager->families)
         service_tables_remove(imager->store);
+    if (e == 0 && imager->families)
+        base_alloc_trim(); /* sections of that size are many blocks, each too small to go back to the system by itself */
     if (e == 0) {
         service_segments_retire(imager->segments);
         service_segments_sweep(imager->segments);

@@ -228,7 +228,7 @@ static int take_watermark(struct service_shard *shard, uint32_t sender, const st
     return tell_watermark(shard, message->exchange, least);
 }
 
-#define IMAGE_MOST ((uint64_t)256 << 20) /* however much room there is: the shard stands still while an image is taken from its keys, about a microsecond a key */
+#define IMAGE_MOST ((uint64_t)128 << 20) /* however much room there is: the shard stands still while an image is taken from its keys, about a microsecond a key */
 #define EPOCH_BYTES_LEAST ((uint64_t)1 << 20)
 
 /* What an epoch adds cannot leave memory before the next one: so it is bounded, by a twelfth of the shard's memory. */

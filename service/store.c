@@ -13,6 +13,7 @@
 
 #define MEMORY_DEFAULT ((uint64_t)64 << 20)
 #define MEMORY_LEAST ((uint64_t)8 << 20)
+#define LEVEL0_FILES 8 /* that are there before they are merged; 4 by default */
 #define SMOOTH_BYTES ((uint64_t)1 << 20)
 
 const char *store_family_name(int family)
@@ -136,6 +137,10 @@ static int make_options(struct service_store *store)
     rocksdb_options_set_wal_bytes_per_sync(options, SMOOTH_BYTES);
     rocksdb_options_set_bytes_per_sync(options, SMOOTH_BYTES);
     rocksdb_options_set_max_background_jobs(options, 2);
+    /* An image of much state is one more file that overlaps all others: merged by fours, they would be written anew again and again while rows come in. Keys that are in memory are not looked up there. */
+    rocksdb_options_set_level0_file_num_compaction_trigger(options, LEVEL0_FILES);
+    rocksdb_options_set_level0_slowdown_writes_trigger(options, 5 * LEVEL0_FILES);
+    rocksdb_options_set_level0_stop_writes_trigger(options, 8 * LEVEL0_FILES);
     rocksdb_options_set_max_open_files(options, 256);
     /* By default each family starts 15 threads to open its files, most of which have few or none: 200 threads at a start for nothing. */
     rocksdb_options_set_max_file_opening_threads(options, 1);
