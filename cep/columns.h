@@ -76,7 +76,7 @@ static inline bool cep_columns_is_null(const struct cep_columns *columns, uint32
 }
 static inline struct base_str cep_columns_text(const struct cep_columns *columns, int64_t slot)
 {
-    return (struct base_str){ columns->text + ((uint64_t)slot >> CEP_COLUMNS_LENGTH_BITS), (uint64_t)slot & ((1u << CEP_COLUMNS_LENGTH_BITS) - 1) };
+    return (struct base_str){ !columns->text ? "" : columns->text + ((uint64_t)slot >> CEP_COLUMNS_LENGTH_BITS), (uint64_t)slot & ((1u << CEP_COLUMNS_LENGTH_BITS) - 1) };
 }
 static inline int64_t cep_columns_text_slot(uint64_t place, size_t len) { return (int64_t)(place << CEP_COLUMNS_LENGTH_BITS | len); }
 static inline void cep_columns_near(const struct cep_columns *columns, uint32_t row)
