@@ -31,7 +31,6 @@ struct service_imager {
     size_t slice_bytes;
     uint64_t tables_least;                        /* bytes of an image that is written as tables */
     struct BASE_VEC(struct service_place) places; /* imager's thread, as what follows */
-    struct BASE_VEC(struct service_table_part) parts;
     uint32_t families;                            /* that have a table; 0: the image on its way has none */
     struct BASE_VEC(struct held) helds;           /* the first `count` are the image on its way, the others keep their memory; grows at rest alone */
 
@@ -178,11 +177,9 @@ static struct held *nth(struct service_imager *imager, size_t i)
 
 static bool must_stop(void *ctx) { return told_to_stop(ctx); }
 
-struct numbered { uint32_t group; struct service_table_part part; };
-
 static int by_group(const void *a, const void *b)
 {
-    const struct numbered *x = a, *y = b;
+    const struct service_table_part *x = a, *y = b;
     return x->group < y->group ? -1 : x->group > y->group;
 }
 
@@ -193,22 +190,22 @@ static bool in_table(const struct service_imager *imager, const struct held *hel
 }
 
 /* The sections that are in order, by their groups. */
-static int find_parts(struct service_imager *imager, struct numbered **ret, size_t *ret_count, uint64_t *ret_bytes)
+static int find_parts(struct service_imager *imager, struct service_table_part **ret, size_t *ret_count, uint64_t *ret_bytes)
 {
     size_t count = 0, most = 0;
     for (size_t i = 0; i < imager->count; i++)
         most += service_batch_sections(imager->helds.at[i].batch);
-    struct numbered *found = base_calloc(most + 1, sizeof *found);
+    struct service_table_part *found = base_calloc(most + 1, sizeof *found);
     *ret = found;
     for (size_t i = 0; found && i < imager->count; i++) {
         const struct held *held = &imager->helds.at[i];
         for (size_t s = 0; s < service_batch_sections(held->batch); s++) {
             if (!held->orders[s].count)
                 continue;
-            struct numbered *part = &found[count++];
-            part->part.section = service_batch_section(held->batch, s, &part->group);
-            part->part.order = &held->orders[s];
-            *ret_bytes += part->part.section.len;
+            struct service_table_part *part = &found[count++];
+            part->section = service_batch_section(held->batch, s, &part->group);
+            part->order = &held->orders[s];
+            *ret_bytes += part->section.len;
         }
     }
     if (count)
@@ -220,23 +217,17 @@ static int find_parts(struct service_imager *imager, struct numbered **ret, size
 /* An image that is worth it becomes tables, as far as it is in order. */
 static int write_tables(struct service_imager *imager)
 {
-    struct numbered *found = NULL;
+    struct service_table_part *found = NULL;
     size_t count = 0;
     uint64_t bytes = 0;
     uint32_t families = 0;
     imager->families = 0;
-    imager->parts.len = 0;
     int e = find_parts(imager, &found, &count, &bytes);
-    if (e < 0 || count == 0 || bytes < imager->tables_least) {
-        base_free(found);
-        return e;
+    if (e == 0 && count && bytes >= imager->tables_least) {
+        service_tables_remove(imager->store); /* of images that came to nothing */
+        e = service_tables_make(imager->store, imager->epoch, found, count, must_stop, imager, &families);
     }
-    for (size_t i = 0; e == 0 && i < count; i++)
-        e = BASE_VEC_PUSH(&imager->parts, found[i].part) ? 0 : BASE_E_NOMEM;
     base_free(found);
-    service_tables_remove(imager->store); /* of images that came to nothing */
-    if (e == 0)
-        e = service_tables_make(imager->store, imager->epoch, imager->parts.at, imager->parts.len, must_stop, imager, &families);
     imager->families = e == 0 ? families : 0;
     if (e == BASE_E_UNSUPPORTED)
         service_tables_remove(imager->store);
@@ -434,7 +425,6 @@ void service_imager_close(struct service_imager *imager)
         service_batch_destroy(imager->helds.at[i].batch);
     BASE_VEC_FINISH(&imager->helds);
     BASE_VEC_FINISH(&imager->places);
-    BASE_VEC_FINISH(&imager->parts);
     service_segments_close(imager->segments);
     base_buf_finish(&imager->watermarks);
     base_buf_finish(&imager->error);

@@ -11,7 +11,7 @@
 
 #define SERVICE_TABLES_FOLDER "tables" /* beside the store's own files */
 
-struct service_table_part { struct base_str section; const struct service_order *order; }; /* order of at least one change */
+struct service_table_part { struct base_str section; const struct service_order *order; uint32_t group; }; /* order of at least one change; of a key group */
 
 /* Tables with all changes of the parts, which are in ascending order of their key groups; durable on return. *ret_families: a bit for each family that has one. number: of these tables. stops: asked now and
  * then; true ends it with BASE_E_CLOSED. BASE_E_UNSUPPORTED: keys do not begin with their key group, so that they are not in order over all parts. BASE_E_FULL, BASE_E_IO: the

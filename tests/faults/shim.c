@@ -225,7 +225,7 @@ void rocksdb_ingest_external_file_cf(struct rocksdb_t *db, struct rocksdb_column
 
 /* ---- libc: files ---- */
 
-static int in_store(int fd)
+static int lies_in(int fd, const char *folder)
 {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -233,19 +233,18 @@ static int in_store(int fd)
     if (len <= 0)
         return 0;
     path[len] = '\0';
-    return strstr(path, "/store/") != NULL;
+    return strstr(path, folder) != NULL;
+}
+
+static int in_store(int fd)
+{
+    return lies_in(fd, "/store/");
 }
 
 /* Of an image, not yet of the store. */
 static int in_tables(int fd)
 {
-    char link[64], path[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(link, path, sizeof path - 1);
-    if (len <= 0)
-        return 0;
-    path[len] = '\0';
-    return strstr(path, "/store/tables/") != NULL;
+    return lies_in(fd, "/store/tables/");
 }
 
 static int is_named(int fd, const char *end)

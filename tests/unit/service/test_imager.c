@@ -387,24 +387,31 @@ static void check_kills(void)
     IS_INT(bad, 0, "wherever it is killed, a start finds one image or the other whole");
 }
 
+/* Image 1 stands, and 2 fails at the nth call, behind its announcement. */
+static void fail_announced(struct service_store *store, int64_t nth)
+{
+    struct service_imager *imager = open_imager(store, 0);
+    struct base_buf why = { 0 };
+    service_imager_slices(imager, 500);
+    IS_INT(write_image(store, imager, 1), 0, "one image");
+    IS_INT(offer(imager, 2), 0, "another");
+    service_store_fail_call(store, nth);
+    IS_INT(go(imager, 2), 0, "goes");
+    OK(service_imager_wait(imager, &why) < 0 && why.len > 0, "and fails, with a reason");
+    service_imager_close(imager);
+    base_buf_finish(&why);
+}
+
 static void check_damage(void)
 {
     empty();
     struct service_store *store = open_store();
-    struct service_imager *imager = open_imager(store, 0);
     struct base_buf why = { 0 };
     char command[200];
-    service_imager_slices(imager, 500);
-    IS_INT(write_image(store, imager, 1), 0, "one image");
-    IS_INT(offer(imager, 2), 0, "another");
-    service_store_fail_call(store, 6); /* behind the announcement */
-    IS_INT(go(imager, 2), 0, "goes");
-    OK(service_imager_wait(imager, &why) < 0 && why.len > 0, "and fails, with a reason");
-    service_imager_close(imager);
+    fail_announced(store, 6);
     IS_INT(files(), 1, "its file is needed");
     snprintf(command, sizeof command, "for f in %s/image/*; do printf X | dd of=$f bs=1 seek=3000 conv=notrunc status=none; done", path);
     IS_INT(system(command), 0, "which is damaged");
-    base_buf_clear(&why);
     IS_INT(service_imager_settle(store, &why), BASE_E_CORRUPT, "that is told");
     OK(why.len && strstr(why.ptr, "savepoint"), "with what can be done");
     OK(!open_imager(store, BASE_E_CORRUPT), "and nothing goes on from it");
@@ -417,19 +424,12 @@ static void check_lost_table(void)
 {
     empty();
     struct service_store *store = open_store();
-    struct service_imager *imager = open_imager(store, 0);
     struct base_buf why = { 0 };
     char command[200];
-    IS_INT(write_image(store, imager, 1), 0, "one image");
-    IS_INT(offer(imager, 2), 0, "another");
-    service_store_fail_call(store, 3); /* behind the announcement */
-    IS_INT(go(imager, 2), 0, "goes");
-    OK(service_imager_wait(imager, &why) < 0 && why.len > 0, "and fails, with a reason");
-    service_imager_close(imager);
+    fail_announced(store, 3);
     OK(files() >= 3, "its tables are needed, and the file of what is in no order");
     snprintf(command, sizeof command, "rm %s/tables/*-0.sst", path);
     IS_INT(system(command), 0, "one goes");
-    base_buf_clear(&why);
     IS_INT(service_imager_settle(store, &why), BASE_E_CORRUPT, "that is told");
     OK(why.len && strstr(why.ptr, "/tables") && strstr(why.ptr, "savepoint"), "with where, and what can be done");
     base_buf_finish(&why);
