@@ -56,13 +56,9 @@ static void load_curl(void)
         FUNCTIONS(X)
 #undef X
     };
-    struct base_buf why = { 0 };
-    once_error = clients_library_load("libcurl.so.4", "libcurl4", symbols, sizeof symbols / sizeof symbols[0], &why);
-    if (once_error)
-        snprintf(once_why, sizeof once_why, "%s; then start again", why.len ? why.ptr : "libcurl cannot be loaded");
-    else if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    once_error = clients_library_load_once("libcurl.so.4", "libcurl4", symbols, sizeof symbols / sizeof symbols[0], once_why, sizeof once_why);
+    if (once_error == 0 && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         once_error = BASE_E_NOMEM;
-    base_buf_finish(&why);
 }
 
 int clients_http_create(const struct clients_http_options *options, struct clients_http **ret, struct base_buf *reterr)

@@ -1,6 +1,7 @@
 #include "clients/library.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -26,4 +27,16 @@ int clients_library_load(const char *file, const char *package, const struct cli
         memcpy(symbols[i].place, &address, sizeof address); /* ISO C has no cast from object to function pointer */
     }
     return 0;
+}
+
+int clients_library_load_once(const char *file, const char *package, const struct clients_symbol *symbols, size_t count, char *ret_why, size_t bytes)
+{
+    struct base_buf why = { 0 };
+    int e = clients_library_load(file, package, symbols, count, &why);
+    if (e < 0 && why.len)
+        snprintf(ret_why, bytes, "%s; then start again", why.ptr);
+    else if (e < 0)
+        snprintf(ret_why, bytes, "%s cannot be loaded; then start again", file);
+    base_buf_finish(&why);
+    return e;
 }

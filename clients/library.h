@@ -15,5 +15,7 @@ struct clients_symbol {
 /* Opens `file` and finds all symbols. package: what to install, for the message. BASE_E_UNSUPPORTED with the cause and the remedy appended to reterr (may be
  * NULL); then no place has been written. Any thread. */
 int clients_library_load(const char *file, const char *package, const struct clients_symbol *symbols, size_t count, struct base_buf *reterr) BASE_MUST_CHECK;
+/* The same for a library that is tried once in a process: the reason, as text of at most `bytes`, goes on to whoever asks later, and says to start again. */
+int clients_library_load_once(const char *file, const char *package, const struct clients_symbol *symbols, size_t count, char *ret_why, size_t bytes) BASE_MUST_CHECK;
 
 #endif

@@ -51,11 +51,7 @@ static void load_library(void)
         FUNCTIONS(X)
 #undef X
     };
-    struct base_buf why = { 0 };
-    once_error = clients_library_load("libmicrohttpd.so.12", "libmicrohttpd12", symbols, sizeof symbols / sizeof symbols[0], &why);
-    if (once_error)
-        snprintf(once_why, sizeof once_why, "%s; then start again", why.len ? why.ptr : "libmicrohttpd cannot be loaded");
-    base_buf_finish(&why);
+    once_error = clients_library_load_once("libmicrohttpd.so.12", "libmicrohttpd12", symbols, sizeof symbols / sizeof symbols[0], once_why, sizeof once_why);
 }
 
 void api_http_load(void)
